@@ -1,0 +1,43 @@
+"""Learn, compare and ship light-weight maps between frozen multilingual text and image embeddings."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ccalign_jax._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from ccalign_jax.checkpoints import load_aligner as load_aligner
+    from ccalign_jax.data import EmbeddingSet as EmbeddingSet
+    from ccalign_jax.data import load as load
+    from ccalign_jax.study import apply as apply
+    from ccalign_jax.study import evaluate as evaluate
+    from ccalign_jax.study import fit as fit
+    from ccalign_jax.study import sweep as sweep
+
+# Loaded when first asked for: `import ccalign_jax` costs no more than jax, and `losses` needs nothing else.
+_LAZY = {
+    "EmbeddingSet": "ccalign_jax.data",
+    "apply": "ccalign_jax.study",
+    "evaluate": "ccalign_jax.study",
+    "fit": "ccalign_jax.study",
+    "load": "ccalign_jax.data",
+    "load_aligner": "ccalign_jax.checkpoints",
+    "sweep": "ccalign_jax.study",
+}
+_MODULES = (
+    "aligners", "checkpoints", "data", "losses", "metrics", "numerics", "pivots", "reporting", "study", "training",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"ccalign_jax.{name}")
+    raise AttributeError(f"module 'ccalign_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY, *_MODULES])

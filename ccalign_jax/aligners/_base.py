@@ -1,0 +1,60 @@
+"""The aligner: a NamedTuple of pure functions over a plain pytree of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from jaxtyping import Array, Float, PyTree
+
+__all__ = ["Aligner", "Params", "TextMap", "keep_rows", "matrices"]
+
+Params = PyTree[Array]
+
+
+class TextMap(Protocol):
+    """The map of caption rows; `key` and `dropout` matter in training alone."""
+
+    def __call__(
+        self,
+        params: Params,
+        text: Float[Array, "m d_text"],
+        language: int | Array,
+        *,
+        key: Array | None = None,
+        dropout: float | Array = 0.0,
+    ) -> Float[Array, "m d_out"]: ...
+
+
+class Aligner(NamedTuple):
+    """A map of texts and images into one space.
+
+    Attributes:
+        init: `init(key) -> params`, a plain pytree of float32 arrays.
+        text: `text(params, rows, language) -> rows`; `language` is its number in the data's sorted list.
+        image: `image(params, rows) -> rows`; the rows themselves for a one-sided aligner.
+        deviation: `deviation(params) -> tree` of arrays that are zero exactly at identity: what the prox
+            penalty measures.
+        matrix: `matrix(params) -> W [..., d_text, d_out]` for linear maps, else None: what the ortho
+            penalty and the spectrum need.
+        trains_image: whether `image` has parameters.
+    """
+
+    init: Callable[[Array], Params]
+    text: TextMap
+    image: Callable[[Params, Array], Array]
+    deviation: Callable[[Params], PyTree[Array]]
+    matrix: Callable[[Params], Array] | None = None
+    trains_image: bool = False
+
+
+def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """The image side of a one-sided aligner: rows as they are."""
+    return rows
+
+
+def matrices(aligner: Aligner) -> Callable[[Params], Array]:
+    """The aligner's `matrix`, or a ValueError that says why there is none."""
+    if aligner.matrix is None:
+        raise ValueError("this aligner is not linear, so it has no matrix W")
+    return aligner.matrix

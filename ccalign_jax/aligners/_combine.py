@@ -1,0 +1,73 @@
+"""Aligners made of aligners: one a language, or one on each side."""
+
+from __future__ import annotations
+
+import jax
+
+from ccalign_jax.aligners._base import Aligner, Params, keep_rows, matrices
+
+__all__ = ["dual", "per_language"]
+
+
+def per_language(inner: Aligner, languages: int) -> Aligner:
+    """A map of its own for each language: `languages` times the parameters of `inner`, stacked.
+
+    Args:
+        inner: one-sided aligner.
+        languages: how many languages there are; a caption's `language` picks the map.
+
+    Raises:
+        ValueError: `inner` trains image parameters (put `per_language` inside `dual` instead).
+
+    Example:
+        >>> from ccalign_jax.aligners import residual
+        >>> per_language(residual(4, 4), 3).init(jax.random.key(0))["delta"].shape
+        (3, 4, 4)
+    """
+    if inner.trains_image:
+        raise ValueError("per_language takes a one-sided aligner; write dual(per_language(...))")
+
+    def text(params: Params, text, language, *, key=None, dropout=0.0):
+        own = jax.tree.map(lambda leaf: leaf[language], params)
+        return inner.text(own, text, language, key=key, dropout=dropout)
+
+    return inner._replace(
+        init=lambda key: jax.vmap(inner.init)(jax.random.split(key, languages)),
+        text=text,
+        image=keep_rows,
+        deviation=jax.vmap(inner.deviation),
+        matrix=None if inner.matrix is None else jax.vmap(matrices(inner)),
+    )
+
+
+def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
+    """Both sides move: `text_side` maps captions, `image_side` maps images, into a shared space.
+
+    Args:
+        text_side: one-sided aligner d_text → d_shared.
+        image_side: one-sided aligner d_image → d_shared, applied to image rows.
+
+    Example:
+        >>> from ccalign_jax.aligners import residual
+        >>> sorted(dual(residual(4, 3), residual(3, 3)).init(jax.random.key(0)))
+        ['image', 'text']
+    """
+
+    def init(key: jax.Array) -> Params:
+        text_key, image_key = jax.random.split(key)
+        return {"text": text_side.init(text_key), "image": image_side.init(image_key)}
+
+    def text(params: Params, text, language, *, key=None, dropout=0.0):
+        return text_side.text(params["text"], text, language, key=key, dropout=dropout)
+
+    return Aligner(
+        init=init,
+        text=text,
+        image=lambda params, image: image_side.text(params["image"], image, 0),
+        deviation=lambda params: {
+            "text": text_side.deviation(params["text"]),
+            "image": image_side.deviation(params["image"]),
+        },
+        matrix=None if text_side.matrix is None else lambda params: matrices(text_side)(params["text"]),
+        trains_image=True,
+    )

@@ -1,0 +1,143 @@
+"""Checkpoints of parameters: an Orbax tree, and a JSON beside it that says what it is and its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ccalign_jax.aligners import Aligner, make_aligner
+from ccalign_jax.errors import InputError
+
+__all__ = ["Checkpoint", "load_aligner", "load_tree", "save_tree"]
+
+ABOUT = "checkpoint.json"
+TREE = "tree"
+SCHEMA = 1
+
+
+class Checkpoint(NamedTuple):
+    """A map ready to use.
+
+    Attributes:
+        aligner: pure functions.
+        params: tree of NumPy arrays.
+        about: the JSON: names of aligner, pivot, loss and trial, widths, languages, hyper-parameters.
+    """
+
+    aligner: Aligner
+    params: PyTree[np.ndarray]
+    about: dict[str, Any]
+
+    def language_number(self, language: str) -> int:
+        """The number of a language, or 0 for one that a shared map has not seen.
+
+        Raises:
+            InputError: the map has parts of its own for each language, and none for this one.
+        """
+        known = self.about["languages"]
+        if language in known:
+            return known.index(language)
+        if "per_language" in self.about["aligner"]:
+            raise InputError(f"{self.about['aligner']} has no map for {language}; it was trained on {', '.join(known)}")
+        return 0
+
+
+def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write a tree of arrays and what it is; the folder appears at once, whole, in place of an older one.
+
+    Args:
+        path: folder.
+        tree: nested dicts of arrays; may be empty.
+        about: JSON values; `sha256`, `leaves` and `schema` are added.
+    """
+    import orbax.checkpoint as ocp  # 0.9 s to import, which only checkpoints should pay
+
+    path = Path(path).absolute()
+    draft = path.with_name(path.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    tree = jax.tree.map(np.asarray, tree)
+    if jax.tree.leaves(tree):
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(draft / TREE, tree)
+    described = {**about, "schema": SCHEMA, "leaves": _leaves(tree), "sha256": _sha256(draft / TREE)}
+    (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(path, ignore_errors=True)
+    draft.rename(path)
+
+
+def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[str, Any]]:
+    """Read what `save_tree` wrote, and check that every byte is as it was.
+
+    Raises:
+        InputError: no checkpoint there, a file missing or damaged, or a SHA-256 that differs.
+    """
+    path = Path(path).absolute()
+    if not (path / ABOUT).is_file():
+        raise InputError(f"{path}: no checkpoint here ({ABOUT} is missing); give a folder such as RUN/best")
+    try:
+        about = json.loads((path / ABOUT).read_text())
+        leaves, expected = about["leaves"], about["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again") from None
+    # Before Orbax looks at them: it reads some damaged files silently wrong, and prints pages on others.
+    if _sha256(path / TREE) != expected:
+        raise InputError(f"{path}: SHA-256 differs from {ABOUT}: a file is damaged or missing; copy or train it again")
+    tree: PyTree[np.ndarray] = {}
+    if leaves:
+        import orbax.checkpoint as ocp
+
+        with ocp.StandardCheckpointer() as checkpointer:
+            tree = jax.tree.map(np.asarray, checkpointer.restore(path / TREE))
+    if _leaves(tree) != leaves:
+        raise InputError(f"{path}: the parameters are not those that {ABOUT} lists; copy or train it again")
+    return tree, about
+
+
+def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
+    """A checkpoint as an aligner and its parameters.
+
+    Raises:
+        InputError: as `load_tree`, or parameters that do not fit the aligner they are said to be for.
+    """
+    params, about = load_tree(path)
+    try:
+        aligner = make_aligner(
+            about["aligner"],
+            about["d_text"],
+            about["d_image"],
+            languages=len(about["languages"]),
+            hidden=about["hidden"],
+        )
+    except KeyError as missing:
+        raise InputError(f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best") from None
+    shapes = jax.eval_shape(aligner.init, jax.random.key(0))
+    if _leaves(shapes) != _leaves(params):
+        raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
+    return Checkpoint(aligner, params, about)
+
+
+def _sha256(folder: Path) -> str:
+    """Hexadecimal digest over the names and bytes of all files below a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _leaves(tree: PyTree) -> dict[str, str]:
+    """Path to `float32[2, 3]` of every leaf."""
+    return {
+        jax.tree_util.keystr(path): f"{np.dtype(leaf.dtype)}{list(leaf.shape)}"
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }

@@ -1,0 +1,10 @@
+"""Data: one set of embeddings, the formats it comes in, fold plans, and a synthetic world."""
+
+from ccalign_jax.data.embedding_set import EmbeddingSet as EmbeddingSet
+from ccalign_jax.data.formats import load as load
+from ccalign_jax.data.formats import save as save
+from ccalign_jax.data.splits import Fold as Fold
+from ccalign_jax.data.splits import nested_folds as nested_folds
+from ccalign_jax.data.splits import official_folds as official_folds
+from ccalign_jax.data.splits import seed_folds as seed_folds
+from ccalign_jax.data.synthetic import synthetic as synthetic

@@ -1,0 +1,322 @@
+"""One data set of frozen embeddings: images, and captions of any number of languages, ragged."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ccalign_jax.errors import InputError
+
+__all__ = ["EmbeddingSet"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EmbeddingSet:
+    """Frozen image rows and, for each language, caption rows that point at their image.
+
+    Rows are kept as stored (float16 stays float16); whoever computes takes float32 unit rows. Images
+    are sorted by key and the captions of a language by image, in file order within an image, so that
+    "the first caption" means the same everywhere. Build one with `EmbeddingSet.build`.
+
+    Attributes:
+        name: what reports call the data.
+        image: `[n, d_image]`, any float dtype, finite, no zero row.
+        keys: `[n]` str, unique, sorted.
+        groups: `[n]` int32; equal numbers mark images that show the same thing (never split apart).
+        text: language to `[m_l, d_text]`, finite, no zero row.
+        image_of: language to `[m_l]` int32, nondecreasing: the row of `image` each caption describes.
+        split: `[n]` str, the official split of each image, or None.
+        notes: what was left out on the way here, counted, one sentence each.
+
+    Example:
+        >>> import numpy as np
+        >>> data = EmbeddingSet.build("toy", np.eye(3), {"en": np.eye(3)})
+        >>> data.languages, data.image_of["en"].tolist()
+        (('en',), [0, 1, 2])
+    """
+
+    name: str
+    image: np.ndarray
+    keys: np.ndarray
+    groups: np.ndarray
+    text: Mapping[str, np.ndarray]
+    image_of: Mapping[str, np.ndarray]
+    split: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        image: np.ndarray,
+        text: Mapping[str, np.ndarray],
+        *,
+        image_keys: Sequence[str] | np.ndarray | None = None,
+        text_keys: Mapping[str, Sequence[str] | np.ndarray] | None = None,
+        groups: Sequence[int] | Sequence[str] | np.ndarray | None = None,
+        split: Sequence[str] | np.ndarray | None = None,
+        notes: Sequence[str] = (),
+        languages: Sequence[str] | None = None,
+    ) -> EmbeddingSet:
+        """Check the arrays, join captions to images by key, and count what is left out.
+
+        Without `text_keys`, captions are aligned with `image` row by row. Duplicate image keys keep
+        their first row; captions without an image and images without a caption are left out; each is
+        counted in `notes`. Of `languages`, if given, only these are looked at. Integer groups keep their
+        numbers, other groups are numbered; without groups every image is its own.
+
+        Raises:
+            InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
+                does not have, or nothing left.
+        """
+        image = _matrix(name, "image", np.asarray(image))
+        size = len(image)
+        if image_keys is None:
+            keys = np.char.zfill(np.arange(size).astype(str), len(str(max(size - 1, 0))))
+        else:
+            keys = _strings(name, "image_keys", image_keys)
+        if len(keys) != size:
+            raise InputError(f"{name}: image_keys has {len(keys)} entries for {size} rows of image; give a key a row")
+        _check_rows(name, "image", image, keys)
+        if not text:
+            raise InputError(f"{name}: no captions; give one array text_<language> a language")
+        if languages is not None:
+            text = {language: text[language] for language in _known_languages(name, languages, text)}
+        said = list(notes)
+        unique, order = np.unique(keys, return_index=True)
+        if len(unique) < size:
+            repeats = size - len(unique)
+            said.append(f"left out {repeats} of {size} images: their keys repeat, the first row of each is kept")
+        rows: dict[str, np.ndarray] = {}
+        owners: dict[str, np.ndarray] = {}
+        width = None
+        for language in sorted(text):
+            values = _matrix(name, f"text_{language}", np.asarray(text[language]))
+            width = width or (language, values.shape[1])
+            if values.shape[1] != width[1]:
+                raise InputError(
+                    f"{name}: text_{language} has {values.shape[1]} columns, text_{width[0]} has {width[1]}; "
+                    "one encoder, one width: leave one out with --languages"
+                )
+            if text_keys is None or language not in text_keys:
+                if len(values) != size:
+                    raise InputError(
+                        f"{name}: text_{language} has {len(values)} rows for {size} images, but no keys; "
+                        f"add text_{language}_keys, the image key of each row"
+                    )
+                caption_keys = keys
+            else:
+                caption_keys = _strings(name, f"text_{language}_keys", text_keys[language])
+            if len(caption_keys) != len(values):
+                raise InputError(
+                    f"{name}: text_{language}_keys has {len(caption_keys)} entries for {len(values)} rows; "
+                    "give a key a row"
+                )
+            _check_rows(name, f"text_{language}", values, caption_keys)
+            place = np.minimum(np.searchsorted(unique, caption_keys), len(unique) - 1)
+            known = unique[place] == caption_keys
+            if not known.all():
+                strays = int((~known).sum())
+                said.append(f"left out {strays} of {len(known)} captions of {language}: no image has their key")
+            place, kept = place[known], np.flatnonzero(known)
+            arrange = np.argsort(place, kind="stable")
+            if len(arrange):
+                rows[language] = _take(values, kept[arrange])
+                owners[language] = place[arrange].astype(np.int32)
+            else:
+                said.append(f"left out language {language}: no caption is left")
+        if not rows:
+            raise InputError(f"{name}: no caption has the key of an image; compare image_keys and text_<language>_keys")
+        whole = cls(
+            name=name,
+            image=_take(image, order),
+            keys=unique,
+            groups=_group_numbers(name, groups, order, size),
+            text=rows,
+            image_of=owners,
+            split=None if split is None else _split_names(name, split, size)[order],
+            notes=tuple(said),
+        )
+        counts = whole.caption_counts().sum(0)
+        if (counts == 0).any():
+            note = f"left out {int((counts == 0).sum())} of {len(unique)} images: they have no caption"
+            note += "" if languages is None else " in the chosen languages"
+            whole = dataclasses.replace(whole.take(np.flatnonzero(counts)), notes=(*said, note))
+        return whole
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO codes in sorted order."""
+        return tuple(sorted(self.text))
+
+    @property
+    def d_text(self) -> int:
+        return next(iter(self.text.values())).shape[1]
+
+    @property
+    def d_image(self) -> int:
+        return self.image.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def caption_counts(self) -> np.ndarray:
+        """`[languages, n]` int64: how many captions each image has in each language."""
+        return np.stack([np.bincount(self.image_of[lang], minlength=len(self)) for lang in self.languages])
+
+    def take(self, images: np.ndarray) -> EmbeddingSet:
+        """Only these images (ascending row numbers) and their captions; a language left empty goes."""
+        images = np.asarray(images)
+        place = np.full(len(self), -1, np.int32)
+        place[images] = np.arange(len(images), dtype=np.int32)
+        kept = {lang: np.flatnonzero(place[self.image_of[lang]] >= 0) for lang in self.languages}
+        kept = {lang: rows for lang, rows in kept.items() if len(rows)}
+        return dataclasses.replace(
+            self,
+            image=_take(self.image, images),
+            keys=self.keys[images],
+            groups=self.groups[images],
+            text={lang: _take(self.text[lang], rows) for lang, rows in kept.items()},
+            image_of={lang: place[self.image_of[lang][rows]] for lang, rows in kept.items()},
+            split=None if self.split is None else self.split[images],
+        )
+
+    def with_languages(self, languages: Sequence[str]) -> EmbeddingSet:
+        """Only these languages; images that lose their last caption are left out and counted.
+
+        Raises:
+            InputError: a language that the data does not have.
+        """
+        chosen = _known_languages(self.name, languages, self.text)
+        narrowed = dataclasses.replace(
+            self,
+            text={lang: self.text[lang] for lang in chosen},
+            image_of={lang: self.image_of[lang] for lang in chosen},
+        )
+        return narrowed._keep(narrowed.caption_counts().sum(0) > 0, "they have no caption in the chosen languages")
+
+    def complete(self) -> EmbeddingSet:
+        """Only images that have every language; the others are counted."""
+        return self._keep((self.caption_counts() > 0).all(0), "they lack a caption in some language")
+
+    def first_captions(self) -> EmbeddingSet:
+        """One caption, the first, of each image and language; the others are counted."""
+        first = {lang: np.unique(self.image_of[lang], return_index=True)[1] for lang in self.languages}
+        before, after = (sum(map(len, part.values())) for part in (self.image_of, first))
+        said = (f"left out {before - after} of {before} captions: only the first of each image and language is used",)
+        return dataclasses.replace(
+            self,
+            text={lang: _take(self.text[lang], rows) for lang, rows in first.items()},
+            image_of={lang: self.image_of[lang][rows] for lang, rows in first.items()},
+            notes=self.notes + (said if after < before else ()),
+        )
+
+    def limit(self, count: int, *, seed: int = 0) -> EmbeddingSet:
+        """A seeded random `count` of the images (all, if there are fewer)."""
+        if count >= len(self):
+            return self
+        chosen = np.random.default_rng(seed).choice(len(self), max(count, 0), replace=False)
+        keep = np.zeros(len(self), bool)
+        keep[chosen] = True
+        return self._keep(keep, f"the limit is {count}")
+
+    def sha256(self) -> str:
+        """Hexadecimal digest of keys, rows, groups and split: equal exactly when the content is."""
+        digest = hashlib.sha256()
+        parts = {"image": self.image, "keys": self.keys, "groups": self.groups}
+        for lang in self.languages:
+            parts |= {f"text_{lang}": self.text[lang], f"image_of_{lang}": self.image_of[lang]}
+        if self.split is not None:
+            parts["split"] = self.split
+        for label, part in parts.items():
+            if part.dtype.kind == "U":  # as text: the width of its dtype remembers strings that have left
+                part = np.frombuffer(json.dumps(part.tolist()).encode(), np.uint8)
+            digest.update(json.dumps([label, part.shape, str(part.dtype)]).encode())
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
+
+    def _keep(self, keep: np.ndarray, why: str) -> EmbeddingSet:
+        if keep.all():
+            return self
+        if not keep.any():
+            raise InputError(f"{self.name}: no image is left: {why}")
+        kept = self.take(np.flatnonzero(keep))
+        said = [f"left out {int((~keep).sum())} of {len(keep)} images: {why}"]
+        said += [f"left out language {lang}: no caption is left" for lang in self.languages if lang not in kept.text]
+        return dataclasses.replace(kept, notes=(*self.notes, *said))
+
+
+def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """`values[rows]` without a copy where `rows` is everything in order: memory-mapped arrays stay on disk."""
+    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
+
+
+def _matrix(name: str, key: str, values: np.ndarray) -> np.ndarray:
+    if values.ndim != 2 or 0 in values.shape or not np.issubdtype(values.dtype, np.floating):
+        raise InputError(f"{name}: {key} is {values.dtype}{list(values.shape)}; it must be floats [rows, dimensions]")
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def _strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarray:
+    array = _vector(name, key, values)
+    if array.dtype.kind != "S":
+        return array.astype(str)
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: {key} is not UTF-8 ({error.object!r}); encode it as UTF-8") from error
+
+
+def _vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
+    return array
+
+
+def _check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray) -> None:
+    for start in range(0, len(values), 65536):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is reported as infinite, not warned of
+            block = np.asarray(values[start : start + 65536], np.float32)
+        for what, bad in (("NaN or infinite", ~np.isfinite(block).all(1)), ("all zero", ~block.any(1))):
+            if bad.any():
+                row = start + int(np.argmax(bad))
+                raise InputError(
+                    f"{name}: {key} row {row} (key {keys[row]}) is {what}; remove or re-encode it "
+                    f"({int(bad.sum())} such in rows {start} to {start + len(block) - 1})"
+                )
+
+
+def _known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndarray]) -> list[str]:
+    chosen, has = sorted(set(asked)), ", ".join(sorted(known))
+    if not chosen:
+        raise InputError(f"{name}: no language is chosen; it has {has}")
+    unknown = [language for language in chosen if language not in known]
+    if unknown:
+        raise InputError(f"{name}: no captions in {', '.join(unknown)}; it has {has}")
+    return chosen
+
+
+def _group_numbers(
+    name: str, groups: Sequence[int] | Sequence[str] | np.ndarray | None, order: np.ndarray, size: int
+) -> np.ndarray:
+    if groups is None:
+        return np.arange(len(order), dtype=np.int32)
+    values = _vector(name, "image_groups", groups)
+    if len(values) != size:
+        raise InputError(f"{name}: image_groups has {len(values)} entries for {size} rows of image; give one a row")
+    # Numbers that fit are kept, so that a part of a set, written and read again, has the groups it had.
+    if values.dtype.kind not in "iu" or not np.array_equal(values.astype(np.int32), values):
+        values = np.unique(values, return_inverse=True)[1]
+    return values[order].astype(np.int32)
+
+
+def _split_names(name: str, split: Sequence[str] | np.ndarray, size: int) -> np.ndarray:
+    names = _strings(name, "split", split)
+    if len(names) != size:
+        raise InputError(f"{name}: split has {len(names)} entries for {size} rows of image; give one a row")
+    return names

@@ -1,0 +1,215 @@
+"""Exact, tie-safe ranks from tiles of scores: counts of better and equal rivals, never a sort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ccalign_jax.numerics import map_row_tiles
+
+__all__ = ["BLOCK_ENTRIES", "Ranks", "cosine_scores", "rank", "rank_pairs", "ranks_from_scores"]
+
+BLOCK_ENTRIES = 2**25  # scores held at once: 128 MiB
+PACKED = 2**15  # galleries below this size have both of their counts in one 32-bit sum
+
+Scorer = Callable[[PyTree[Array], PyTree[Array]], Float[Array, "q g"]]
+
+
+class Ranks(NamedTuple):
+    """Where the gold answers of each query stand; ties are counted, not broken.
+
+    Attributes:
+        better: `[q]` int32, rivals (items that are not gold) that score above the best gold answer.
+        equal: `[q]` int32, rivals that tie with it.
+        tied: `[q]` int32, gold answers that tie for the best, itself included; 0 marks a row that is no
+            query, because it has no gold answer.
+        reciprocal_rank: `[q]` float32, expected over random orders of the ties.
+        average_precision: `[q]` float32, over all gold answers, likewise expected (McSherry & Najork,
+            2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
+            Tied Scores").
+    """
+
+    better: Int[Array, " q"]
+    equal: Int[Array, " q"]
+    tied: Int[Array, " q"]
+    reciprocal_rank: Float[Array, " q"]
+    average_precision: Float[Array, " q"]
+
+
+def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
+    """Inner products of rows at full float32 precision; the cosine if rows have unit length."""
+    return jnp.matmul(queries, gallery.T, precision=jax.lax.Precision.HIGHEST)
+
+
+def ranks_from_scores(
+    scores: Float[Array, "q g"],
+    gold: Int[Array, "q k"],
+    *,
+    gallery_mask: Bool[Array, " g"] | None = None,
+    query_axis: Literal[0, 1] = 0,
+) -> Ranks:
+    """Ranks of the gold answers within a block that holds the whole gallery.
+
+    The scores of the gold answers are read out of the block itself: the same inner product from another
+    matrix product may differ in its last bit, which would turn ties into wins and losses.
+
+    Args:
+        scores: `[q, g]`, higher is nearer; `[g, q]` where `query_axis` is 1.
+        gold: `[q, k]` gallery places of the gold answers, -1 for none.
+        gallery_mask: True where the gallery item exists; all by default.
+        query_axis: the axis of the queries.
+
+    Example:
+        >>> ranks_from_scores(jnp.array([[0.5, 0.9, 0.5]]), jnp.array([[0]])).equal.tolist()
+        [1]
+    """
+    axis = 1 - query_axis
+    if gallery_mask is not None:
+        scores = jnp.where(jnp.expand_dims(gallery_mask, query_axis), scores, -jnp.inf)
+    exists = gold >= 0
+    place = jnp.maximum(gold, 0)
+    if query_axis == 0:
+        gold_scores = jnp.take_along_axis(scores, place, axis=1)
+    else:
+        gold_scores = jnp.take_along_axis(scores, place.T, axis=0).T
+    gold_scores = jnp.where(exists, gold_scores, -jnp.inf)
+
+    def count(bar: Float[Array, " q"]) -> tuple[Array, Array]:
+        """How many items of each query's gallery stand above its bar, and how many level with it."""
+        bar = jnp.expand_dims(bar, axis)
+        if scores.shape[axis] < PACKED:  # one pass over the block instead of two
+            packed = jnp.sum(jnp.where(scores > bar, PACKED, jnp.where(scores == bar, 1, 0)), axis=axis)
+            return packed // PACKED, packed % PACKED
+        return jnp.sum(scores > bar, axis=axis), jnp.sum(scores == bar, axis=axis)
+
+    known = exists.any(axis=1)
+    best = jnp.max(gold_scores, axis=1)
+    better, level = count(best)
+    tied = jnp.where(known, jnp.sum((gold_scores == best[:, None]) & exists, axis=1), 0)
+    better, equal = jnp.where(known, better, 0), jnp.where(known, level - tied, 0)
+    if gold.shape[1] == 1:
+        above, level = better[:, None], level[:, None]
+    else:
+        # One gold answer at a time: XLA fuses the k comparisons into a loop ten times slower than their sum.
+        above, level = (counts.T for counts in jax.lax.map(count, gold_scores.T))
+    return Ranks(
+        better=better.astype(jnp.int32),
+        equal=equal.astype(jnp.int32),
+        tied=tied.astype(jnp.int32),
+        reciprocal_rank=jnp.where(known, _expected_reciprocal(better, equal, jnp.maximum(tied, 1)), 0.0),
+        average_precision=_average_precision(gold_scores, exists, above, jnp.where(exists, level, 1)),
+    )
+
+
+def rank(
+    queries: PyTree[Array],
+    gallery: PyTree[Array],
+    gold: Int[Array, "q k"],
+    *,
+    gallery_mask: Bool[Array, " g"] | None = None,
+    score: Scorer = cosine_scores,
+    block_entries: int = BLOCK_ENTRIES,
+) -> Ranks:
+    """Ranks of every query's gold answers in the gallery, tile by tile over the queries.
+
+    Args:
+        queries: `[q, d]` rows, or any tree of arrays with `q` rows that `score` understands.
+        gallery: likewise with `g` rows.
+        gold: `[q, k]` gallery rows of the gold answers, -1 for none.
+        gallery_mask: True where the gallery item exists; all by default.
+        score: scores a tile of queries against the gallery.
+        block_entries: how many scores may be held at once.
+
+    Example:
+        >>> rank(jnp.eye(3), jnp.eye(3), jnp.arange(3)[:, None]).better.tolist()
+        [0, 0, 0]
+    """
+    size = max(1, block_entries // jax.tree.leaves(gallery)[0].shape[0])
+
+    def one_tile(tile):
+        rows, answers = tile
+        return ranks_from_scores(score(rows, gallery), answers, gallery_mask=gallery_mask)
+
+    return map_row_tiles(one_tile, (queries, gold), size=size)
+
+
+def rank_pairs(
+    text: PyTree[Array],
+    image: PyTree[Array],
+    image_of: Int[Array, " m"],
+    captions_of: Int[Array, "n k"],
+    *,
+    image_mask: Bool[Array, " n"] | None = None,
+    score: Scorer = cosine_scores,
+    block_entries: int = BLOCK_ENTRIES,
+) -> tuple[Ranks, Ranks]:
+    """Both directions of retrieval between the captions of one language and their images.
+
+    Args:
+        text: `[m, d]` caption rows, or a tree that `score` understands.
+        image: `[n, d]` image rows, likewise.
+        image_of: `[m]` image of each caption, -1 where the row is no caption.
+        captions_of: `[n, k]` captions of each image, -1 for none.
+        image_mask: True where the row is an image; all by default.
+        score: scores captions against images.
+        block_entries: how many scores may be held at once.
+
+    Returns:
+        Text→image ranks `[m]` (every caption a query among all images) and image→text ranks `[n]` (every
+        image that has captions a query among all captions).
+    """
+    caption_mask = image_of >= 0
+    captions, images = (jax.tree.leaves(side)[0].shape[0] for side in (text, image))
+    if captions * images <= block_entries:
+        scores = score(text, image)
+        return (
+            ranks_from_scores(scores, image_of[:, None], gallery_mask=image_mask),
+            ranks_from_scores(scores, captions_of, gallery_mask=caption_mask, query_axis=1),
+        )
+    return (
+        rank(text, image, image_of[:, None], gallery_mask=image_mask, score=score, block_entries=block_entries),
+        rank(
+            image,
+            text,
+            captions_of,
+            gallery_mask=caption_mask,
+            score=lambda images, captions: score(captions, images).T,
+            block_entries=block_entries,
+        ),
+    )
+
+
+def _expected_reciprocal(better: Array, equal: Array, tied: Array) -> Array:
+    """E[1 / rank of the first gold] when `tied` gold and `equal` rivals stand in random order behind `better`."""
+
+    def body(carry):
+        step, none_yet, total = carry
+        left = tied + equal - step
+        here = none_yet * tied / jnp.maximum(left, 1)
+        return step + 1, none_yet - here, total + here / (better + 1 + step)
+
+    start = jnp.zeros_like(better, jnp.float32)
+    last = jnp.max(equal, initial=0)
+    return jax.lax.while_loop(lambda carry: carry[0] <= last, body, (jnp.int32(0), start + 1.0, start))[2]
+
+
+def _average_precision(
+    gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
+) -> Float[Array, " q"]:
+    """Mean over the gold answers of the precision expected at each, over its places in its tie group."""
+    others = exists[:, None, :]
+    gold_above = jnp.sum((gold_scores[:, None, :] > gold_scores[:, :, None]) & others, axis=2)
+    gold_level = jnp.sum((gold_scores[:, None, :] == gold_scores[:, :, None]) & others, axis=2)
+
+    def body(carry):
+        step, total = carry
+        gold_before = gold_above + 1 + step * (gold_level - 1) / jnp.maximum(level - 1, 1)
+        return step + 1, total + jnp.where(step < level, gold_before / (above + 1 + step), 0.0)
+
+    start = jnp.zeros(gold_scores.shape, jnp.float32)
+    total = jax.lax.while_loop(lambda carry: carry[0] < jnp.max(level, initial=0), body, (jnp.int32(0), start))[1]
+    return jnp.sum(jnp.where(exists, total / level, 0.0), axis=1) / jnp.maximum(jnp.sum(exists, axis=1), 1)

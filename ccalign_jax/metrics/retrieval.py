@@ -1,0 +1,118 @@
+"""Retrieval figures from ranks: R@k, MRR, mAP and median rank, ties counted at their expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ccalign_jax.metrics.ranks import Ranks
+
+__all__ = ["METRICS", "all_tied", "macro", "recall_at", "resolve_ties", "retrieval_metrics"]
+
+METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank")
+
+
+def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
+    """Probability, over random orders of the ties, that a gold answer stands among the first `k`.
+
+    With B better and E equal rivals and one gold answer it is clip((k − B) / (E + 1), 0, 1).
+
+    Args:
+        ranks: of `[q]` queries, NumPy or JAX arrays.
+        k: ≥ 1, static.
+
+    Returns:
+        `[q]` in [0, 1]; 0 where there is no gold answer.
+
+    Example:
+        >>> two = np.array([2])
+        >>> recall_at(Ranks(0 * two, two, two // 2, two, two), 2).tolist()
+        [0.6666666666666667]
+    """
+    xp = np if isinstance(ranks.better, np.ndarray) else jnp
+    places = xp.clip(k - ranks.better, 0, ranks.equal + ranks.tied)
+    missed = xp.ones_like(ranks.better, dtype=np.float64 if xp is np else jnp.float32)
+    for place in range(k):
+        left = xp.maximum(ranks.equal + ranks.tied - place, 1)
+        missed = missed * xp.where(place < places, xp.maximum(ranks.equal - place, 0) / left, 1.0)
+    return xp.where(ranks.tied > 0, 1.0 - missed, 0.0)
+
+
+def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ranks:
+    """The ranks with every tie won or lost: the bounds between which any sort must fall.
+
+    `average_precision` is left at its expectation.
+    """
+    lost = ranks.equal if how == "pessimistic" else 0 * ranks.equal
+    better = ranks.better + lost
+    reciprocal = (ranks.tied > 0) / (better + 1.0)
+    return ranks._replace(better=better, equal=0 * ranks.equal, reciprocal_rank=reciprocal)
+
+
+def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
+    """Means over the queries, in float64: R@1, R@5, R@10, MRR, mAP in [0, 1]; median rank ≥ 1.
+
+    The rank of a query is that of its best gold answer; one tied with E rivals stands at its mean place.
+    Rows without a gold answer are no queries.
+
+    Raises:
+        ValueError: no query.
+
+    Example:
+        >>> from ccalign_jax.metrics import rank
+        >>> retrieval_metrics(rank(jnp.eye(3), jnp.eye(3), jnp.arange(3)[:, None]))["R@1"]
+        1.0
+    """
+    ranks = Ranks(*(np.asarray(part) for part in ranks))
+    ranks = Ranks(*(part[ranks.tied > 0] for part in ranks))
+    if not len(ranks.better):
+        raise ValueError("no query has a gold answer")
+    figures = {f"R@{k}": float(np.mean(recall_at(ranks, k))) for k in (1, 5, 10)}
+    figures["MRR"] = float(np.mean(ranks.reciprocal_rank, dtype=np.float64))
+    figures["mAP"] = float(np.mean(ranks.average_precision, dtype=np.float64))
+    figures["median_rank"] = float(np.median(ranks.better + 1 + ranks.equal / (ranks.tied + 1)))
+    return figures
+
+
+def macro(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The unweighted mean of each metric over languages.
+
+    Example:
+        >>> macro([{"R@1": 0.25}, {"R@1": 0.75}])
+        {'R@1': 0.5}
+    """
+    return {metric: float(np.mean([one[metric] for one in figures])) for metric in figures[0]}
+
+
+def all_tied(gold: Int[np.ndarray, "q k"], gallery: int) -> Ranks:
+    """The ranks of a score that tells nothing, every item equal: their metrics are those of chance.
+
+    Args:
+        gold: `[q, k]` as in `rank`; only the number of answers ≥ 0 of a query matters.
+        gallery: number of items.
+
+    Example:
+        >>> retrieval_metrics(all_tied(np.zeros((2, 1), int), 4))["R@1"]
+        0.25
+    """
+    count = (np.asarray(gold) >= 0).sum(1)
+    precision, reciprocal = np.zeros(len(count)), np.zeros(len(count))
+    places = np.arange(1, gallery + 1)
+    for answers in np.unique(count[count > 0]):
+        rows = count == answers
+        before = 1 + (places - 1) * (answers - 1) / max(gallery - 1, 1)
+        precision[rows] = np.mean(before / places)
+        # P(no gold answer among the first t), then the first one at place t + 1
+        none_yet = np.concatenate([[1.0], np.cumprod((gallery - answers - places + 1) / (gallery - places + 1))[:-1]])
+        reciprocal[rows] = np.sum(none_yet * answers / (gallery - places + 1) / places)
+    return Ranks(
+        better=np.zeros(len(count), np.int32),
+        equal=np.where(count > 0, gallery - count, 0).astype(np.int32),
+        tied=count.astype(np.int32),
+        reciprocal_rank=reciprocal,
+        average_precision=precision,
+    )

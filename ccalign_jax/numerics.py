@@ -1,0 +1,105 @@
+"""Row norms, masked log-sum-exp and the one helper that visits tiles: safe in value and in gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+__all__ = ["map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+
+Tree = TypeVar("Tree")
+Result = TypeVar("Result")
+
+
+def safe_norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
+    """Euclidean norm of each row, last axis kept; 0 with gradient 0 for a zero row.
+
+    Args:
+        rows: `[..., d]`, any float dtype; the sum runs in float32 at least.
+
+    Example:
+        >>> float(safe_norm(jnp.array([3.0, 4.0]))[0])
+        5.0
+    """
+    square = jnp.sum(jnp.square(rows.astype(jnp.promote_types(rows.dtype, jnp.float32))), axis=-1, keepdims=True)
+    positive = square > 0
+    # The square root of a zero has an infinite slope, and `where` alone would turn it into NaN.
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+
+
+def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
+    """Rows scaled to length one, in their own dtype; a zero row stays zero, with gradient zero.
+
+    Example:
+        >>> unit_rows(jnp.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
+    norm = safe_norm(rows)
+    return jnp.where(norm > 0, rows / jnp.where(norm > 0, norm, 1.0), 0.0).astype(rows.dtype)
+
+
+def resize_rows(rows: Float[Array, "*n d"], width: int) -> Float[Array, "*n width"]:
+    """Rows times the rectangular identity E `[d, width]`: cut or padded with zeros, exact on every device.
+
+    Example:
+        >>> resize_rows(jnp.array([[1.0, 2.0]]), 3).tolist()
+        [[1.0, 2.0, 0.0]]
+    """
+    size = rows.shape[-1]
+    if size >= width:
+        return rows[..., :width]
+    return jnp.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, width - size)])
+
+
+def masked_log_sum_exp(
+    values: Float[Array, "..."], mask: Bool[Array, "..."], *, axis: int | tuple[int, ...] = -1
+) -> Float[Array, "..."]:
+    """log Σ exp over the entries that `mask` keeps; -inf, with gradient 0, where it keeps none.
+
+    Args:
+        values: finite floats.
+        mask: broadcastable to `values`; True keeps.
+        axis: the axes to reduce.
+
+    Example:
+        >>> float(masked_log_sum_exp(jnp.zeros(4), jnp.array([True, False, False, False])))
+        0.0
+    """
+    kept = jnp.where(mask, values, -jnp.inf)
+    top = jax.lax.stop_gradient(jnp.max(kept, axis=axis, keepdims=True))
+    top = jnp.where(jnp.isfinite(top), top, 0.0)
+    total = jnp.sum(jnp.exp(kept - top), axis=axis)
+    some = total > 0
+    return jnp.where(some, jnp.log(jnp.where(some, total, 1.0)) + jnp.squeeze(top, axis), -jnp.inf)
+
+
+def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) -> Result:
+    """`function` of `rows`, computed tile by tile so that only one tile's intermediate results exist at a time.
+
+    Args:
+        function: maps a tree of `[t, ...]` arrays to a tree of `[t, ...]` arrays, row by row.
+        rows: tree of arrays that share their first axis, `[m, ...]`.
+        size: rows a tile; the last tile is filled up with zeros, which are cut off again.
+
+    Returns:
+        What `function(rows)` would return, `[m, ...]`.
+
+    Example:
+        >>> map_row_tiles(lambda x: 2 * x, jnp.arange(5), size=2).tolist()
+        [0, 2, 4, 6, 8]
+    """
+    count = jax.tree.leaves(rows)[0].shape[0]
+    if count <= size:
+        return function(rows)
+    tiles = -(-count // size)
+
+    def cut(leaf: Array) -> Array:
+        padded = jnp.pad(leaf, [(0, tiles * size - count)] + [(0, 0)] * (leaf.ndim - 1))
+        return padded.reshape(tiles, size, *leaf.shape[1:])
+
+    done = jax.lax.map(function, jax.tree.map(cut, rows))
+    return jax.tree.map(lambda leaf: leaf.reshape(tiles * size, *leaf.shape[2:])[:count], done)

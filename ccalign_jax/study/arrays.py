@@ -1,0 +1,95 @@
+"""From a data set and its fold plans to the arrays that a compiled program takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.splits import Fold
+from ccalign_jax.training import Embeddings, FoldArrays, Part
+
+__all__ = ["Layout", "fold_arrays", "lay_out", "make_part"]
+
+
+class Layout(NamedTuple):
+    """The data on the device, and where the captions of each language start in `embeddings.text`."""
+
+    embeddings: Embeddings
+    first_row: dict[str, int]
+
+
+def lay_out(data: EmbeddingSet) -> Layout:
+    """All rows as float32 unit rows, the captions of all languages below each other."""
+    starts, total = {}, 0
+    for language in data.languages:
+        starts[language] = total
+        total += len(data.text[language])
+    counts = data.caption_counts()
+    table = np.zeros((len(data.languages), len(data), counts.max()), np.int32)
+    for number, language in enumerate(data.languages):
+        owner = data.image_of[language]
+        table[number, owner, _place_within(owner)] = starts[language] + np.arange(len(owner))
+    text = np.concatenate([unit_float32(data.text[language]) for language in data.languages])
+    embeddings = Embeddings(text, unit_float32(data.image), table, counts.astype(np.int32), data.groups)
+    return Layout(jax.tree.map(jnp.asarray, embeddings), starts)
+
+
+def make_part(data: EmbeddingSet, layout: Layout, images: np.ndarray) -> Part:
+    """The part of the data made of these images (ascending rows) and all their captions."""
+    place = np.full(len(data), -1, np.int32)
+    place[images] = np.arange(len(images), dtype=np.int32)
+    captions, image_of, captions_of = [], [], []
+    for language in data.languages:
+        owner = place[data.image_of[language]]
+        chosen = np.flatnonzero(owner >= 0)
+        owner = owner[chosen]
+        within = _place_within(owner)
+        gold = np.full((len(images), within.max(initial=0) + 1), -1, np.int32)
+        gold[owner, within] = np.arange(len(owner))
+        captions.append((layout.first_row[language] + chosen).astype(np.int32))
+        image_of.append(owner)
+        captions_of.append(gold)
+    return Part(np.asarray(images, np.int32), tuple(captions), tuple(image_of), tuple(captions_of))
+
+
+def fold_arrays(data: EmbeddingSet, layout: Layout, folds: Sequence[Fold]) -> FoldArrays:
+    """All folds stacked, each array padded with -1 to the largest, so that one program serves them."""
+
+    def parts(name: str) -> Part:
+        return _stack([make_part(data, layout, getattr(fold, name)) for fold in folds])
+
+    return FoldArrays(
+        train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
+        count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
+        select=parts("select"),
+        report=parts("report"),
+        sample=parts("sample"),
+    )
+
+
+def unit_float32(rows: np.ndarray) -> np.ndarray:
+    """Float32 rows of length one, the norm taken in float32 as everyone else does."""
+    rows = np.asarray(rows, np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _place_within(owner: np.ndarray) -> np.ndarray:
+    """0, 1, 2 … within each run of equal numbers of a nondecreasing array."""
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    return np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
+
+
+def _stack(trees):
+    """One tree from several of the same structure: leaves padded with -1 to their largest shape, stacked."""
+
+    def pad_and_stack(*leaves: np.ndarray):
+        shape = np.max([leaf.shape for leaf in leaves], axis=0)
+        widths = [[(0, int(full - part)) for full, part in zip(shape, leaf.shape, strict=True)] for leaf in leaves]
+        return jnp.asarray(np.stack([np.pad(leaf, w, constant_values=-1) for leaf, w in zip(leaves, widths, strict=True)]))
+
+    return jax.tree.map(pad_and_stack, *trees)

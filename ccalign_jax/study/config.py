@@ -1,0 +1,119 @@
+"""What a sweep is asked to do, and the data and fold plan that follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_folds, seed_folds, synthetic
+from ccalign_jax.data.splits import check_folds
+from ccalign_jax.errors import InputError
+
+__all__ = ["SYNTHETIC", "SweepConfig", "plan_folds", "prepare_data", "read_data"]
+
+SYNTHETIC = "synthetic"
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepConfig:
+    """Every choice that a sweep's results depend on; `config.json` holds it.
+
+    Attributes:
+        data: a path that `data.load` reads, or "synthetic".
+        pivots: names, or `all`.
+        aligners: names; None for the default ones of each pivot.
+        losses: names.
+        grid: a built-in grid or a YAML file.
+        hyper: settings such as "temperature=0.01,0.03" that override the grid.
+        protocol: "nested", or "seed" for the seed study's own way.
+        folds: number of outer folds.
+        split: "kfold" over all images, or the file's "official" split.
+        languages: a subset to use; None for all.
+        limit: use a random so many images; None for all.
+        seed: of folds, samples and training.
+    """
+
+    data: str = SYNTHETIC
+    pivots: tuple[str, ...] = ("image",)
+    aligners: tuple[str, ...] | None = None
+    losses: tuple[str, ...] = ("infonce",)
+    grid: str = "default"
+    hyper: tuple[str, ...] = ()
+    protocol: Literal["nested", "seed"] = "nested"
+    folds: int = 5
+    split: Literal["kfold", "official"] = "kfold"
+    languages: tuple[str, ...] | None = None
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("protocol", ("nested", "seed")), ("split", ("kfold", "official"))):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"--{name}={getattr(self, name)}: it must be {' or '.join(allowed)}")
+        if self.protocol == "seed" and self.split == "official":
+            raise InputError("--protocol=seed makes folds of its own; leave --split=official out")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit={self.limit}: it must be at least 1 image")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"--seed={self.seed}: it must be between 0 and {2**32 - 1}")
+
+    @classmethod
+    def read(cls, path: Path) -> SweepConfig:
+        """The config that a run's `config.json` holds."""
+        try:
+            stored = json.loads(path.read_text())["config"]
+            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{path}: not a sweep's config.json; give a run's folder, or --overwrite it") from None
+
+    def differences(self, other: SweepConfig) -> list[str]:
+        """`name: mine, not theirs` for every choice that differs."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return [f"{key} is {mine[key]!r}, was {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+
+
+def read_data(
+    data: str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any],
+    images: Any = None,
+    *,
+    languages: Sequence[str] | None = None,
+) -> EmbeddingSet:
+    """An `EmbeddingSet` from whatever a caller has: a path, "synthetic", a set, or texts and images.
+
+    Args:
+        data: a path, "synthetic", an `EmbeddingSet`, or a mapping of language to rows `[n, d_text]`.
+        images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i.
+        languages: a subset to use.
+    """
+    if isinstance(data, Mapping):
+        if images is None:
+            raise InputError("texts without images: give images as [n, d_image], row i for caption row i")
+        data = EmbeddingSet.build("arrays", images, data)
+    elif isinstance(data, str | os.PathLike):
+        data = synthetic() if str(data) == SYNTHETIC else load(data, languages=languages)
+    return data if languages is None else data.with_languages(languages)
+
+
+def prepare_data(data: EmbeddingSet, config: SweepConfig) -> EmbeddingSet:
+    """The part of the data that the config asks for; what is left out is in its notes."""
+    if config.limit is not None:
+        data = data.limit(config.limit, seed=config.seed)
+    if config.protocol == "seed":
+        data = data.complete().first_captions()
+    return data
+
+
+def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:
+    """The fold plan of the protocol, checked."""
+    if config.protocol == "seed":
+        folds = seed_folds(data, folds=config.folds)
+    elif config.split == "official":
+        folds = official_folds(data, seed=config.seed)
+    else:
+        folds = nested_folds(data, folds=config.folds, seed=config.seed)
+    check_folds(data, folds)
+    return folds

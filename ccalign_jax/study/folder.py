@@ -1,0 +1,145 @@
+"""A run's folder: claimed before any work, filled slice by slice, completed at the end."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.study.config import SweepConfig
+
+__all__ = ["RunFolder", "file_name"]
+
+CONFIG, SUMMARY = "config.json", "summary.json"
+PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class RunFolder:
+    """The files of one run; `None` as path keeps nothing and answers as if nothing were there."""
+
+    def __init__(self, path: str | os.PathLike[str] | None):
+        self.path = None if path is None else Path(path)
+
+    def claim(self, config: SweepConfig, sha256: str, *, resume: bool, overwrite: bool) -> None:
+        """Make the folder this run's own; write `config.json`.
+
+        Raises:
+            InputError: the folder holds a run and neither `resume` nor `overwrite` is given, holds other
+                files, or holds a run with other choices or other data than the one to resume.
+        """
+        if self.path is None:
+            return
+        if resume and overwrite:
+            raise InputError("--resume continues the run that --overwrite deletes; give one of them")
+        wanted = _config_json(config, sha256)
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if not (self.path / CONFIG).is_file():
+                raise InputError(f"{self.path}: holds files that are not a run's; give --out another folder")
+            if overwrite:
+                shutil.rmtree(self.path)
+            elif not resume:
+                raise InputError(f"{self.path}: holds a run already; give --resume, --overwrite or another --out")
+            else:
+                changed = config.differences(SweepConfig.read(self.path / CONFIG))
+                if changed:
+                    raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
+                stored = json.loads((self.path / CONFIG).read_text())
+                if stored["data_sha256"] != sha256:
+                    raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
+        elif resume:
+            raise InputError(f"{self.path}: holds no run to resume; leave --resume out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / CONFIG, wanted)
+
+    def load_slice(self, group: int, number: int, like: Callable[[], PyTree]) -> PyTree | None:
+        """The result of a slice that an earlier attempt finished, or None.
+
+        Args:
+            group, number: which slice.
+            like: makes a tree of the same structure; called only if there is a file.
+        """
+        path = self._slice_path(group, number)
+        if path is None or not path.is_file():
+            return None
+        leaves, structure = jax.tree.flatten(like())
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                found = [stored[f"leaf_{index}"] for index in range(len(leaves))]
+        except (OSError, ValueError, KeyError):
+            return None  # written half: run it again
+        return jax.tree.unflatten(structure, found)
+
+    def save_slice(self, group: int, number: int, result: PyTree) -> None:
+        """Keep the result of a slice, so that a killed run can go on from here."""
+        path = self._slice_path(group, number)
+        if path is None:
+            return
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_suffix(".draft.npz")
+        np.savez(draft, **{f"leaf_{index}": leaf for index, leaf in enumerate(jax.tree.leaves(result))})
+        draft.replace(path)
+
+    def drop_slices(self) -> None:
+        """Remove the slices, once everything that was made of them is written."""
+        if self.path is not None:
+            shutil.rmtree(self.path / "slices", ignore_errors=True)
+
+    def _slice_path(self, group: int, number: int) -> Path | None:
+        return None if self.path is None else self.path / "slices" / f"{group:03d}-{number:04d}.npz"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """JSON that is the same for the same value, written whole or not at all."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows under the keys of all of them, in the order they first come."""
+    rows = list(rows)
+    columns: dict[str, None] = {}
+    for row in rows:
+        columns.update(dict.fromkeys(row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def file_name(name: str) -> str:
+    """A trial's name as a file name: everything but letters, digits, dots and dashes becomes `_`.
+
+    Example:
+        >>> file_name("text:en/per_language(linear)/mse/temperature=0.1")
+        'text_en_per_language_linear_mse_temperature_0.1'
+    """
+    return re.sub(r"[^A-Za-z0-9.\\-]+", "_", name).strip("_")
+
+
+def _config_json(config: SweepConfig, sha256: str) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "config": dataclasses.asdict(config),
+        "data_sha256": sha256,
+        "versions": versions,
+        "backend": jax.default_backend(),
+    }

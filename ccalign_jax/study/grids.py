@@ -1,0 +1,174 @@
+"""Grids: the numbers that a sweep crosses, built in or from a YAML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.training import Hyper, Recipe
+
+__all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "load_grid", "parse_settings"]
+
+Block = dict[str, Any]
+
+NUMBERS = Hyper._fields
+CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name != "terms")
+FILTERS = ("pivots", "aligners", "losses")
+POSITIVE = ("learning_rate", "temperature")
+SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden")
+WORDS = {
+    "i2t_pool": ("union", "per_language"),
+    "normalization": ("sum", "mean"),
+    "criterion": ("mean", "t2i"),
+}
+
+SEED_RECIPE: Block = {
+    "epochs": 20,
+    "steps_per_epoch": 12,
+    "batch_images": 32,
+    "learning_rate": 1e-3,
+    "l2": 5e-4,
+    "temperature": 0.07,
+    "warmup": 120,
+    "prox": 1e-3,
+    "ortho": 0.0,
+    "clip": 1.0,
+}
+# The seed study's "linear" is W = I + D: our residual.
+SEED_LINEAR: list[Block] = [
+    {"learning_rate": 3e-3, "temperature": 0.1},
+    {"learning_rate": 3e-3, "temperature": 0.09, "warmup": 90, "ortho": 1e-4},
+    {"learning_rate": 3e-3, "l2": 3e-4, "temperature": 0.12, "warmup": 90, "prox": 0.0, "clip": 0.0},
+    {"l2": 7e-4, "temperature": 0.1, "warmup": 150, "prox": 3e-3, "epochs": 16, "steps_per_epoch": 10},
+    {},
+    {"learning_rate": 3e-4, "temperature": 0.1, "epochs": 24},
+]
+
+# A grid is a list of blocks, and the lists in a block are crossed. A block may say for which pivots, aligners
+# and losses it is; one that names no aligner is for those that no other block names.
+GRIDS: dict[str, tuple[str, list[Block]]] = {
+    "default": (
+        "a small search of learning rate and temperature for each aligner",
+        [
+            {"aligners": ["linear"], "learning_rate": 1e-3, "temperature": [0.01, 0.07]},
+            {"aligners": ["residual"], "learning_rate": [1e-3, 3e-4], "temperature": [0.01, 0.03, 0.07]},
+            {"learning_rate": [1e-3, 3e-4], "temperature": [0.01, 0.07]},
+        ],
+    ),
+    "seed_recipe": ("the seed study's best recipe", [SEED_RECIPE]),
+    "seed": (
+        "the seed study's whole grid: six residual (its linear) trials, four MLPs",
+        [
+            *({**SEED_RECIPE, **changes, "aligners": ["residual"]} for changes in SEED_LINEAR),
+            {**SEED_RECIPE, "aligners": ["residual_mlp"], "hidden": [512, 1024, 2048], "dropout": 0.0},
+            {**SEED_RECIPE, "aligners": ["residual_mlp"], "hidden": 1024, "dropout": 0.1},
+            SEED_RECIPE,
+        ],
+    ),
+}
+
+
+def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> list[Block]:
+    """The blocks of a grid, checked, every setting as a list of values.
+
+    Args:
+        grid: a name in `GRIDS`, a YAML file with a list of blocks, or the blocks themselves.
+
+    Raises:
+        InputError: an unknown grid, or a mistake in a block, by its number and key.
+
+    Example:
+        >>> load_grid([{"temperature": 0.05, "aligners": "residual"}])
+        [{'temperature': [0.05], 'aligners': ['residual']}]
+    """
+    if isinstance(grid, str | os.PathLike):
+        source = str(grid)
+        blocks = GRIDS[source][1] if source in GRIDS else _read_yaml(source)
+    else:
+        source, blocks = "grid", list(grid)
+    if not isinstance(blocks, list) or not blocks or not all(isinstance(block, Mapping) for block in blocks):
+        raise InputError(f"{source}: a grid is a list of blocks, each a mapping such as 'temperature: [0.03, 0.07]'")
+    return [
+        {str(key): _values(f"{source}: block {number}", str(key), value) for key, value in block.items()}
+        for number, block in enumerate(blocks, start=1)
+    ]
+
+
+def parse_settings(settings: Sequence[str]) -> Block:
+    """`["temperature=0.01,0.03"]` as a block that overrides every block of a grid.
+
+    Raises:
+        InputError: an unknown name or an impossible value.
+
+    Example:
+        >>> parse_settings(["temperature=0.01,0.03"])
+        {'temperature': [0.01, 0.03]}
+    """
+    parsed: Block = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"--hyper={setting}: write NAME=VALUE or NAME=VALUE,VALUE")
+        parsed[key] = _values(f"--hyper={setting}", key, [_scalar(part) for part in text.split(",")])
+    return parsed
+
+
+def _read_yaml(source: str) -> Any:
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"unknown grid {source!r}; there are {', '.join(GRIDS)}, or a YAML file (--grid=list)")
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _scalar(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _values(source: str, key: str, value: Any) -> list[Any]:
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise InputError(f"{source}: {key} is an empty list; give at least one value")
+    if key in FILTERS:
+        return [str(one) for one in values]
+    if key not in NUMBERS + CHOICES:
+        known = ", ".join(NUMBERS + CHOICES)
+        raise InputError(f"{source}: unknown hyper-parameter {key!r}; there are {known}")
+    return [_checked(source, key, one) for one in values]
+
+
+def _checked(source: str, key: str, value: Any) -> Any:
+    if key in WORDS:
+        if value not in WORDS[key]:
+            raise InputError(f"{source}: {key} is {value!r}; it must be {' or '.join(WORDS[key])}")
+        return value
+    if key in CHOICES and key not in SIZES:
+        if not isinstance(value, bool):
+            raise InputError(f"{source}: {key} is {value!r}; it must be true or false")
+        return value
+    if isinstance(value, str):  # YAML reads 1e-3, without a dot, as a string
+        value = _scalar(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{source}: {key} is {value!r}; it must be a finite number")
+    if key in SIZES:
+        if value != int(value) or value < 1:
+            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1")
+        return int(value)
+    if value < 0 or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
+        bound = {"dropout": "in [0, 1)"}.get(key, "above 0" if key in POSITIVE else "at least 0")
+        raise InputError(f"{source}: {key} is {value!r}; it must be {bound}")
+    return float(value)

@@ -1,0 +1,252 @@
+"""A sweep from data to results: baselines, every trial on every fold, the choice, and its refit."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ccalign_jax.data import EmbeddingSet, Fold
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.study.arrays import Layout, fold_arrays, lay_out
+from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.grids import load_grid, parse_settings
+from ccalign_jax.study.summary import IDENTITY, Outcome, chance_metrics, fold_metrics, make_summary
+from ccalign_jax.study.trials import make_trials
+from ccalign_jax.training import (
+    FoldArrays,
+    Group,
+    Recipe,
+    Space,
+    Trial,
+    evaluate_folds,
+    fit,
+    group_trials,
+    make_program,
+    plan_slices,
+    slice_inputs,
+    slice_runs,
+)
+
+__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "refit", "run_sweep"]
+
+Progress = Callable[[str, int, int], None]
+
+
+class Plan(NamedTuple):
+    """A sweep that has been checked and not begun."""
+
+    data: EmbeddingSet
+    config: SweepConfig
+    folds: list[Fold]
+    space: Space
+    groups: list[Group]
+    notes: list[str]
+
+    @property
+    def trials(self) -> list[Trial]:
+        return sorted((trial for group in self.groups for trial in group.trials), key=lambda trial: trial.index)
+
+    @property
+    def least(self) -> int:
+        """Images in the smallest training part."""
+        return min(len(fold.train) for fold in self.folds)
+
+
+@dataclasses.dataclass
+class SweepResult:
+    """What a sweep found.
+
+    Attributes:
+        summary: the content of `summary.json`.
+        plan: what was run.
+        identity: the baseline on every fold.
+        outcomes: every trial on every fold, with its ranks and parameters.
+        best_params: parameters of `summary["best"]`, refitted; `{}` for identity.
+        best_epoch: epochs that the refit took.
+        seconds: how long each part took.
+    """
+
+    summary: dict[str, Any]
+    plan: Plan
+    identity: Outcome
+    outcomes: list[Outcome]
+    best_params: Any
+    best_epoch: int
+    seconds: dict[str, float]
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial that was chosen; None for identity."""
+        return next((trial for trial in self.plan.trials if trial.name == self.summary["best"]), None)
+
+
+def plan_sweep(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Plan:
+    """Check everything that can be wrong before anything is written or computed.
+
+    Raises:
+        InputError: an unknown name, an impossible setting, or nothing to train.
+    """
+    space = Space(data.d_text, data.d_image, data.languages)
+    found = make_trials(
+        space,
+        pivots=config.pivots,
+        aligners=config.aligners,
+        losses=config.losses,
+        blocks=load_grid(config.grid),
+        settings=parse_settings(config.hyper),
+        protocol=config.protocol,
+    )
+    notes = [*data.notes, *(f"left out {line}" for line in found.skipped)]
+    if data.d_text != data.d_image:
+        notes.append(
+            f"captions have {data.d_text} dimensions and images {data.d_image}: identity cuts or pads, and is near chance"
+        )
+    plan = Plan(data, config, folds, space, group_trials(found.trials), notes)
+    for size in sorted({trial.recipe.batch_images for trial in found.trials if trial.recipe.batch_images > plan.least}):
+        notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")
+    return plan
+
+
+def run_sweep(
+    plan: Plan, folder: RunFolder | None = None, *, progress: Progress = lambda what, done, total: None
+) -> SweepResult:
+    """Run every trial on every fold, summarise, and refit the choice.
+
+    Args:
+        plan: from `plan_sweep`.
+        folder: keeps finished slices, and gives back those of an earlier attempt.
+        progress: called with what goes on, runs done, and runs in all.
+    """
+    clock, seconds = time.perf_counter(), {}
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[name], clock = now - clock, now
+
+    folder = folder or RunFolder(None)
+    total = len(plan.trials) * len(plan.folds)
+    progress("identity", 0, total)
+    layout = lay_out(plan.data)
+    arrays = fold_arrays(plan.data, layout, plan.folds)
+    key = jax.random.key(plan.config.seed)
+    identity = _baseline(plan, layout, arrays)
+    lap("baselines")
+    outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
+    done = 0
+    for number, group in enumerate(plan.groups):
+        for runs, result in _group_slices(plan, group, number, layout, arrays, key, folder):
+            for position, (trial, fold) in enumerate(runs):
+                _record(outcomes[trial.index], jax.tree.map(lambda leaf, p=position: leaf[p], result), plan, identity, fold)
+            done += len(runs)
+            progress(runs[-1][0].name, done, total)
+    lap("trials")
+    ordered = [outcomes[trial.index] for trial in plan.trials]
+    candidates = [identity, *ordered] if plan.config.protocol == "nested" else ordered
+    best = candidates[int(np.argmax([np.mean(outcome.selection) for outcome in candidates]))]
+    summary = make_summary(
+        data={
+            "name": plan.data.name,
+            "sha256": plan.data.sha256(),
+            "images": len(plan.data),
+            "languages": list(plan.data.languages),
+            "captions": {language: len(rows) for language, rows in plan.data.text.items()},
+            "d_text": plan.data.d_text,
+            "d_image": plan.data.d_image,
+        },
+        protocol=plan.config.protocol,
+        folds=len(plan.folds),
+        identity=identity,
+        chance=chance_metrics(_unstacked_reports(arrays, len(plan.folds)), plan.data.languages),
+        outcomes=ordered,
+        best=best,
+        notes=plan.notes,
+    )
+    lap("summary")
+    epoch = int(np.median(best.epochs))
+    params = refit(plan, best.trial, layout, epoch=epoch) if best.trial else {}
+    lap("refit")
+    return SweepResult(summary, plan, identity, ordered, params, epoch, seconds)
+
+
+def refit(plan: Plan, trial: Trial, layout: Layout, *, epoch: int) -> Any:
+    """Parameters of a trial trained on all images of the plan up to `epoch`, as NumPy arrays."""
+    group = next(group for group in plan.groups if trial in group.trials)
+    images = plan.folds[0].refit
+    recipe = dataclasses.replace(group.recipe, batch_images=min(group.recipe.batch_images, len(images)))
+    aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
+
+    @jax.jit
+    def program(embeddings, rows, hyper, stop):
+        return fit(
+            aligner, pivot, LOSSES[trial.loss], hyper, key, embeddings, rows, len(images), recipe=recipe, stop=stop
+        ).params
+
+    hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
+    return jax.tree.map(np.asarray, program(layout.embeddings, jnp.asarray(images), hyper, jnp.int32(epoch)))
+
+
+def _baseline(plan: Plan, layout: Layout, arrays: FoldArrays) -> Outcome:
+    outcome = Outcome(IDENTITY)
+    languages = plan.data.languages
+    aligner = plan.space.aligner(IDENTITY, Recipe())
+    for scores, report, sample in evaluate_folds(aligner, {}, layout.embeddings, arrays):
+        outcome.report.append(fold_metrics(report, languages))
+        outcome.sample.append(fold_metrics(sample, languages))
+        outcome.selection.append(float(scores[0] if plan.config.protocol == "seed" else scores.mean()))
+        outcome.epochs.append(0)
+        outcome.ranks.append(report)
+    return outcome
+
+
+def _group_slices(plan: Plan, group: Group, number: int, layout: Layout, arrays: FoldArrays, key, folder: RunFolder):
+    """The runs and results of every slice of a group, from the folder where it has them."""
+    accelerator = jax.default_backend() != "cpu"
+    aligner = plan.space.aligner(group.aligner, group.recipe)
+    shapes = jax.eval_shape(aligner.init, jax.random.key(0))
+    params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+    width, slices = plan_slices(group, len(plan.folds), params_bytes=params_bytes, accelerator=accelerator)
+    program = make_program(group, plan.space, least=plan.least, accelerator=accelerator)
+    for index in range(slices):
+        runs = slice_runs(group, len(plan.folds), width=width, number=index)
+        inputs = slice_inputs(group, len(plan.folds), key=key, width=width, number=index)
+        like = partial(jax.eval_shape, program, layout.embeddings, arrays, *inputs)
+        result = folder.load_slice(number, index, like)
+        if result is None:
+            result = jax.tree.map(np.asarray, program(layout.embeddings, arrays, *inputs))
+            folder.save_slice(number, index, result)
+        yield runs, result
+
+
+def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
+    languages = plan.data.languages
+    assert outcome.trial is not None
+    report, sample = fold_metrics(run.report, languages), fold_metrics(run.sample, languages)
+    hub = make_pivot(outcome.trial.pivot, languages).language
+    if hub is not None:
+        for direction, figures in report.items():
+            figures["per_language"][f"{hub} (unmapped)"] = identity.report[fold][direction]["per_language"][hub]
+    epoch = int(run.fit.epoch)
+    scores = run.fit.scores[epoch]
+    outcome.report.append(report)
+    outcome.sample.append(sample)
+    outcome.selection.append(float(scores[0] if outcome.trial.recipe.criterion == "t2i" else scores.mean()))
+    outcome.epochs.append(epoch)
+    outcome.curves.append(run.fit.scores)
+    outcome.losses.append(run.fit.losses)
+    outcome.ranks.append(run.report)
+    outcome.params.append(run.fit.params)
+
+
+def _unstacked_reports(arrays: FoldArrays, folds: int) -> Sequence[Any]:
+    return [jax.tree.map(lambda leaf, f=fold: np.asarray(leaf[f]), arrays.report) for fold in range(folds)]

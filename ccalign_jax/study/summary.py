@@ -1,0 +1,210 @@
+"""From ranks to the figures of `summary.json` and the rows of `results.csv`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ccalign_jax.metrics import METRICS, Ranks, all_tied, macro, retrieval_metrics
+from ccalign_jax.training import LanguageRanks, Part, Trial
+
+__all__ = ["DIRECTIONS", "Outcome", "chance_metrics", "csv_rows", "fold_metrics", "make_summary", "select"]
+
+DIRECTIONS = ("t2i", "i2t")
+IDENTITY = "identity"
+
+FoldMetrics = dict[str, dict[str, Any]]
+Figures = dict[str, Any]
+
+
+@dataclasses.dataclass
+class Outcome:
+    """One trial, or a baseline, on every fold.
+
+    Attributes:
+        name: of the trial.
+        trial: None for a baseline.
+        report, sample: metrics of the report part and of the training sample, a fold each.
+        selection: the criterion that chose the epoch, a fold each; what a trial is chosen by.
+        epochs: the best epoch of each fold.
+        curves: `[folds, epochs + 1, 3]` selection scores; empty for a baseline.
+        losses: `[folds, epochs]`; empty for a baseline.
+        ranks: of the report part, a fold each.
+        params: of the best epoch, a fold each.
+    """
+
+    name: str
+    trial: Trial | None = None
+    report: list[FoldMetrics] = dataclasses.field(default_factory=list)
+    sample: list[FoldMetrics] = dataclasses.field(default_factory=list)
+    selection: list[float] = dataclasses.field(default_factory=list)
+    epochs: list[int] = dataclasses.field(default_factory=list)
+    curves: list[np.ndarray] = dataclasses.field(default_factory=list)
+    losses: list[np.ndarray] = dataclasses.field(default_factory=list)
+    ranks: list[LanguageRanks] = dataclasses.field(default_factory=list)
+    params: list[Any] = dataclasses.field(default_factory=list)
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """Pivot, aligner and loss: trials of one family differ in settings alone."""
+        return (self.trial.pivot, self.trial.aligner, self.trial.loss) if self.trial else (self.name,)
+
+
+def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
+    """Both directions: the macro mean over languages, and each language."""
+    figures: FoldMetrics = {}
+    for number, direction in enumerate(DIRECTIONS):
+        each = {language: retrieval_metrics(pair[number]) for language, pair in zip(languages, ranks, strict=True)}
+        figures[direction] = {**macro(list(each.values())), "per_language": each}
+    return figures
+
+
+def chance_metrics(parts: Sequence[Part], languages: Sequence[str]) -> list[FoldMetrics]:
+    """What a score that tells nothing gets on each part."""
+    found = []
+    for part in parts:
+        pairs: list[tuple[Ranks, Ranks]] = []
+        for number in range(len(languages)):
+            owner, gold = np.asarray(part.image_of[number]), np.asarray(part.captions_of[number])
+            gallery = int((np.asarray(part.images) >= 0).sum())
+            pairs.append((all_tied(owner[:, None], gallery), all_tied(gold, int((owner >= 0).sum()))))
+        found.append(fold_metrics(tuple(pairs), languages))
+    return found
+
+
+def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
+    """For each fold the outcome with the best selection score; ties go to the earlier one.
+
+    Args:
+        outcomes: candidates, the safest first.
+        per_fold: each fold chooses by its own inner part; otherwise all take the best mean, as the seed study does.
+    """
+    scores = np.array([outcome.selection for outcome in outcomes])
+    if not per_fold:
+        scores = np.broadcast_to(scores.mean(1, keepdims=True), scores.shape)
+    return [outcomes[best] for best in scores.argmax(0)]
+
+
+def make_summary(
+    *,
+    data: Mapping[str, Any],
+    protocol: str,
+    folds: int,
+    identity: Outcome,
+    chance: Sequence[FoldMetrics],
+    outcomes: Sequence[Outcome],
+    best: Outcome,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """`summary.json` as a dict; see `docs/results.md` for its keys."""
+    per_fold = protocol == "nested"
+    families: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        families.setdefault(outcome.family, []).append(outcome)
+    candidates = [identity, *outcomes] if per_fold else list(outcomes)
+    selected = select(candidates, per_fold=per_fold)
+    return {
+        "schema": 1,
+        "data": dict(data),
+        "protocol": protocol,
+        "folds": folds,
+        "notes": list(notes),
+        "baselines": {
+            IDENTITY: _figures(identity.report),
+            "chance": _figures(chance),
+            "identity_train": _figures(identity.sample),
+        },
+        "trials": [_trial_summary(outcome, identity) for outcome in outcomes],
+        "families": [
+            {
+                "pivot": family[0],
+                "aligner": family[1],
+                "loss": family[2],
+                **_chosen_summary(select(members, per_fold=per_fold), identity),
+            }
+            for family, members in families.items()
+        ],
+        "selected": _chosen_summary(selected, identity),
+        "best": best.name,
+    }
+
+
+def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A row a trial × fold × language (and `macro`) × direction.
+
+    Args:
+        outcomes: the identity first.
+        settings: hyper-parameters to give a column.
+    """
+    for outcome in outcomes:
+        trial = outcome.trial
+        head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
+        if trial is not None:
+            head = {"trial": outcome.name, "pivot": trial.pivot, "aligner": trial.aligner, "loss": trial.loss}
+        values = {key: "" if trial is None else f"{getattr(trial.hyper, key):g}" for key in settings}
+        for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
+            for direction in DIRECTIONS:
+                for language in ("macro", *report[direction]["per_language"]):
+                    one, train = (
+                        part[direction] if language == "macro" else part[direction]["per_language"].get(language, {})
+                        for part in (report, sample)
+                    )
+                    yield {
+                        **head,
+                        "fold": fold,
+                        "language": language,
+                        "direction": direction,
+                        **{metric: f"{one[metric]:.6f}" for metric in METRICS},
+                        **{f"train_{metric}": f"{train[metric]:.6f}" for metric in METRICS if train},
+                        "epoch": outcome.epochs[fold],
+                        **values,
+                    }
+
+
+def _trial_summary(outcome: Outcome, identity: Outcome) -> dict[str, Any]:
+    assert outcome.trial is not None
+    curve = np.mean(outcome.curves, axis=0)
+    return {
+        "name": outcome.name,
+        "pivot": outcome.trial.pivot,
+        "aligner": outcome.trial.aligner,
+        "loss": outcome.trial.loss,
+        "hyper": outcome.trial.hyper._asdict(),
+        **_chosen_summary([outcome] * len(outcome.report), identity),
+        "curve": {key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
+    }
+
+
+def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome) -> dict[str, Any]:
+    """The figures of the outcome chosen in each fold."""
+    report = [outcome.report[fold] for fold, outcome in enumerate(chosen)]
+    return {
+        "per_fold": [outcome.name for outcome in chosen],
+        "epochs": [outcome.epochs[fold] for fold, outcome in enumerate(chosen)],
+        "selection": _figure([outcome.selection[fold] for fold, outcome in enumerate(chosen)]),
+        "metrics": _figures(report),
+        "delta": _figures([_minus(mine, base) for mine, base in zip(report, identity.report, strict=True)], delta=True),
+        "train_metrics": _figures([outcome.sample[fold] for fold, outcome in enumerate(chosen)]),
+    }
+
+
+def _minus(mine: Any, base: Any) -> Any:
+    if isinstance(mine, Mapping):
+        return {key: _minus(value, base[key]) for key, value in mine.items() if key in base}
+    return mine - base
+
+
+def _figures(folds: Sequence[Any], *, delta: bool = False) -> Figures:
+    """Folds of nested numbers as nested figures."""
+    if isinstance(folds[0], Mapping):
+        shared = [key for key in folds[0] if all(key in fold for fold in folds)]
+        return {key: _figures([fold[key] for fold in folds], delta=delta) for key in shared}
+    return {**_figure(folds), **({"p": None, "p_adjusted": None} if delta else {})}
+
+
+def _figure(values: Sequence[float]) -> dict[str, float | None]:
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": std, "low": None, "high": None}

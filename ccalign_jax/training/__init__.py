@@ -1,0 +1,31 @@
+"""Training: one run as a pure function, and many runs as one program."""
+
+from ccalign_jax.training.batches import Embeddings as Embeddings
+from ccalign_jax.training.batches import draw_batch as draw_batch
+from ccalign_jax.training.batches import image_order as image_order
+from ccalign_jax.training.fit import FitResult as FitResult
+from ccalign_jax.training.fit import TrainState as TrainState
+from ccalign_jax.training.fit import fit as fit
+from ccalign_jax.training.fit import learning_rate as learning_rate
+from ccalign_jax.training.fit import start as start
+from ccalign_jax.training.fit import step as step
+from ccalign_jax.training.objective import Hyper as Hyper
+from ccalign_jax.training.objective import Recipe as Recipe
+from ccalign_jax.training.objective import make_objective as make_objective
+from ccalign_jax.training.parts import LanguageRanks as LanguageRanks
+from ccalign_jax.training.parts import Part as Part
+from ccalign_jax.training.parts import PartRows as PartRows
+from ccalign_jax.training.parts import mean_scores as mean_scores
+from ccalign_jax.training.parts import part_ranks as part_ranks
+from ccalign_jax.training.parts import take_part as take_part
+from ccalign_jax.training.sweep import FoldArrays as FoldArrays
+from ccalign_jax.training.sweep import Group as Group
+from ccalign_jax.training.sweep import RunResult as RunResult
+from ccalign_jax.training.sweep import Space as Space
+from ccalign_jax.training.sweep import Trial as Trial
+from ccalign_jax.training.sweep import evaluate_folds as evaluate_folds
+from ccalign_jax.training.sweep import group_trials as group_trials
+from ccalign_jax.training.sweep import make_program as make_program
+from ccalign_jax.training.sweep import plan_slices as plan_slices
+from ccalign_jax.training.sweep import slice_inputs as slice_inputs
+from ccalign_jax.training.sweep import slice_runs as slice_runs

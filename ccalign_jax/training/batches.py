@@ -1,0 +1,78 @@
+"""Batches of images with one caption of each language, drawn on the device from index arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ccalign_jax.pivots import Batch
+
+__all__ = ["Embeddings", "draw_batch", "image_order"]
+
+
+class Embeddings(NamedTuple):
+    """A whole data set on the device, as float32 unit rows.
+
+    Attributes:
+        text: `[m, d_text]`, the captions of all languages below each other.
+        image: `[n, d_image]`.
+        caption_rows: `[languages, n, c]`, rows of `text`; only the first `caption_counts` of the c are used.
+        caption_counts: `[languages, n]`, captions of each image in each language.
+        groups: `[n]`, equal numbers for images that show the same thing.
+    """
+
+    text: Float[Array, "m d_text"]
+    image: Float[Array, "n d_image"]
+    caption_rows: Int[Array, "languages n c"]
+    caption_counts: Int[Array, "languages n"]
+    groups: Int[Array, " n"]
+
+
+def image_order(
+    key: Array, images: Int[Array, " t"], count: Int[Array, ""] | int, *, steps: int, size: int, replacement: bool, least: int
+) -> Int[Array, "steps size"]:
+    """The images of every batch of a run.
+
+    Without replacement an image comes again only after all the others of its pass; a remainder that
+    fills no batch sits the pass out, a different one each time.
+
+    Args:
+        key: typed random key.
+        images: `[t]` training images; the first `count` are real, the rest padding.
+        count: how many are real; traced.
+        steps: number of batches.
+        size: images a batch, at most `least`.
+        replacement: draw every image of every batch afresh, as the seed study does.
+        least: a static lower bound of `count`.
+
+    Raises:
+        ValueError: `size` exceeds `least`.
+    """
+    if size > least:
+        raise ValueError(f"a batch of {size} images cannot be drawn from {least}")
+    if replacement:
+        return images[jax.random.randint(key, (steps, size), 0, count)]
+    passes = -(-steps // (least // size))
+    noise = jax.random.uniform(key, (passes, images.shape[0]))
+    shuffled = jnp.argsort(jnp.where(jnp.arange(images.shape[0]) < count, noise, jnp.inf), axis=1)
+    usable = count // size * size
+    place = jnp.arange(steps * size)
+    return images[shuffled[place // usable, place % usable]].reshape(steps, size)
+
+
+def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> Batch:
+    """These images, and for each one caption of every language it has, drawn evenly from its captions."""
+    counts = embeddings.caption_counts[:, images]
+    choice = (jax.random.uniform(key, counts.shape) * counts).astype(jnp.int32)
+    choice = jnp.clip(choice, 0, jnp.maximum(counts - 1, 0))
+    rows = jnp.take_along_axis(embeddings.caption_rows[:, images], choice[..., None], axis=-1)[..., 0]
+    return Batch(
+        text=embeddings.text[rows],
+        mask=counts > 0,
+        image=embeddings.image[images],
+        image_mask=jnp.ones(images.shape, bool),
+        groups=embeddings.groups[images],
+    )

@@ -1,0 +1,176 @@
+"""One run as a pure function: every step in one `lax.scan`, the best epoch kept on the way."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.losses import LossEntry
+from ccalign_jax.pivots import Batch, Pivot
+from ccalign_jax.training.batches import Embeddings, draw_batch, image_order
+from ccalign_jax.training.objective import Hyper, Objective, Recipe, make_objective
+from ccalign_jax.training.parts import PartRows, mean_scores, part_ranks
+
+__all__ = ["FitResult", "TrainState", "fit", "learning_rate", "start", "step"]
+
+FLOOR = 0.1  # the schedule ends at this share of its peak
+
+
+class TrainState(NamedTuple):
+    """Parameters, optimiser state and the number of steps taken."""
+
+    params: Params
+    optimizer: optax.OptState
+    steps: Int[Array, ""]
+
+
+class FitResult(NamedTuple):
+    """What a run returns.
+
+    Attributes:
+        params: parameters of the best epoch.
+        epoch: the best epoch; 0 is the start.
+        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch; zeros
+            where there is none.
+        losses: `[epochs]` mean objective of the steps of each epoch.
+    """
+
+    params: Params
+    epoch: Int[Array, ""]
+    scores: Float[Array, "epochs 3"]
+    losses: Float[Array, " epochs"]
+
+
+def learning_rate(hyper: Hyper, steps: Array | int, total: int) -> Array:
+    """Linear warm-up over `hyper.warmup` steps, then a cosine down to a tenth of the peak at `total`.
+
+    Example:
+        >>> [round(float(learning_rate(Hyper(learning_rate=1.0, warmup=2), s, 10)), 3) for s in (0, 1, 10)]
+        [0.5, 1.0, 0.1]
+    """
+    rising = (steps + 1) / jnp.maximum(hyper.warmup, 1)
+    progress = jnp.clip((steps - hyper.warmup) / jnp.maximum(total - hyper.warmup, 1), 0.0, 1.0)
+    falling = FLOOR + (1 - FLOOR) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
+    return hyper.learning_rate * jnp.where(steps < hyper.warmup, rising, falling)
+
+
+def _optimizer(hyper: Hyper, recipe: Recipe) -> optax.GradientTransformation:
+    """Clip, then L2, then Adam: the order of the seed study (torch's Adam with weight decay)."""
+    parts = []
+    if "clip" in recipe.terms:
+        parts.append(optax.clip_by_global_norm(jnp.where(hyper.clip > 0, hyper.clip, jnp.inf)))
+    if "l2" in recipe.terms:
+        parts.append(optax.add_decayed_weights(hyper.l2))
+    return optax.chain(*parts, optax.scale_by_adam())
+
+
+def start(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array) -> TrainState:
+    """The state before the first step."""
+    params = aligner.init(key)
+    return TrainState(params, _optimizer(hyper, recipe).init(params), jnp.int32(0))
+
+
+def step(
+    state: TrainState, batch: Batch, key: Array, *, objective: Objective, hyper: Hyper, recipe: Recipe, total: int
+) -> tuple[TrainState, Float[Array, ""]]:
+    """One optimiser step on one batch; `fit` scans it, and a streaming loop may call it.
+
+    Args:
+        state: from `start` or the step before.
+        batch: images and captions.
+        key: for dropout.
+        objective: from `make_objective`.
+        hyper: traced numbers.
+        recipe: static choices.
+        total: steps of the whole run, for the schedule.
+
+    Returns:
+        The next state, and the objective at the state given.
+    """
+    value, gradient = jax.value_and_grad(objective)(state.params, batch, hyper, key)
+    updates, optimizer = _optimizer(hyper, recipe).update(gradient, state.optimizer, state.params)
+    rate = learning_rate(hyper, state.steps, total)
+    params = jax.tree.map(lambda leaf, update: leaf - rate * update, state.params, updates)
+    return TrainState(params, optimizer, state.steps + 1), value
+
+
+def fit(
+    aligner: Aligner,
+    pivot: Pivot,
+    loss: LossEntry,
+    hyper: Hyper,
+    key: Array,
+    embeddings: Embeddings,
+    images: Int[Array, " t"],
+    count: Int[Array, ""] | int,
+    select: PartRows | None = None,
+    *,
+    recipe: Recipe,
+    least: int | None = None,
+    stop: Int[Array, ""] | int | None = None,
+) -> FitResult:
+    """Train one aligner; pure, so that `jit`, `vmap` and `lax.map` apply.
+
+    Args:
+        aligner, pivot, loss: what to train, towards what, and how the distance is measured.
+        hyper: traced numbers.
+        key: typed random key; all randomness of the run follows from it.
+        embeddings: the data.
+        images: `[t]` training images, the first `count` real, the rest padding.
+        count: how many are real; may be traced.
+        select: the part that picks the epoch, by `recipe.criterion`; ties go to the earlier epoch.
+        recipe: static choices.
+        least: a static lower bound of `count`, by default `t`.
+        stop: without `select`, the epoch whose parameters are returned; the last by default.
+
+    Returns:
+        Parameters of the best epoch, and the curves.
+    """
+    init_key, order_key, step_key = jax.random.split(key, 3)
+    total = recipe.epochs * recipe.steps_per_epoch
+    objective = make_objective(aligner, pivot, loss, recipe)
+    order = image_order(
+        order_key,
+        images,
+        count,
+        steps=total,
+        size=recipe.batch_images,
+        replacement=recipe.replacement,
+        least=images.shape[0] if least is None else least,
+    ).reshape(recipe.epochs, recipe.steps_per_epoch, recipe.batch_images)
+    stop = recipe.epochs if stop is None else stop
+
+    def score(params: Params, epoch: Array) -> tuple[Array, Array]:
+        """The selection scores, and the criterion that the best epoch maximises."""
+        if select is None:
+            return jnp.zeros(3), -jnp.abs(epoch - stop).astype(jnp.float32)
+        scores = mean_scores(part_ranks(aligner, params, select))
+        return scores, scores[0] if recipe.criterion == "t2i" else jnp.mean(scores)
+
+    def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
+        batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
+        batch = draw_batch(batch_key, embeddings, chosen)
+        return step(state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total)
+
+    def train_epoch(carry, inputs):
+        state, best_params, best_value, best_epoch = carry
+        epoch, chosen = inputs
+        state, values = jax.lax.scan(train_step, state, chosen)
+        scores, value = score(state.params, epoch)
+        better = value > best_value
+        best_params = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, best_params)
+        carry = state, best_params, jnp.where(better, value, best_value), jnp.where(better, epoch, best_epoch)
+        return carry, (scores, jnp.mean(values))
+
+    state = start(aligner, hyper, recipe, init_key)
+    scores, value = score(state.params, jnp.int32(0))
+    value = value if recipe.start_counts else jnp.full_like(value, -jnp.inf)
+    (_, params, _, epoch), (curve, losses) = jax.lax.scan(
+        train_epoch, (state, state.params, value, jnp.int32(0)), (jnp.arange(1, recipe.epochs + 1), order)
+    )
+    return FitResult(params, epoch, jnp.concatenate([scores[None], curve]), losses)

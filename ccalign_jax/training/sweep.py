@@ -1,0 +1,173 @@
+"""Many runs as one program: trials grouped by what is static, mapped over hyper-parameters and folds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from ccalign_jax.aligners import Aligner, make_aligner
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.training.batches import Embeddings
+from ccalign_jax.training.fit import FitResult, fit
+from ccalign_jax.training.objective import Hyper, Recipe
+from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, part_ranks, take_part
+
+__all__ = ["FoldArrays", "Group", "RunResult", "Space", "Trial", "evaluate_folds", "group_trials", "make_program", "plan_slices", "slice_inputs", "slice_runs"]
+
+ACCELERATOR_BYTES = 2**32  # what the runs of one slice may take on an accelerator
+
+
+class FoldArrays(NamedTuple):
+    """All folds of a plan, stacked along the first axis and padded with -1."""
+
+    train: Int[Array, "folds t"]
+    count: Int[Array, " folds"]
+    select: Part
+    report: Part
+    sample: Part
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One row of a sweep: what is trained, towards what, with which numbers.
+
+    Attributes:
+        index: its number in the sweep, folded into the run's key: a trial's randomness.
+        name: unique in the sweep.
+        pivot, aligner, loss: names.
+        hyper: plain floats.
+        recipe: what is static.
+    """
+
+    index: int
+    name: str
+    pivot: str
+    aligner: str
+    loss: str
+    hyper: Hyper
+    recipe: Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Trials that one compiled program serves."""
+
+    pivot: str
+    aligner: str
+    loss: str
+    recipe: Recipe
+    trials: tuple[Trial, ...]
+
+
+class RunResult(NamedTuple):
+    """A trial on a fold: the fit, and the ranks of the report part and of the training sample."""
+
+    fit: FitResult
+    report: LanguageRanks
+    sample: LanguageRanks
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """The widths and languages of the data: what an aligner is built from."""
+
+    d_text: int
+    d_image: int
+    languages: tuple[str, ...]
+
+    def aligner(self, name: str, recipe: Recipe) -> Aligner:
+        return make_aligner(name, self.d_text, self.d_image, languages=len(self.languages), hidden=recipe.hidden)
+
+
+def group_trials(trials: Sequence[Trial]) -> list[Group]:
+    """Trials that differ in numbers alone come together; a term that is zero in all of them is absent."""
+    found: dict[tuple, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault((trial.pivot, trial.aligner, trial.loss, trial.recipe), []).append(trial)
+    groups = []
+    for (pivot, aligner, loss, recipe), members in found.items():
+        optional = ("l2", "prox", "ortho", "clip", "dropout")
+        terms = frozenset(term for term in optional if any(getattr(trial.hyper, term) != 0 for trial in members))
+        groups.append(Group(pivot, aligner, loss, dataclasses.replace(recipe, terms=terms), tuple(members)))
+    return groups
+
+
+def plan_slices(group: Group, folds: int, *, params_bytes: int, accelerator: bool) -> tuple[int, int]:
+    """How many runs a slice holds, and how many slices the group takes; the last is padded.
+
+    On a CPU a slice is one trial on all folds, so that nothing is padded; on an accelerator it is as
+    wide as memory allows.
+    """
+    runs = len(group.trials) * folds
+    if not accelerator:
+        return folds, len(group.trials)
+    # parameters, gradient, two Adam moments, the best so far, and room for activations
+    widest = max(1, min(runs, ACCELERATOR_BYTES // max(8 * params_bytes, 2**26)))
+    slices = -(-runs // widest)
+    return -(-runs // slices), slices
+
+
+def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -> Callable[..., RunResult]:
+    """The jit-compiled program of a group: `program(embeddings, folds, hyper, keys, fold_numbers)`.
+
+    The last three have a leading axis of runs, and so has the result.
+    """
+    aligner = space.aligner(group.aligner, group.recipe)
+    pivot, loss, recipe = make_pivot(group.pivot, space.languages), LOSSES[group.loss], group.recipe
+    recipe = dataclasses.replace(recipe, batch_images=min(recipe.batch_images, least))
+
+    @jax.jit
+    def program(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> RunResult:
+        def one_run(inputs):
+            run_hyper, key, number = inputs
+            fold: FoldArrays = jax.tree.map(lambda leaf: leaf[number], folds)
+            select, report, sample = (take_part(embeddings, part) for part in (fold.select, fold.report, fold.sample))
+            done = fit(
+                aligner, pivot, loss, run_hyper, key, embeddings, fold.train, fold.count, select, recipe=recipe, least=least
+            )
+            return RunResult(done, part_ranks(aligner, done.params, report), part_ranks(aligner, done.params, sample))
+
+        inputs = (hyper, keys, numbers)
+        return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)
+
+    return program
+
+
+def slice_inputs(group: Group, folds: int, *, key: Array, width: int, number: int) -> tuple[Hyper, Array, Array]:
+    """Hyper-parameters, keys and fold numbers of a slice; the last run is repeated where the slice is not full."""
+    runs = slice_runs(group, folds, width=width, number=number)
+    runs += [runs[-1]] * (width - len(runs))
+    hyper = Hyper(*(jnp.asarray(leaf, jnp.float32) for leaf in zip(*(trial.hyper for trial, _ in runs), strict=True)))
+    keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, trial.index), fold) for trial, fold in runs])
+    return hyper, keys, jnp.asarray([fold for _, fold in runs], jnp.int32)
+
+
+def slice_runs(group: Group, folds: int, *, width: int, number: int) -> list[tuple[Trial, int]]:
+    """The (trial, fold) of each run of a slice, trial by trial."""
+    runs = [(trial, fold) for trial in group.trials for fold in range(folds)]
+    return runs[number * width : (number + 1) * width]
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> tuple:
+    def one_fold(fold: FoldArrays):
+        select, report, sample = (take_part(embeddings, part) for part in (fold.select, fold.report, fold.sample))
+        ranks = [part_ranks(aligner, params, part) for part in (select, report, sample)]
+        return mean_scores(ranks[0]), ranks[1], ranks[2]
+
+    return jax.lax.map(one_fold, folds)
+
+
+def evaluate_folds(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> Iterator[tuple]:
+    """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
+    done = jax.tree.map(np.asarray, _evaluate(aligner, params, embeddings, folds))
+    for number in range(len(folds.count)):
+        yield jax.tree.map(lambda leaf: leaf[number], done)
