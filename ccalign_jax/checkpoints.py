@@ -88,7 +88,9 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
         about = json.loads((path / ABOUT).read_text())
         leaves, expected = about["leaves"], about["sha256"]
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again") from None
+        raise InputError(
+            f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again"
+        ) from None
     # Before Orbax looks at them: it reads some damaged files silently wrong, and prints pages on others.
     if _sha256(path / TREE) != expected:
         raise InputError(f"{path}: SHA-256 differs from {ABOUT}: a file is damaged or missing; copy or train it again")
@@ -119,7 +121,9 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
             hidden=about["hidden"],
         )
     except KeyError as missing:
-        raise InputError(f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best") from None
+        raise InputError(
+            f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best"
+        ) from None
     shapes = jax.eval_shape(aligner.init, jax.random.key(0))
     if _leaves(shapes) != _leaves(params):
         raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")

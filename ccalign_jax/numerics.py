@@ -56,8 +56,8 @@ def resize_rows(rows: Float[Array, "*n d"], width: int) -> Float[Array, "*n widt
 
 
 def masked_log_sum_exp(
-    values: Float[Array, "..."], mask: Bool[Array, "..."], *, axis: int | tuple[int, ...] = -1
-) -> Float[Array, "..."]:
+    values: Float[Array, ...], mask: Bool[Array, ...], *, axis: int | tuple[int, ...] = -1
+) -> Float[Array, ...]:
     """log Σ exp over the entries that `mask` keeps; -inf, with gradient 0, where it keeps none.
 
     Args:

@@ -124,7 +124,12 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
 
 
 def map_languages(
-    aligner: Aligner, params: Params, text: Float[Array, "languages b d_text"], *, key: Array | None, dropout: Array | float
+    aligner: Aligner,
+    params: Params,
+    text: Float[Array, "languages b d_text"],
+    *,
+    key: Array | None,
+    dropout: Array | float,
 ) -> Float[Array, "languages b d_out"]:
     """Rows of all languages through the aligner, with a dropout key of its own for each language."""
     numbers = jnp.arange(text.shape[0])

@@ -71,7 +71,9 @@ def split_name(name: str) -> tuple[tuple[str, ...], str]:
     if rest == "dual":
         outer, rest = [*outer, "dual"], "residual"
     if rest not in ALIGNERS:
-        raise InputError(f"unknown aligner {rest!r}; there are {', '.join([*ALIGNERS, *COMBINATORS])} (--aligners=list)")
+        raise InputError(
+            f"unknown aligner {rest!r}; there are {', '.join([*ALIGNERS, *COMBINATORS])} (--aligners=list)"
+        )
     if len(set(outer)) < len(outer):
         raise InputError(f"aligner {name!r}: {' and '.join(COMBINATORS)} go in once each")
     if outer and rest == "identity":

@@ -9,7 +9,7 @@ import numpy as np
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
 
-__all__ = ["INNER_SHARE", "Fold", "check_folds", "nested_folds", "official_folds", "seed_folds"]
+__all__ = ["INNER_SHARE", "Fold", "check_folds", "inner_fold", "nested_folds", "official_folds", "seed_folds"]
 
 INNER_SHARE = 0.2
 SEED_PROTOCOL_STATE = 7  # the seed study's KFold(random_state=7)
@@ -75,6 +75,14 @@ def seed_folds(data: EmbeddingSet, *, folds: int = 5) -> list[Fold]:
     return plans
 
 
+def inner_fold(data: EmbeddingSet, *, seed: int = 0) -> Fold:
+    """One plan for a single fit: a fifth of the images, groups whole, selects; nothing is left to report."""
+    everything = np.arange(len(data))
+    select = _inner_part(data, everything, seed=(seed, 0))
+    train = np.setdiff1d(everything, select)
+    return Fold(train, select, select, _sample(train, len(select), (seed, 0)), everything)
+
+
 def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
     """The file's own split as one fold: `test` reports, `dev` selects, all else trains.
 
@@ -116,7 +124,9 @@ def check_folds(data: EmbeddingSet, folds: list[Fold]) -> None:
         for part in ("train", "select", "report"):
             rows = getattr(fold, part)
             if not len(rows):
-                raise InputError(f"{data.name}: fold {number} has no image to {part}; give more images or fewer --folds")
+                raise InputError(
+                    f"{data.name}: fold {number} has no image to {part}; give more images or fewer --folds"
+                )
             present = np.zeros(len(data), bool)
             present[rows] = True
             for language in data.languages:

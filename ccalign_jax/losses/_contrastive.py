@@ -101,7 +101,7 @@ def clip_loss(
     return 0.5 * sum(language_mean(term, mask, axis_name) for term in terms)
 
 
-def _per_pair(reduced: Float[Array, "b *languages"]) -> Float[Array, "#languages b"]:
+def _per_pair(reduced: Float[Array, b * languages]) -> Float[Array, "#languages b"]:
     """One value an image, `[b]`, or an image and language, `[b, l]`, laid out as the pairs `[l, b]`."""
     return reduced[None] if reduced.ndim == 1 else reduced.T
 

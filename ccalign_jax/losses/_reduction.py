@@ -14,7 +14,9 @@ def as_languages(text: Array, target: Array, mask: Array | None) -> tuple[Array,
     if text.ndim == 2:
         text, mask = text[None], None if mask is None else mask[None]
     if text.ndim != 3 or target.ndim != 2 or text.shape[1:] != target.shape:
-        raise ValueError(f"text {text.shape} and targets {target.shape} must be [b, d] or [languages, b, d], and [b, d]")
+        raise ValueError(
+            f"text {text.shape} and targets {target.shape} must be [b, d] or [languages, b, d], and [b, d]"
+        )
     if mask is None:
         mask = jnp.ones(text.shape[:2], bool)
     if mask.shape != text.shape[:2]:

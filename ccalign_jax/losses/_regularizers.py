@@ -13,7 +13,7 @@ __all__ = ["Normalization", "ortho_penalty", "prox_penalty"]
 Normalization = Literal["sum", "mean"]
 
 
-def prox_penalty(deviation: PyTree[Float[Array, "..."]], *, normalization: Normalization = "sum") -> Float[Array, ""]:
+def prox_penalty(deviation: PyTree[Float[Array, ...]], *, normalization: Normalization = "sum") -> Float[Array, ""]:
     """‖D‖², the squared distance of a map from identity.
 
     Args:
@@ -33,7 +33,9 @@ def prox_penalty(deviation: PyTree[Float[Array, "..."]], *, normalization: Norma
     return total / _entries(sum(leaf.size for leaf in leaves), normalization)
 
 
-def ortho_penalty(weight: Float[Array, "*maps d_in d_out"], *, normalization: Normalization = "sum") -> Float[Array, ""]:
+def ortho_penalty(
+    weight: Float[Array, "*maps d_in d_out"], *, normalization: Normalization = "sum"
+) -> Float[Array, ""]:
     """‖WᵀW − I‖², or ‖WWᵀ − I‖² where d_in < d_out (a wide W has no orthonormal columns).
 
     Args:

@@ -1,0 +1,10 @@
+"""A study from data to results: configuration, trials, runs, and what they leave behind."""
+
+from ccalign_jax.study.apply import apply as apply
+from ccalign_jax.study.apply import evaluate as evaluate
+from ccalign_jax.study.apply import take_split as take_split
+from ccalign_jax.study.config import SweepConfig as SweepConfig
+from ccalign_jax.study.config import read_data as read_data
+from ccalign_jax.study.python import fit as fit
+from ccalign_jax.study.python import sweep as sweep
+from ccalign_jax.study.run import SweepResult as SweepResult

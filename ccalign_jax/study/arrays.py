@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,22 +12,12 @@ from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.training import Embeddings, FoldArrays, Part
 
-__all__ = ["Layout", "fold_arrays", "lay_out", "make_part"]
+__all__ = ["fold_arrays", "lay_out", "make_part", "unit_float32"]
 
 
-class Layout(NamedTuple):
-    """The data on the device, and where the captions of each language start in `embeddings.text`."""
-
-    embeddings: Embeddings
-    first_row: dict[str, int]
-
-
-def lay_out(data: EmbeddingSet) -> Layout:
-    """All rows as float32 unit rows, the captions of all languages below each other."""
-    starts, total = {}, 0
-    for language in data.languages:
-        starts[language] = total
-        total += len(data.text[language])
+def lay_out(data: EmbeddingSet) -> Embeddings:
+    """All rows on the device as float32 unit rows, the captions of all languages below each other."""
+    starts = _first_rows(data)
     counts = data.caption_counts()
     table = np.zeros((len(data.languages), len(data), counts.max()), np.int32)
     for number, language in enumerate(data.languages):
@@ -36,11 +25,12 @@ def lay_out(data: EmbeddingSet) -> Layout:
         table[number, owner, _place_within(owner)] = starts[language] + np.arange(len(owner))
     text = np.concatenate([unit_float32(data.text[language]) for language in data.languages])
     embeddings = Embeddings(text, unit_float32(data.image), table, counts.astype(np.int32), data.groups)
-    return Layout(jax.tree.map(jnp.asarray, embeddings), starts)
+    return jax.tree.map(jnp.asarray, embeddings)
 
 
-def make_part(data: EmbeddingSet, layout: Layout, images: np.ndarray) -> Part:
+def make_part(data: EmbeddingSet, images: np.ndarray) -> Part:
     """The part of the data made of these images (ascending rows) and all their captions."""
+    starts = _first_rows(data)
     place = np.full(len(data), -1, np.int32)
     place[images] = np.arange(len(images), dtype=np.int32)
     captions, image_of, captions_of = [], [], []
@@ -51,17 +41,17 @@ def make_part(data: EmbeddingSet, layout: Layout, images: np.ndarray) -> Part:
         within = _place_within(owner)
         gold = np.full((len(images), within.max(initial=0) + 1), -1, np.int32)
         gold[owner, within] = np.arange(len(owner))
-        captions.append((layout.first_row[language] + chosen).astype(np.int32))
+        captions.append((starts[language] + chosen).astype(np.int32))
         image_of.append(owner)
         captions_of.append(gold)
     return Part(np.asarray(images, np.int32), tuple(captions), tuple(image_of), tuple(captions_of))
 
 
-def fold_arrays(data: EmbeddingSet, layout: Layout, folds: Sequence[Fold]) -> FoldArrays:
+def fold_arrays(data: EmbeddingSet, folds: Sequence[Fold]) -> FoldArrays:
     """All folds stacked, each array padded with -1 to the largest, so that one program serves them."""
 
     def parts(name: str) -> Part:
-        return _stack([make_part(data, layout, getattr(fold, name)) for fold in folds])
+        return _stack([make_part(data, getattr(fold, name)) for fold in folds])
 
     return FoldArrays(
         train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
@@ -78,6 +68,12 @@ def unit_float32(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def _first_rows(data: EmbeddingSet) -> dict[str, int]:
+    """Where the captions of each language start when all stand below each other."""
+    counts = [len(data.text[language]) for language in data.languages]
+    return dict(zip(data.languages, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+
+
 def _place_within(owner: np.ndarray) -> np.ndarray:
     """0, 1, 2 … within each run of equal numbers of a nondecreasing array."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
@@ -90,6 +86,8 @@ def _stack(trees):
     def pad_and_stack(*leaves: np.ndarray):
         shape = np.max([leaf.shape for leaf in leaves], axis=0)
         widths = [[(0, int(full - part)) for full, part in zip(shape, leaf.shape, strict=True)] for leaf in leaves]
-        return jnp.asarray(np.stack([np.pad(leaf, w, constant_values=-1) for leaf, w in zip(leaves, widths, strict=True)]))
+        return jnp.asarray(
+            np.stack([np.pad(leaf, w, constant_values=-1) for leaf, w in zip(leaves, widths, strict=True)])
+        )
 
     return jax.tree.map(pad_and_stack, *trees)

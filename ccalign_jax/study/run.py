@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,28 +15,33 @@ import numpy as np
 from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
-from ccalign_jax.study.arrays import Layout, fold_arrays, lay_out
+from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.summary import IDENTITY, Outcome, chance_metrics, fold_metrics, make_summary
+from ccalign_jax.study.summary import IDENTITY, Outcome, chance_metrics, describe_data, fold_metrics, make_summary
 from ccalign_jax.study.trials import make_trials
 from ccalign_jax.training import (
+    Embeddings,
+    FitResult,
     FoldArrays,
     Group,
+    Part,
     Recipe,
     Space,
     Trial,
     evaluate_folds,
     fit,
+    fitting_recipe,
     group_trials,
     make_program,
     plan_slices,
     slice_inputs,
     slice_runs,
+    take_part,
 )
 
-__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "refit", "run_sweep"]
+__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "run_sweep", "train_one"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -89,8 +94,16 @@ class SweepResult:
         return next((trial for trial in self.plan.trials if trial.name == self.summary["best"]), None)
 
 
-def plan_sweep(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Plan:
+def plan_sweep(
+    data: EmbeddingSet, config: SweepConfig, folds: list[Fold], *, blocks: Sequence[Mapping[str, Any]] | None = None
+) -> Plan:
     """Check everything that can be wrong before anything is written or computed.
+
+    Args:
+        data: prepared.
+        config: what is asked for.
+        folds: plans.
+        blocks: of a grid, in place of the config's.
 
     Raises:
         InputError: an unknown name, an impossible setting, or nothing to train.
@@ -101,14 +114,14 @@ def plan_sweep(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Pl
         pivots=config.pivots,
         aligners=config.aligners,
         losses=config.losses,
-        blocks=load_grid(config.grid),
+        blocks=load_grid(config.grid if blocks is None else blocks),
         settings=parse_settings(config.hyper),
         protocol=config.protocol,
     )
     notes = [*data.notes, *(f"left out {line}" for line in found.skipped)]
     if data.d_text != data.d_image:
         notes.append(
-            f"captions have {data.d_text} dimensions and images {data.d_image}: identity cuts or pads, and is near chance"
+            f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
         )
     plan = Plan(data, config, folds, space, group_trials(found.trials), notes)
     for size in sorted({trial.recipe.batch_images for trial in found.trials if trial.recipe.batch_images > plan.least}):
@@ -136,17 +149,19 @@ def run_sweep(
     folder = folder or RunFolder(None)
     total = len(plan.trials) * len(plan.folds)
     progress("identity", 0, total)
-    layout = lay_out(plan.data)
-    arrays = fold_arrays(plan.data, layout, plan.folds)
+    embeddings = lay_out(plan.data)
+    arrays = fold_arrays(plan.data, plan.folds)
     key = jax.random.key(plan.config.seed)
-    identity = _baseline(plan, layout, arrays)
+    identity = _baseline(plan, embeddings, arrays)
     lap("baselines")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
     done = 0
     for number, group in enumerate(plan.groups):
-        for runs, result in _group_slices(plan, group, number, layout, arrays, key, folder):
+        for runs, result in _group_slices(plan, group, number, embeddings, arrays, key, folder):
             for position, (trial, fold) in enumerate(runs):
-                _record(outcomes[trial.index], jax.tree.map(lambda leaf, p=position: leaf[p], result), plan, identity, fold)
+                _record(
+                    outcomes[trial.index], jax.tree.map(lambda leaf, p=position: leaf[p], result), plan, identity, fold
+                )
             done += len(runs)
             progress(runs[-1][0].name, done, total)
     lap("trials")
@@ -154,53 +169,56 @@ def run_sweep(
     candidates = [identity, *ordered] if plan.config.protocol == "nested" else ordered
     best = candidates[int(np.argmax([np.mean(outcome.selection) for outcome in candidates]))]
     summary = make_summary(
-        data={
-            "name": plan.data.name,
-            "sha256": plan.data.sha256(),
-            "images": len(plan.data),
-            "languages": list(plan.data.languages),
-            "captions": {language: len(rows) for language, rows in plan.data.text.items()},
-            "d_text": plan.data.d_text,
-            "d_image": plan.data.d_image,
-        },
+        data=describe_data(plan.data),
         protocol=plan.config.protocol,
         folds=len(plan.folds),
         identity=identity,
-        chance=chance_metrics(_unstacked_reports(arrays, len(plan.folds)), plan.data.languages),
+        chance=chance_metrics([make_part(plan.data, fold.report) for fold in plan.folds], plan.data.languages),
         outcomes=ordered,
         best=best,
         notes=plan.notes,
     )
     lap("summary")
     epoch = int(np.median(best.epochs))
-    params = refit(plan, best.trial, layout, epoch=epoch) if best.trial else {}
+    params: Any = {}
+    if best.trial is not None:  # refitted under a key of its own, as if on one more fold
+        own_key = jax.random.fold_in(jax.random.fold_in(key, best.trial.index), len(plan.folds))
+        params = train_one(plan, best.trial, embeddings, plan.folds[0].refit, key=own_key, stop=epoch).params
     lap("refit")
     return SweepResult(summary, plan, identity, ordered, params, epoch, seconds)
 
 
-def refit(plan: Plan, trial: Trial, layout: Layout, *, epoch: int) -> Any:
-    """Parameters of a trial trained on all images of the plan up to `epoch`, as NumPy arrays."""
+def train_one(
+    plan: Plan,
+    trial: Trial,
+    embeddings: Embeddings,
+    images: np.ndarray,
+    *,
+    key,
+    select: Part | None = None,
+    stop: int = 0,
+) -> FitResult:
+    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return."""
     group = next(group for group in plan.groups if trial in group.trials)
-    images = plan.folds[0].refit
-    recipe = dataclasses.replace(group.recipe, batch_images=min(group.recipe.batch_images, len(images)))
+    recipe = fitting_recipe(group.recipe, len(images))
     aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
+    loss = LOSSES[trial.loss]
 
     @jax.jit
-    def program(embeddings, rows, hyper, stop):
-        return fit(
-            aligner, pivot, LOSSES[trial.loss], hyper, key, embeddings, rows, len(images), recipe=recipe, stop=stop
-        ).params
+    def program(data, chosen, part, hyper, run_key, epoch):
+        rows = None if part is None else take_part(data, part)
+        return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), rows, recipe=recipe, stop=epoch)
 
-    hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    return jax.tree.map(np.asarray, program(layout.embeddings, jnp.asarray(images), hyper, jnp.int32(epoch)))
+    numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
+    found = program(embeddings, jnp.asarray(images), jax.tree.map(jnp.asarray, select), numbers, key, jnp.int32(stop))
+    return jax.tree.map(np.asarray, found)
 
 
-def _baseline(plan: Plan, layout: Layout, arrays: FoldArrays) -> Outcome:
+def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
     outcome = Outcome(IDENTITY)
     languages = plan.data.languages
     aligner = plan.space.aligner(IDENTITY, Recipe())
-    for scores, report, sample in evaluate_folds(aligner, {}, layout.embeddings, arrays):
+    for scores, report, sample in evaluate_folds(aligner, {}, embeddings, arrays):
         outcome.report.append(fold_metrics(report, languages))
         outcome.sample.append(fold_metrics(sample, languages))
         outcome.selection.append(float(scores[0] if plan.config.protocol == "seed" else scores.mean()))
@@ -209,7 +227,9 @@ def _baseline(plan: Plan, layout: Layout, arrays: FoldArrays) -> Outcome:
     return outcome
 
 
-def _group_slices(plan: Plan, group: Group, number: int, layout: Layout, arrays: FoldArrays, key, folder: RunFolder):
+def _group_slices(
+    plan: Plan, group: Group, number: int, embeddings: Embeddings, arrays: FoldArrays, key, folder: RunFolder
+):
     """The runs and results of every slice of a group, from the folder where it has them."""
     accelerator = jax.default_backend() != "cpu"
     aligner = plan.space.aligner(group.aligner, group.recipe)
@@ -220,10 +240,10 @@ def _group_slices(plan: Plan, group: Group, number: int, layout: Layout, arrays:
     for index in range(slices):
         runs = slice_runs(group, len(plan.folds), width=width, number=index)
         inputs = slice_inputs(group, len(plan.folds), key=key, width=width, number=index)
-        like = partial(jax.eval_shape, program, layout.embeddings, arrays, *inputs)
+        like = partial(jax.eval_shape, program, embeddings, arrays, *inputs)
         result = folder.load_slice(number, index, like)
         if result is None:
-            result = jax.tree.map(np.asarray, program(layout.embeddings, arrays, *inputs))
+            result = jax.tree.map(np.asarray, program(embeddings, arrays, *inputs))
             folder.save_slice(number, index, result)
         yield runs, result
 
@@ -246,7 +266,3 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
     outcome.losses.append(run.fit.losses)
     outcome.ranks.append(run.report)
     outcome.params.append(run.fit.params)
-
-
-def _unstacked_reports(arrays: FoldArrays, folds: int) -> Sequence[Any]:
-    return [jax.tree.map(lambda leaf, f=fold: np.asarray(leaf[f]), arrays.report) for fold in range(folds)]

@@ -8,10 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import METRICS, Ranks, all_tied, macro, retrieval_metrics
 from ccalign_jax.training import LanguageRanks, Part, Trial
 
-__all__ = ["DIRECTIONS", "Outcome", "chance_metrics", "csv_rows", "fold_metrics", "make_summary", "select"]
+__all__ = [
+    "DIRECTIONS",
+    "Outcome",
+    "chance_metrics",
+    "csv_rows",
+    "describe_data",
+    "fold_metrics",
+    "make_summary",
+    "scored_summary",
+    "select",
+]
 
 DIRECTIONS = ("t2i", "i2t")
 IDENTITY = "identity"
@@ -51,6 +62,19 @@ class Outcome:
     def family(self) -> tuple[str, ...]:
         """Pivot, aligner and loss: trials of one family differ in settings alone."""
         return (self.trial.pivot, self.trial.aligner, self.trial.loss) if self.trial else (self.name,)
+
+
+def describe_data(data: EmbeddingSet) -> dict[str, Any]:
+    """The `data` entry of a summary."""
+    return {
+        "name": data.name,
+        "sha256": data.sha256(),
+        "images": len(data),
+        "languages": list(data.languages),
+        "captions": {language: len(data.text[language]) for language in data.languages},
+        "d_text": data.d_text,
+        "d_image": data.d_image,
+    }
 
 
 def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
@@ -132,6 +156,22 @@ def make_summary(
     }
 
 
+def scored_summary(
+    data: Mapping[str, Any], identity: Outcome, chance: Sequence[FoldMetrics], scored: Outcome | None
+) -> dict[str, Any]:
+    """What `evaluate` returns: one part of the data, under identity and under a map."""
+    found = {
+        "schema": 1,
+        "data": dict(data),
+        "baselines": {IDENTITY: _figures(identity.report), "chance": _figures(chance)},
+    }
+    if scored is not None:
+        found["name"] = scored.name
+        found["metrics"] = _figures(scored.report)
+        found["delta"] = _figures([_minus(scored.report[0], identity.report[0])], delta=True)
+    return found
+
+
 def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A row a trial × fold × language (and `macro`) × direction.
 
@@ -174,7 +214,9 @@ def _trial_summary(outcome: Outcome, identity: Outcome) -> dict[str, Any]:
         "loss": outcome.trial.loss,
         "hyper": outcome.trial.hyper._asdict(),
         **_chosen_summary([outcome] * len(outcome.report), identity),
-        "curve": {key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
+        "curve": {
+            key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))
+        },
     }
 
 

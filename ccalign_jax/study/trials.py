@@ -131,7 +131,11 @@ def _combinations(
     blocks: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], pivot: str, aligner: str, loss: str
 ) -> Iterator[dict[str, Any]]:
     """The settings of every block that is for this family, crossed."""
-    wanted = {"pivots": {pivot, pivot.partition(":")[0]}, "aligners": {aligner, split_name(aligner)[1]}, "losses": {loss}}
+    wanted = {
+        "pivots": {pivot, pivot.partition(":")[0]},
+        "aligners": {aligner, split_name(aligner)[1]},
+        "losses": {loss},
+    }
 
     def fits(block: Mapping[str, Any]) -> bool:
         return all(key not in block or wanted[key] & set(block[key]) for key in FILTERS)
@@ -164,5 +168,7 @@ def _names(family: tuple[str, str, str], found: Sequence[tuple[Hyper, Recipe]]) 
     """The family and the settings that tell its members apart."""
     settings = [{**hyper._asdict(), **{key: getattr(recipe, key) for key in CHOICES}} for hyper, recipe in found]
     varied = [key for key in settings[0] if len({one[key] for one in settings}) > 1] if settings else []
-    tails = [",".join(f"{key}={one[key]:g}" if key in NUMBERS else f"{key}={one[key]}" for key in varied) for one in settings]
+    tails = [
+        ",".join(f"{key}={one[key]:g}" if key in NUMBERS else f"{key}={one[key]}" for key in varied) for one in settings
+    ]
     return ["/".join([*family, *([tail] if tail else [])]) for tail in tails]

@@ -11,6 +11,7 @@ from ccalign_jax.training.fit import start as start
 from ccalign_jax.training.fit import step as step
 from ccalign_jax.training.objective import Hyper as Hyper
 from ccalign_jax.training.objective import Recipe as Recipe
+from ccalign_jax.training.objective import fitting_recipe as fitting_recipe
 from ccalign_jax.training.objective import make_objective as make_objective
 from ccalign_jax.training.parts import LanguageRanks as LanguageRanks
 from ccalign_jax.training.parts import Part as Part

@@ -32,7 +32,14 @@ class Embeddings(NamedTuple):
 
 
 def image_order(
-    key: Array, images: Int[Array, " t"], count: Int[Array, ""] | int, *, steps: int, size: int, replacement: bool, least: int
+    key: Array,
+    images: Int[Array, " t"],
+    count: Int[Array, ""] | int,
+    *,
+    steps: int,
+    size: int,
+    replacement: bool,
+    least: int,
 ) -> Int[Array, "steps size"]:
     """The images of every batch of a run.
 

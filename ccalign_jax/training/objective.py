@@ -13,7 +13,7 @@ from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.losses import LossEntry, Normalization, ortho_penalty, prox_penalty
 from ccalign_jax.pivots import Batch, Pivot, map_languages
 
-__all__ = ["Hyper", "Recipe", "make_objective"]
+__all__ = ["Hyper", "Recipe", "fitting_recipe", "make_objective"]
 
 
 class Hyper(NamedTuple):
@@ -69,6 +69,11 @@ class Recipe:
     criterion: Literal["mean", "t2i"] = "mean"
     start_counts: bool = True
     terms: frozenset[str] = frozenset({"l2", "clip"})
+
+
+def fitting_recipe(recipe: Recipe, images: int) -> Recipe:
+    """The recipe with batches no larger than the images there are."""
+    return dataclasses.replace(recipe, batch_images=min(recipe.batch_images, images))
 
 
 Objective = Callable[[Params, Batch, Hyper, Array], Array]

@@ -70,7 +70,7 @@ def part_ranks(aligner: Aligner, params: Params, rows: PartRows) -> LanguageRank
     return tuple(pair for pair in found if pair is not None)
 
 
-def mean_scores(ranks: LanguageRanks) -> Float[Array, "3"]:
+def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
     """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions): what selection looks at."""
     directions = []
     for direction in (0, 1):

@@ -17,10 +17,22 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.fit import FitResult, fit
-from ccalign_jax.training.objective import Hyper, Recipe
+from ccalign_jax.training.objective import Hyper, Recipe, fitting_recipe
 from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, part_ranks, take_part
 
-__all__ = ["FoldArrays", "Group", "RunResult", "Space", "Trial", "evaluate_folds", "group_trials", "make_program", "plan_slices", "slice_inputs", "slice_runs"]
+__all__ = [
+    "FoldArrays",
+    "Group",
+    "RunResult",
+    "Space",
+    "Trial",
+    "evaluate_folds",
+    "group_trials",
+    "make_program",
+    "plan_slices",
+    "slice_inputs",
+    "slice_runs",
+]
 
 ACCELERATOR_BYTES = 2**32  # what the runs of one slice may take on an accelerator
 
@@ -121,8 +133,8 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
     The last three have a leading axis of runs, and so has the result.
     """
     aligner = space.aligner(group.aligner, group.recipe)
-    pivot, loss, recipe = make_pivot(group.pivot, space.languages), LOSSES[group.loss], group.recipe
-    recipe = dataclasses.replace(recipe, batch_images=min(recipe.batch_images, least))
+    pivot, loss = make_pivot(group.pivot, space.languages), LOSSES[group.loss]
+    recipe = fitting_recipe(group.recipe, least)
 
     @jax.jit
     def program(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> RunResult:
@@ -131,7 +143,17 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
             fold: FoldArrays = jax.tree.map(lambda leaf: leaf[number], folds)
             select, report, sample = (take_part(embeddings, part) for part in (fold.select, fold.report, fold.sample))
             done = fit(
-                aligner, pivot, loss, run_hyper, key, embeddings, fold.train, fold.count, select, recipe=recipe, least=least
+                aligner,
+                pivot,
+                loss,
+                run_hyper,
+                key,
+                embeddings,
+                fold.train,
+                fold.count,
+                select,
+                recipe=recipe,
+                least=least,
             )
             return RunResult(done, part_ranks(aligner, done.params, report), part_ranks(aligner, done.params, sample))
 
@@ -170,4 +192,4 @@ def evaluate_folds(aligner: Aligner, params: Any, embeddings: Embeddings, folds:
     """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
     done = jax.tree.map(np.asarray, _evaluate(aligner, params, embeddings, folds))
     for number in range(len(folds.count)):
-        yield jax.tree.map(lambda leaf: leaf[number], done)
+        yield jax.tree.map(lambda leaf, at=number: leaf[at], done)

@@ -1,0 +1,155 @@
+"""The calls for Python users: what the scripts do from the shell, on arrays, sets or paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import jax
+
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data import EmbeddingSet, Fold, official_folds
+from ccalign_jax.data.splits import check_folds, inner_fold
+from ccalign_jax.study.arrays import lay_out, make_part
+from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.run import Progress, SweepResult, plan_sweep, run_sweep, train_one
+from ccalign_jax.study.write import describe, write_results
+
+__all__ = ["fit", "sweep"]
+
+Data = str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any]
+
+
+def sweep(
+    data: Data = "synthetic",
+    images: Any = None,
+    *,
+    pivots: Sequence[str] = ("image",),
+    aligners: Sequence[str] | None = None,
+    losses: Sequence[str] = ("infonce",),
+    grid: str = "default",
+    hyper: Mapping[str, Any] | None = None,
+    protocol: Literal["nested", "seed"] = "nested",
+    folds: int | Sequence[Fold] = 5,
+    split: Literal["kfold", "official"] = "kfold",
+    languages: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = lambda what, done, total: None,
+) -> SweepResult:
+    """Train every pivot × aligner × loss × setting on every fold, and choose; `experiments/sweep.py` from Python.
+
+    Args:
+        data: a path that `load` reads, "synthetic", an `EmbeddingSet`, or a mapping of language to caption
+            rows `[n, d_text]`, row i for image i.
+        images: `[n, d_image]`, where `data` is a mapping.
+        pivots, aligners, losses: names; see `python experiments/sweep.py --pivot=list` and so on.
+        grid: a built-in grid or a YAML file.
+        hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.
+        protocol: "nested", or "seed" for the seed study's own way.
+        folds: a number, or plans of your own.
+        split: "kfold", or "official" for the split that the data bring.
+        languages: a subset to use.
+        limit: use a random so many images, for a quick run.
+        seed: of folds, samples and training.
+        out: folder for the results; None keeps nothing on disk.
+        resume, overwrite: what to do if `out` holds a run.
+        progress: called with what goes on, runs done, and runs in all.
+
+    Raises:
+        InputError: a mistake in the arguments or the data, before anything is written.
+
+    Example:
+        >>> from ccalign_jax.data import synthetic
+        >>> found = sweep(synthetic(60, dimensions=8), aligners=["residual"], hyper={"epochs": 1}, folds=2)
+        >>> sorted(found.summary["baselines"])
+        ['chance', 'identity', 'identity_train']
+    """
+    overrides = {key: value if isinstance(value, list | tuple) else [value] for key, value in (hyper or {}).items()}
+    config = SweepConfig(
+        data=str(data) if isinstance(data, str | os.PathLike) else "arrays",
+        pivots=tuple(pivots),
+        aligners=None if aligners is None else tuple(aligners),
+        losses=tuple(losses),
+        grid=grid,
+        hyper=tuple(f"{key}={','.join(map(str, values))}" for key, values in overrides.items()),
+        protocol=protocol,
+        folds=folds if isinstance(folds, int) else len(folds),
+        split=split,
+        languages=None if languages is None else tuple(languages),
+        limit=limit,
+        seed=seed,
+    )
+    chosen = prepare_data(read_data(data, images, languages=languages), config)
+    plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
+    check_folds(chosen, plans)
+    plan = plan_sweep(chosen, config, plans)
+    folder = RunFolder(out)
+    folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
+    result = run_sweep(plan, folder, progress=progress)
+    write_results(folder, result)
+    return result
+
+
+def fit(
+    data: Data,
+    images: Any = None,
+    *,
+    pivot: str = "image",
+    aligner: str = "residual",
+    loss: str = "infonce",
+    hyper: Mapping[str, Any] | None = None,
+    split: Literal["inner", "official"] = "inner",
+    languages: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Checkpoint:
+    """Train one aligner; a fifth of the images picks the epoch (the official dev split, if asked for).
+
+    Args:
+        data, images, languages: as for `sweep`.
+        pivot, aligner, loss: names.
+        hyper: settings, such as `{"temperature": 0.03, "epochs": 10}`; one value each.
+        split: which images pick the epoch.
+        seed: of the inner part and of training.
+
+    Returns:
+        The map, to be used as `found.aligner.text(found.params, rows, language_number)`, applied by
+        `ccalign_jax.apply(found, data)`, or saved by `checkpoints.save_tree(path, found.params, found.about)`.
+        `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after.
+
+    Raises:
+        InputError: a mistake in the arguments or the data.
+
+    Example:
+        >>> from ccalign_jax.data import synthetic
+        >>> found = fit(synthetic(60, dimensions=8), hyper={"epochs": 2})
+        >>> found.params["delta"].shape
+        (8, 8)
+    """
+    chosen = read_data(data, images, languages=languages)
+    fold = official_folds(chosen, seed=seed)[0] if split == "official" else inner_fold(chosen, seed=seed)
+    settings = {key: [value] for key, value in (hyper or {}).items()}
+    config = SweepConfig(
+        data="arrays",
+        pivots=(pivot,),
+        aligners=(aligner,),
+        losses=(loss,),
+        hyper=tuple(f"{key}={values[0]}" for key, values in settings.items()),
+        seed=seed,
+    )
+    plan = plan_sweep(chosen, config, [fold], blocks=[{}])
+    (trial,) = plan.trials
+    select = make_part(chosen, fold.select)
+    done = train_one(plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select)
+    epoch = int(done.epoch)
+    about = describe(plan, trial, epoch)
+    about["scores"] = {
+        when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
+        for when, at in (("before", 0), ("after", epoch))
+    }
+    return Checkpoint(plan.space.aligner(trial.aligner, trial.recipe), done.params, about)

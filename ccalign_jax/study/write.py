@@ -1,0 +1,98 @@
+"""Everything a finished sweep leaves in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ccalign_jax.checkpoints import save_tree
+from ccalign_jax.metrics import Ranks
+from ccalign_jax.reporting import language_table, main_table, render_report, to_latex, to_markdown, trials_table
+from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
+from ccalign_jax.study.run import Plan, SweepResult
+from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
+from ccalign_jax.training import Group, Trial
+
+__all__ = ["describe", "write_results"]
+
+
+def write_results(folder: RunFolder, result: SweepResult) -> None:
+    """Write tables, report, ranks and checkpoints, and last `summary.json`, which says that the run is complete."""
+    if folder.path is None:
+        return
+    path, plan = folder.path, result.plan
+    settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
+    write_csv(path / "results.csv", csv_rows([result.identity, *result.outcomes], settings))
+    (path / "tables").mkdir(exist_ok=True)
+    tables = {"main": main_table, "languages": language_table, "trials": trials_table}
+    for name, build in tables.items():
+        table = build(result.summary)
+        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
+        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
+    config = json.loads((path / CONFIG).read_text())
+    (path / "report.html").write_text(render_report(result.summary, config), encoding="utf-8")
+    (path / "ranks").mkdir(exist_ok=True)
+    for outcome in (result.identity, *result.outcomes):
+        np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **_rank_arrays(plan, outcome))
+    for group in plan.groups:
+        _save_group(path / "checkpoints", plan, group, result.outcomes)
+    save_tree(path / "best", result.best_params, describe(plan, result.best, result.best_epoch))
+    write_json(path / "timing.json", {"seconds": result.seconds})
+    write_json(path / SUMMARY, result.summary)
+    folder.drop_slices()
+
+
+def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of a trial's map; None is identity."""
+    return {
+        "trial": "identity" if trial is None else trial.name,
+        "aligner": "identity" if trial is None else trial.aligner,
+        "pivot": None if trial is None else trial.pivot,
+        "loss": None if trial is None else trial.loss,
+        "hyper": {} if trial is None else trial.hyper._asdict(),
+        "hidden": 0 if trial is None else trial.recipe.hidden,
+        "epoch": epoch,
+        "d_text": plan.space.d_text,
+        "d_image": plan.space.d_image,
+        "languages": list(plan.space.languages),
+        "data": plan.data.name,
+        "protocol": plan.config.protocol,
+        "seed": plan.config.seed,
+    }
+
+
+def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:
+    """One stacked tree `[trials, folds, …]` for the trials that one program served."""
+    members = [outcomes[trial.index] for trial in group.trials]
+    folds = [jax.tree.map(lambda *leaves: np.stack(leaves), *outcome.params) for outcome in members]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *folds)
+    first = group.trials[0]
+    about: Mapping[str, Any] = {
+        "stacked": ["trials", "folds"],
+        "trials": [describe(plan, trial, outcomes[trial.index].epochs) for trial in group.trials],
+    }
+    name = f"{first.pivot}/{first.aligner}/{first.loss}" + (f"/{first.index}" if plan.groups.index(group) else "")
+    save_tree(folder / file_name(name), stacked, about)
+
+
+def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, np.ndarray]:
+    """`t2i/en/better` and the like: a row a query, with its fold and the row of its caption or image."""
+    found: dict[str, list[np.ndarray]] = {}
+    starts = np.cumsum([0, *(len(plan.data.text[language]) for language in plan.data.languages)])
+    for number, (fold, ranks) in enumerate(zip(plan.folds, outcome.ranks, strict=True)):
+        part = make_part(plan.data, fold.report)
+        for place, language in enumerate(plan.data.languages):
+            queries = {"t2i": part.captions[place] - starts[place], "i2t": part.images}
+            for direction, one in zip(DIRECTIONS, ranks[place], strict=True):
+                rows = queries[direction]
+                one = Ranks(*(leaf[: len(rows)] for leaf in one))  # the rest is padding
+                columns = {"fold": np.full(len(rows), number, np.int32), "row": rows.astype(np.int32), **one._asdict()}
+                for key, values in columns.items():
+                    found.setdefault(f"{direction}/{language}/{key}", []).append(values[one.tied > 0])
+    return {key: np.concatenate(values) for key, values in found.items()}

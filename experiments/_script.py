@@ -1,0 +1,47 @@
+"""What the scripts share: flags that answer `list`, and mistakes that end in one line and status 2."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from absl import app, flags
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parse the flags and call `main`; a user's mistake is one line on stderr and exit status 2."""
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            rest = flags.FLAGS(argv)
+        except flags.Error as error:
+            fail(error)
+        if len(rest) > 1:
+            fail(f"{rest[1]!r} is not a flag; write --NAME=VALUE (see --help)")
+        return rest
+
+    def guarded(argv: Sequence[str]) -> None:
+        del argv
+        from ccalign_jax.errors import InputError
+
+        try:
+            main()
+        except InputError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(guarded, flags_parser=parse)
+
+
+def fail(message: object) -> NoReturn:
+    """One line on stderr, exit status 2."""
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def print_choices(choices: Mapping[str, str]) -> None:
+    """What `--aligners=list` and the like print."""
+    width = max(map(len, choices))
+    for name, summary in choices.items():
+        print(f"{name:<{width}}  {summary}")

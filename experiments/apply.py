@@ -1,0 +1,40 @@
+"""Map a data set through a checkpoint: float32 unit rows in the shared space, in the format that --data reads."""
+
+from pathlib import Path
+
+from _script import run
+from absl import flags
+
+flags.DEFINE_string("checkpoint", None, "a checkpoint, such as RUN/best", required=True)
+flags.DEFINE_string("data", None, "an .npz, a folder of .pt shards, or 'synthetic'", required=True)
+flags.DEFINE_string("out", None, "the .npz to write", required=True)
+flags.DEFINE_list("languages", None, "use these languages only")
+flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Check, map, write."""
+    from ccalign_jax.checkpoints import load_aligner
+    from ccalign_jax.data import save
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.study import apply, read_data
+
+    out = Path(FLAGS.out)
+    if out.suffix != ".npz":
+        raise InputError(f"--out={out}: the name must end in .npz")
+    if out.exists() and not FLAGS.overwrite:
+        raise InputError(f"{out}: exists already; give --overwrite or another --out")
+    checkpoint = load_aligner(FLAGS.checkpoint)
+    data = read_data(FLAGS.data, languages=FLAGS.languages)
+    for note in data.notes:
+        print(f"note: {note}")
+    mapped = apply(checkpoint, data)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, mapped)
+    rows = sum(map(len, mapped.text.values()))
+    print(f"{checkpoint.about['trial']}: {len(mapped)} images and {rows} captions of {data.name} mapped into {out}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,105 @@
+"""Train every pivot x aligner x loss x setting on every fold, side by side, and say which gain holds.
+
+Without --data it runs on the built-in synthetic set. For what there is: --pivot=list, --aligners=list,
+--losses=list, --grid=list.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from _script import print_choices, run
+from absl import flags
+
+START = time.perf_counter()
+
+flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
+flags.DEFINE_list("pivot", ["image"], "what captions align to: a comma list, 'all', or 'list'")
+flags.DEFINE_list("aligners", None, "a comma list, or 'list'; by default the ones that suit each pivot")
+flags.DEFINE_list("losses", ["infonce"], "a comma list, or 'list'")
+flags.DEFINE_string("grid", "default", "a built-in grid, a YAML file, or 'list'")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the grid; may be repeated")
+flags.DEFINE_string("protocol", "nested", "'nested', or 'seed' for the seed study's own way")
+flags.DEFINE_integer("folds", 5, "outer folds")
+flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")
+flags.DEFINE_list("languages", None, "use these languages only")
+flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
+flags.DEFINE_integer("seed", 0, "of folds, samples and training")
+flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
+flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
+flags.DEFINE_bool("overwrite", False, "delete the run in --out first")
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Check, run, print the table, write the folder."""
+    if listed():
+        return
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.reporting import main_table, print_table, progress_bar
+    from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+    from ccalign_jax.study.folder import RunFolder
+    from ccalign_jax.study.run import plan_sweep, run_sweep
+    from ccalign_jax.study.write import write_results
+
+    if FLAGS.resume and FLAGS.out is None:
+        raise InputError("--resume needs --out, the folder of the run to go on with")
+    config = given(SweepConfig())
+    stored = None if FLAGS.out is None else Path(FLAGS.out) / "config.json"
+    if FLAGS.resume and stored is not None and stored.is_file():
+        config = given(SweepConfig.read(stored))
+    out = FLAGS.out or f"runs/{Path(config.data).stem}-{config.protocol}-{time.strftime('%Y%m%d-%H%M%S')}"
+    data = prepare_data(read_data(config.data, languages=config.languages), config)
+    plan = plan_sweep(data, config, plan_folds(data, config))
+    folder = RunFolder(out)
+    folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+
+    captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
+    print(f"{data.name}: {len(data)} images [{data.d_image}], captions [{data.d_text}]: {captions}")
+    for note in plan.notes:
+        print(f"note: {note}")
+    print(f"{len(plan.trials)} trials x {len(plan.folds)} folds, {len(plan.groups)} compiled programs, into {out}")
+    with progress_bar() as progress:
+        result = run_sweep(plan, folder, progress=progress)
+    print(f"retrieval metrics finished {time.perf_counter() - START - result.seconds['refit']:.1f} s after the start")
+    write_results(folder, result)
+    print_table(main_table(result.summary))
+    print(f"best: {result.summary['best']}, refitted into {out}/best; everything else: {out}/report.html")
+
+
+def given(config):
+    """The config with every flag that was given on the command line."""
+    names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "grid": "grid"}
+    names |= {name: name for name in ("hyper", "protocol", "folds", "split", "languages", "limit", "seed")}
+    values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
+    return dataclasses.replace(
+        config, **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    )
+
+
+def listed() -> bool:
+    """Print what there is, if a flag asks for it."""
+    asked = [flag for flag in ("pivot", "aligners", "losses", "grid") if "list" in (FLAGS[flag].value or [])]
+    if not asked:
+        return False
+    if "pivot" in asked:
+        from ccalign_jax.pivots import PIVOTS
+
+        print_choices({f"{k}:<language>" if v.takes_language else k: v.summary for k, v in PIVOTS.items()})
+    if "aligners" in asked:
+        from ccalign_jax.aligners import ALIGNERS, COMBINATORS
+
+        print_choices({**{name: entry.summary for name, entry in ALIGNERS.items()}, **COMBINATORS})
+    if "losses" in asked:
+        from ccalign_jax.losses import LOSSES
+
+        print_choices({name: entry.summary for name, entry in LOSSES.items()})
+    if "grid" in asked:
+        from ccalign_jax.study.grids import GRIDS
+
+        print_choices({name: summary for name, (summary, _) in GRIDS.items()})
+    return True
+
+
+if __name__ == "__main__":
+    run(main)
