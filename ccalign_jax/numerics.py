@@ -7,9 +7,12 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+__all__ = ["AnyArray", "map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+
+AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetched from it
 
 Tree = TypeVar("Tree")
 Result = TypeVar("Result")
@@ -19,12 +22,14 @@ def safe_norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
     """Euclidean norm of each row, last axis kept; 0 with gradient 0 for a zero row.
 
     Args:
-        rows: `[..., d]`, any float dtype; the sum runs in float32 at least.
+        rows: `[..., d]`, any float dtype; the sum runs in float32 at least, where squares of entries above
+            1e19 overflow and below 1e-19 may vanish.
 
     Example:
         >>> float(safe_norm(jnp.array([3.0, 4.0]))[0])
         5.0
     """
+    rows = jnp.asarray(rows)
     square = jnp.sum(jnp.square(rows.astype(jnp.promote_types(rows.dtype, jnp.float32))), axis=-1, keepdims=True)
     positive = square > 0
     # The square root of a zero has an infinite slope, and `where` alone would turn it into NaN.
@@ -38,6 +43,7 @@ def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         >>> unit_rows(jnp.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
         [[0.0, 1.0], [0.0, 0.0]]
     """
+    rows = jnp.asarray(rows)
     norm = safe_norm(rows)
     return jnp.where(norm > 0, rows / jnp.where(norm > 0, norm, 1.0), 0.0).astype(rows.dtype)
 
@@ -61,7 +67,7 @@ def masked_log_sum_exp(
     """log Σ exp over the entries that `mask` keeps; -inf, with gradient 0, where it keeps none.
 
     Args:
-        values: finite floats.
+        values: floats; a NaN that is kept comes out as NaN, what is not kept never matters.
         mask: broadcastable to `values`; True keeps.
         axis: the axes to reduce.
 
@@ -73,8 +79,8 @@ def masked_log_sum_exp(
     top = jax.lax.stop_gradient(jnp.max(kept, axis=axis, keepdims=True))
     top = jnp.where(jnp.isfinite(top), top, 0.0)
     total = jnp.sum(jnp.exp(kept - top), axis=axis)
-    some = total > 0
-    return jnp.where(some, jnp.log(jnp.where(some, total, 1.0)) + jnp.squeeze(top, axis), -jnp.inf)
+    none = total == 0  # not `total > 0`: a NaN must come out, not pass for an empty sum
+    return jnp.where(none, -jnp.inf, jnp.log(jnp.where(none, 1.0, total)) + jnp.squeeze(top, axis))
 
 
 def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) -> Result:
@@ -83,7 +89,7 @@ def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) 
     Args:
         function: maps a tree of `[t, ...]` arrays to a tree of `[t, ...]` arrays, row by row.
         rows: tree of arrays that share their first axis, `[m, ...]`.
-        size: rows a tile; the last tile is filled up with zeros, which are cut off again.
+        size: rows a tile; the last tile is filled up with copies of the last row, which are cut off again.
 
     Returns:
         What `function(rows)` would return, `[m, ...]`.
@@ -98,7 +104,8 @@ def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) 
     tiles = -(-count // size)
 
     def cut(leaf: Array) -> Array:
-        padded = jnp.pad(leaf, [(0, tiles * size - count)] + [(0, 0)] * (leaf.ndim - 1))
+        # A row that occurs, not zeros: where zeros give a NaN, it would reach the gradient of what the function holds.
+        padded = jnp.pad(leaf, [(0, tiles * size - count)] + [(0, 0)] * (leaf.ndim - 1), mode="edge")
         return padded.reshape(tiles, size, *leaf.shape[1:])
 
     done = jax.lax.map(function, jax.tree.map(cut, rows))

@@ -61,9 +61,9 @@ def main() -> None:
     print(f"{len(plan.trials)} trials x {len(plan.folds)} folds, {len(plan.groups)} compiled programs, into {out}")
     with progress_bar() as progress:
         result = run_sweep(plan, folder, progress=progress)
-    print(f"retrieval metrics finished {time.perf_counter() - START - result.seconds['refit']:.1f} s after the start")
-    write_results(folder, result)
+    print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
     print_table(main_table(result.summary))
+    write_results(folder, result)
     print(f"best: {result.summary['best']}, refitted into {out}/best; everything else: {out}/report.html")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jaxtyping import Array, Float, PyTree
 
 __all__ = ["Aligner", "Params", "TextMap", "keep_rows", "matrices"]
 
-Params = PyTree[Array]
+Params = Any  # a plain pytree of arrays: nested dicts
 
 
 class TextMap(Protocol):

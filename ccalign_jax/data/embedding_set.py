@@ -201,7 +201,7 @@ class EmbeddingSet:
 
     def complete(self) -> EmbeddingSet:
         """Only images that have every language; the others are counted."""
-        return self._keep((self.caption_counts() > 0).all(0), "they lack a caption in some language")
+        return self._keep(np.asarray((self.caption_counts() > 0).all(0)), "they lack a caption in some language")
 
     def first_captions(self) -> EmbeddingSet:
         """One caption, the first, of each image and language; the others are counted."""

@@ -73,7 +73,7 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: the name must end in .npz to be read again; add it")
-    arrays = {"image": data.image, "image_keys": data.keys, "image_groups": data.groups}
+    arrays: dict[str, Any] = {"image": data.image, "image_keys": data.keys, "image_groups": data.groups}
     if data.split is not None:
         arrays["split"] = data.split
     for language in data.languages:
@@ -99,12 +99,12 @@ def _read_npz(path: Path) -> dict[str, Any]:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if "image" not in members:
             raise InputError(f"{path}: no array image (only {', '.join(sorted(members))}); add the image rows")
-        found = {key: re.fullmatch(r"text_(.+?)(_keys)?", key) for key in members}
-        texts = {key for key, match in found.items() if match}
-        unknown = sorted(set(members) - texts - {"image", "image_keys", "image_groups", "split"})
+        matches = {key: re.fullmatch(r"text_(.+?)(_keys)?", key) for key in members}
+        found = {key: match for key, match in matches.items() if match}
+        unknown = sorted(set(members) - set(found) - {"image", "image_keys", "image_groups", "split"})
         arrays = {key: _read_member(path, archive, members[key]) for key in members if key not in unknown}
-    text = {found[key][1]: arrays[key] for key in texts if not found[key][2]}
-    text_keys = {found[key][1]: arrays[key] for key in texts if found[key][2]}
+    text = {found[key][1]: arrays[key] for key in found if not found[key][2]}
+    text_keys = {found[key][1]: arrays[key] for key in found if found[key][2]}
     for language in sorted(set(text_keys) - set(text)):
         raise InputError(f"{path}: text_{language}_keys has no text_{language}; add the rows or remove the keys")
     sides = ["image", *(f"text_{language}" for language in sorted(text))]
@@ -129,8 +129,8 @@ def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
             with open(path, "rb") as file:
                 file.seek(member.header_offset)
                 start = file.tell() + 30 + sum(struct.unpack("<26xHH", file.read(30)))
-            data = np.memmap(path, np.uint8, "r", start, member.file_size)
-            if zlib.crc32(data) != member.CRC:
+            data: np.ndarray = np.memmap(path, np.uint8, "r", start, member.file_size)
+            if zlib.crc32(data.data) != member.CRC:
                 raise zipfile.BadZipFile(f"Bad CRC-32 for file {member.filename!r}")
         else:
             data = np.frombuffer(archive.read(member), np.uint8)

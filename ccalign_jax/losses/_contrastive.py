@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._reduction import as_languages, gather, language_mean
+from ccalign_jax.losses._reduction import as_languages, gather, language_mean, one_each
 from ccalign_jax.numerics import masked_log_sum_exp
 
 __all__ = ["clip_loss"]
@@ -37,7 +37,8 @@ def clip_loss(
         text: `[b, d]` or `[languages, b, d]`; used as given, so pass unit rows for cosine similarity.
         image: `[b, d]`, the image of each caption.
         temperature: > 0; divides the similarities.
-        mask: True where the caption exists; all by default. Missing captions are neither anchors nor rivals.
+        mask: True where the caption exists; all by default. Missing captions are neither anchors nor rivals;
+            their rows may hold anything finite.
         image_mask: True where the image row exists; all by default.
         groups: `[b]`, equal numbers for images that show the same thing; by default all differ.
         mask_positives: leave known positives (same group; other captions and languages of the image) out
@@ -66,13 +67,15 @@ def clip_loss(
     """
     if i2t_pool not in ("union", "per_language"):
         raise ValueError(f"i2t_pool is {i2t_pool!r}; it must be 'union' or 'per_language'")
-    text, mask = as_languages(text, image, mask)
+    text, image, mask = as_languages(text, image, mask)
     size = image.shape[0]
-    image_mask = jnp.ones(size, bool) if image_mask is None else image_mask
+    image_mask = one_each(image_mask, "image_mask", (size,))
     mask = mask & image_mask
     first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * size
     place = first + jnp.arange(size)
-    groups = place if groups is None else groups
+    groups = place if groups is None else jnp.asarray(groups)
+    if groups.shape != (size,):
+        raise ValueError(f"groups {groups.shape} must be {(size,)}, one number an image")
 
     every_text, every_mask = gather(text, axis_name, axis=1), gather(mask, axis_name, axis=1)
     every_image, every_image_mask = gather(image, axis_name), gather(image_mask, axis_name)
@@ -98,7 +101,8 @@ def clip_loss(
         t2i_all = masked_log_sum_exp(t2i, every_image_mask)
         i2t_all = masked_log_sum_exp(i2t, every_mask[None], axis=pool)
         terms = t2i_all - t2i_own, _per_pair(i2t_all) - i2t_own
-    return 0.5 * sum(language_mean(term, mask, axis_name) for term in terms)
+    t2i_mean, i2t_mean = (language_mean(term, mask, axis_name) for term in terms)
+    return 0.5 * (t2i_mean + i2t_mean)
 
 
 def _per_pair(reduced: Float[Array, b * languages]) -> Float[Array, "#languages b"]:

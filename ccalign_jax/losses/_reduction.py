@@ -6,22 +6,26 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["as_languages", "gather", "language_mean"]
+__all__ = ["as_languages", "gather", "language_mean", "one_each"]
 
 
-def as_languages(text: Array, target: Array, mask: Array | None) -> tuple[Array, Array]:
-    """`text` as `[languages, b, d]` and its mask as `[languages, b]`, checked against `target` `[b, d]`."""
-    if text.ndim == 2:
-        text, mask = text[None], None if mask is None else mask[None]
-    if text.ndim != 3 or target.ndim != 2 or text.shape[1:] != target.shape:
+def as_languages(text: Array, target: Array, mask: Array | None) -> tuple[Array, Array, Array]:
+    """`text` as `[languages, b, d]`, `target` `[b, d]` and the mask as `[languages, b]`, checked against each other."""
+    text, target = jnp.asarray(text), jnp.asarray(target)
+    if text.ndim not in (2, 3) or target.ndim != 2 or text.shape[-2:] != target.shape:
         raise ValueError(
             f"text {text.shape} and targets {target.shape} must be [b, d] or [languages, b, d], and [b, d]"
         )
-    if mask is None:
-        mask = jnp.ones(text.shape[:2], bool)
-    if mask.shape != text.shape[:2]:
-        raise ValueError(f"mask {mask.shape} must be {text.shape[:2]}, one entry a caption")
-    return text, mask
+    mask = one_each(mask, "mask", text.shape[:-1])
+    return (text, target, mask) if text.ndim == 3 else (text[None], target, mask[None])
+
+
+def one_each(mask: Array | None, name: str, shape: tuple[int, ...]) -> Array:
+    """`mask`, or all True for None; broadcasting a mask of another shape would change what is masked silently."""
+    mask = jnp.ones(shape, bool) if mask is None else jnp.asarray(mask, bool)
+    if mask.shape != shape:
+        raise ValueError(f"{name} {mask.shape} must be {shape}, one entry a row")
+    return mask
 
 
 def gather(values: Array, axis_name: str | None, *, axis: int = 0) -> Array:

@@ -36,7 +36,7 @@ def mse_loss(
         >>> float(mse_loss(jnp.ones((2, 3)), jnp.zeros((2, 3))))
         3.0
     """
-    text, mask = as_languages(text, target, mask)
+    text, target, mask = as_languages(text, target, mask)
     wide = jnp.promote_types(text.dtype, jnp.float32)
     gap = text.astype(wide) - target.astype(wide)
     return language_mean(jnp.sum(jnp.square(gap), axis=-1), mask, axis_name)
@@ -67,7 +67,7 @@ def cosine_loss(
         >>> float(cosine_loss(jnp.array([[2.0, 0.0]]), jnp.array([[0.0, 1.0]])))
         1.0
     """
-    text, mask = as_languages(text, target, mask)
+    text, target, mask = as_languages(text, target, mask)
     wide = jnp.promote_types(text.dtype, jnp.float32)
     cosine = jnp.sum(unit_rows(text.astype(wide)) * unit_rows(target.astype(wide)), axis=-1)
     return language_mean(1.0 - cosine, mask, axis_name)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ccalign_jax.numerics import map_row_tiles
+from ccalign_jax.numerics import AnyArray, map_row_tiles
 
 __all__ = ["BLOCK_ENTRIES", "Ranks", "cosine_scores", "rank", "rank_pairs", "ranks_from_scores"]
 
@@ -33,11 +33,11 @@ class Ranks(NamedTuple):
             Tied Scores").
     """
 
-    better: Int[Array, " q"]
-    equal: Int[Array, " q"]
-    tied: Int[Array, " q"]
-    reciprocal_rank: Float[Array, " q"]
-    average_precision: Float[Array, " q"]
+    better: Int[AnyArray, " q"]
+    equal: Int[AnyArray, " q"]
+    tied: Int[AnyArray, " q"]
+    reciprocal_rank: Float[AnyArray, " q"]
+    average_precision: Float[AnyArray, " q"]
 
 
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:

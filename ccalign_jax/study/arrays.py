@@ -55,7 +55,7 @@ def fold_arrays(data: EmbeddingSet, folds: Sequence[Fold]) -> FoldArrays:
 
     return FoldArrays(
         train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
-        count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
+        train_count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
         select=parts("select"),
         report=parts("report"),
         sample=parts("sample"),

@@ -65,8 +65,9 @@ class SweepConfig:
     def read(cls, path: Path) -> SweepConfig:
         """The config that a run's `config.json` holds."""
         try:
-            stored = json.loads(path.read_text())["config"]
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
+            stored: dict[str, Any] = json.loads(path.read_text())["config"]
+            choices: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+            return cls(**choices)
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{path}: not a sweep's config.json; give a run's folder, or --overwrite it") from None
 

@@ -14,8 +14,8 @@ from ccalign_jax.data.splits import check_folds, inner_fold
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.run import Progress, SweepResult, plan_sweep, run_sweep, train_one
-from ccalign_jax.study.write import describe, write_results
+from ccalign_jax.study.run import Progress, SweepResult, make_checkpoint, plan_sweep, refit, run_sweep, train_one
+from ccalign_jax.study.write import write_results
 
 __all__ = ["fit", "sweep"]
 
@@ -92,6 +92,7 @@ def sweep(
     folder = RunFolder(out)
     folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
     result = run_sweep(plan, folder, progress=progress)
+    refit(result)
     write_results(folder, result)
     return result
 
@@ -147,9 +148,9 @@ def fit(
     select = make_part(chosen, fold.select)
     done = train_one(plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select)
     epoch = int(done.epoch)
-    about = describe(plan, trial, epoch)
-    about["scores"] = {
+    found = make_checkpoint(plan, trial, done.params, epoch)
+    found.about["scores"] = {
         when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
         for when, at in (("before", 0), ("after", epoch))
     }
-    return Checkpoint(plan.space.aligner(trial.aligner, trial.recipe), done.params, about)
+    return found

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
@@ -41,7 +42,17 @@ from ccalign_jax.training import (
     take_part,
 )
 
-__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "run_sweep", "train_one"]
+__all__ = [
+    "Plan",
+    "Progress",
+    "SweepResult",
+    "describe",
+    "make_checkpoint",
+    "plan_sweep",
+    "refit",
+    "run_sweep",
+    "train_one",
+]
 
 Progress = Callable[[str, int, int], None]
 
@@ -75,23 +86,16 @@ class SweepResult:
         plan: what was run.
         identity: the baseline on every fold.
         outcomes: every trial on every fold, with its ranks and parameters.
-        best_params: parameters of `summary["best"]`, refitted; `{}` for identity.
-        best_epoch: epochs that the refit took.
         seconds: how long each part took.
+        best: the map that was chosen, refitted; None until `refit` has made it.
     """
 
     summary: dict[str, Any]
     plan: Plan
     identity: Outcome
     outcomes: list[Outcome]
-    best_params: Any
-    best_epoch: int
     seconds: dict[str, float]
-
-    @property
-    def best(self) -> Trial | None:
-        """The trial that was chosen; None for identity."""
-        return next((trial for trial in self.plan.trials if trial.name == self.summary["best"]), None)
+    best: Checkpoint | None = None
 
 
 def plan_sweep(
@@ -132,7 +136,7 @@ def plan_sweep(
 def run_sweep(
     plan: Plan, folder: RunFolder | None = None, *, progress: Progress = lambda what, done, total: None
 ) -> SweepResult:
-    """Run every trial on every fold, summarise, and refit the choice.
+    """Run every trial on every fold, and summarise; `refit` then makes the map that was chosen.
 
     Args:
         plan: from `plan_sweep`.
@@ -179,13 +183,47 @@ def run_sweep(
         notes=plan.notes,
     )
     lap("summary")
-    epoch = int(np.median(best.epochs))
+    return SweepResult(summary, plan, identity, ordered, seconds)
+
+
+def refit(result: SweepResult) -> Checkpoint:
+    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `result.best`."""
+    plan, began = result.plan, time.perf_counter()
+    best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
+    trial, epoch = best.trial, int(np.median(best.epochs))
     params: Any = {}
-    if best.trial is not None:  # refitted under a key of its own, as if on one more fold
-        own_key = jax.random.fold_in(jax.random.fold_in(key, best.trial.index), len(plan.folds))
-        params = train_one(plan, best.trial, embeddings, plan.folds[0].refit, key=own_key, stop=epoch).params
-    lap("refit")
-    return SweepResult(summary, plan, identity, ordered, params, epoch, seconds)
+    if trial is not None:
+        # A key of its own, as if this were one more fold.
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
+        params = train_one(plan, trial, lay_out(plan.data), plan.folds[0].refit, key=key, stop=epoch).params
+    result.best = make_checkpoint(plan, trial, params, epoch)
+    result.seconds["refit"] = time.perf_counter() - began
+    return result.best
+
+
+def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int) -> Checkpoint:
+    """A trial's map, ready to use or to save; None is identity."""
+    about = describe(plan, trial, epoch)
+    return Checkpoint(plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe), params, about)
+
+
+def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of a trial's map; None is identity."""
+    return {
+        "trial": IDENTITY if trial is None else trial.name,
+        "aligner": IDENTITY if trial is None else trial.aligner,
+        "pivot": None if trial is None else trial.pivot,
+        "loss": None if trial is None else trial.loss,
+        "hyper": {} if trial is None else trial.hyper._asdict(),
+        "hidden": 0 if trial is None else trial.recipe.hidden,
+        "epoch": epoch,
+        "d_text": plan.space.d_text,
+        "d_image": plan.space.d_image,
+        "languages": list(plan.space.languages),
+        "data": plan.data.name,
+        "protocol": plan.config.protocol,
+        "seed": plan.config.seed,
+    }
 
 
 def train_one(

@@ -15,11 +15,11 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import language_table, main_table, render_report, to_latex, to_markdown, trials_table
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
-from ccalign_jax.study.run import Plan, SweepResult
+from ccalign_jax.study.run import Plan, SweepResult, describe, refit
 from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
-from ccalign_jax.training import Group, Trial
+from ccalign_jax.training import Group
 
-__all__ = ["describe", "write_results"]
+__all__ = ["write_results"]
 
 
 def write_results(folder: RunFolder, result: SweepResult) -> None:
@@ -42,29 +42,11 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
         np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **_rank_arrays(plan, outcome))
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
-    save_tree(path / "best", result.best_params, describe(plan, result.best, result.best_epoch))
+    best = result.best or refit(result)
+    save_tree(path / "best", best.params, best.about)
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SUMMARY, result.summary)
     folder.drop_slices()
-
-
-def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
-    """What the JSON of a checkpoint says of a trial's map; None is identity."""
-    return {
-        "trial": "identity" if trial is None else trial.name,
-        "aligner": "identity" if trial is None else trial.aligner,
-        "pivot": None if trial is None else trial.pivot,
-        "loss": None if trial is None else trial.loss,
-        "hyper": {} if trial is None else trial.hyper._asdict(),
-        "hidden": 0 if trial is None else trial.recipe.hidden,
-        "epoch": epoch,
-        "d_text": plan.space.d_text,
-        "d_image": plan.space.d_image,
-        "languages": list(plan.space.languages),
-        "data": plan.data.name,
-        "protocol": plan.config.protocol,
-        "seed": plan.config.seed,
-    }
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:
@@ -81,7 +63,7 @@ def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outco
     save_tree(folder / file_name(name), stacked, about)
 
 
-def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, np.ndarray]:
+def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """`t2i/en/better` and the like: a row a query, with its fold and the row of its caption or image."""
     found: dict[str, list[np.ndarray]] = {}
     starts = np.cumsum([0, *(len(plan.data.text[language]) for language in plan.data.languages)])

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ccalign_jax.numerics import AnyArray
 from ccalign_jax.pivots import Batch
 
 __all__ = ["Embeddings", "draw_batch", "image_order"]
@@ -24,11 +25,11 @@ class Embeddings(NamedTuple):
         groups: `[n]`, equal numbers for images that show the same thing.
     """
 
-    text: Float[Array, "m d_text"]
-    image: Float[Array, "n d_image"]
-    caption_rows: Int[Array, "languages n c"]
-    caption_counts: Int[Array, "languages n"]
-    groups: Int[Array, " n"]
+    text: Float[AnyArray, "m d_text"]
+    image: Float[AnyArray, "n d_image"]
+    caption_rows: Int[AnyArray, "languages n c"]
+    caption_counts: Int[AnyArray, "languages n"]
+    groups: Int[AnyArray, " n"]
 
 
 def image_order(
@@ -72,7 +73,7 @@ def image_order(
 
 def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> Batch:
     """These images, and for each one caption of every language it has, drawn evenly from its captions."""
-    counts = embeddings.caption_counts[:, images]
+    counts = jnp.asarray(embeddings.caption_counts)[:, images]
     choice = (jax.random.uniform(key, counts.shape) * counts).astype(jnp.int32)
     choice = jnp.clip(choice, 0, jnp.maximum(counts - 1, 0))
     rows = jnp.take_along_axis(embeddings.caption_rows[:, images], choice[..., None], axis=-1)[..., 0]

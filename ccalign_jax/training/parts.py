@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.metrics import Ranks, rank_pairs, recall_at
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import AnyArray, unit_rows
 from ccalign_jax.training.batches import Embeddings
 
 __all__ = ["Part", "PartRows", "mean_scores", "part_ranks", "take_part"]
@@ -28,10 +28,10 @@ class Part(NamedTuple):
         captions_of: for each language `[s, k_l]` places in `captions`.
     """
 
-    images: Int[Array, " s"]
-    captions: tuple[Int[Array, " m"], ...]
-    image_of: tuple[Int[Array, " m"], ...]
-    captions_of: tuple[Int[Array, "s k"], ...]
+    images: Int[AnyArray, " s"]
+    captions: tuple[Int[AnyArray, " m"], ...]
+    image_of: tuple[Int[AnyArray, " m"], ...]
+    captions_of: tuple[Int[AnyArray, "s k"], ...]
 
 
 class PartRows(NamedTuple):
@@ -55,7 +55,7 @@ def part_ranks(aligner: Aligner, params: Params, rows: PartRows) -> LanguageRank
     def one_language(inputs: tuple[Array, ...]) -> tuple[Ranks, Ranks]:
         text, image_of, captions_of, number = inputs
         text = unit_rows(aligner.text(params, text, number))
-        return rank_pairs(text, image, image_of, captions_of, image_mask=part.images >= 0)
+        return rank_pairs(text, image, image_of, captions_of, image_mask=jnp.asarray(part.images >= 0))
 
     # Languages of the same shape share one piece of code: with nine of them it compiles in a third of the time.
     shapes = [(owner.shape, gold.shape) for owner, gold in zip(part.image_of, part.captions_of, strict=True)]

@@ -41,7 +41,7 @@ class FoldArrays(NamedTuple):
     """All folds of a plan, stacked along the first axis and padded with -1."""
 
     train: Int[Array, "folds t"]
-    count: Int[Array, " folds"]
+    train_count: Int[Array, " folds"]
     select: Part
     report: Part
     sample: Part
@@ -150,7 +150,7 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
                 key,
                 embeddings,
                 fold.train,
-                fold.count,
+                fold.train_count,
                 select,
                 recipe=recipe,
                 least=least,
@@ -191,5 +191,5 @@ def _evaluate(aligner: Aligner, params: Any, embeddings: Embeddings, folds: Fold
 def evaluate_folds(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> Iterator[tuple]:
     """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
     done = jax.tree.map(np.asarray, _evaluate(aligner, params, embeddings, folds))
-    for number in range(len(folds.count)):
+    for number in range(len(folds.train_count)):
         yield jax.tree.map(lambda leaf, at=number: leaf[at], done)

@@ -1,0 +1,138 @@
+"""Tables and progress for a terminal; plain when piped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from ccalign_jax.reporting.tables import Table, to_rich
+
+__all__ = ["print_table", "progress_bar"]
+
+PIPED_WIDTH = 120
+_ASCII = str.maketrans({"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x"})
+
+
+def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
+    """Print a table and its notes; columns that do not fit follow below, under the first column again.
+
+    Args:
+        table: what to print.
+        file: by default stdout.
+        width: columns of text; by default those of the terminal, or 120 when piped.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    file = sys.stdout if file is None else file
+    if width is None and not file.isatty():
+        width = PIPED_WIDTH
+    console = Console(file=file, width=width, highlight=False)
+    table = _encodable(table, getattr(file, "encoding", None) or "utf-8")
+    for number, columns in enumerate(_blocks(table, console.width)):
+        block = table.take(columns)
+        console.print(to_rich(block if number == 0 else dataclasses.replace(block, title="")))
+    for note in table.notes:
+        console.print(Text(note, style="dim"))
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress on stderr: a bar in a terminal, else a line at each tenth of the way.
+
+    Yields:
+        `update(what, done, total)`: what goes on, runs done, runs in all.
+
+    Example:
+        >>> with progress_bar() as update:
+        ...     update("identity", 0, 10)
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(sys.stderr)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True),
+        speed_estimate_period=3600,  # a slice of runs may take minutes; by default older steps are forgotten
+    )
+    with bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+class _Lines:
+    """Progress as lines in a log."""
+
+    def __init__(self, file: TextIO):
+        self.file, self.start, self.tenth = file, time.monotonic(), 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth <= self.tenth:
+            return
+        self.tenth = tenth
+        passed = time.monotonic() - self.start
+        left = f", about {_clock(passed * (total - done) / done)} left" if done < total else ""
+        print(f"{done}/{total} runs, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _blocks(table: Table, width: int) -> Iterator[list[int]]:
+    """Columns that fit side by side, the first one in every block."""
+    from rich.cells import cell_len
+
+    wide = [
+        max(cell_len(line) for row in (table.columns, *table.rows) for line in row[column].split("\n"))
+        for column in range(len(table.columns))
+    ]
+    block, used = [0], wide[0]
+    for column in range(1, len(wide)):
+        if len(block) > 1 and used + 2 + wide[column] > width:
+            yield block
+            block, used = [0], wide[0]
+        block.append(column)
+        used += 2 + wide[column]
+    yield block
+
+
+def _encodable(table: Table, encoding: str) -> Table:
+    """The table in signs that the file can hold."""
+
+    def fit(text: str) -> str:
+        try:
+            text.encode(encoding)
+            return text
+        except UnicodeEncodeError:
+            return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+
+    return dataclasses.replace(
+        table,
+        title=fit(table.title),
+        columns=tuple(map(fit, table.columns)),
+        rows=tuple(tuple(map(fit, row)) for row in table.rows),
+        notes=tuple(map(fit, table.notes)),
+    )

@@ -1,0 +1,260 @@
+"""The tables of a study: what each family earns, each language, every trial; and of one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ccalign_jax.reporting.tables import Table
+from ccalign_jax.reporting.wording import (
+    DIRECTIONS,
+    NOTHING,
+    aligner_name,
+    chosen_words,
+    find,
+    plain,
+    pool_size,
+    range_words,
+    setting_words,
+    signed,
+    signed_spread,
+)
+
+__all__ = ["evaluation_table", "language_table", "main_table", "trials_table"]
+
+Summary = Mapping[str, Any]
+
+MAIN_METRICS = ("R@1", "mAP")
+DIRECTION_NOTE = (
+    "t2i: a caption looks for its image; i2t: an image looks for any of its captions, one language at a time. "
+    "R@1: share of queries whose first hit is right. All languages weigh the same."
+)
+
+
+def main_table(summary: Summary) -> Table:
+    """Identity, the best of each family, what choosing earns, and chance.
+
+    Args:
+        summary: the content of `summary.json`.
+    """
+    families, identity = summary["families"], summary["baselines"]["identity"]
+    rows = [_main_row("identity", {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")})]
+    rules, group = [], None
+    for family in families:
+        heading = ", ".join(f"{key} {family[key]}" for key in ("pivot", "loss") if len({f[key] for f in families}) > 1)
+        if heading != group:
+            rules.append(len(rows))
+            group = heading
+            rows += [(heading, *[""] * (len(rows[0]) - 1))] if heading else []
+        rows.append(_main_row(aligner_name(family["aligner"]), family))
+    rules.append(len(rows))
+    rows.append(_main_row("selected", summary["selected"]))
+    rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}))
+    change = "change" if summary["folds"] == 1 else "change\n±fold std"
+    columns = [name for metric in MAIN_METRICS for d in DIRECTIONS for name in (f"{d}\n{metric}", change)]
+    return Table(
+        title=f"Retrieval on the holdout{setting_words(families)}",
+        columns=("", *columns, "gap\nt2i", "gap\ni2t"),
+        rows=tuple(rows),
+        alignment="l" + "r" * (len(columns) + 2),
+        notes=tuple(_main_notes(summary)),
+        rules=tuple(rules),
+    )
+
+
+def language_table(summary: Summary) -> Table:
+    """R@1 of each language under identity and under the choice.
+
+    Args:
+        summary: the content of `summary.json`.
+    """
+    identity, selected = summary["baselines"]["identity"], summary["selected"]
+    languages = list(identity["t2i"]["per_language"])
+    unmapped = [name for name in selected["metrics"]["t2i"]["per_language"] if name not in languages]
+    rows = [(name, *_compared(identity, selected, ("R@1",), name)) for name in (*languages, *unmapped, None)]
+    notes = ["R@1 on the holdout; ± is the standard deviation over folds, not a confidence interval."]
+    if summary["folds"] == 1:
+        notes = ["R@1 on the holdout, one fold."]
+    notes.append(f"selected: {chosen_words(selected['per_fold'])}.")
+    if unmapped:
+        notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
+    return Table(
+        title="Each language",
+        columns=("language", *(f"{d}\n{name}" for d in DIRECTIONS for name in ("identity", "selected", "change"))),
+        rows=tuple(("mean" if name is None else name, *cells) for name, *cells in rows),
+        alignment="l" + "r" * 6,
+        notes=tuple(notes),
+        rules=(len(rows) - 1,),
+    )
+
+
+def trials_table(summary: Summary) -> Table:
+    """Every trial with the settings that differ between trials; those that all share are in a note.
+
+    Args:
+        summary: the content of `summary.json`.
+    """
+    trials = summary["trials"]
+    varied, shared = [], []
+    for key in trials[0]["hyper"] if trials else ():
+        values = {trial["hyper"].get(key) for trial in trials}
+        (varied.append(key) if len(values) > 1 else shared.append(f"{key} {_number(values.pop())}"))
+    others = [_other_settings(trial) for trial in trials]
+    named = [key for key in ("pivot", "loss") if len({trial[key] for trial in trials}) > 1]
+    columns = [*named, "aligner", *varied, *(["other"] if any(others) else [])]
+    rows = []
+    for trial, other in zip(trials, others, strict=True):
+        times = summary["selected"]["per_fold"].count(trial["name"])
+        cells = [
+            *(trial[key] for key in named),
+            trial["aligner"],
+            *(_number(trial["hyper"].get(key)) for key in varied),
+        ]
+        cells += [other] if any(others) else []
+        for direction in DIRECTIONS:
+            cells.append(plain(trial["metrics"][direction]["R@1"]["mean"]))
+            cells.append(signed_spread(trial["delta"][direction]["R@1"]))
+        cells += [_gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
+        rows.append((*cells, f"{times} of {summary['folds']}" if times else ""))
+    part = "the reported folds" if summary["protocol"] == "seed" else "the inner parts"
+    notes = [
+        f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start; "
+        "chosen: in how many folds this trial was.",
+        f"Chosen over all folds: {summary['best']}.",
+    ]
+    notes += [f"The same in all trials: {', '.join(shared)}."] if shared else []
+    return Table(
+        title=f"All {len(trials)} trials{setting_words(trials)}",
+        columns=(
+            *(key.replace("_", "\n") for key in columns),
+            *(name for direction in DIRECTIONS for name in (f"{direction}\nR@1", "change")),
+            *("gap\nt2i", "score", "epochs", "chosen"),
+        ),
+        rows=tuple(rows),
+        alignment="l" * (len(named) + 1) + "r" * len(varied) + "l" * any(others) + "r" * 8,
+        notes=tuple(notes),
+    )
+
+
+def evaluation_table(summary: Summary) -> Table:
+    """Each language of one evaluated data set: as it is, and through a map where there is one.
+
+    Args:
+        summary: `data`, `baselines`, and with a map `name`, `metrics` and `delta`.
+    """
+    identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
+    mapped = "metrics" in summary
+    metrics = MAIN_METRICS if mapped else ("R@1", "R@5", "R@10", "mAP")
+    names: list[str | None] = [*identity["t2i"]["per_language"], None]
+    if mapped:
+        columns = [f"{d} {m}\n{name}" for m in metrics for d in DIRECTIONS for name in ("identity", "mapped")]
+        columns = [cell for name in columns for cell in ((name, "change") if name.endswith("mapped") else (name,))]
+        cells = [_compared(identity, summary, metrics, name) for name in names]
+        last = [cell for m in metrics for d in DIRECTIONS for cell in (plain(chance[d][m]["mean"]), "", "")]
+    else:
+        columns = [f"{direction}\n{metric}" for metric in metrics for direction in DIRECTIONS]
+        cells = [[_value(identity, d, m, name) for m in metrics for d in DIRECTIONS] for name in names]
+        last = [plain(chance[d][m]["mean"]) for m in metrics for d in DIRECTIONS]
+    notes = [DIRECTION_NOTE, "The gallery is the whole data set: R@k falls as it grows. No interval is computed yet."]
+    notes += [f"mapped: {summary['name']}; identity: the embeddings as they are."] if mapped else []
+    return Table(
+        title=f"Retrieval on {summary['data']['name']}, {summary['data']['images']} images",
+        columns=("language", *columns),
+        rows=(*(("mean" if n is None else n, *c) for n, c in zip(names, cells, strict=True)), ("chance", *last)),
+        alignment="l" + "r" * len(columns),
+        notes=tuple(notes),
+        rules=(len(names) - 1,),
+    )
+
+
+def _main_row(name: str, part: Mapping[str, Any]) -> tuple[str, ...]:
+    cells = []
+    for metric in MAIN_METRICS:
+        for direction in DIRECTIONS:
+            cells.append(plain(part["metrics"][direction][metric]["mean"]))
+            cells.append(signed_spread(part["delta"][direction][metric]) if "delta" in part else "")
+    return (name, *cells, *(_gap(part, direction) for direction in DIRECTIONS))
+
+
+def _gap(part: Mapping[str, Any], direction: str) -> str:
+    train = find(part, "train_metrics", direction, "R@1", "mean")
+    return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
+
+
+def _main_notes(summary: Summary) -> Iterable[str]:
+    folds, pool, families = summary["folds"], pool_size(summary), summary["families"]
+    nested = summary["protocol"] != "seed"
+    yield DIRECTION_NOTE
+    if folds > 1:
+        yield (
+            f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} images and their "
+            "captions, none of them trained on: R@k falls as it grows."
+        )
+    else:
+        yield f"One fold. The gallery is the whole holdout, {pool} images and their captions, none of them trained on."
+    spread = " ± is the standard deviation over folds: a spread, not a confidence interval." if folds > 1 else ""
+    yield f"change: against identity, the embeddings as they are, on the same queries.{spread}"
+    if nested:
+        yield "gap: R@1 on as many training images minus R@1 on the holdout; far above identity's, it is overfitting."
+    else:
+        larger = summary["data"]["images"] - pool
+        yield (
+            f"gap: R@1 on the whole training part minus R@1 on the holdout. The training pool is larger (about "
+            f"{larger} images) and so harder: compare with the gap of identity, not with 0."
+        )
+    if nested:
+        yield (
+            "Settings and epoch of each row were chosen in each fold on an inner part of its training images that is "
+            f"never reported. selected: the same choice among all trials and identity ({len(summary['trials'])} "
+            "trials): what choosing earns."
+        )
+    else:
+        yield (
+            "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
+            f"selected: the best of {len(summary['trials'])} trials."
+        )
+    yield f"selected is {chosen_words(summary['selected']['per_fold'])}."
+    started = [
+        f"{f['pivot']}/{f['aligner']}/{f['loss']} ({f['epochs'].count(0)} of {folds})"
+        for f in families
+        if 0 in f["epochs"]
+    ]
+    if started:
+        yield f"Folds that kept epoch 0, the untrained start: {', '.join(started)}."
+    meanings = {
+        "per_language(": "per_language(A): a map A for each language.",
+        "dual(": "dual(A): A on captions and a second A on images.",
+    }
+    used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
+    if used:
+        yield " ".join(used)
+
+
+def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | None) -> list[str]:
+    """Identity, mapped and change of each metric and direction; an unmapped language is compared with itself."""
+    cells = []
+    base = language if language is None else language.removesuffix(" (unmapped)")
+    for metric in metrics:
+        for direction in DIRECTIONS:
+            cells.append(_value(before, direction, metric, base))
+            cells.append(_value(after["metrics"], direction, metric, language))
+            cells.append(signed_spread(_at(after["delta"], direction, metric, language)))
+    return cells
+
+
+def _at(metrics: Any, direction: str, metric: str, language: str | None) -> Any:
+    return find(metrics, direction, *(() if language is None else ("per_language", language)), metric)
+
+
+def _value(metrics: Any, direction: str, metric: str, language: str | None) -> str:
+    return plain(find(_at(metrics, direction, metric, language), "mean"))
+
+
+def _other_settings(trial: Mapping[str, Any]) -> str:
+    """What the name says beyond family and numbers, such as the width of a hidden layer."""
+    tail = trial["name"].removeprefix(f"{trial['pivot']}/{trial['aligner']}/{trial['loss']}").strip("/")
+    return ", ".join(part for part in tail.split(",") if part.partition("=")[0] not in ("", *trial["hyper"]))
+
+
+def _number(value: Any) -> str:
+    return NOTHING if value is None else f"{value:g}"
