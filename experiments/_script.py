@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 
 
 def run(main: Callable[[], None]) -> None:
@@ -21,6 +21,8 @@ def run(main: Callable[[], None]) -> None:
 
     def guarded(argv: Sequence[str]) -> None:
         del argv
+        if not flags.FLAGS["verbosity"].present:  # Orbax logs a page a checkpoint
+            logging.set_verbosity(logging.WARNING)
         from ccalign_jax.errors import InputError
 
         try:

@@ -17,7 +17,8 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
         languages: how many languages there are; a caption's `language` picks the map.
 
     Raises:
-        ValueError: `inner` trains image parameters (put `per_language` inside `dual` instead).
+        ValueError: `inner` trains image parameters (put `per_language` inside `dual` instead). The map itself
+            raises it for a language, given as a plain number, that has none.
 
     Example:
         >>> from ccalign_jax.aligners import residual
@@ -28,6 +29,9 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
         raise ValueError("per_language takes a one-sided aligner; write dual(per_language(...))")
 
     def text(params: Params, text, language, *, key=None, dropout=0.0):
+        # Indexing would clamp it to another language's map; a traced number cannot be checked.
+        if isinstance(language, int) and not 0 <= language < languages:
+            raise ValueError(f"language {language} has no map; there are {languages}, numbered from 0")
         own = jax.tree.map(lambda leaf: leaf[language], params)
         return inner.text(own, text, language, key=key, dropout=dropout)
 

@@ -67,12 +67,15 @@ def split_name(name: str) -> tuple[tuple[str, ...], str]:
         if head not in COMBINATORS or not tail.endswith(")"):
             raise InputError(f"aligner {name!r}: write {' or '.join(f'{known}(A)' for known in COMBINATORS)}")
         outer.append(head)
-        rest = tail[:-1]
+        rest = tail[:-1].strip()
     if rest == "dual":
         outer, rest = [*outer, "dual"], "residual"
+    if rest in COMBINATORS or (outer and not rest):
+        empty = rest or outer[-1]
+        raise InputError(f"aligner {name!r}: {empty} needs an aligner inside, such as {empty}(residual)")
     if rest not in ALIGNERS:
         raise InputError(
-            f"unknown aligner {rest!r}; there are {', '.join([*ALIGNERS, *COMBINATORS])} (--aligners=list)"
+            f"unknown aligner {name!r}; there are {', '.join([*ALIGNERS, *COMBINATORS])} (--aligners=list)"
         )
     if len(set(outer)) < len(outer):
         raise InputError(f"aligner {name!r}: {' and '.join(COMBINATORS)} go in once each")

@@ -1,0 +1,20 @@
+"""Summaries for people: tables, plots, one HTML page, the console. Takes plain dicts, knows no study."""
+
+from ccalign_jax.reporting.console import print_table as print_table
+from ccalign_jax.reporting.console import progress_bar as progress_bar
+from ccalign_jax.reporting.html import render_report as render_report
+from ccalign_jax.reporting.plots import changes_plot as changes_plot
+from ccalign_jax.reporting.plots import curves_plot as curves_plot
+from ccalign_jax.reporting.plots import languages_plot as languages_plot
+from ccalign_jax.reporting.plots import overfitting_plot as overfitting_plot
+from ccalign_jax.reporting.plots import to_svg as to_svg
+from ccalign_jax.reporting.results import evaluation_table as evaluation_table
+from ccalign_jax.reporting.results import language_table as language_table
+from ccalign_jax.reporting.results import main_table as main_table
+from ccalign_jax.reporting.results import trials_table as trials_table
+from ccalign_jax.reporting.tables import Table as Table
+from ccalign_jax.reporting.tables import to_html as to_html
+from ccalign_jax.reporting.tables import to_latex as to_latex
+from ccalign_jax.reporting.tables import to_markdown as to_markdown
+from ccalign_jax.reporting.tables import to_rich as to_rich
+from ccalign_jax.reporting.wording import headline as headline

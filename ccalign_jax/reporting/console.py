@@ -26,6 +26,7 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
         width: columns of text; by default those of the terminal, or 120 when piped.
     """
     from rich.console import Console
+    from rich.table import Table as RichTable
     from rich.text import Text
 
     file = sys.stdout if file is None else file
@@ -36,8 +37,10 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
     for number, columns in enumerate(_blocks(table, console.width)):
         block = table.take(columns)
         console.print(to_rich(block if number == 0 else dataclasses.replace(block, title="")))
+    notes = RichTable.grid(padding=(0, 1, 0, 0))
     for note in table.notes:
-        console.print(Text(note, style="dim"))
+        notes.add_row("-", Text(note))
+    console.print(notes)
 
 
 @contextlib.contextmanager
@@ -109,13 +112,18 @@ def _blocks(table: Table, width: int) -> Iterator[list[int]]:
         max(cell_len(line) for row in (table.columns, *table.rows) for line in row[column].split("\n"))
         for column in range(len(table.columns))
     ]
-    block, used = [0], wide[0]
+    units: list[list[int]] = []
     for column in range(1, len(wide)):
-        if len(block) > 1 and used + 2 + wide[column] > width:
+        if units and table.columns[column].startswith("change"):  # means nothing without the column before it
+            units[-1].append(column)
+        else:
+            units.append([column])
+    block = [0]
+    for unit in units:
+        if len(block) > 1 and sum(wide[column] + 2 for column in block + unit) - 2 > width:
             yield block
-            block, used = [0], wide[0]
-        block.append(column)
-        used += 2 + wide[column]
+            block = [0]
+        block += unit
     yield block
 
 

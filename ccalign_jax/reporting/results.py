@@ -39,22 +39,23 @@ def main_table(summary: Summary) -> Table:
     """
     families, identity = summary["families"], summary["baselines"]["identity"]
     rows = [_main_row("identity", {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")})]
-    rules, group = [], None
+    rules = []
+    named = [key for key in ("pivot", "loss") if len({family[key] for family in families}) > 1]
+    groups: dict[str, list[Any]] = {}
     for family in families:
-        heading = ", ".join(f"{key} {family[key]}" for key in ("pivot", "loss") if len({f[key] for f in families}) > 1)
-        if heading != group:
-            rules.append(len(rows))
-            group = heading
-            rows += [(heading, *[""] * (len(rows[0]) - 1))] if heading else []
-        rows.append(_main_row(aligner_name(family["aligner"]), family))
+        groups.setdefault(", ".join(f"{key} {family[key]}" for key in named), []).append(family)
+    for heading, members in groups.items():
+        rules.append(len(rows))
+        rows += [(heading, *[""] * (len(rows[0]) - 1))] if heading else []
+        rows += [_main_row(aligner_name(family["aligner"]), family) for family in members]
     rules.append(len(rows))
     rows.append(_main_row("selected", summary["selected"]))
     rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}))
     change = "change" if summary["folds"] == 1 else "change\n±fold std"
     columns = [name for metric in MAIN_METRICS for d in DIRECTIONS for name in (f"{d}\n{metric}", change)]
     return Table(
-        title=f"Retrieval on the holdout{setting_words(families)}",
-        columns=("", *columns, "gap\nt2i", "gap\ni2t"),
+        title=f"{summary['data']['name']}: retrieval on the holdout{setting_words(families)}",
+        columns=("aligner", *columns, "gap\nt2i", "gap\ni2t"),
         rows=tuple(rows),
         alignment="l" + "r" * (len(columns) + 2),
         notes=tuple(_main_notes(summary)),
@@ -72,14 +73,13 @@ def language_table(summary: Summary) -> Table:
     languages = list(identity["t2i"]["per_language"])
     unmapped = [name for name in selected["metrics"]["t2i"]["per_language"] if name not in languages]
     rows = [(name, *_compared(identity, selected, ("R@1",), name)) for name in (*languages, *unmapped, None)]
-    notes = ["R@1 on the holdout; ± is the standard deviation over folds, not a confidence interval."]
-    if summary["folds"] == 1:
-        notes = ["R@1 on the holdout, one fold."]
-    notes.append(f"selected: {chosen_words(selected['per_fold'])}.")
+    notes = [f"selected: {chosen_words(selected['per_fold'])}."]
+    if summary["folds"] > 1:
+        notes.append("± is the standard deviation over folds, not a confidence interval.")
     if unmapped:
         notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
     return Table(
-        title="Each language",
+        title="Each language, R@1 on the holdout",
         columns=("language", *(f"{d}\n{name}" for d in DIRECTIONS for name in ("identity", "selected", "change"))),
         rows=tuple(("mean" if name is None else name, *cells) for name, *cells in rows),
         alignment="l" + "r" * 6,
@@ -101,13 +101,13 @@ def trials_table(summary: Summary) -> Table:
         (varied.append(key) if len(values) > 1 else shared.append(f"{key} {_number(values.pop())}"))
     others = [_other_settings(trial) for trial in trials]
     named = [key for key in ("pivot", "loss") if len({trial[key] for trial in trials}) > 1]
-    columns = [*named, "aligner", *varied, *(["other"] if any(others) else [])]
+    columns = ["aligner", *named, *varied, *(["other"] if any(others) else [])]
     rows = []
     for trial, other in zip(trials, others, strict=True):
         times = summary["selected"]["per_fold"].count(trial["name"])
         cells = [
-            *(trial[key] for key in named),
             trial["aligner"],
+            *(trial[key] for key in named),
             *(_number(trial["hyper"].get(key)) for key in varied),
         ]
         cells += [other] if any(others) else []
@@ -188,7 +188,7 @@ def _main_notes(summary: Summary) -> Iterable[str]:
     if folds > 1:
         yield (
             f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} images and their "
-            "captions, none of them trained on: R@k falls as it grows."
+            "captions, none of them trained on: R@k falls as the gallery grows."
         )
     else:
         yield f"One fold. The gallery is the whole holdout, {pool} images and their captions, none of them trained on."

@@ -29,7 +29,7 @@ def plain(value: float | None) -> str:
         >>> plain(0.4857), plain(1.0), plain(None)
         ('.486', '1.000', '—')
     """
-    return NOTHING if value is None else f"{value:.3f}".replace("-", "−").replace("0.", ".", 1)
+    return NOTHING if value is None else f"{value:.3f}".removeprefix("0")
 
 
 def signed(value: float | None) -> str:
@@ -162,8 +162,8 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
         which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
         said.append(f"{which} no larger than the spread over folds.")
     if any(change["low"] is None for change in changes.values()):
-        spread = f"± is the spread (standard deviation) over {folds} folds" if folds > 1 else "there is one fold only"
-        said.append(f"No interval is computed yet: {spread}, and says little about other images.")
+        spread = f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
+        said.append(f"No interval is computed yet: {spread}, and whether the change holds on other images is open.")
     else:
         said += [
             f"95 % interval, {DIRECTION_WORDS[direction]}: {signed(change['low'])} to {signed(change['high'])}."

@@ -187,7 +187,7 @@ def run_sweep(
 
 
 def refit(result: SweepResult) -> Checkpoint:
-    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `result.best`."""
+    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`."""
     plan, began = result.plan, time.perf_counter()
     best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
     trial, epoch = best.trial, int(np.median(best.epochs))

@@ -99,8 +99,9 @@ def default():
     return synthetic()
 
 
-@pytest.mark.parametrize(("images", "seed"), [(2770, 0), (2770, 1), (1500, 0)])
+@pytest.mark.parametrize(("images", "seed"), [(2770, 0), (2770, 1), (2770, 100), (1500, 0)])
 def test_untouched_geometry_is_the_published_one(images, seed):
+    """The noise scales were fitted on seeds 0 to 7; 100 is the first one tried that had no part in it."""
     data = synthetic(images, seed=seed)
     there, back = retrieval(data)
     cosine = np.array([mean_cosine(data.text[language]) for language in LANGUAGES])
@@ -126,12 +127,12 @@ def test_untouched_geometry_is_the_published_one(images, seed):
     assert not wrong
 
 
-def test_unfitted_figures_stand_beside_the_published_ones(default):
+def test_other_figures_stand_beside_the_published_ones(default):
     there, back = retrieval(default)
     fold = folds(len(default))[0]
     texts = [default.text[language][fold] for language in LANGUAGES]
     pivot = through_image(default, fold)
-    print("\nnot fitted: here, published (R@1, R@5, R@10, MRR)")
+    print("\nbeside the fit: here, published (R@1, R@5, R@10, MRR)")
     for name, here, published in (
         ("t2i", there.mean(0), T2I),
         ("i2t", back.mean(0), I2T),

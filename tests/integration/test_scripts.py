@@ -1,0 +1,185 @@
+"""The scripts as a user runs them, in processes of their own."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2"]
+
+
+def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+    command = [sys.executable, str(ROOT / "experiments" / name), *flags]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """120 images; en has two captions each, de lacks every third; captions are noisy images."""
+    random = np.random.default_rng(0)
+    image = random.standard_normal((120, 16)).astype(np.float32)
+    keys = np.array([f"k{number:03d}" for number in range(120)])
+    owners = {"en": np.repeat(np.arange(120), 2), "de": np.flatnonzero(np.arange(120) % 3)}
+    arrays = {"image": image, "image_keys": keys, "split": np.where(np.arange(120) % 4 == 0, "test", "train")}
+    for language, owner in owners.items():
+        noise = random.standard_normal((len(owner), 16)).astype(np.float32)
+        arrays[f"text_{language}"], arrays[f"text_{language}_keys"] = image[owner] + 0.7 * noise, keys[owner]
+    path = tmp_path_factory.mktemp("data") / "small.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory) -> Path:
+    """The folder of a finished sweep over all pivots."""
+    where = tmp_path_factory.mktemp("runs")
+    done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=where)
+    assert done.returncode == 0, done.stderr
+    assert "identity" in done.stdout and "best:" in done.stdout
+    return where / "run"
+
+
+def test_a_sweep_leaves_what_the_design_promises(finished):
+    summary = json.loads((finished / "summary.json").read_text())
+    assert summary["schema"] == 1 and summary["data"]["images"] == 80 and summary["folds"] == 2
+    assert {trial["pivot"] for trial in summary["trials"]} == {"image", "text:en", "symmetric"}
+    for trial in summary["trials"]:
+        for direction in ("t2i", "i2t"):
+            figure = trial["delta"][direction]["R@1"]
+            assert set(figure) == {"mean", "std", "low", "high", "p", "p_adjusted"}
+            gained = (
+                trial["metrics"][direction]["R@1"]["mean"] - summary["baselines"]["identity"][direction]["R@1"]["mean"]
+            )
+            assert figure["mean"] == pytest.approx(gained, abs=1e-12)
+    text = next(trial for trial in summary["trials"] if trial["pivot"] == "text:en")
+    assert "en (unmapped)" in text["metrics"]["t2i"]["per_language"]
+    rows = list(csv.DictReader((finished / "results.csv").open()))
+    languages = {"macro": 1, "de": 1, "en": 1}
+    plain = [row for row in rows if not row["pivot"].startswith("text")]
+    assert len(plain) == (1 + sum(t["pivot"] != "text:en" for t in summary["trials"])) * 2 * 2 * len(languages)
+    page = (finished / "report.html").read_text()
+    assert page.count("<svg") >= 2 and not re.search(r"(src|href)=.http", page)
+    assert not (finished / "slices").exists()
+
+
+def test_ranks_on_disk_give_the_figures_of_the_summary(finished):
+    summary = json.loads((finished / "summary.json").read_text())
+    with np.load(finished / "ranks" / "identity.npz") as ranks:
+        folds = [
+            np.mean(
+                [
+                    np.mean((ranks[f"t2i/{lang}/better"] == 0)[ranks[f"t2i/{lang}/fold"] == fold])
+                    for lang in ("de", "en")
+                ]
+            )
+            for fold in range(2)
+        ]
+    assert summary["baselines"]["identity"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(folds), abs=1e-6)
+
+
+def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
+    done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("summary.json", "results.csv", "config.json", "report.html", "tables/main.md", "best/checkpoint.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finished, data):
+    where, before = finished.parent, (finished / "summary.json").read_bytes()
+    refused = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=where)
+    one_line(refused, "--resume", "--overwrite")
+    changed = script("sweep.py", "--folds=3", "--out=run", "--resume", cwd=where)
+    one_line(changed, "folds is 3, was 2")
+    resumed = script("sweep.py", "--out=run", "--resume", cwd=where)
+    assert resumed.returncode == 0, resumed.stderr
+    assert (finished / "summary.json").read_bytes() == before
+
+
+def test_apply_and_evaluate_agree(finished, data, tmp_path):
+    applied = script(
+        "apply.py", f"--checkpoint={finished / 'best'}", f"--data={data}", "--out=mapped.npz", cwd=tmp_path
+    )
+    assert applied.returncode == 0, applied.stderr
+    with np.load(tmp_path / "mapped.npz") as mapped, np.load(data) as raw:
+        assert mapped["image"].dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(mapped["text_en"], axis=1), 1, atol=1e-5)
+        assert (mapped["image_keys"] == raw["image_keys"]).all() and (mapped["split"] == raw["split"]).all()
+    flags = [f"--data={data}", f"--checkpoint={finished / 'best'}", "--split=test", "--out=mine"]
+    through = script("evaluate.py", *flags, cwd=tmp_path)
+    assert through.returncode == 0, through.stderr
+    before = script("evaluate.py", "--data=mapped.npz", "--split=test", "--out=theirs", cwd=tmp_path)
+    assert before.returncode == 0, before.stderr
+    mine = json.loads((tmp_path / "mine" / "summary.json").read_text())
+    theirs = json.loads((tmp_path / "theirs" / "summary.json").read_text())
+    assert mine["metrics"]["t2i"]["R@1"]["mean"] == pytest.approx(theirs["baselines"]["identity"]["t2i"]["R@1"]["mean"])
+    assert mine["data"]["images"] == 30
+
+
+@pytest.mark.parametrize("flag", ["pivot", "aligners", "losses", "grid"])
+def test_list_prints_what_there_is(flag, tmp_path):
+    done = script("sweep.py", f"--{flag}=list", cwd=tmp_path)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) >= 3 and not list(tmp_path.iterdir())
+
+
+def one_line(done: subprocess.CompletedProcess, *parts: str) -> None:
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and len(lines) == 1, (done.returncode, done.stderr)
+    assert not done.stdout.strip()
+    for part in parts:
+        assert part in lines[0], lines[0]
+
+
+MISTAKES = {
+    "missing file": (["--data=nowhere.npz"], ["nowhere.npz"]),
+    "unknown pivot": (["--pivot=picture"], ["picture", "image", "symmetric"]),
+    "pivot language": (["--pivot=text:xx"], ["xx", "en"]),
+    "unknown aligner": (["--aligners=residul"], ["residul", "residual"]),
+    "unknown loss": (["--losses=l3"], ["l3", "infonce"]),
+    "unknown grid": (["--grid=huge"], ["huge", "default"]),
+    "unknown hyper-parameter": (["--hyper=lr=1"], ["lr", "learning_rate"]),
+    "impossible hyper-parameter": (["--hyper=temperature=0"], ["temperature", "above 0"]),
+    "language nobody has": (["--languages=xx"], ["xx", "en"]),
+    "fewer images than folds": (["--limit=3"], ["3 images", "5 folds"]),
+    "unknown flag": (["--pivott=image"], ["pivott"]),
+    "senseless": (["--pivot=symmetric", "--aligners=residual"], ["dual(residual)"]),
+    "protocol": (["--protocol=sed"], ["sed", "nested"]),
+    "resume nothing": (["--resume", "--out=run"], ["run"]),
+}
+
+
+@pytest.mark.parametrize("flags, parts", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path):
+    given = flags if any(flag.startswith("--data") for flag in flags) else [*flags, f"--data={data}"]
+    one_line(script("sweep.py", *given, cwd=tmp_path), *parts)
+    assert not list(tmp_path.iterdir())
+
+
+def damaged(data: Path, path: Path, **changes) -> Path:
+    with np.load(data) as arrays:
+        kept = {**arrays, **changes}
+    np.savez(path, **{key: value for key, value in kept.items() if value is not None})
+    return path
+
+
+def test_bad_arrays_are_named(data, tmp_path):
+    with np.load(data) as arrays:
+        text, image = arrays["text_en"].copy(), arrays["image"]
+    text[7] = np.nan
+    cases = {
+        "nan.npz": ({"text_en": text}, ["text_en", "row 7", "k003"]),
+        "zero.npz": ({"image": image * (np.arange(120) != 5)[:, None]}, ["image", "row 5", "k005"]),
+        "wide.npz": ({"text_en": np.ones((240, 9), np.float32)}, ["text_en", "9", "16"]),
+        "noimage.npz": ({"image": None}, ["image"]),
+    }
+    for name, (changes, parts) in cases.items():
+        path = damaged(data, tmp_path / name, **changes)
+        one_line(script("sweep.py", f"--data={path}", cwd=tmp_path), name, *parts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(cases)
