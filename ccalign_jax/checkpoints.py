@@ -69,7 +69,8 @@ def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Map
     if jax.tree.leaves(tree):
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(draft / TREE, tree)
-    described = {**about, "schema": SCHEMA, "leaves": _leaves(tree), "sha256": _sha256(draft / TREE)}
+    described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
+    described["sha256"] = _sha256(draft / TREE, described)
     (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(path, ignore_errors=True)
     draft.rename(path)
@@ -92,7 +93,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
             f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again"
         ) from None
     # Before Orbax looks at them: it reads some damaged files silently wrong, and prints pages on others.
-    if _sha256(path / TREE) != expected:
+    if _sha256(path / TREE, about) != expected:
         raise InputError(f"{path}: SHA-256 differs from {ABOUT}: a file is damaged or missing; copy or train it again")
     tree: PyTree[np.ndarray] = {}
     if leaves:
@@ -130,9 +131,10 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(aligner, params, about)
 
 
-def _sha256(folder: Path) -> str:
-    """Hexadecimal digest over the names and bytes of all files below a folder."""
-    digest = hashlib.sha256()
+def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
+    """Hexadecimal digest over the names and bytes of all files below a folder, and what is said about them."""
+    said = {key: value for key, value in about.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)

@@ -1,8 +1,8 @@
-"""Row norms, masked log-sum-exp and the one helper that visits tiles: safe in value and in gradient."""
+"""Row norms, masked log-sum-exp and the helpers that visit tiles and items: safe in value and in gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["AnyArray", "map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+__all__ = ["AnyArray", "map_by_shape", "map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
 
 AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetched from it
 
@@ -110,3 +110,25 @@ def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) 
 
     done = jax.lax.map(function, jax.tree.map(cut, rows))
     return jax.tree.map(lambda leaf: leaf.reshape(tiles * size, *leaf.shape[2:])[:count], done)
+
+
+def map_by_shape(function: Callable[[Tree], Result], items: Sequence[Tree]) -> list[Result]:
+    """`[function(item) for item in items]`, compiled once for each shape that the items have.
+
+    Args:
+        function: maps a tree of arrays to a tree of arrays.
+        items: trees of one structure; the arrays may differ in shape from item to item.
+
+    Example:
+        >>> [row.tolist() for row in map_by_shape(lambda x: 2 * x, [jnp.ones(2), jnp.ones(1), jnp.zeros(2)])]
+        [[2.0, 2.0], [2.0], [0.0, 0.0]]
+    """
+    shapes = [tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(item)) for item in items]
+    found: dict[int, Result] = {}
+    for shape in dict.fromkeys(shapes):
+        places = [place for place, other in enumerate(shapes) if other == shape]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(items[place] for place in places))
+        results = jax.lax.map(function, stacked)
+        for row, place in enumerate(places):
+            found[place] = jax.tree.map(lambda leaf, row=row: leaf[row], results)
+    return [found[place] for place in range(len(items))]

@@ -115,12 +115,23 @@ def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
 
 
 def check_folds(data: EmbeddingSet, folds: list[Fold]) -> None:
-    """Check that plans have train and report images, disjoint, and that every language is in each part.
+    """Check that plans have images for each part, train apart from the others, and every language in each.
 
     Raises:
         InputError: names the fold and what is wrong with it.
     """
+    if not folds:
+        raise InputError(f"{data.name}: no fold is given; give one plan at least")
     for number, fold in enumerate(folds):
+        for part in ("train", "select", "report", "sample", "refit"):
+            rows = np.asarray(getattr(fold, part))
+            if not np.issubdtype(rows.dtype, np.integer) or rows.ndim != 1 or (np.diff(rows) <= 0).any():
+                raise InputError(f"{data.name}: fold {number}: {part} must be ascending image rows, each once")
+            if len(rows) and not 0 <= rows[0] <= rows[-1] < len(data):
+                raise InputError(
+                    f"{data.name}: fold {number}: {part} has rows {rows[0]} to {rows[-1]}, "
+                    f"there are 0 to {len(data) - 1}; make the plan for these data"
+                )
         for part in ("train", "select", "report"):
             rows = getattr(fold, part)
             if not len(rows):
@@ -135,8 +146,9 @@ def check_folds(data: EmbeddingSet, folds: list[Fold]) -> None:
                         f"{data.name}: fold {number} has no caption in {language} to {part}; "
                         "give more images, fewer --folds, or leave the language out with --languages"
                     )
-        if len(np.intersect1d(fold.train, fold.report)):
-            raise InputError(f"{data.name}: fold {number} trains on images that it reports; make the plan disjoint")
+        for part in ("report", "select"):
+            if len(np.intersect1d(fold.train, getattr(fold, part))):
+                raise InputError(f"{data.name}: fold {number} trains on images that it {part}s; make the plan disjoint")
 
 
 def _check_count(data: EmbeddingSet, count: int, folds: int, what: str) -> None:
@@ -159,7 +171,14 @@ def _grouped_parts(data: EmbeddingSet, rows: np.ndarray, parts: int, seed) -> li
 
 
 def _inner_part(data: EmbeddingSet, rows: np.ndarray, seed) -> np.ndarray:
-    return _grouped_parts(data, rows, round(1 / INNER_SHARE), seed)[0]
+    parts = round(1 / INNER_SHARE)
+    groups = len(np.unique(data.groups[rows]))
+    if groups < parts:
+        raise InputError(
+            f"{data.name}: {groups} image groups are left to train on and to select with; "
+            f"give more images, so that there are at least {parts}"
+        )
+    return _grouped_parts(data, rows, parts, seed)[0]
 
 
 def _sample(rows: np.ndarray, count: int, seed) -> np.ndarray:

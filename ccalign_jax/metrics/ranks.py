@@ -42,6 +42,8 @@ class Ranks(NamedTuple):
 
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
     """Inner products of rows at full float32 precision; the cosine if rows have unit length."""
+    if gallery.shape[0] == 1:  # XLA's matrix-vector product sums equal rows in different orders, and breaks their ties
+        return jnp.sum(queries * gallery, axis=1, keepdims=True)
     return jnp.matmul(queries, gallery.T, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -58,7 +60,7 @@ def ranks_from_scores(
     matrix product may differ in its last bit, which would turn ties into wins and losses.
 
     Args:
-        scores: `[q, g]`, higher is nearer; `[g, q]` where `query_axis` is 1.
+        scores: `[q, g]`, higher is nearer, NaN below all; `[g, q]` where `query_axis` is 1.
         gold: `[q, k]` gallery places of the gold answers, -1 for none.
         gallery_mask: True where the gallery item exists; all by default.
         query_axis: the axis of the queries.
@@ -68,6 +70,8 @@ def ranks_from_scores(
         [1]
     """
     axis = 1 - query_axis
+    # NaN compares with nothing: a query that has no score would else count as no query, and raise the mean.
+    scores = jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
     if gallery_mask is not None:
         scores = jnp.where(jnp.expand_dims(gallery_mask, query_axis), scores, -jnp.inf)
     exists = gold >= 0
@@ -132,9 +136,11 @@ def rank(
 
     def one_tile(tile):
         rows, answers = tile
-        return ranks_from_scores(score(rows, gallery), answers, gallery_mask=gallery_mask)
+        return ranks_from_scores(score(rows, gallery), answers - 1, gallery_mask=gallery_mask)
 
-    return map_row_tiles(one_tile, (queries, gold), size=size)
+    # One up, so that the zeros that fill the last tile are no queries: tied with everything, they would take as
+    # many rounds of the loops over ties as the gallery has items.
+    return map_row_tiles(one_tile, (queries, gold + 1), size=size)
 
 
 def rank_pairs(

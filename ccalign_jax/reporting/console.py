@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
@@ -26,7 +27,6 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
         width: columns of text; by default those of the terminal, or 120 when piped.
     """
     from rich.console import Console
-    from rich.table import Table as RichTable
     from rich.text import Text
 
     file = sys.stdout if file is None else file
@@ -34,13 +34,13 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
         width = PIPED_WIDTH
     console = Console(file=file, width=width, highlight=False)
     table = _encodable(table, getattr(file, "encoding", None) or "utf-8")
-    for number, columns in enumerate(_blocks(table, console.width)):
-        block = table.take(columns)
-        console.print(to_rich(block if number == 0 else dataclasses.replace(block, title="")))
-    notes = RichTable.grid(padding=(0, 1, 0, 0))
-    for note in table.notes:
-        notes.add_row("-", Text(note))
-    console.print(notes)
+    with console.capture() as captured:
+        for number, columns in enumerate(_blocks(table, console.width)):
+            block = table.take(columns)
+            console.print(to_rich(block if number == 0 else dataclasses.replace(block, title="")))
+        for note in table.notes:
+            console.print(Text(textwrap.fill(note, console.width, initial_indent="- ", subsequent_indent="  ")))
+    file.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 @contextlib.contextmanager
@@ -66,16 +66,20 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
+    # A long name gives way, so that bar and clocks stay whole in a narrow terminal.
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     bar = Progress(
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("runs"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=rest),
         console=Console(stderr=True),
+        expand=True,
         speed_estimate_period=3600,  # a slice of runs may take minutes; by default older steps are forgotten
     )
     with bar:

@@ -23,8 +23,12 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("ccalign_jax.reporting").joinpath("report.html").read_text("utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        resources.files("ccalign_jax.reporting").joinpath("report.html").read_text("utf-8")
+    )
     captions = [f"{language} {count}" for language, count in summary["data"].get("captions", {}).items()]
     return template.render(
         data=summary["data"]["name"],
@@ -43,7 +47,9 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def _plots(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """SVG and caption of each plot that stands beside the main table."""
     folds, seed = summary["folds"], summary["protocol"] == "seed"
-    bars = f"bars: standard deviation over {folds} folds, no confidence interval" if folds > 1 else "one fold, no spread"
+    bars = (
+        f"bars: standard deviation over {folds} folds, no confidence interval" if folds > 1 else "one fold, no spread"
+    )
     pool = " (a larger pool, hence harder)" if seed else ""
     part = "the reported folds" if seed else "inner parts that are never reported"
     return [

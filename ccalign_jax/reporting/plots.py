@@ -33,6 +33,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.titlesize": 11.0,
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10.0,
     "grid.alpha": 0.3,
     "grid.color": GREY,
@@ -75,7 +76,7 @@ def changes_plot(summary: Summary) -> Figure:
         axes.axvline(0, color=INK, linewidth=1, zorder=0)
         low, high = axes.get_xlim()
         axes.set_xlim(low, high + 0.2 * (high - low))  # room for the last number
-        axes.xaxis.get_major_locator().set_params(nbins=5)
+        axes.locator_params(axis="x", nbins=5)
         axes.set(title=DIRECTION_WORDS[direction], xlabel="change of R@1 against identity")
     _name_rows(panels[0], [*family_labels(summary["families"]), "selected"])
     return figure
@@ -130,7 +131,7 @@ def curves_plot(summary: Summary) -> Figure:
             dashes = DASHES[ways.index((trial["pivot"], trial["loss"])) % len(DASHES)]
             axes.plot(curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
             axes.plot(epoch, curve[min(epoch, len(curve) - 1)], "o", color=colour, markersize=6)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.set(title=key.replace("_", " "), xlabel="epoch")
         axes.grid(axis="y")
     figure.legend(loc="outside lower center", ncols=min(len(best), 3))
@@ -171,19 +172,20 @@ def languages_plot(summary: Summary) -> Figure:
 
 def to_svg(figure: Figure) -> str:
     """The figure as one `<svg>` element that takes the font and colour of the page around it; its text stays text."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    import matplotlib.style
 
     file = io.StringIO()
     title = str(figure.get_label())
-    # Salted by its label, so that two figures in one page share no id.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        FigureCanvasSVG(figure).print_svg(file, metadata=nothing)
+    # Ticks are made only now, so under our settings too. Salted by label: two figures in one page share no id.
+    with matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none", "svg.hashsalt": title}]):
+        nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     used = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
+    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
 
 
@@ -201,11 +203,7 @@ def _panels(label: str, count: int, *, height: float, sharey: bool) -> tuple[Fig
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", label=label)
-    figure.patch.set_alpha(0)
-    panels = list(figure.subplots(1, count, sharey=sharey))
-    for axes in panels:
-        axes.patch.set_alpha(0)
-    return figure, panels
+    return figure, list(figure.subplots(1, count, sharey=sharey))
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -162,7 +162,9 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
         which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
         said.append(f"{which} no larger than the spread over folds.")
     if any(change["low"] is None for change in changes.values()):
-        spread = f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
+        spread = (
+            f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
+        )
         said.append(f"No interval is computed yet: {spread}, and whether the change holds on other images is open.")
     else:
         said += [

@@ -50,22 +50,37 @@ def make_part(data: EmbeddingSet, images: np.ndarray) -> Part:
 def fold_arrays(data: EmbeddingSet, folds: Sequence[Fold]) -> FoldArrays:
     """All folds stacked, each array padded with -1 to the largest, so that one program serves them."""
 
-    def parts(name: str) -> Part:
-        return _stack([make_part(data, getattr(fold, name)) for fold in folds])
+    def parts(name: str) -> list[Part]:
+        return [make_part(data, getattr(fold, name)) for fold in folds]
 
+    count, reports, samples = len(folds), parts("report"), parts("sample")
+    if all(len(fold.sample) <= 1.25 * len(fold.report) for fold in folds):
+        both = _stack(reports + samples)  # of one shape, they share their compiled code
+        report, sample = (
+            jax.tree.map(lambda leaf, half=half: leaf[half], both) for half in (slice(count), slice(count, None))
+        )
+    else:
+        report, sample = _stack(reports), _stack(samples)
     return FoldArrays(
         train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
         train_count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
-        select=parts("select"),
-        report=parts("report"),
-        sample=parts("sample"),
+        select=_stack(parts("select")),
+        report=report,
+        sample=sample,
     )
 
 
 def unit_float32(rows: np.ndarray) -> np.ndarray:
     """Float32 rows of length one, the norm taken in float32 as everyone else does."""
     rows = np.asarray(rows, np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    with np.errstate(over="ignore", under="ignore"):
+        norm = np.linalg.norm(rows, axis=1, keepdims=True)
+        odd = ~((norm > 1e-18) & (norm < 1e18))[:, 0]  # their squares leave float32
+        if odd.any():
+            rows, norm = rows.copy(), norm.copy()
+            rows[odd] /= np.abs(rows[odd]).max(axis=1, keepdims=True)
+            norm[odd] = np.linalg.norm(rows[odd], axis=1, keepdims=True)
+        return rows / norm
 
 
 def _first_rows(data: EmbeddingSet) -> dict[str, int]:

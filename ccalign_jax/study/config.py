@@ -65,11 +65,11 @@ class SweepConfig:
     def read(cls, path: Path) -> SweepConfig:
         """The config that a run's `config.json` holds."""
         try:
-            stored: dict[str, Any] = json.loads(path.read_text())["config"]
+            stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
             choices: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
             return cls(**choices)
         except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{path}: not a sweep's config.json; give a run's folder, or --overwrite it") from None
+            raise InputError(f"{path}: not a sweep's config.json; give the folder of a run") from None
 
     def differences(self, other: SweepConfig) -> list[str]:
         """`name: mine, not theirs` for every choice that differs."""

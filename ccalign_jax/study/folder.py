@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -49,6 +50,7 @@ class RunFolder:
             if not (self.path / CONFIG).is_file():
                 raise InputError(f"{self.path}: holds files that are not a run's; give --out another folder")
             if overwrite:
+                _read_config(self.path / CONFIG)  # other programs have a config.json too: theirs stays
                 shutil.rmtree(self.path)
             elif not resume:
                 raise InputError(f"{self.path}: holds a run already; give --resume, --overwrite or another --out")
@@ -56,8 +58,7 @@ class RunFolder:
                 changed = config.differences(SweepConfig.read(self.path / CONFIG))
                 if changed:
                     raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
-                stored = json.loads((self.path / CONFIG).read_text())
-                if stored["data_sha256"] != sha256:
+                if _read_config(self.path / CONFIG)["data_sha256"] != sha256:
                     raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
         elif resume:
             raise InputError(f"{self.path}: holds no run to resume; leave --resume out")
@@ -78,8 +79,8 @@ class RunFolder:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 found = [stored[f"leaf_{index}"] for index in range(len(leaves))]
-        except (OSError, ValueError, KeyError):
-            return None  # written half: run it again
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # damaged: run it again
         return jax.tree.unflatten(structure, found)
 
     def save_slice(self, group: int, number: int, result: PyTree) -> None:
@@ -127,7 +128,18 @@ def file_name(name: str) -> str:
         >>> file_name("text:en/per_language(linear)/mse/temperature=0.1")
         'text_en_per_language_linear_mse_temperature_0.1'
     """
-    return re.sub(r"[^A-Za-z0-9.\\-]+", "_", name).strip("_")
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """What a run's `config.json` holds."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        stored = None
+    if not isinstance(stored, dict) or not {"config", "data_sha256"} <= stored.keys():
+        raise InputError(f"{path}: not a sweep's config.json, so nothing here is touched; give --out another folder")
+    return stored
 
 
 def _config_json(config: SweepConfig, sha256: str) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ccalign_jax.aligners import canonical_name
 from ccalign_jax.errors import InputError
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import PIVOTS
 from ccalign_jax.training import Hyper, Recipe
 
 __all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "load_grid", "parse_settings"]
@@ -20,6 +23,7 @@ NUMBERS = Hyper._fields
 CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name != "terms")
 FILTERS = ("pivots", "aligners", "losses")
 POSITIVE = ("learning_rate", "temperature")
+LARGEST = 1e38  # beyond it float32 is infinite
 SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden")
 WORDS = {
     "i2t_pool": ("union", "per_language"),
@@ -114,6 +118,10 @@ def parse_settings(settings: Sequence[str]) -> Block:
         key, equals, text = setting.partition("=")
         if not equals:
             raise InputError(f"--hyper={setting}: write NAME=VALUE or NAME=VALUE,VALUE")
+        if key in FILTERS:
+            raise InputError(f"--hyper={setting}: {key} are not a setting; choose them with a flag of their own")
+        if key in parsed:
+            raise InputError(f"--hyper={setting}: {key} is given twice; write {key}=VALUE,VALUE")
         parsed[key] = _values(f"--hyper={setting}", key, [_scalar(part) for part in text.split(",")])
     return parsed
 
@@ -125,8 +133,8 @@ def _read_yaml(source: str) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
 
 
@@ -144,11 +152,24 @@ def _values(source: str, key: str, value: Any) -> list[Any]:
     if not values:
         raise InputError(f"{source}: {key} is an empty list; give at least one value")
     if key in FILTERS:
-        return [str(one) for one in values]
+        return [_known_name(source, key, str(one)) for one in values]
     if key not in NUMBERS + CHOICES:
         known = ", ".join(NUMBERS + CHOICES)
         raise InputError(f"{source}: unknown hyper-parameter {key!r}; there are {known}")
     return [_checked(source, key, one) for one in values]
+
+
+def _known_name(source: str, key: str, name: str) -> str:
+    """A name that a block may ask for, in its one spelling; a typing error would match nothing, silently."""
+    if key == "aligners":
+        try:
+            return canonical_name(name)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+    known: Mapping[str, Any] = PIVOTS if key == "pivots" else LOSSES
+    if (name.partition(":")[0] if key == "pivots" else name) not in known:
+        raise InputError(f"{source}: unknown name {name!r} among {key}; there are {', '.join(known)}")
+    return name
 
 
 def _checked(source: str, key: str, value: Any) -> Any:
@@ -162,12 +183,14 @@ def _checked(source: str, key: str, value: Any) -> Any:
         return value
     if isinstance(value, str):  # YAML reads 1e-3, without a dot, as a string
         value = _scalar(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise InputError(f"{source}: {key} is {value!r}; it must be a finite number")
     if key in SIZES:
-        if value != int(value) or value < 1:
-            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1")
+        if value != int(value) or not 1 <= value < 2**31:
+            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1, below 2**31")
         return int(value)
+    if value > LARGEST:
+        raise InputError(f"{source}: {key} is too large; it must be at most {LARGEST:g}")
     if value < 0 or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
         bound = {"dropout": "in [0, 1)"}.get(key, "above 0" if key in POSITIVE else "at least 0")
         raise InputError(f"{source}: {key} is {value!r}; it must be {bound}")

@@ -11,6 +11,7 @@ import jax
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
 from ccalign_jax.data.splits import check_folds, inner_fold
+from ccalign_jax.errors import InputError
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
@@ -144,6 +145,9 @@ def fit(
         seed=seed,
     )
     plan = plan_sweep(chosen, config, [fold], blocks=[{}])
+    if len(plan.trials) > 1:
+        names = ", ".join(trial.name for trial in plan.trials)
+        raise InputError(f"fit trains one map, this asks for {len(plan.trials)}: {names}; choose one, or call sweep")
     (trial,) = plan.trials
     select = make_part(chosen, fold.select)
     done = train_one(plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ccalign_jax._version import __version__
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.losses import LOSSES
@@ -20,7 +21,15 @@ from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.summary import IDENTITY, Outcome, chance_metrics, describe_data, fold_metrics, make_summary
+from ccalign_jax.study.summary import (
+    IDENTITY,
+    Outcome,
+    best_of,
+    chance_metrics,
+    describe_data,
+    fold_metrics,
+    make_summary,
+)
 from ccalign_jax.study.trials import make_trials
 from ccalign_jax.training import (
     Embeddings,
@@ -171,7 +180,7 @@ def run_sweep(
     lap("trials")
     ordered = [outcomes[trial.index] for trial in plan.trials]
     candidates = [identity, *ordered] if plan.config.protocol == "nested" else ordered
-    best = candidates[int(np.argmax([np.mean(outcome.selection) for outcome in candidates]))]
+    best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
     summary = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
@@ -259,10 +268,15 @@ def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome
     for scores, report, sample in evaluate_folds(aligner, {}, embeddings, arrays):
         outcome.report.append(fold_metrics(report, languages))
         outcome.sample.append(fold_metrics(sample, languages))
-        outcome.selection.append(float(scores[0] if plan.config.protocol == "seed" else scores.mean()))
+        outcome.selection.append(_selection(plan, scores))
         outcome.epochs.append(0)
         outcome.ranks.append(report)
     return outcome
+
+
+def _selection(plan: Plan, scores: np.ndarray) -> float:
+    """What trials are chosen by: one yardstick for all, whatever criterion picked the epoch of each."""
+    return float(scores[0] if plan.config.protocol == "seed" else scores.mean())
 
 
 def _group_slices(
@@ -275,15 +289,31 @@ def _group_slices(
     params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     width, slices = plan_slices(group, len(plan.folds), params_bytes=params_bytes, accelerator=accelerator)
     program = make_program(group, plan.space, least=plan.least, accelerator=accelerator)
+    folds = [leaf for fold in plan.folds for leaf in dataclasses.astuple(fold)]
     for index in range(slices):
         runs = slice_runs(group, len(plan.folds), width=width, number=index)
         inputs = slice_inputs(group, len(plan.folds), key=key, width=width, number=index)
-        like = partial(jax.eval_shape, program, embeddings, arrays, *inputs)
-        result = folder.load_slice(number, index, like)
-        if result is None:
+        stamp = _stamp(group, runs, folds)
+        stored = folder.load_slice(
+            number, index, lambda given=inputs: (0, jax.eval_shape(program, embeddings, arrays, *given))
+        )
+        if stored is not None and np.array_equal(stored[0], stamp):
+            result = stored[1]
+        else:
             result = jax.tree.map(np.asarray, program(embeddings, arrays, *inputs))
-            folder.save_slice(number, index, result)
+            folder.save_slice(number, index, (stamp, result))
         yield runs, result
+
+
+def _stamp(group: Group, runs: Sequence[tuple[Trial, int]], folds: Sequence[np.ndarray]) -> np.ndarray:
+    """A digest of what a slice follows from: a grid file, a plan, a version or a device may change before a resume."""
+    recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
+    numbers = [(trial.index, *trial.hyper, fold) for trial, fold in runs]
+    made_by = (__version__, jax.__version__, jax.default_backend())
+    digest = hashlib.sha256(repr((group.pivot, group.aligner, group.loss, recipe, numbers, made_by)).encode())
+    for rows in folds:
+        digest.update(f"{len(rows)}\n".encode() + np.asarray(rows, np.int64).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
@@ -298,7 +328,7 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
     scores = run.fit.scores[epoch]
     outcome.report.append(report)
     outcome.sample.append(sample)
-    outcome.selection.append(float(scores[0] if outcome.trial.recipe.criterion == "t2i" else scores.mean()))
+    outcome.selection.append(_selection(plan, scores))
     outcome.epochs.append(epoch)
     outcome.curves.append(run.fit.scores)
     outcome.losses.append(run.fit.losses)

@@ -15,6 +15,7 @@ from ccalign_jax.training import LanguageRanks, Part, Trial
 __all__ = [
     "DIRECTIONS",
     "Outcome",
+    "best_of",
     "chance_metrics",
     "csv_rows",
     "describe_data",
@@ -26,6 +27,7 @@ __all__ = [
 
 DIRECTIONS = ("t2i", "i2t")
 IDENTITY = "identity"
+ROUNDING = 1e-6
 
 FoldMetrics = dict[str, dict[str, Any]]
 Figures = dict[str, Any]
@@ -39,7 +41,7 @@ class Outcome:
         name: of the trial.
         trial: None for a baseline.
         report, sample: metrics of the report part and of the training sample, a fold each.
-        selection: the criterion that chose the epoch, a fold each; what a trial is chosen by.
+        selection: what a trial is chosen by, a fold each: the protocol's criterion on the selection part.
         epochs: the best epoch of each fold.
         curves: `[folds, epochs + 1, 3]` selection scores; empty for a baseline.
         losses: `[folds, epochs]`; empty for a baseline.
@@ -78,10 +80,14 @@ def describe_data(data: EmbeddingSet) -> dict[str, Any]:
 
 
 def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
-    """Both directions: the macro mean over languages, and each language."""
+    """Both directions: the macro mean over languages, and each language; one without a query is left out."""
     figures: FoldMetrics = {}
     for number, direction in enumerate(DIRECTIONS):
-        each = {language: retrieval_metrics(pair[number]) for language, pair in zip(languages, ranks, strict=True)}
+        each = {
+            language: retrieval_metrics(pair[number])
+            for language, pair in zip(languages, ranks, strict=True)
+            if (np.asarray(pair[number].tied) > 0).any()
+        }
         figures[direction] = {**macro(list(each.values())), "per_language": each}
     return figures
 
@@ -100,7 +106,7 @@ def chance_metrics(parts: Sequence[Part], languages: Sequence[str]) -> list[Fold
 
 
 def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
-    """For each fold the outcome with the best selection score; ties go to the earlier one.
+    """For each fold the outcome with the best selection score; ties (see `best_of`) go to the earlier one.
 
     Args:
         outcomes: candidates, the safest first.
@@ -109,7 +115,20 @@ def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
     scores = np.array([outcome.selection for outcome in outcomes])
     if not per_fold:
         scores = np.broadcast_to(scores.mean(1, keepdims=True), scores.shape)
-    return [outcomes[best] for best in scores.argmax(0)]
+    return [outcomes[best_of(column)] for column in scores.T]
+
+
+def best_of(scores: Sequence[float] | np.ndarray) -> int:
+    """The place of the largest, or the first that is within rounding of it.
+
+    The same ranks, averaged by two compiled programs, give means that differ in their last bits.
+
+    Example:
+        >>> best_of([0.25, 0.5, 0.5 + 1e-8])
+        1
+    """
+    scores = np.asarray(scores, np.float64)
+    return int(np.argmax(scores >= scores.max() - ROUNDING))
 
 
 def make_summary(

@@ -74,7 +74,10 @@ def make_trials(
                     skipped.append(f"{pivot.name}/{aligner}/{loss}: {reason}")
                     continue
                 found = families.setdefault((pivot.name, aligner, loss), [])
-                for values in _combinations(blocks, settings, pivot.name, aligner, loss):
+                combinations = list(_combinations(blocks, settings, pivot.name, aligner, loss))
+                if not combinations:
+                    skipped.append(f"{pivot.name}/{aligner}/{loss}: no block of the grid is for it; add one")
+                for values in combinations:
                     reason = _unread(values, aligner)
                     if reason:
                         skipped.append(f"{pivot.name}/{aligner}/{loss}: {reason}")
@@ -169,6 +172,12 @@ def _names(family: tuple[str, str, str], found: Sequence[tuple[Hyper, Recipe]]) 
     settings = [{**hyper._asdict(), **{key: getattr(recipe, key) for key in CHOICES}} for hyper, recipe in found]
     varied = [key for key in settings[0] if len({one[key] for one in settings}) > 1] if settings else []
     tails = [
-        ",".join(f"{key}={one[key]:g}" if key in NUMBERS else f"{key}={one[key]}" for key in varied) for one in settings
+        ",".join(f"{key}={_short(one[key])}" if key in NUMBERS else f"{key}={one[key]}" for key in varied)
+        for one in settings
     ]
     return ["/".join([*family, *([tail] if tail else [])]) for tail in tails]
+
+
+def _short(number: float) -> str:
+    """Six digits where they are the number, else all that it takes."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)

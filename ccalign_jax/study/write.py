@@ -35,7 +35,7 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
         table = build(result.summary)
         (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
         (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
-    config = json.loads((path / CONFIG).read_text())
+    config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     (path / "report.html").write_text(render_report(result.summary, config), encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in (result.identity, *result.outcomes):

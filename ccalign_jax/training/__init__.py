@@ -18,6 +18,7 @@ from ccalign_jax.training.parts import Part as Part
 from ccalign_jax.training.parts import PartRows as PartRows
 from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import part_ranks as part_ranks
+from ccalign_jax.training.parts import ranks_of_parts as ranks_of_parts
 from ccalign_jax.training.parts import take_part as take_part
 from ccalign_jax.training.sweep import FoldArrays as FoldArrays
 from ccalign_jax.training.sweep import Group as Group

@@ -160,17 +160,25 @@ def fit(
     def train_epoch(carry, inputs):
         state, best_params, best_value, best_epoch = carry
         epoch, chosen = inputs
-        state, values = jax.lax.scan(train_step, state, chosen)
+        # Epoch 0 is the start: a turn without training, so that the scoring code is compiled once.
+        state, values = jax.lax.cond(
+            epoch > 0,
+            lambda now: jax.lax.scan(train_step, now, chosen),
+            lambda now: (now, jnp.zeros(recipe.steps_per_epoch)),
+            state,
+        )
         scores, value = score(state.params, epoch)
+        if not recipe.start_counts:
+            value = jnp.where(epoch > 0, value, -jnp.inf)
         better = value > best_value
         best_params = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, best_params)
         carry = state, best_params, jnp.where(better, value, best_value), jnp.where(better, epoch, best_epoch)
         return carry, (scores, jnp.mean(values))
 
     state = start(aligner, hyper, recipe, init_key)
-    scores, value = score(state.params, jnp.int32(0))
-    value = value if recipe.start_counts else jnp.full_like(value, -jnp.inf)
-    (_, params, _, epoch), (curve, losses) = jax.lax.scan(
-        train_epoch, (state, state.params, value, jnp.int32(0)), (jnp.arange(1, recipe.epochs + 1), order)
+    (_, params, _, epoch), (scores, losses) = jax.lax.scan(
+        train_epoch,
+        (state, state.params, jnp.float32(-jnp.inf), jnp.int32(0)),
+        (jnp.arange(recipe.epochs + 1), jnp.concatenate([order[:1], order])),
     )
-    return FitResult(params, epoch, jnp.concatenate([scores[None], curve]), losses)
+    return FitResult(params, epoch, scores, losses[1:])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.metrics import Ranks, rank_pairs, recall_at
-from ccalign_jax.numerics import AnyArray, unit_rows
+from ccalign_jax.numerics import AnyArray, map_by_shape, unit_rows
 from ccalign_jax.training.batches import Embeddings
 
-__all__ = ["Part", "PartRows", "mean_scores", "part_ranks", "take_part"]
+__all__ = ["Part", "PartRows", "mean_scores", "part_ranks", "ranks_of_parts", "take_part"]
 
 LanguageRanks = tuple[tuple[Ranks, Ranks], ...]
 
@@ -52,22 +52,22 @@ def part_ranks(aligner: Aligner, params: Params, rows: PartRows) -> LanguageRank
     """For each language the text→image ranks of its captions and the image→text ranks of the images."""
     part, image = rows.part, unit_rows(aligner.image(params, rows.image))
 
-    def one_language(inputs: tuple[Array, ...]) -> tuple[Ranks, Ranks]:
-        text, image_of, captions_of, number = inputs
+    def one_language(inputs: tuple[AnyArray, AnyArray, AnyArray, AnyArray]) -> tuple[Ranks, Ranks]:
+        text, image_of, captions_of, number = map(jnp.asarray, inputs)
         text = unit_rows(aligner.text(params, text, number))
         return rank_pairs(text, image, image_of, captions_of, image_mask=jnp.asarray(part.images >= 0))
 
-    # Languages of the same shape share one piece of code: with nine of them it compiles in a third of the time.
-    shapes = [(owner.shape, gold.shape) for owner, gold in zip(part.image_of, part.captions_of, strict=True)]
-    found: list[tuple[Ranks, Ranks] | None] = [None] * len(shapes)
-    for shape in dict.fromkeys(shapes):
-        numbers = [number for number, other in enumerate(shapes) if other == shape]
-        sides = (rows.text, part.image_of, part.captions_of)
-        stacked = [jnp.stack([side[number] for number in numbers]) for side in sides]
-        ranks = jax.lax.map(one_language, (*stacked, jnp.asarray(numbers)))
-        for place, number in enumerate(numbers):
-            found[number] = jax.tree.map(lambda leaf, p=place: leaf[p], ranks)
-    return tuple(pair for pair in found if pair is not None)
+    numbers = jnp.arange(len(rows.text))
+    return tuple(
+        map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, numbers, strict=True)))
+    )
+
+
+def ranks_of_parts(
+    aligner: Aligner, params: Params, embeddings: Embeddings, parts: Sequence[Part]
+) -> list[LanguageRanks]:
+    """The ranks of several parts of the data under one map."""
+    return map_by_shape(lambda part: part_ranks(aligner, params, take_part(embeddings, part)), parts)
 
 
 def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:

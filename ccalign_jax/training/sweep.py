@@ -18,7 +18,7 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.fit import FitResult, fit
 from ccalign_jax.training.objective import Hyper, Recipe, fitting_recipe
-from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, part_ranks, take_part
+from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, ranks_of_parts, take_part
 
 __all__ = [
     "FoldArrays",
@@ -141,7 +141,6 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
         def one_run(inputs):
             run_hyper, key, number = inputs
             fold: FoldArrays = jax.tree.map(lambda leaf: leaf[number], folds)
-            select, report, sample = (take_part(embeddings, part) for part in (fold.select, fold.report, fold.sample))
             done = fit(
                 aligner,
                 pivot,
@@ -151,11 +150,12 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
                 embeddings,
                 fold.train,
                 fold.train_count,
-                select,
+                take_part(embeddings, fold.select),
                 recipe=recipe,
                 least=least,
             )
-            return RunResult(done, part_ranks(aligner, done.params, report), part_ranks(aligner, done.params, sample))
+            report, sample = ranks_of_parts(aligner, done.params, embeddings, [fold.report, fold.sample])
+            return RunResult(done, report, sample)
 
         inputs = (hyper, keys, numbers)
         return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)
@@ -181,9 +181,9 @@ def slice_runs(group: Group, folds: int, *, width: int, number: int) -> list[tup
 @partial(jax.jit, static_argnums=0)
 def _evaluate(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> tuple:
     def one_fold(fold: FoldArrays):
-        select, report, sample = (take_part(embeddings, part) for part in (fold.select, fold.report, fold.sample))
-        ranks = [part_ranks(aligner, params, part) for part in (select, report, sample)]
-        return mean_scores(ranks[0]), ranks[1], ranks[2]
+        parts = [fold.select, fold.report, fold.sample]
+        select, report, sample = ranks_of_parts(aligner, params, embeddings, parts)
+        return mean_scores(select), report, sample
 
     return jax.lax.map(one_fold, folds)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2"]
+QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2", "--aligners=residual,dual"]
 
 
 def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -61,7 +61,8 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
             assert figure["mean"] == pytest.approx(gained, abs=1e-12)
     text = next(trial for trial in summary["trials"] if trial["pivot"] == "text:en")
     assert "en (unmapped)" in text["metrics"]["t2i"]["per_language"]
-    rows = list(csv.DictReader((finished / "results.csv").open()))
+    with (finished / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
     languages = {"macro": 1, "de": 1, "en": 1}
     plain = [row for row in rows if not row["pivot"].startswith("text")]
     assert len(plain) == (1 + sum(t["pivot"] != "text:en" for t in summary["trials"])) * 2 * 2 * len(languages)

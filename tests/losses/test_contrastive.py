@@ -1,0 +1,252 @@
+"""InfoNCE against torch, NumPy and itself under every change that must not matter."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+from scipy.special import logsumexp
+
+from ccalign_jax.losses import LOSSES, clip_loss
+
+POOLS = ("union", "per_language")
+HOT = 0.2
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def problem(seed: int = 0, languages: int = 3, size: int = 6, width: int = 5) -> dict:
+    """A ragged batch: captions and an image missing, images that show the same thing."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random((languages, size)) > 0.3
+    mask[0] = True
+    return {
+        "text": unit(rng.normal(size=(languages, size, width))),
+        "image": unit(rng.normal(size=(size, width))),
+        "mask": mask,
+        "image_mask": np.arange(size) != 4,
+        "groups": np.array([7, 3, 3, 9, 7, 1])[:size],
+    }
+
+
+def by_hand(text, image, mask, image_mask, groups, *, temperature, mask_positives, i2t_pool):
+    """The definition, a pair at a time."""
+    exists = mask & image_mask
+    languages, size = mask.shape
+    losses = [[] for _ in range(languages)]
+    for own, i in np.argwhere(exists):
+        rival = (groups != groups[i]) if mask_positives else np.arange(size) != i
+        score = text[own, i] @ image[i]
+        images = [text[own, i] @ image[j] for j in range(size) if rival[j] and image_mask[j]]
+        captions = [
+            text[l, j] @ image[i]
+            for l, j in np.argwhere(exists)
+            if (i2t_pool == "union" or l == own) and (rival[j] or (not mask_positives and j == i and l != own))
+        ]
+        losses[own] += [
+            logsumexp(np.array([score, *rivals]) / temperature) - score / temperature for rivals in (images, captions)
+        ]
+    return np.mean([np.mean(loss) for loss in losses if loss])
+
+
+loss_and_gradient = jax.jit(
+    jax.value_and_grad(lambda both, **rest: clip_loss(*both, **rest)), static_argnames=("mask_positives", "i2t_pool")
+)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("mask_positives", [True, False])
+def test_the_definition_by_hand(mask_positives, pool):
+    for seed in range(4):
+        batch, rest = problem(seed), {"temperature": HOT, "mask_positives": mask_positives, "i2t_pool": pool}
+        expected = by_hand(
+            **{k: v.astype(np.float64) if k in ("text", "image") else v for k, v in batch.items()}, **rest
+        )
+        (text, image), masks = (batch.pop("text"), batch.pop("image")), batch
+        np.testing.assert_allclose(loss_and_gradient((text, image), **masks, **rest)[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("languages", [1, 4])
+def test_the_seed_programs_loss_on_repeated_pairs_in_torch(languages):
+    """Each image is repeated for its L captions, labels count the pairs: ours is that less ½ log L, same gradients."""
+    torch = pytest.importorskip("torch")
+    batch = problem(languages=languages, size=5, width=8)
+    text = torch.tensor(batch["text"], requires_grad=True)
+    image = torch.tensor(batch["image"], requires_grad=True)
+    logits = text.reshape(-1, 8) @ image.repeat(languages, 1).T / HOT
+    labels = torch.arange(len(logits))
+    entropy = torch.nn.functional.cross_entropy
+    theirs = 0.5 * (entropy(logits, labels) + entropy(logits.T, labels))
+    theirs.backward()
+    ours, gradients = loss_and_gradient((batch["text"], batch["image"]), temperature=HOT, mask_positives=False)
+    np.testing.assert_allclose(ours, theirs.item() - 0.5 * np.log(languages), rtol=1e-5)
+    for mine, other in zip(gradients, (text.grad, image.grad), strict=True):
+        np.testing.assert_allclose(mine, other.numpy(), atol=1e-6)
+
+
+def test_image_to_text_with_positives_kept_is_supcon_out():
+    batch = problem()
+    scores = np.einsum("bd,lcd->blc", batch["image"], batch["text"]).astype(np.float64) / HOT
+    total = logsumexp(scores, axis=(1, 2), keepdims=True)
+    supcon = np.mean([total[i, 0, 0] - scores[i, :, i].mean() for i in range(6)])  # −1/|P| Σ log of each positive
+    t2i = np.einsum("lbd,cd->lbc", batch["text"], batch["image"]).astype(np.float64) / HOT
+    forward = np.mean(logsumexp(t2i, axis=2) - np.einsum("lbb->lb", t2i))
+    ours = clip_loss(batch["text"], batch["image"], temperature=HOT, mask_positives=False)
+    np.testing.assert_allclose(ours, (forward + supcon) / 2, rtol=1e-5)
+
+
+# what must not matter
+
+
+@given(seed=st.integers(0, 99), mask_positives=st.booleans(), pool=st.sampled_from(POOLS))
+@settings(max_examples=12, deadline=None)
+def test_order_rotation_labels_and_scale_do_not_matter(seed, mask_positives, pool):
+    batch, rng = problem(seed), np.random.default_rng(seed)
+    rest = {"temperature": HOT, "mask_positives": mask_positives, "i2t_pool": pool}
+    text, image = batch.pop("text"), batch.pop("image")
+
+    def value(text, image, masks, **changes):
+        return float(loss_and_gradient((text, image), **masks, **rest | changes)[0])
+
+    expected = value(text, image, batch)
+    order, turn = rng.permutation(6), np.linalg.qr(rng.normal(size=(5, 5)))[0].astype(np.float32)
+    permuted = {name: leaf[..., order] for name, leaf in batch.items()}
+    for changed in (
+        value(text[:, order], image[order], permuted),
+        value(text[::-1], image, batch | {"mask": batch["mask"][::-1]}),
+        value(text @ turn, image @ turn, batch),
+        value(text, image, batch | {"groups": batch["groups"] * -5 + 2}),
+        value(4 * text, image / 2, batch, temperature=2 * HOT),
+    ):
+        np.testing.assert_allclose(changed, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("mask_positives", [True, False])
+def test_masked_equals_sliced_in_value_and_gradient(mask_positives, pool):
+    batch, rest = problem(), {"temperature": HOT, "mask_positives": mask_positives, "i2t_pool": pool}
+    text, image, groups = batch["text"], batch["image"], batch["groups"]
+    kept, mask = np.array([0, 1, 2, 3, 5]), np.ones((3, 6), bool)
+    mask[1] = False
+    masked, (d_text, d_image) = loss_and_gradient(
+        (text, image), mask=mask, image_mask=batch["image_mask"], groups=groups, **rest
+    )
+    sliced, (s_text, s_image) = loss_and_gradient((text[::2, kept], image[kept]), groups=groups[kept], **rest)
+    np.testing.assert_allclose(masked, sliced, rtol=1e-6)
+    np.testing.assert_allclose(d_text[::2, kept], s_text, atol=1e-6)
+    np.testing.assert_allclose(d_image[kept], s_image, atol=1e-6)
+    assert not d_text[1].any() and not d_text[:, 4].any() and not d_image[4].any()
+    # whatever a missing row holds, no gradient and no value comes of it
+    other = np.where(mask[..., None] & batch["image_mask"][:, None], text, 1e6).astype(np.float32)
+    again, (d_other, _) = loss_and_gradient(
+        (other, image), mask=mask, image_mask=batch["image_mask"], groups=groups, **rest
+    )
+    assert float(again) == float(masked) and np.array_equal(d_other, d_text)
+
+
+def test_an_image_given_twice_in_one_group_is_no_rival_of_itself():
+    batch = problem(languages=2, size=4)
+    text, image = batch["text"], batch["image"]
+    once = clip_loss(text, image, temperature=HOT)
+    twice = np.concatenate([text, text[:, :1]], 1), np.concatenate([image, image[:1]])
+    apart = clip_loss(*twice, temperature=HOT)
+    joined = clip_loss(*twice, temperature=HOT, groups=np.array([0, 1, 2, 3, 0]))
+    assert float(apart) > float(once) + 0.05  # its own copy is the hardest rival it can have
+    # every copy's terms are the same, so that a batch of copies of everything changes only what it weighs
+    whole = np.concatenate([text, text], 1), np.concatenate([image, image])
+    doubled = clip_loss(*whole, temperature=HOT, groups=np.tile(np.arange(4), 2))
+    rivals_twice = by_hand(
+        *(half.astype(np.float64) for half in whole), np.ones((2, 8), bool), np.ones(8, bool), np.tile(np.arange(4), 2),
+        temperature=HOT, mask_positives=True, i2t_pool="union",
+    )  # fmt: skip
+    np.testing.assert_allclose(doubled, rivals_twice, rtol=1e-5)
+    assert float(joined) < float(apart)
+
+
+def test_every_language_weighs_the_same_however_few_its_captions():
+    batch = problem(languages=2)
+    mask = np.array([[True] * 6, [True, True] + [False] * 4])
+    each = [
+        clip_loss(batch["text"], batch["image"], temperature=HOT, mask=mask, i2t_pool="per_language"),
+        *(clip_loss(batch["text"][l], batch["image"], temperature=HOT, mask=mask[l]) for l in range(2)),
+    ]
+    np.testing.assert_allclose(each[0], (each[1] + each[2]) / 2, rtol=1e-5)
+    empty = np.array([[True] * 6, [False] * 6])  # a language without captions is not counted at all
+    np.testing.assert_allclose(
+        clip_loss(batch["text"], batch["image"], temperature=HOT, mask=empty), each[1], rtol=1e-6
+    )
+
+
+# derivatives and corners
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("mask_positives", [True, False])
+def test_derivatives(mask_positives, pool):
+    with jax.enable_x64(True):
+        batch = problem(size=4)
+        text, image = (jnp.asarray(batch.pop(name), jnp.float64) for name in ("text", "image"))
+        batch["groups"] = batch["groups"] % 7
+
+        def loss(text, image, temperature):
+            rest = {"mask_positives": mask_positives, "i2t_pool": pool}
+            return clip_loss(text, image, temperature=temperature, **{k: v[..., :4] for k, v in batch.items()}, **rest)
+
+        check_grads(jax.jit(loss), (text, image, jnp.float64(HOT)), order=1, modes=("fwd", "rev"))
+
+
+@pytest.mark.parametrize("mask_positives", [True, False])
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("corner", ["zero rows", "one image", "all masked", "cold", "all one group", "bfloat16"])
+def test_corners_are_finite_in_value_and_gradient(corner, pool, mask_positives):
+    batch, temperature = problem(), 1e-4 if corner == "cold" else HOT
+    if corner == "zero rows":
+        batch["text"][:, 1], batch["image"][2] = 0, 0
+    elif corner == "one image":
+        batch = {name: leaf[:, :1] if leaf.ndim > 1 and name != "image" else leaf[:1] for name, leaf in batch.items()}
+    elif corner == "all masked":
+        batch["mask"][:] = False
+    elif corner == "all one group":
+        batch["groups"][:] = 1
+    dtype = jnp.bfloat16 if corner == "bfloat16" else jnp.float32
+    rows = tuple(jnp.asarray(batch.pop(name), dtype) for name in ("text", "image"))
+
+    def loss(rows, temperature):  # as a sweep calls it, normalisation included
+        rest = {"target_mask": batch["image_mask"], "mask": batch["mask"], "groups": batch["groups"], "axis_name": None}
+        return LOSSES["infonce"].call(
+            *rows, temperature=temperature, mask_positives=mask_positives, i2t_pool=pool, **rest
+        )
+
+    value, gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(rows, jnp.float32(temperature))
+    assert value.dtype == jnp.float32 and np.isfinite(value) and value >= 0
+    assert all(np.isfinite(leaf.astype(jnp.float32)).all() for leaf in jax.tree.leaves(gradients))
+    if corner == "all masked" or (mask_positives and corner in ("one image", "all one group")):
+        assert value == 0 and not any(leaf.any() for leaf in jax.tree.leaves(gradients))
+
+
+def test_bfloat16_rows_are_scored_in_float32():
+    batch = problem(size=6)
+    half = [jnp.asarray(batch[name], jnp.bfloat16) for name in ("text", "image")]
+    wide = [rows.astype(jnp.float32) for rows in half]
+    np.testing.assert_allclose(clip_loss(*half, temperature=0.01), clip_loss(*wide, temperature=0.01), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": np.zeros((5, 5))}, r"\(3, 6, 5\).*\(5, 5\)"),
+        ({"text": np.zeros(5)}, r"\(5,\).*\(6, 5\)"),
+        ({"mask": np.ones(6, bool)}, r"mask \(6,\) must be \(3, 6\)"),
+        ({"image_mask": np.ones(1, bool)}, r"image_mask \(1,\) must be \(6,\)"),
+        ({"groups": np.zeros(1, int)}, r"groups \(1,\) must be \(6,\)"),
+        ({"i2t_pool": "all"}, "'union' or 'per_language'"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(change, message):
+    batch = problem() | change
+    with pytest.raises(ValueError, match=message):
+        clip_loss(batch.pop("text"), batch.pop("image"), temperature=HOT, **batch)

@@ -1,0 +1,74 @@
+"""Penalties on a map, against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from ccalign_jax.losses import ortho_penalty, prox_penalty
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def test_prox_is_the_squared_distance_over_all_leaves():
+    tree = {"kernel": normal(3, 5), "bias": [normal(5, seed=1)]}
+    total = (tree["kernel"] ** 2).sum() + (tree["bias"][0] ** 2).sum()
+    np.testing.assert_allclose(prox_penalty(tree), total, rtol=1e-6)
+    np.testing.assert_allclose(prox_penalty(tree, normalization="mean"), total / 20, rtol=1e-6)
+
+
+def test_the_mean_is_d_squared_times_weaker_as_in_the_seed_study():
+    deviation, weight = normal(8, 8), normal(8, 8, seed=1)
+    for penalty, matrix in ((prox_penalty, deviation), (ortho_penalty, weight)):
+        np.testing.assert_allclose(penalty(matrix) / penalty(matrix, normalization="mean"), 64, rtol=1e-5)
+
+
+@pytest.mark.parametrize("empty", [{}, [], None])
+@pytest.mark.parametrize("normalization", ["sum", "mean"])
+def test_prox_of_no_parameters_is_zero(empty, normalization):
+    assert float(prox_penalty(empty, normalization=normalization)) == 0
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5), (1, 4)])
+def test_ortho_takes_the_smaller_gram_matrix(shape):
+    weight = normal(*shape)
+    gram = weight @ weight.T if shape[0] < shape[1] else weight.T @ weight
+    expected = ((gram - np.eye(min(shape))) ** 2).sum()
+    np.testing.assert_allclose(ortho_penalty(weight), expected, rtol=1e-5)
+    np.testing.assert_allclose(ortho_penalty(weight, normalization="mean"), expected / min(shape) ** 2, rtol=1e-5)
+    np.testing.assert_allclose(ortho_penalty(weight.T), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (6, 3), (3, 6)])
+def test_ortho_vanishes_exactly_where_it_can(shape):
+    orthonormal = np.linalg.qr(normal(max(shape), max(shape)))[0][: shape[0], : shape[1]]
+    value, gradient = jax.value_and_grad(ortho_penalty)(jnp.eye(*shape))
+    assert value == 0 and not gradient.any()
+    if shape[0] == shape[1]:
+        assert float(ortho_penalty(orthonormal)) < 1e-10
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 3, 5)])
+def test_stacked_maps_are_summed_and_their_mean_is_the_mean_of_the_maps(shape):
+    weights = normal(*shape)
+    for normalization, reduce in (("sum", np.sum), ("mean", np.mean)):
+        each = [ortho_penalty(weight, normalization=normalization) for weight in weights]
+        np.testing.assert_allclose(ortho_penalty(weights, normalization=normalization), reduce(each), rtol=1e-5)
+        each = [prox_penalty(weight, normalization=normalization) for weight in weights]
+        np.testing.assert_allclose(prox_penalty(weights, normalization=normalization), reduce(each), rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [prox_penalty, ortho_penalty])
+def test_unknown_normalizations_are_refused(penalty):
+    with pytest.raises(ValueError, match="'d2'; it must be 'sum' or 'mean'"):
+        penalty(np.eye(2), normalization="d2")
+
+
+@pytest.mark.parametrize("penalty", [prox_penalty, ortho_penalty])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4)])
+def test_derivatives(penalty, shape):
+    with jax.enable_x64(True):
+        check_grads(penalty, (jnp.asarray(normal(*shape), jnp.float64),), order=2)

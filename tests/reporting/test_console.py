@@ -1,0 +1,105 @@
+"""Tables and progress, in a terminal and piped."""
+
+import io
+import sys
+
+import pytest
+
+from ccalign_jax.reporting import Table, main_table, print_table, progress_bar, trials_table
+
+MANY = [
+    ("image", "linear", "infonce", -0.27, -0.25),
+    ("text:en", "per_language(residual_mlp)", "infonce", 0.02, 0.01),
+    ("symmetric", "dual(per_language(residual_mlp))", "infonce", 0.041, 0.02),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(table: Table, **options) -> list[str]:
+    file = io.StringIO()
+    print_table(table, file, **options)
+    return file.getvalue().splitlines()
+
+
+def test_piped_tables_fit_120_columns_without_colour(make):
+    for table in (main_table(make(*MANY)), trials_table(make(*MANY))):
+        lines = printed(table)
+        assert max(map(len, lines)) <= 120
+        assert not any("\x1b" in line or line != line.rstrip() for line in lines)
+
+
+def test_the_whole_main_table_stands_side_by_side_at_120(make):
+    lines = printed(main_table(make(*MANY)))
+    header = next(line for line in lines if line.startswith("aligner"))
+    assert header.split() == ["aligner", *["R@1", "±fold", "std"] * 2, *["mAP", "±fold", "std"] * 2, "t2i", "i2t"]
+
+
+def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
+    lines = printed(main_table(make(*MANY)), width=80)
+    assert max(map(len, lines)) <= 80
+    rows = [line for line in lines if line.startswith("linear W (unconstrained)")]
+    assert len(rows) > 1
+    assert rows[0].split()[3:] == [".230", "−.270±.010", ".250", "−.250±.010"]
+    assert sum(line.startswith("toy: retrieval") for line in lines) == 1
+
+
+def test_no_change_is_torn_from_its_figure(make):
+    table = main_table(make(*MANY))
+    for width in range(60, 121):
+        headers = [line for line in printed(table, width=width) if line.startswith("aligner")]
+        for header in headers:
+            assert header.split()[1] in ("R@1", "mAP", "t2i", "i2t"), (width, header)
+
+
+def test_notes_hang_under_their_first_word():
+    lines = printed(Table("t", ("a",), (("x",),), "l", ("one two three four five six",)), width=20)
+    assert lines[-2:] == ["- one two three four", "  five six"]
+
+
+def test_default_is_stdout(capsys):
+    print_table(Table("t", ("a",), (("x",),), "l"))
+    assert "x" in capsys.readouterr().out
+
+
+def test_a_file_of_another_encoding_gets_what_it_can_hold(make):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii")
+    print_table(main_table(make()), file)
+    file.flush()
+    text = raw.getvalue().decode("ascii")
+    assert "residual W = I + DW" in text and "+.041~.010" in text
+
+
+def test_progress_is_a_line_at_each_tenth_when_piped(capsys):
+    with progress_bar() as update:
+        for done in range(0, 41):
+            update(f"trial {done}", done, 40)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == "" and len(lines) == 10
+    assert lines[0].startswith("4/40 runs, 0:00:0") and lines[0].endswith("left: trial 4")
+    assert lines[-1].startswith("40/40 runs") and "left" not in lines[-1]
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_bar() as update:
+        update("identity", 0, 4)
+        update("image/[residual]/infonce" + "/long" * 20, 4, 4)
+    shown = terminal.getvalue()
+    assert "4/4" in shown and "runs" in shown and "image/[resid" in shown
+    assert capsys.readouterr().out == ""
+
+
+def test_what_fails_within_progress_is_raised(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with pytest.raises(KeyboardInterrupt), progress_bar() as update:
+        update("identity", 0, 4)
+        raise KeyboardInterrupt

@@ -1,0 +1,95 @@
+"""Plots hold the numbers of the summary; their SVG is XML, deterministic, and at home in any page."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib
+import pytest
+
+from ccalign_jax.reporting import changes_plot, curves_plot, languages_plot, overfitting_plot, to_svg
+from ccalign_jax.reporting.plots import best_trials
+
+PLOTS = [changes_plot, overfitting_plot, curves_plot, languages_plot]
+TWO = [("image", "linear", "infonce", -0.27, -0.25), ("symmetric", "dual(residual)", "infonce", 0.04, -0.0002)]
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_svg_is_xml_and_the_same_every_time(plot, make):
+    svg = to_svg(plot(make(*TWO)))
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    assert svg == to_svg(plot(make(*TWO)))
+    assert 5_000 < len(svg) < 50_000
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_svg_takes_the_colour_of_the_page_and_loads_nothing(plot, make):
+    svg = to_svg(plot(make(*TWO)))
+    assert "currentColor" in svg
+    assert not re.search(r"#(000000|010101|ffffff)\b", svg)
+    assert set(re.findall(r"https?://[^\"' >]+", svg)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_the_users_own_settings_change_nothing(plot, make):
+    plain = to_svg(plot(make(*TWO)))
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.bbox": "tight"}):
+        assert to_svg(plot(make(*TWO))) == plain
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_one_fold_without_spread(plot, make):
+    ElementTree.fromstring(to_svg(plot(make(folds=1, std=None, epochs=(3,)))))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_names_are_taken_as_they_are(plot, make):
+    hostile = ("image", "a<b>&c", "infonce", 0.1, 0.1)
+    ElementTree.fromstring(to_svg(plot(make(hostile, languages=("<&>", "en")))))
+
+
+def test_figures_of_one_page_share_no_id(make):
+    ids = [set(re.findall(r' id="([^"]+)"', to_svg(plot(make(*TWO))))) for plot in PLOTS]
+    assert sum(map(len, ids)) == len(set.union(*ids))
+
+
+def test_no_global_figure_is_made(make):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    for plot in PLOTS:
+        plot(make())
+    assert plt.get_fignums() == before
+
+
+def test_changes_stand_beside_their_family(make):
+    words = texts(to_svg(changes_plot(make(*TWO))))
+    for word in ("image · linear", "symmetric · dual(residual)", "selected", "−.270", "+.040", ".000"):
+        assert word in words
+    axes = changes_plot(make(*TWO)).axes[0]
+    assert next(label.get_text() for label in axes.get_yticklabels()) == "image · linear"
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_overfitting_shows_train_and_holdout_of_identity_first(make):
+    figure = overfitting_plot(make())
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["identity", "residual", "selected"]
+    points = {(round(float(line.get_xdata()[0]), 3), float(line.get_ydata()[0])) for line in figure.axes[0].lines[1:-3]}
+    assert {(0.51, 0.0), (0.5, 0.0), (0.641, 1.0), (0.541, 1.0)} <= points
+
+
+def test_curves_are_those_of_the_best_trial_of_a_family(make):
+    summary = make(("image", "residual", "infonce", 0.01, 0.0), ("image", "residual", "infonce", 0.03, 0.0), *TWO[:1])
+    assert [trial["selection"]["mean"] for trial in best_trials(summary)] == [0.63, pytest.approx(0.33)]
+    first = curves_plot(summary).axes[0].lines
+    assert first[0].get_ydata().tolist() == [0.5, 0.55, 0.6, 0.58]
+    assert list(first[1].get_xdata()) == [2]  # the median of epochs 2 and 3, cut to a whole one
+
+
+def test_languages_stand_before_and_after(make):
+    panel = languages_plot(make()).axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["de", "en"]
+    assert [round(bar.get_height(), 3) for bar in panel.patches] == [0.5, 0.5, 0.541, 0.541]

@@ -1,0 +1,114 @@
+"""One table, four ways to write it."""
+
+import io
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from ccalign_jax.reporting import Table, to_html, to_latex, to_markdown, to_rich
+
+SMALL = Table(
+    title="A & B",
+    columns=("map", "t2i\nR@1", "change"),
+    rows=(("identity", ".500", ""), ("pivot image", "", ""), ("W = I + ΔW", ".541", "+.041±.017")),
+    alignment="lrr",
+    notes=("gap_1 is 5 %.",),
+    rules=(1,),
+)
+HOSTILE = r"\&%$#_{}~^<>|[x]*`é" + '"'
+
+
+def test_markdown_is_padded_and_a_line_break_in_the_header_is_a_space():
+    assert to_markdown(SMALL) == (
+        "**A &amp; B**\n"
+        "\n"
+        "| map         | t2i R@1 |     change |\n"
+        "| :---------- | ------: | ---------: |\n"
+        "| identity    |    .500 |            |\n"
+        "| pivot image |         |            |\n"
+        "| W = I + ΔW  |    .541 | +.041±.017 |\n"
+        "\n"
+        "- gap_1 is 5 %.\n"
+    )
+
+
+def test_latex_has_booktabs_rules_stacked_headers_and_spanning_headings():
+    assert to_latex(SMALL) == "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            r"  \caption{A \& B. gap\_1 is 5 \%.}",
+            r"  \begin{tabular}{lrr}",
+            r"    \toprule",
+            r"     & t2i &  \\",
+            r"    map & R@1 & change \\",
+            r"    \midrule",
+            r"    identity & .500 &  \\",
+            r"    \midrule",
+            r"    \multicolumn{3}{l}{\emph{pivot image}} \\",
+            r"    W = I + $\Delta$W & .541 & +.041$\pm$.017 \\",
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def test_latex_escapes_every_special_sign():
+    written = to_latex(Table("", ("a", "b"), ((HOSTILE, "−.1"),), "ll"))
+    wanted = (
+        r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textless{}\textgreater{}"
+        r"\textbar{}{[}x]{*}`é" + '" & $-$.1'
+    )
+    assert wanted in written
+
+
+def test_markdown_escapes_what_would_end_a_cell_or_be_markup():
+    line = to_markdown(Table("", ("a",), ((HOSTILE,),), "l")).splitlines()[4]
+    assert line == r"| \\&amp;%$#\_{}~^&lt;&gt;\|\[x\]\*\`é" + '" |'
+
+
+def test_markdown_leaves_underscores_within_words():
+    assert "| per_language(residual_mlp) \\_x\\_ |" in to_markdown(
+        Table("", ("a",), (("per_language(residual_mlp) _x_",),), "l")
+    )
+
+
+def test_html_gives_back_every_cell():
+    class Cells(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.found: list[str] = []
+
+        def handle_data(self, data):
+            self.found.append(data)
+
+    parser = Cells()
+    parser.feed(to_html(Table("t", ("<a>", "b"), (("<script>alert(1)</script>", HOSTILE),), "ll", ("n & m",))))
+    assert [text for text in parser.found if text.strip()] == [
+        "t", "<a>", "b", "<script>alert(1)</script>", HOSTILE, "n & m",
+    ]  # fmt: skip
+
+
+def test_html_marks_rules_headings_and_sides():
+    written = to_html(SMALL)
+    assert '<tr class="rule"><th scope="rowgroup" colspan="3">pivot image</th></tr>' in written
+    assert '<th scope="row">identity</th><td class="r">.500</td><td class="r"></td>' in written
+    assert '<th scope="col" class="r">t2i<br>R@1</th>' in written
+
+
+def test_rich_takes_names_as_they_are():
+    file = io.StringIO()
+    Console(file=file, width=80).print(to_rich(Table("t", ("a",), (("[bold]x[/bold] :smile:",),), "l")))
+    assert "[bold]x[/bold] :smile:" in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rows", "alignment", "message"),
+    [((("a",),), "lr", "has 1 cells for 2"), ((("a", "b"),), "l", "each of 2"), ((("a", "b"),), "lx", "l, r or c")],
+)
+def test_a_table_that_does_not_fit_is_refused(rows, alignment, message):
+    with pytest.raises(ValueError, match=message):
+        Table("t", ("x", "y"), rows, alignment)
