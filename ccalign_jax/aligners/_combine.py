@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 from ccalign_jax.aligners._base import Aligner, Params, keep_rows, matrices
 
@@ -32,7 +33,7 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
         # Indexing would clamp it to another language's map; a traced number cannot be checked.
         if isinstance(language, int) and not 0 <= language < languages:
             raise ValueError(f"language {language} has no map; there are {languages}, numbered from 0")
-        own = jax.tree.map(lambda leaf: leaf[language], params)
+        own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[language], params)  # NumPy takes no traced index
         return inner.text(own, text, language, key=key, dropout=dropout)
 
     return inner._replace(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.reporting.notes import DIRECTION_NOTE, main_notes
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
@@ -13,7 +14,6 @@ from ccalign_jax.reporting.wording import (
     chosen_words,
     find,
     plain,
-    pool_size,
     range_words,
     setting_words,
     signed,
@@ -25,10 +25,6 @@ __all__ = ["evaluation_table", "language_table", "main_table", "trials_table"]
 Summary = Mapping[str, Any]
 
 MAIN_METRICS = ("R@1", "mAP")
-DIRECTION_NOTE = (
-    "t2i: a caption looks for its image; i2t: an image looks for any of its captions, one language at a time. "
-    "R@1: share of queries whose first hit is right. All languages weigh the same."
-)
 
 
 def main_table(summary: Summary) -> Table:
@@ -58,7 +54,7 @@ def main_table(summary: Summary) -> Table:
         columns=("aligner", *columns, "gap\nt2i", "gap\ni2t"),
         rows=tuple(rows),
         alignment="l" + "r" * (len(columns) + 2),
-        notes=tuple(_main_notes(summary)),
+        notes=tuple(main_notes(summary)),
         rules=tuple(rules),
     )
 
@@ -156,7 +152,9 @@ def evaluation_table(summary: Summary) -> Table:
         cells = [[_value(identity, d, m, name) for m in metrics for d in DIRECTIONS] for name in names]
         last = [plain(chance[d][m]["mean"]) for m in metrics for d in DIRECTIONS]
     notes = [DIRECTION_NOTE, "The gallery is the whole data set: R@k falls as it grows. No interval is computed yet."]
-    notes += [f"mapped: {summary['name']}; identity: the embeddings as they are."] if mapped else []
+    if mapped:
+        notes.append(f"mapped: {summary['name']}; identity: the embeddings as they are.")
+        notes.append("On images that the map was trained on, the change is partly what it learnt by heart.")
     return Table(
         title=f"Retrieval on {summary['data']['name']}, {summary['data']['images']} images",
         columns=("language", *columns),
@@ -179,55 +177,6 @@ def _main_row(name: str, part: Mapping[str, Any]) -> tuple[str, ...]:
 def _gap(part: Mapping[str, Any], direction: str) -> str:
     train = find(part, "train_metrics", direction, "R@1", "mean")
     return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
-
-
-def _main_notes(summary: Summary) -> Iterable[str]:
-    folds, pool, families = summary["folds"], pool_size(summary), summary["families"]
-    nested = summary["protocol"] != "seed"
-    yield DIRECTION_NOTE
-    if folds > 1:
-        yield (
-            f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} images and their "
-            "captions, none of them trained on: R@k falls as the gallery grows."
-        )
-    else:
-        yield f"One fold. The gallery is the whole holdout, {pool} images and their captions, none of them trained on."
-    spread = " ± is the standard deviation over folds: a spread, not a confidence interval." if folds > 1 else ""
-    yield f"change: against identity, the embeddings as they are, on the same queries.{spread}"
-    if nested:
-        yield "gap: R@1 on as many training images minus R@1 on the holdout; far above identity's, it is overfitting."
-    else:
-        larger = summary["data"]["images"] - pool
-        yield (
-            f"gap: R@1 on the whole training part minus R@1 on the holdout. The training pool is larger (about "
-            f"{larger} images) and so harder: compare with the gap of identity, not with 0."
-        )
-    if nested:
-        yield (
-            "Settings and epoch of each row were chosen in each fold on an inner part of its training images that is "
-            f"never reported. selected: the same choice among all trials and identity ({len(summary['trials'])} "
-            "trials): what choosing earns."
-        )
-    else:
-        yield (
-            "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
-            f"selected: the best of {len(summary['trials'])} trials."
-        )
-    yield f"selected is {chosen_words(summary['selected']['per_fold'])}."
-    started = [
-        f"{f['pivot']}/{f['aligner']}/{f['loss']} ({f['epochs'].count(0)} of {folds})"
-        for f in families
-        if 0 in f["epochs"]
-    ]
-    if started:
-        yield f"Folds that kept epoch 0, the untrained start: {', '.join(started)}."
-    meanings = {
-        "per_language(": "per_language(A): a map A for each language.",
-        "dual(": "dual(A): A on captions and a second A on images.",
-    }
-    used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
-    if used:
-        yield " ".join(used)
 
 
 def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | None) -> list[str]:

@@ -59,7 +59,7 @@ GRIDS: dict[str, tuple[str, list[Block]]] = {
     "default": (
         "a small search of learning rate and temperature for each aligner",
         [
-            {"aligners": ["linear"], "learning_rate": 1e-3, "temperature": [0.01, 0.07]},
+            {"aligners": ["linear"], "learning_rate": [3e-3, 3e-2], "temperature": [0.03, 0.07]},
             {"aligners": ["residual"], "learning_rate": [1e-3, 3e-4], "temperature": [0.01, 0.03, 0.07]},
             {"learning_rate": [1e-3, 3e-4], "temperature": [0.01, 0.07]},
         ],

@@ -162,6 +162,8 @@ def _unread(values: Mapping[str, Any], aligner: str) -> str | None:
 def _numbers_and_choices(values: Mapping[str, Any], aligner: str, loss: str) -> tuple[Hyper, Recipe]:
     """A setting that neither the aligner nor the loss reads takes its default, so that trials do not repeat."""
     unread = {"hidden"} - ALIGNERS[split_name(aligner)[1]].reads | {"temperature"} - LOSSES[loss].reads
+    if not LOSSES[loss].has_negatives:
+        unread |= {"mask_positives", "i2t_pool"}
     used = {key: value for key, value in values.items() if key not in unread}
     hyper = Hyper(**{key: value for key, value in used.items() if key in NUMBERS})
     return hyper, Recipe(**{key: value for key, value in used.items() if key in CHOICES})

@@ -168,9 +168,9 @@ def test_the_largest_counts_survive_packing(size):
     assert float(ranks.reciprocal_rank[0]) == pytest.approx(np.mean(1 / np.arange(1, size + 1)), rel=1e-4)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 17, 61, 554])
-@pytest.mark.parametrize("others", [1, 2, 3, 16, 33])
-@pytest.mark.parametrize("d", [8, 31, 513])
+@pytest.mark.parametrize("rows", [1, 5, 17, 554])
+@pytest.mark.parametrize("others", [1, 2, 33])
+@pytest.mark.parametrize("d", [8, 513])
 def test_equal_rows_tie_exactly(rows, others, d):
     """The same row at another place must give the same score to the last bit, on both sides and in every shape."""
     rng = np.random.default_rng(rows * others * d)

@@ -1,5 +1,6 @@
 """Retrieval figures by hand, over random orders, and with rows that are no queries."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from ccalign_jax.metrics import (
     resolve_ties,
     retrieval_metrics,
 )
+
+jitted_ranks, jitted_rank = jax.jit(ranks_from_scores), jax.jit(rank)
 
 
 def from_counts(better, equal, tied):
@@ -39,7 +42,7 @@ def test_median_rank_is_scipys():
     scores = np.random.default_rng(0).integers(0, 9, (41, 30)).astype(np.float32)
     gold = np.random.default_rng(1).integers(0, 30, (41, 1))
     places = [stats.rankdata(-row)[place] for row, (place,) in zip(scores, gold, strict=True)]
-    found = retrieval_metrics(ranks_from_scores(jnp.asarray(scores), jnp.asarray(gold)))
+    found = retrieval_metrics(jitted_ranks(scores, gold))
     assert found["median_rank"] == np.median(places)
 
 
@@ -47,11 +50,11 @@ def test_rows_without_gold_are_no_queries():
     rows = jnp.asarray(np.random.default_rng(0).standard_normal((6, 4)), jnp.float32)
     gold = jnp.array([[0], [-1], [3], [2], [-1], [5]])
     some = jnp.array([0, 2, 3, 5])
-    every, kept = rank(rows, rows, gold), rank(rows[some], rows, gold[some])
+    every, kept = jitted_rank(rows, rows, gold), jitted_rank(rows[some], rows, gold[some])
     assert retrieval_metrics(every) == retrieval_metrics(kept)
     assert retrieval_metrics(every)["R@1"] == 0.5
     with pytest.raises(ValueError, match="no query"):
-        retrieval_metrics(rank(rows, rows, -jnp.ones((6, 1), int)))
+        retrieval_metrics(jitted_rank(rows, rows, -jnp.ones((6, 1), int)))
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -60,13 +63,13 @@ def test_any_sort_falls_between_the_bounds(seed):
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 4, (8, 12)).astype(np.float32)
     gold = np.stack([rng.choice(12, 2, replace=False) for _ in range(8)])
-    ranks = ranks_from_scores(jnp.asarray(scores), jnp.asarray(gold))
+    ranks = jitted_ranks(scores, gold)
     low, mean, high = (
         retrieval_metrics(part)
         for part in (resolve_ties(ranks, "pessimistic"), ranks, resolve_ties(ranks, "optimistic"))
     )
     # ties broken at random: a sort of some implementation or other
-    sorted_ranks = ranks_from_scores(jnp.asarray(scores + rng.uniform(0, 0.5, scores.shape)), jnp.asarray(gold))
+    sorted_ranks = jitted_ranks((scores + rng.uniform(0, 0.5, scores.shape)).astype(np.float32), gold)
     found = retrieval_metrics(sorted_ranks)
     for metric in ("R@1", "R@5", "R@10", "MRR"):
         assert low[metric] <= found[metric] + 1e-6 and found[metric] <= high[metric] + 1e-6
@@ -87,7 +90,7 @@ def test_chance_is_the_mean_over_random_orders():
     rng = np.random.default_rng(0)
     gold = np.array([[0, 1, 2], [3, 4, -1], [5, -1, -1], [-1, -1, -1]])
     scores = rng.permuted(np.tile(np.arange(12.0), (4 * 3000, 1)), axis=1).astype(np.float32)
-    drawn = retrieval_metrics(ranks_from_scores(jnp.asarray(scores), jnp.asarray(np.tile(gold, (3000, 1)))))
+    drawn = retrieval_metrics(jitted_ranks(scores, np.tile(gold, (3000, 1))))
     chance = retrieval_metrics(all_tied(gold, 12))
     for metric in METRICS[:-1]:
         assert drawn[metric] == pytest.approx(chance[metric], abs=0.012), metric

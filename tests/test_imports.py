@@ -1,0 +1,145 @@
+"""Imports point one way, and the light parts stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ccalign_jax
+
+PACKAGE = Path(ccalign_jax.__file__).parent
+# Each room may import those before it. A new one needs a place here: as low as what it imports allows.
+ORDER = (
+    "_version",
+    "errors",
+    "numerics",
+    "losses",
+    "aligners",
+    "solvers",
+    "pivots",
+    "metrics",
+    "diagnostics",
+    "training",
+    "data",
+    "encoders",
+    "checkpoints",
+    "export",
+    "reporting",
+    "study",
+)
+HEAVY = ("torch", "transformers", "orbax", "flax", "matplotlib", "absl", "tensorflow", "sklearn")
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """The full name of every module or member imported anywhere in the file, lazily too, and its line."""
+    parents = ["ccalign_jax", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((f"{source}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "__import__"):
+            yield from ((str(name.value), node.lineno) for name in node.args[:1] if isinstance(name, ast.Constant))
+
+
+def test_every_room_has_a_place():
+    rooms = {room(path) for path in FILES} - {"__init__"}
+    assert rooms <= set(ORDER), f"give {rooms - set(ORDER)} a place in ORDER"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room(path) != "__init__"], ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_imports_point_down(path):
+    here = ORDER.index(room(path))
+    for name, line in imports(path):
+        assert name.split(".")[0] != "experiments", f"{path}:{line}: the package knows no experiment"
+        if not name.startswith("ccalign_jax"):
+            continue
+        there = name.partition(".")[2].partition(".")[0]
+        if there == "__version__":
+            continue
+        assert there in ORDER, f"{path}:{line}: import {name} names no room; import from the room itself"
+        assert ORDER.index(there) <= here, f"{path}:{line}: {ORDER[here]} must not import {there}"
+
+
+def test_losses_know_nothing_but_numerics():
+    known = {
+        name.split(".")[1]
+        for path in (PACKAGE / "losses").glob("*.py")
+        for name, _ in imports(path)
+        if name.startswith("ccalign_jax.")
+    }
+    assert known <= {"losses", "numerics", "errors"}
+    outside = {name.split(".")[0] for path in (PACKAGE / "losses").glob("*.py") for name, _ in imports(path)}
+    assert outside <= {"__future__", "typing", "collections", "functools", "jax", "jaxtyping", "optax", "ccalign_jax"}
+
+
+def test_training_knows_no_data_format():
+    for path in (PACKAGE / "training").rglob("*.py"):
+        assert not [
+            name for name, _ in imports(path) if name.startswith(("ccalign_jax.data", "ccalign_jax.checkpoints"))
+        ]
+
+
+@pytest.mark.parametrize(
+    ("module", "owners"), [("orbax", {"checkpoints"}), ("absl", set()), ("transformers", {"encoders"})]
+)
+def test_one_room_alone_imports(module, owners):
+    """Only checkpoints import orbax, and flags belong to the scripts."""
+    found = {room(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == module}
+    assert found <= owners
+
+
+def test_heavy_libraries_are_imported_when_first_needed():
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:  # not what stands inside functions
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & set(HEAVY), f"{path}:{node.lineno}"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running the code."""
+    code += "\nimport sys; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_the_root_is_no_more_than_its_version():
+    loaded = loaded_by("import ccalign_jax; ccalign_jax.__version__; dir(ccalign_jax)")
+    assert not loaded & {*HEAVY, "optax", "jax", "numpy"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ccalign_jax.losses",
+        "from jax.numpy import eye; from ccalign_jax import losses; losses.clip_loss(eye(2), eye(2), temperature=1.0)",
+        "import ccalign_jax.aligners, ccalign_jax.pivots, ccalign_jax.metrics",
+    ],
+)
+def test_losses_and_aligners_need_jax_alone(code):
+    loaded = loaded_by(code)
+    assert "jax" in loaded and not loaded & set(HEAVY)
+
+
+def test_lazy_names_are_those_promised():
+    """Every name of the root resolves, and tells where it comes from."""
+    for name, module in ccalign_jax._LAZY.items():
+        assert module.split(".")[1] in ORDER
+        if (PACKAGE / module.split(".")[1]).exists() or (PACKAGE / f"{module.split('.')[1]}.py").exists():
+            assert name in dir(ccalign_jax)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ccalign_jax.nothing

@@ -1,0 +1,118 @@
+"""Every aligner × pivot × loss of the registries through the whole protocol; newcomers are taken up by themselves."""
+
+import itertools
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ccalign_jax.aligners import ALIGNERS, COMBINATORS, canonical_name, split_name
+from ccalign_jax.errors import InputError
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
+from ccalign_jax.study.trials import why_not
+from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, fit, make_objective
+
+IMAGES, WIDTH, LANGUAGES = 14, 6, ("de", "en", "ja")
+HYPER = Hyper(learning_rate=0.02, temperature=0.3, prox=1e-3, ortho=1e-3, warmup=2.0, dropout=0.1)
+RECIPE = Recipe(
+    epochs=2, steps_per_epoch=6, batch_images=5, hidden=4, terms=frozenset({"l2", "clip", "prox", "ortho", "dropout"})
+)
+# Little work and much code: what the compiler would win by thinking is lost many times over.
+QUICK = {"xla_backend_optimization_level": 0}
+
+
+def every_aligner() -> list[str]:
+    names, refused = {}, []
+    wraps = [wrap for count in range(len(COMBINATORS) + 1) for wrap in itertools.permutations(COMBINATORS, count)]
+    for inner, wrap in itertools.product(ALIGNERS, wraps):
+        written = "".join(f"{outer}(" for outer in wrap) + inner + ")" * len(wrap)
+        try:
+            names[canonical_name(written)] = None
+        except InputError as refusal:
+            refused.append(str(refusal))
+    assert not any("\n" in line for line in refused)
+    return list(names)
+
+
+def every_pivot() -> list[str]:
+    return [f"{name}:{LANGUAGES[1]}" if entry.takes_language else name for name, entry in PIVOTS.items()]
+
+
+def space_of(pivot: str) -> Space:
+    """Image and text widths differ wherever the pivot allows it."""
+    within_text = make_pivot(pivot, LANGUAGES).language is not None
+    return Space(WIDTH, WIDTH if within_text else WIDTH - 1, LANGUAGES)
+
+
+COMBINATIONS = list(itertools.product(every_aligner(), every_pivot(), LOSSES))
+SENSIBLE = [
+    (aligner, pivot, loss)
+    for aligner, pivot, loss in COMBINATIONS
+    if why_not(make_pivot(pivot, LANGUAGES), aligner, loss, space_of(pivot)) is None
+]
+
+
+@cache
+def ragged(d_image: int) -> tuple[Embeddings, Batch]:
+    """Images with none to three captions a language, two of which show the same thing; and a batch of all of them."""
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 4, (len(LANGUAGES), IMAGES))
+    counts[1, 0] = counts[0, 1] = 0
+    rows = counts.sum() - np.cumsum(counts.ravel()[::-1])[::-1].reshape(counts.shape)
+    rows = np.minimum(rows[..., None] + np.arange(3), counts.sum() - 1)
+    text = np.asarray(unit_rows(rng.normal(size=(counts.sum(), WIDTH))))
+    image = np.asarray(unit_rows(rng.normal(size=(IMAGES, d_image))))
+    groups = np.arange(IMAGES) % (IMAGES - 1)
+    embeddings = jax.tree.map(jnp.asarray, Embeddings(text, image, rows, counts, groups))
+    whole = Batch(text[rows[..., 0]], counts > 0, image, np.ones(IMAGES, bool), groups)
+    return embeddings, jax.tree.map(jnp.asarray, whole)
+
+
+def test_what_makes_no_sense_says_why_in_one_line():
+    for aligner, pivot, loss in set(COMBINATIONS) - set(SENSIBLE):
+        reason = why_not(make_pivot(pivot, LANGUAGES), aligner, loss, space_of(pivot))
+        assert reason and "\n" not in reason and len(reason) < 200
+
+
+def test_nothing_in_a_registry_is_left_without_a_use():
+    used = [set(column) for column in zip(*SENSIBLE, strict=True)]
+    assert {split_name(name)[1] for name in used[0]} == set(ALIGNERS)
+    assert used[1] == set(every_pivot()) and used[2] == set(LOSSES)
+    assert {outer for name in used[0] for outer in split_name(name)[0]} == set(COMBINATORS)
+
+
+def test_every_entry_has_one_line_that_says_what_it_is():
+    for entry in (*ALIGNERS.values(), *PIVOTS.values(), *LOSSES.values()):
+        assert entry.summary.strip() and "\n" not in entry.summary
+
+
+@pytest.mark.parametrize(("aligner", "pivot", "loss"), SENSIBLE, ids=["/".join(names) for names in SENSIBLE])
+def test_the_whole_protocol(aligner, pivot, loss):
+    space, towards, key = space_of(pivot), make_pivot(pivot, LANGUAGES), jax.random.key(0)
+    embeddings, whole = ragged(space.d_image)
+    made = space.aligner(aligner, RECIPE)
+
+    def run(hyper, key):
+        done = fit(made, towards, LOSSES[loss], hyper, key, embeddings, jnp.arange(IMAGES), IMAGES, recipe=RECIPE)
+        start = made.init(jax.random.split(key, 3)[0])
+        objective = make_objective(made, towards, LOSSES[loss], Recipe(terms=frozenset({"prox", "ortho"})))
+        values = jnp.stack([objective(params, whole, hyper, key) for params in (start, done.params)])
+        outputs = made.text(done.params, whole.text[0], 0), made.image(done.params, whole.image)
+        return done, start, values, outputs
+
+    done, start, (before, after), (text, image) = jax.jit(run, compiler_options=QUICK)(HYPER, key)
+    trained = jax.tree.leaves(done.params)
+    assert jax.tree.map(jnp.shape, done.params) == jax.tree.map(jnp.shape, start)
+    assert jax.tree.structure(done.params) == jax.tree.structure(start)
+    assert all(leaf.dtype == jnp.float32 and np.isfinite(leaf).all() for leaf in trained)
+    assert text.shape == (IMAGES, space.d_image) and image.shape == (IMAGES, space.d_image)
+    assert np.isfinite(text).all() and np.isfinite(image).all()
+    assert made.trains_image or np.array_equal(image, whole.image)
+    assert int(done.epoch) == RECIPE.epochs and done.losses.shape == (2,) and np.isfinite(done.losses).all()
+    assert after < before if trained else after == before, (before, after)
+    if made.matrix is not None:
+        assert jax.eval_shape(made.matrix, done.params).shape[-2:] == (space.d_text, space.d_image)

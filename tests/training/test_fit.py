@@ -1,0 +1,226 @@
+"""One run: against a plain loop, against torch, and in the choices it makes."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.pivots import Batch, make_pivot
+from ccalign_jax.training import (
+    Embeddings,
+    Hyper,
+    Part,
+    Recipe,
+    draw_batch,
+    fit,
+    image_order,
+    learning_rate,
+    make_objective,
+    mean_scores,
+    part_ranks,
+    start,
+    step,
+    take_part,
+)
+
+COUNT, D, TRAIN = 60, 8, 40
+RECIPE = Recipe(epochs=3, steps_per_epoch=4, batch_images=16)
+TURN = np.linalg.qr(np.random.default_rng(3).standard_normal((D, D)))[0]
+
+
+def planted(noise=0.05):
+    """Two languages; image i is its captions turned, so that identity knows nothing and a linear map everything."""
+    rng = np.random.default_rng(0)
+    meaning = rng.standard_normal((COUNT, D))
+    text = np.concatenate([meaning + noise * rng.standard_normal((COUNT, D)) for _ in range(2)])
+    rows = np.arange(2 * COUNT).reshape(2, COUNT, 1)
+    data = Embeddings(text, meaning @ TURN, rows, np.ones((2, COUNT), np.int32), np.arange(COUNT))
+    data = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32 if leaf.dtype == float else jnp.int32), data)
+    return data._replace(text=unit_rows(data.text), image=unit_rows(data.image))
+
+
+def part_of(images):
+    place = jnp.arange(len(images), dtype=jnp.int32)
+    rows = jnp.asarray(images, jnp.int32)
+    return Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None]))
+
+
+DATA = planted()
+HELD_OUT = take_part(DATA, part_of(np.arange(TRAIN, COUNT)))
+
+
+@partial(jax.jit, static_argnames=("name", "loss", "recipe", "selects"))
+def run(key, hyper, stop=None, *, name="residual", loss="infonce", recipe=RECIPE, selects=True):
+    aligner = make_aligner(name, D, D, languages=2, hidden=16)
+    return fit(
+        aligner,
+        make_pivot("image", ("en", "ja")),
+        LOSSES[loss],
+        hyper,
+        key,
+        DATA,
+        jnp.arange(TRAIN),
+        TRAIN,
+        HELD_OUT if selects else None,
+        recipe=recipe,
+        stop=stop,
+    )
+
+
+def floats(**changes):
+    return Hyper(*(jnp.float32(value) for value in Hyper(**changes)))
+
+
+def recall(params, name="residual"):
+    aligner = make_aligner(name, D, D, languages=2)
+    return np.asarray(mean_scores(part_ranks(aligner, params, HELD_OUT)))
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_fit_equals_a_plain_loop_over_step(replacement):
+    recipe = Recipe(
+        epochs=2,
+        steps_per_epoch=3,
+        batch_images=16,
+        replacement=replacement,
+        hidden=16,
+        terms=frozenset({"l2", "clip", "prox", "dropout"}),
+    )
+    hyper = floats(learning_rate=0.01, warmup=2, prox=1e-3, dropout=0.25, temperature=0.1)
+    key = jax.random.key(5)
+    whole = run(key, hyper, name="residual_mlp", recipe=recipe, selects=False)
+
+    aligner = make_aligner("residual_mlp", D, D, languages=2, hidden=16)
+    objective = make_objective(aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"], recipe)
+    init_key, order_key, step_key = jax.random.split(key, 3)
+    order = image_order(order_key, jnp.arange(TRAIN), TRAIN, steps=6, size=16, replacement=replacement, least=TRAIN)
+    state, losses = start(aligner, hyper, recipe, init_key), []
+    one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=6))
+    for number, images in enumerate(order):
+        batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, number))
+        state, value = one_step(state, draw_batch(batch_key, DATA, images), dropout_key, hyper=hyper)
+        losses.append(float(value))
+    for one, other in zip(jax.tree.leaves(whole.params), jax.tree.leaves(state.params), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-6)
+    np.testing.assert_allclose(whole.losses, np.mean(np.reshape(losses, (2, 3)), axis=1), atol=2e-6)
+    assert int(state.steps) == 6 and int(whole.epoch) == 2
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.5])
+def test_the_optimiser_is_torchs_adam_with_l2_after_clipping(clip):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    text = rng.standard_normal((1, 12, 5)).astype(np.float32)
+    image = rng.standard_normal((12, 4)).astype(np.float32)
+    true = jnp.ones(12, bool)
+    batch = Batch(jnp.asarray(text), true[None], jnp.asarray(image), true, jnp.arange(12))
+    hyper, total = floats(learning_rate=0.05, l2=0.1, clip=clip, warmup=2), 5
+    aligner, recipe = make_aligner("residual", 5, 4, languages=1), Recipe()
+    objective = make_objective(aligner, make_pivot("image", ("en",)), LOSSES["mse"], recipe)
+    state = start(aligner, hyper, recipe, jax.random.key(0))
+    one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=total))
+
+    delta = torch.zeros(5, 4, requires_grad=True)
+    adam = torch.optim.Adam([delta], lr=1.0, weight_decay=0.1)
+    anchors, targets = torch.from_numpy(text[0]), torch.from_numpy(image)
+    for number in range(total):
+        adam.zero_grad()
+        value = ((anchors[:, :4] + anchors @ delta - targets) ** 2).sum(1).mean()
+        value.backward()
+        if clip:
+            assert torch.nn.utils.clip_grad_norm_([delta], clip) > clip
+        adam.param_groups[0]["lr"] = float(learning_rate(hyper, number, total))
+        adam.step()
+        state, mine = one_step(state, batch, jax.random.key(0), hyper=hyper)
+        assert float(mine) == pytest.approx(value.item(), rel=1e-5)
+        np.testing.assert_allclose(state.params["delta"], delta.detach().numpy(), atol=5e-6)
+
+
+def test_the_schedule_by_hand():
+    rates = [float(learning_rate(Hyper(learning_rate=2.0, warmup=4), s, 14)) for s in range(15)]
+    expected = [0.5, 1.0, 1.5, 2.0]
+    expected += [2.0 * (0.1 + 0.9 * 0.5 * (1 + np.cos(np.pi * s / 10))) for s in range(11)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+    assert float(learning_rate(Hyper(learning_rate=2.0, warmup=0), 0, 10)) == 2.0
+    # a warm-up longer than the run never ends, as in the seed study's shortest trial
+    late = [float(learning_rate(Hyper(learning_rate=1.0, warmup=150), s, 100)) for s in (0, 99)]
+    np.testing.assert_allclose(late, [1 / 150, 100 / 150], rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_identity_is_kept_where_nothing_helps(seed):
+    found = run(jax.random.key(seed), floats(learning_rate=1e-12))
+    assert int(found.epoch) == 0
+    assert not np.any(found.params["delta"])
+    np.testing.assert_array_equal(found.scores, np.tile(found.scores[0], (4, 1)))
+
+
+def test_the_seed_protocol_never_returns_the_start():
+    recipe = Recipe(epochs=3, steps_per_epoch=4, batch_images=16, start_counts=False, criterion="t2i")
+    found = run(jax.random.key(0), floats(learning_rate=1e-12), recipe=recipe)
+    assert int(found.epoch) == 1  # all tie: the first that may be picked
+    assert np.any(found.params["delta"])
+
+
+@pytest.mark.parametrize("criterion", ["mean", "t2i"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_epoch_is_the_first_maximum_of_the_criterion(criterion, seed):
+    recipe = Recipe(epochs=6, steps_per_epoch=1, batch_images=16, criterion=criterion)
+    found = run(jax.random.key(seed), floats(learning_rate=0.2, warmup=0), recipe=recipe)
+    scores = np.asarray(found.scores, np.float64)
+    value = scores[:, 0] if criterion == "t2i" else scores.mean(1)
+    assert int(found.epoch) == np.argmax(value > value.max() - 1e-7)
+    np.testing.assert_allclose(recall(found.params), scores[int(found.epoch)], atol=1e-6)
+
+
+def test_stop_returns_the_parameters_of_that_epoch():
+    hyper, key = floats(learning_rate=0.05), jax.random.key(2)
+    curve = [run(key, hyper, jnp.int32(stop), selects=False) for stop in range(4)]
+    assert [int(found.epoch) for found in curve] == [0, 1, 2, 3]
+    assert not np.any(curve[0].params["delta"])
+    assert not np.any(curve[0].scores)
+    one, other = (np.asarray(found.params["delta"]) for found in curve[1:3])
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(run(key, hyper, selects=False).params["delta"], curve[3].params["delta"])
+    selected = run(key, hyper)  # the same run, whatever is picked from it
+    np.testing.assert_allclose(selected.losses, curve[3].losses, atol=2e-6)
+    np.testing.assert_allclose(selected.params["delta"], curve[int(selected.epoch)].params["delta"], atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["residual", "linear"])
+def test_the_key_decides_to_the_bit(name):
+    hyper = floats(learning_rate=0.05)
+    one, again, other = (run(jax.random.key(seed), hyper, name=name) for seed in (1, 1, 2))
+    assert all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(again)))
+    assert not np.array_equal(jax.tree.leaves(one.params)[0], jax.tree.leaves(other.params)[0])
+
+
+@pytest.mark.parametrize(("name", "loss"), [("residual", "infonce"), ("linear", "infonce"), ("linear", "mse")])
+def test_a_planted_map_is_learnt(name, loss):
+    recipe = Recipe(epochs=4, steps_per_epoch=60, batch_images=20)
+    hyper = floats(learning_rate=0.03, temperature=0.1, l2=0.0, warmup=4)
+    found = run(jax.random.key(0), hyper, name=name, loss=loss, recipe=recipe)
+    before, after = np.asarray(found.scores[0]), recall(found.params, name)
+    assert before[:2].max() < 0.3
+    assert after.min() > 0.95
+    assert found.losses[-1] < found.losses[0]
+
+
+def test_padding_and_its_length_stay_outside():
+    """The images behind the count are never seen: any number may stand there."""
+    aligner, pivot = make_aligner("residual", D, D, languages=2), make_pivot("image", ("en", "ja"))
+
+    @jax.jit
+    def padded(filling):
+        images = jnp.concatenate([jnp.arange(TRAIN), filling])
+        key, hyper = jax.random.key(0), floats(learning_rate=0.05)
+        return fit(aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, TRAIN, recipe=RECIPE, least=TRAIN)
+
+    one, other = padded(jnp.full(5, -1)), padded(jnp.arange(5))
+    np.testing.assert_array_equal(one.params["delta"], other.params["delta"])
+    assert np.any(one.params["delta"])

@@ -1,0 +1,144 @@
+"""The objective: the pivot's terms under the loss, plus what the recipe and the numbers ask for, and nothing else."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.losses import LOSSES, clip_loss, mse_loss, ortho_penalty, prox_penalty
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.pivots import Batch, Term, make_pivot
+from ccalign_jax.training import Hyper, Recipe, make_objective
+
+LANGUAGES, KEY = ("de", "en"), jax.random.key(5)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def batch_of(size: int = 8) -> Batch:
+    mask = np.random.default_rng(3).random((2, size)) > 0.3
+    text, image = np.asarray(unit_rows(normal(2, size, 5))), np.asarray(unit_rows(normal(size, 5, seed=1)))
+    return Batch(text, mask, image, np.arange(size) != 2, np.arange(size) % 6)
+
+
+def made(name: str = "residual", pivot: str = "image", loss: str = "infonce", axis_name=None, **recipe):
+    aligner = make_aligner(name, 5, 5, languages=2, hidden=4)
+    recipe = Recipe(**{"terms": frozenset(), **recipe})
+    objective = make_objective(aligner, make_pivot(pivot, LANGUAGES), LOSSES[loss], recipe, axis_name=axis_name)
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.3 * normal(*leaf.shape, seed=7), jax.jit(aligner.init)(jax.random.key(0))
+    )
+    return aligner, params, objective if axis_name else jax.jit(objective)
+
+
+@pytest.mark.parametrize("mask_positives", [True, False])
+@pytest.mark.parametrize("pool", ["union", "per_language"])
+def test_it_is_the_loss_of_the_mapped_rows(pool, mask_positives):
+    _, params, objective = made(mask_positives=mask_positives, i2t_pool=pool)
+    batch = batch_of()
+    mapped = unit_rows(batch.text + batch.text @ params["delta"])
+    expected = jax.jit(partial(clip_loss, mask_positives=mask_positives, i2t_pool=pool))(
+        mapped, batch.image, temperature=0.2, mask=batch.mask, image_mask=batch.image_mask, groups=batch.groups
+    )
+    np.testing.assert_allclose(objective(params, batch, Hyper(temperature=0.2), KEY), expected, rtol=1e-5)
+
+
+def test_terms_of_a_pivot_are_added_by_their_weights():
+    batch, aligner = batch_of(), make_aligner("residual", 5, 5, languages=2)
+    params = {"delta": normal(5, 5)}
+
+    def terms(aligner, params, batch, map_text):
+        anchors = map_text(batch.text)
+        some = Term(anchors, batch.image, batch.mask, batch.image_mask, weight=0.25)
+        return [some, some._replace(targets=batch.text[0], weight=jnp.float32(3.0))]
+
+    pivot = make_pivot("image", LANGUAGES)._replace(terms=terms)
+    objective = make_objective(aligner, pivot, LOSSES["mse"], Recipe(terms=frozenset()))
+    mapped, mask = batch.text + batch.text @ params["delta"], batch.mask & batch.image_mask
+    expected = 0.25 * mse_loss(mapped, batch.image, mask=mask) + 3 * mse_loss(mapped, batch.text[0], mask=mask)
+    np.testing.assert_allclose(objective(params, batch, Hyper(), KEY), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalization", ["sum", "mean"])
+@pytest.mark.parametrize("name", ["linear", "residual", "per_language(residual)", "dual(linear)", "residual_mlp"])
+def test_penalties_are_added_where_the_recipe_has_them(name, normalization):
+    pivot = "symmetric" if "dual" in name else "image"
+    hyper, batch = Hyper(prox=0.7, ortho=0.3), batch_of()
+    aligner, params, bare = made(name, pivot)
+    plain = bare(params, batch, hyper, KEY)  # absent terms cost nothing, whatever their weight
+    np.testing.assert_allclose(plain, bare(params, batch, Hyper(), KEY), rtol=1e-6)
+    for term, weight, penalty, of in (
+        ("prox", 0.7, prox_penalty, aligner.deviation),
+        ("ortho", 0.3, ortho_penalty, aligner.matrix),
+    ):
+        full = made(name, pivot, normalization=normalization, terms=frozenset({term}))[2](params, batch, hyper, KEY)
+        expected = 0.0 if of is None else weight * penalty(of(params), normalization=normalization)
+        np.testing.assert_allclose(full - plain, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_needs_the_term_and_follows_the_key():
+    hyper, batch = Hyper(dropout=0.5), batch_of()
+    _, params, without = made("residual_mlp")
+    dropped = made("residual_mlp", terms=frozenset({"dropout"}))[2]
+    other = jax.random.key(6)
+    assert float(without(params, batch, hyper, KEY)) == float(without(params, batch, hyper, other))
+    assert float(dropped(params, batch, hyper, KEY)) == float(dropped(params, batch, hyper, KEY))
+    assert float(dropped(params, batch, hyper, KEY)) != float(dropped(params, batch, hyper, other))
+    none = dropped(params, batch, Hyper(dropout=0.0), KEY)
+    np.testing.assert_allclose(none, without(params, batch, hyper, KEY), rtol=1e-6)
+
+
+def test_every_number_is_traced():
+    """One program serves a whole sweep: no number is branched on, and stacked numbers give the single values."""
+    _, params, objective = made("residual_mlp", terms=frozenset({"prox", "dropout"}))
+    batch, traces = batch_of(), []
+
+    @jax.jit
+    def counted(hyper):
+        traces.append(1)
+        return objective(params, batch, hyper, KEY)
+
+    hypers = [Hyper(temperature=0.1, prox=0.0, dropout=0.1), Hyper(temperature=0.5, prox=2.0, dropout=0.4)]
+    hypers = [Hyper(*map(jnp.float32, hyper)) for hyper in hypers]
+    single = [float(counted(hyper)) for hyper in hypers]
+    assert len(traces) == 1 and single[0] != single[1]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *hypers)
+    np.testing.assert_allclose(jax.jit(jax.vmap(counted))(stacked), single, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "pivot"), [("residual", "image"), ("per_language(linear)", "text:en")])
+def test_a_spread_batch_has_the_objective_and_gradient_of_the_whole(name, pivot):
+    if jax.device_count() < 8:
+        pytest.skip("needs eight devices")
+    terms = frozenset({"prox", "ortho"})
+    _, params, whole = made(name, pivot, terms=terms)
+    objective = made(name, pivot, terms=terms, axis_name="batch")[2]
+    batch, hyper = batch_of(16), Hyper(prox=0.01, ortho=0.02)
+
+    def step(params, batch):
+        value, gradient = jax.value_and_grad(lambda p: jax.lax.pmean(objective(p, batch, hyper, KEY), "batch"))(params)
+        return value, jax.lax.pmean(gradient, "batch")
+
+    mesh = Mesh(np.array(jax.devices()[:8]), ("batch",))
+    rows = P("batch")
+    specs = Batch(P(None, "batch"), P(None, "batch"), rows, rows, rows)
+    expected = jax.jit(jax.value_and_grad(lambda p: whole(p, batch, hyper, KEY)))(params)
+    for check_vma in (True, False):
+        spread = jax.shard_map(step, mesh=mesh, in_specs=(P(), specs), out_specs=P(), check_vma=check_vma)
+        for one, two in zip(*map(jax.tree.leaves, (jax.jit(spread)(params, batch), expected)), strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=2e-6)
+
+
+def test_the_gradient_of_a_batch_without_anything_is_that_of_the_penalties():
+    _, params, objective = made(terms=frozenset({"prox"}))
+    batch = batch_of()._replace(mask=np.zeros((2, 8), bool))
+    value, gradient = jax.jit(jax.value_and_grad(objective))(params, batch, Hyper(prox=0.5), KEY)
+    np.testing.assert_allclose(value, 0.5 * jnp.sum(params["delta"] ** 2), rtol=1e-6)
+    np.testing.assert_allclose(gradient["delta"], params["delta"], rtol=1e-6)
