@@ -86,7 +86,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     if not (path / ABOUT).is_file():
         raise InputError(f"{path}: no checkpoint here ({ABOUT} is missing); give a folder such as RUN/best")
     try:
-        about = json.loads((path / ABOUT).read_text())
+        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         leaves, expected = about["leaves"], about["sha256"]
     except (ValueError, KeyError, TypeError):
         raise InputError(

@@ -93,7 +93,7 @@ class PivotEntry(NamedTuple):
 
 PIVOTS: dict[str, PivotEntry] = {
     "image": PivotEntry(lambda _, languages: Pivot("image", _image_terms), "captions move to their frozen image"),
-    "text": PivotEntry(_text_pivot, "text:<language>: captions move to the frozen caption in that language", True),
+    "text": PivotEntry(_text_pivot, "captions move to the frozen caption in that language", True),
     "symmetric": PivotEntry(
         lambda _, languages: Pivot("symmetric", _symmetric_terms, moves_images=True),
         "captions and images both move (needs dual(...))",

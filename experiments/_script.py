@@ -11,6 +11,8 @@ def run(main: Callable[[], None]) -> None:
     """Parse the flags and call `main`; a user's mistake is one line on stderr and exit status 2."""
 
     def parse(argv: Sequence[str]) -> list[str]:
+        if {"--help", "-h"} & set(argv):
+            app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # absl itself would exit with 1
         try:
             rest = flags.FLAGS(argv)
         except flags.Error as error:

@@ -53,6 +53,11 @@ def main() -> None:
     plan = plan_sweep(data, config, plan_folds(data, config))
     folder = RunFolder(out)
     folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+    summary = folder.finished()
+    if summary is not None:
+        print_table(main_table(summary))
+        print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
+        return
 
     captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
     print(f"{data.name}: {len(data)} images [{data.d_image}], captions [{data.d_text}]: {captions}")

@@ -65,6 +65,12 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / CONFIG, wanted)
 
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of a run that is complete, or None: `summary.json` is written last."""
+        if self.path is None or not (self.path / SUMMARY).is_file():
+            return None
+        return json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
+
     def load_slice(self, group: int, number: int, like: Callable[[], PyTree]) -> PyTree | None:
         """The result of a slice that an earlier attempt finished, or None.
 
@@ -77,7 +83,7 @@ class RunFolder:
             return None
         leaves, structure = jax.tree.flatten(like())
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 found = [stored[f"leaf_{index}"] for index in range(len(leaves))]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # damaged: run it again

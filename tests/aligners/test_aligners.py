@@ -15,18 +15,16 @@ from ccalign_jax.aligners import (
     Aligner,
     canonical_name,
     dual,
-    identity,
-    linear,
     make_aligner,
     per_language,
     residual,
-    residual_mlp,
     split_name,
 )
 from ccalign_jax.errors import InputError
 
 WIDTHS = [(6, 6), (7, 4), (4, 7)]
 HIDDEN, LANGUAGES = 5, 3
+QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
 WRAPS = ("{}", "per_language({})", "dual({})", "dual(per_language({}))")
 NAMES = ["identity", *(wrap.format(name) for name in ALIGNERS if name != "identity" for wrap in WRAPS)]
 
@@ -130,20 +128,6 @@ def test_the_mlp_is_exact_gelu_with_biases(widths):
     np.testing.assert_allclose(aligner.text(params, rows, 0), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_mlp_equals_torch():
-    torch = pytest.importorskip("torch")
-    aligner, params = build("residual_mlp")
-    params, rows = moved(params), normal(9, 6)
-    first, second = (params["expand"], params["contract"])
-    layers = torch.nn.Sequential(torch.nn.Linear(6, HIDDEN), torch.nn.GELU(), torch.nn.Linear(HIDDEN, 6))
-    with torch.no_grad():
-        for layer, mine in ((layers[0], first), (layers[2], second)):
-            layer.weight.copy_(torch.tensor(np.asarray(mine["kernel"]).T))
-            layer.bias.copy_(torch.tensor(np.asarray(mine["bias"])))
-        expected = torch.tensor(rows) + layers(torch.tensor(rows))
-    np.testing.assert_allclose(aligner.text(params, rows, 0), expected.numpy(), rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("name", ["linear", "residual", "residual_mlp"])
 def test_deviation_is_zero_at_identity_and_nowhere_else(name):
     aligner, params = build(name)
@@ -238,19 +222,12 @@ def test_jit_vmap_and_grad_see_a_pure_function(name):
     stacked = jax.jit(jax.vmap(aligner.init))(jax.random.split(jax.random.key(3), 2))
     if not jax.tree.leaves(stacked):
         return
-    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(loss)))(stacked)
+    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(loss)), compiler_options=QUICK)(stacked)
     one = jax.tree.map(lambda leaf: leaf[1], stacked)
-    value, gradient = jax.jit(jax.value_and_grad(loss))(one)
+    value, gradient = jax.jit(jax.value_and_grad(loss), compiler_options=QUICK)(one)
     np.testing.assert_allclose(values[1], value, rtol=1e-5)
     for many, single in zip(jax.tree.leaves(gradients), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(many[1], single, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("make", [identity, linear, residual, residual_mlp])
-def test_factories_build_what_the_registry_builds(make):
-    params = build(make.__name__)[1]
-    kwargs = {"hidden": HIDDEN} if make is residual_mlp else {}
-    assert jax.tree.map(jnp.shape, make(6, 6, **kwargs).init(jax.random.key(0))) == jax.tree.map(jnp.shape, params)
 
 
 # names
@@ -261,17 +238,10 @@ def test_canonical_names_are_their_own_canonical_name(name):
     assert canonical_name(name) == name and canonical_name(f" {name} ") == name
 
 
-@pytest.mark.parametrize(
-    ("name", "canonical"),
-    [
-        ("dual", "dual(residual)"),
-        ("per_language(dual)", "dual(per_language(residual))"),
-        ("per_language(dual(linear))", "dual(per_language(linear))"),
-        ("dual( linear )", "dual(linear)"),
-    ],
-)
-def test_other_spellings_of_the_same_aligner(name, canonical):
-    assert canonical_name(name) == canonical
+def test_other_spellings_of_the_same_aligner():
+    assert canonical_name("dual") == "dual(residual)" and canonical_name("dual( linear )") == "dual(linear)"
+    assert canonical_name("per_language(dual)") == "dual(per_language(residual))"
+    assert canonical_name("per_language(dual(linear))") == "dual(per_language(linear))"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finish
     one_line(changed, "folds is 3, was 2")
     resumed = script("sweep.py", "--out=run", "--resume", cwd=where)
     assert resumed.returncode == 0, resumed.stderr
+    assert "complete already" in resumed.stdout
     assert (finished / "summary.json").read_bytes() == before
 
 

@@ -154,5 +154,7 @@ def test_one_device_is_no_device():
     batch = problem(ragged=True)
     loss = make_loss("infonce")
     params = {"text": jnp.eye(WIDTH), "image": jnp.eye(WIDTH), "temperature": 0.3}
-    alone = jax.jit(jax.vmap(lambda b: loss(params, b, AXIS), axis_name=AXIS))(jax.tree.map(lambda leaf: leaf[None], batch))
+    alone = jax.jit(jax.vmap(lambda b: loss(params, b, AXIS), axis_name=AXIS))(
+        jax.tree.map(lambda leaf: leaf[None], batch)
+    )
     np.testing.assert_allclose(alone[0], jax.jit(loss)(params, batch), rtol=1e-6)

@@ -184,7 +184,7 @@ def test_every_language_weighs_the_same_however_few_its_captions():
 # derivatives and corners
 
 
-@partial(jax.jit, static_argnames=STATIC)
+@partial(jax.jit, static_argnames=STATIC, compiler_options={"xla_backend_optimization_level": 0})
 @jax.value_and_grad
 def named_loss(rows, temperature, masks, **static):
     """As a sweep calls it, normalisation included."""
@@ -192,8 +192,7 @@ def named_loss(rows, temperature, masks, **static):
     return LOSSES["infonce"].call(*rows, temperature=temperature, **rest, **static)
 
 
-@pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("mask_positives", [True, False])
+@pytest.mark.parametrize(("pool", "mask_positives"), [("union", True), ("per_language", True), ("union", False)])
 def test_derivatives(mask_positives, pool):
     with jax.enable_x64(True):
         batch = problem(size=4)
@@ -207,8 +206,7 @@ def test_derivatives(mask_positives, pool):
         check_grads(jax.jit(loss), (text, image, jnp.float64(HOT)), order=1, modes=("fwd", "rev"))
 
 
-@pytest.mark.parametrize("mask_positives", [True, False])
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize(("pool", "mask_positives"), [("union", True), ("per_language", True), ("union", False)])
 @pytest.mark.parametrize("corner", ["zero rows", "one image", "all masked", "cold", "all one group", "bfloat16"])
 def test_corners_are_finite_in_value_and_gradient(corner, pool, mask_positives):
     batch, temperature = problem(languages=2), 1e-4 if corner == "cold" else HOT

@@ -76,9 +76,10 @@ def floats(**changes):
     return Hyper(*(jnp.float32(value) for value in Hyper(**changes)))
 
 
+@partial(jax.jit, static_argnames="name")
 def recall(params, name="residual"):
     aligner = make_aligner(name, D, D, languages=2)
-    return np.asarray(mean_scores(part_ranks(aligner, params, HELD_OUT)))
+    return mean_scores(part_ranks(aligner, params, HELD_OUT))
 
 
 @pytest.mark.parametrize("replacement", [False, True])

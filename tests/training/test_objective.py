@@ -72,15 +72,17 @@ def test_penalties_are_added_where_the_recipe_has_them(name, normalization):
     pivot = "symmetric" if "dual" in name else "image"
     hyper, batch = Hyper(prox=0.7, ortho=0.3), batch_of()
     aligner, params, bare = made(name, pivot)
-    plain = bare(params, batch, hyper, KEY)  # absent terms cost nothing, whatever their weight
-    np.testing.assert_allclose(plain, bare(params, batch, Hyper(), KEY), rtol=1e-6)
-    for term, weight, penalty, of in (
-        ("prox", 0.7, prox_penalty, aligner.deviation),
-        ("ortho", 0.3, ortho_penalty, aligner.matrix),
+    plain = bare(params, batch, Hyper(), KEY)
+    assert float(bare(params, batch, hyper, KEY)) == float(plain)  # an absent term costs nothing, whatever its weight
+    full = made(name, pivot, normalization=normalization, terms=frozenset({"prox", "ortho"}))[2]
+    for weights, penalty, of in (
+        ({"prox": 0.7}, prox_penalty, aligner.deviation),
+        ({"ortho": 0.3}, ortho_penalty, aligner.matrix),
     ):
-        full = made(name, pivot, normalization=normalization, terms=frozenset({term}))[2](params, batch, hyper, KEY)
+        (weight,) = weights.values()
         expected = 0.0 if of is None else weight * penalty(of(params), normalization=normalization)
-        np.testing.assert_allclose(full - plain, expected, rtol=1e-4, atol=1e-5)
+        added = full(params, batch, Hyper(**weights), KEY) - plain
+        np.testing.assert_allclose(added, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_needs_the_term_and_follows_the_key():

@@ -1,0 +1,151 @@
+"""Checkpoints: they come back as they were, and no damage goes unseen."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.checkpoints import ABOUT, load_aligner, load_tree, save_tree
+from ccalign_jax.errors import InputError
+
+
+def about(aligner="residual", *, d_text=6, d_image=4, hidden=8, languages=("de", "en")):
+    return {
+        "trial": "image/residual/infonce",
+        "aligner": aligner,
+        "hyper": {"temperature": 0.07},
+        "hidden": hidden,
+        "epoch": 3,
+        "d_text": d_text,
+        "d_image": d_image,
+        "languages": list(languages),
+    }
+
+
+def params_of(name, seed=0):
+    aligner = make_aligner(name, 6, 4, languages=2, hidden=8)
+    params = aligner.init(jax.random.key(seed))
+    keys = iter(jax.random.split(jax.random.key(seed + 1), 20))
+    return jax.tree.map(lambda leaf: np.asarray(leaf + jax.random.normal(next(keys), leaf.shape)), params)
+
+
+def one_line(call, *parts):
+    with pytest.raises(InputError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message, message
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "best"
+    save_tree(path, params_of("residual"), about())
+    return path
+
+
+@pytest.mark.parametrize("name", ["identity", "residual", "residual_mlp", "dual(per_language(residual_mlp))"])
+def test_what_is_saved_comes_back(tmp_path, name):
+    params = params_of(name)
+    save_tree(tmp_path / "deep" / "best", params, about(name))
+    found = load_aligner(tmp_path / "deep" / "best")
+    assert jax.tree.structure(found.params) == jax.tree.structure(params)
+    for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(params), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    assert {key: found.about[key] for key in about(name)} == about(name)
+    rows = np.ones((3, 6), np.float32)
+    aligner = make_aligner(name, 6, 4, languages=2, hidden=8)
+    np.testing.assert_array_equal(found.aligner.text(found.params, rows, 1), aligner.text(params, rows, 1))
+    assert [child.name for child in (tmp_path / "deep").iterdir()] == ["best"]
+
+
+def test_a_checkpoint_replaces_an_older_one_and_a_draft_left_behind(tmp_path):
+    (tmp_path / "best.draft" / "tree").mkdir(parents=True)
+    save_tree(tmp_path / "best", params_of("residual", 0), about())
+    save_tree(tmp_path / "best", params_of("linear", 5), about("linear"))
+    found = load_aligner(tmp_path / "best")
+    np.testing.assert_array_equal(found.params["weight"], params_of("linear", 5)["weight"])
+    assert [child.name for child in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_stacked_tree_is_no_map(tmp_path):
+    save_tree(tmp_path / "group", {"delta": np.zeros((3, 5, 6, 4), np.float32)}, {"stacked": ["trials", "folds"]})
+    tree, _ = load_tree(tmp_path / "group")
+    assert tree["delta"].shape == (3, 5, 6, 4)
+    one_line(lambda: load_aligner(tmp_path / "group"), "group", "aligner", "give RUN/best")
+
+
+@pytest.mark.parametrize("bit", [0x01, 0x80])
+def test_every_flipped_byte_is_noticed(tmp_path, saved, bit):
+    path = tmp_path / "best"
+    shutil.copytree(saved, path)
+    flips = 0
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        step = 1 if file.name == ABOUT else max(1, len(content) // 40)
+        for place in range(0, len(content), step):
+            file.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+            one_line(lambda: load_aligner(path), str(path))
+            flips += 1
+        file.write_bytes(content)
+    assert flips > 500
+    load_aligner(path)
+
+
+def test_missing_cut_and_added_files_are_noticed(tmp_path, saved):
+    path = tmp_path / "best"
+    shutil.copytree(saved, path)
+    for file in sorted(file for file in (path / "tree").rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        for damage in (file.unlink, lambda target=file, cut=content[:-1]: target.write_bytes(cut)):
+            damage()
+            if not content and file.exists():
+                continue
+            one_line(lambda: load_aligner(path), str(path), "SHA-256")
+            file.write_bytes(content)
+    (path / "tree" / "more").write_bytes(b"")
+    one_line(lambda: load_aligner(path), "SHA-256")
+    shutil.rmtree(path / "tree")
+    one_line(lambda: load_aligner(path), "damaged or missing")
+    (path / ABOUT).unlink()
+    one_line(lambda: load_aligner(path), "no checkpoint here", ABOUT)
+    one_line(lambda: load_tree(tmp_path / "nowhere"), "nowhere", "no checkpoint here")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"leaves": {}}', "{", '"leaves sha256"'])
+def test_what_is_no_description(tmp_path, text):
+    save_tree(tmp_path / "best", {}, about("identity"))
+    (tmp_path / "best" / ABOUT).write_text(text)
+    one_line(lambda: load_tree(tmp_path / "best"), ABOUT)
+
+
+@pytest.mark.parametrize("change", [{"languages": ["en", "de"]}, {"aligner": "linear"}, {"epoch": 4}, {"d_text": 4}])
+def test_an_edited_description_is_noticed(tmp_path, saved, change):
+    """The order of the languages picks the map of each: it is as much a part of the checkpoint as its numbers."""
+    path = tmp_path / "best"
+    shutil.copytree(saved, path)
+    said = json.loads((path / ABOUT).read_text())
+    (path / ABOUT).write_text(json.dumps({**said, **change}, indent=1, sort_keys=True) + "\n")
+    one_line(lambda: load_aligner(path), str(path), "SHA-256")
+
+
+def test_parameters_of_another_aligner_are_refused(tmp_path):
+    for name, other in (("linear", {}), ("residual", {"d_text": 5}), ("residual_mlp", {})):
+        save_tree(tmp_path / "best", params_of("residual"), about(name, **other))
+        one_line(lambda: load_aligner(tmp_path / "best"), f"not those of {name}")
+    save_tree(tmp_path / "best", params_of("residual"), about("resid"))
+    one_line(lambda: load_aligner(tmp_path / "best"), "resid")
+
+
+def test_a_language_finds_its_number(tmp_path):
+    save_tree(tmp_path / "one", params_of("residual"), about())
+    save_tree(tmp_path / "each", params_of("per_language(residual)"), about("per_language(residual)"))
+    shared, own = load_aligner(tmp_path / "one"), load_aligner(tmp_path / "each")
+    assert [shared.language_number(language) for language in ("de", "en", "xx")] == [0, 1, 0]
+    assert own.language_number("en") == 1
+    one_line(lambda: own.language_number("xx"), "no map for xx", "de, en")
