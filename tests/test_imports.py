@@ -26,6 +26,7 @@ ORDER = (
     "data",
     "encoders",
     "checkpoints",
+    "seed_maps",
     "export",
     "reporting",
     "study",

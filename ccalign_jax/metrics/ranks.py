@@ -7,14 +7,27 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ccalign_jax.numerics import AnyArray, map_row_tiles
 
-__all__ = ["BLOCK_ENTRIES", "Ranks", "cosine_scores", "rank", "rank_pairs", "ranks_from_scores"]
+__all__ = [
+    "BLOCK_ENTRIES",
+    "GAINS",
+    "NDCG_PLACES",
+    "Ranks",
+    "Scorer",
+    "cosine_scores",
+    "rank",
+    "rank_pairs",
+    "ranks_from_scores",
+]
 
 BLOCK_ENTRIES = 2**25  # scores held at once: 128 MiB
 PACKED = 2**15  # galleries below this size have both of their counts in one 32-bit sum
+NDCG_PLACES = 10  # nDCG looks no further down
+GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
 
 Scorer = Callable[[PyTree[Array], PyTree[Array]], Float[Array, "q g"]]
 
@@ -31,6 +44,9 @@ class Ranks(NamedTuple):
         average_precision: `[q]` float32, over all gold answers, likewise expected (McSherry & Najork,
             2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
             Tied Scores").
+        ndcg: `[q]` float32, normalised discounted cumulative gain of the first ten places, over all gold
+            answers, likewise expected (Järvelin & Kekäläinen, 2002, "Cumulated Gain-Based Evaluation of IR
+            Techniques"): a gold answer at place p gains 1 / log₂(1 + p).
     """
 
     better: Int[AnyArray, " q"]
@@ -38,6 +54,7 @@ class Ranks(NamedTuple):
     tied: Int[AnyArray, " q"]
     reciprocal_rank: Float[AnyArray, " q"]
     average_precision: Float[AnyArray, " q"]
+    ndcg: Float[AnyArray, " q"]
 
 
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
@@ -100,12 +117,14 @@ def ranks_from_scores(
     else:
         # One gold answer at a time: XLA fuses the k comparisons into a loop ten times slower than their sum.
         above, level = (counts.T for counts in jax.lax.map(count, gold_scores.T))
+    level = jnp.where(exists, level, 1)
     return Ranks(
         better=better.astype(jnp.int32),
         equal=equal.astype(jnp.int32),
         tied=tied.astype(jnp.int32),
         reciprocal_rank=jnp.where(known, _expected_reciprocal(better, equal, jnp.maximum(tied, 1)), 0.0),
-        average_precision=_average_precision(gold_scores, exists, above, jnp.where(exists, level, 1)),
+        average_precision=_average_precision(gold_scores, exists, above, level),
+        ndcg=_discounted_gain(exists, above, level),
     )
 
 
@@ -219,3 +238,16 @@ def _average_precision(
     start = jnp.zeros(gold_scores.shape, jnp.float32)
     total = jax.lax.while_loop(lambda carry: carry[0] < jnp.max(level, initial=0), body, (jnp.int32(0), start))[1]
     return jnp.sum(jnp.where(exists, total / level, 0.0), axis=1) / jnp.maximum(jnp.sum(exists, axis=1), 1)
+
+
+def _discounted_gain(
+    exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
+) -> Float[Array, " q"]:
+    """Sum over the gold answers of the gain expected at each, over the sum if they stood first.
+
+    Unlike precision, what a gold answer gains hangs on its own place alone: the mean over its tie group.
+    """
+    gains = jnp.asarray(GAINS, jnp.float32)
+    first, last = (gains[jnp.minimum(places, NDCG_PLACES)] for places in (above, above + level))
+    most = gains[jnp.minimum(jnp.sum(exists, axis=1), NDCG_PLACES)]
+    return jnp.sum(jnp.where(exists, (last - first) / level, 0.0), axis=1) / jnp.where(most > 0, most, 1.0)

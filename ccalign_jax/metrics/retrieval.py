@@ -1,4 +1,4 @@
-"""Retrieval figures from ranks: R@k, MRR, mAP and median rank, ties counted at their expectation."""
+"""Retrieval figures from ranks: R@k, MRR, mAP, median rank and nDCG, ties counted at their expectation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.metrics.ranks import Ranks
+from ccalign_jax.metrics.ranks import GAINS, NDCG_PLACES, Ranks
 
 __all__ = ["METRICS", "all_tied", "macro", "recall_at", "resolve_ties", "retrieval_metrics"]
 
-METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank")
+METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
 
 
 def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
@@ -30,7 +30,7 @@ def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
 
     Example:
         >>> two = np.array([2])
-        >>> recall_at(Ranks(0 * two, two, two // 2, two, two), 2).tolist()
+        >>> recall_at(Ranks(0 * two, two, two // 2, two, two, two), 2).tolist()
         [0.6666666666666667]
     """
     xp = np if isinstance(ranks.better, np.ndarray) else jnp
@@ -45,7 +45,7 @@ def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
 def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ranks:
     """The ranks with every tie won or lost: the bounds between which any sort must fall.
 
-    `average_precision` is left at its expectation.
+    `average_precision` and `ndcg` are left at their expectation.
     """
     lost = ranks.equal if how == "pessimistic" else 0 * ranks.equal
     better = ranks.better + lost
@@ -54,7 +54,7 @@ def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ran
 
 
 def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
-    """Means over the queries, in float64: R@1, R@5, R@10, MRR, mAP in [0, 1]; median rank ≥ 1.
+    """Means over the queries, in float64: R@1, R@5, R@10, MRR, mAP and nDCG@10 in [0, 1]; median rank ≥ 1.
 
     The rank of a query is that of its best gold answer; one tied with E rivals stands at its mean place.
     Rows without a gold answer are no queries.
@@ -75,6 +75,7 @@ def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
     figures["MRR"] = float(np.mean(ranks.reciprocal_rank, dtype=np.float64))
     figures["mAP"] = float(np.mean(ranks.average_precision, dtype=np.float64))
     figures["median_rank"] = float(np.median(ranks.better + 1 + ranks.equal / (ranks.tied + 1)))
+    figures["nDCG@10"] = float(np.mean(ranks.ndcg, dtype=np.float64))
     return figures
 
 
@@ -100,12 +101,13 @@ def all_tied(gold: Int[np.ndarray, "q k"], gallery: int) -> Ranks:
         0.25
     """
     count = (np.asarray(gold) >= 0).sum(1)
-    precision, reciprocal = np.zeros(len(count)), np.zeros(len(count))
+    precision, reciprocal, ndcg = np.zeros((3, len(count)))
     places = np.arange(1, gallery + 1)
     for answers in np.unique(count[count > 0]):
         rows = count == answers
         before = 1 + (places - 1) * (answers - 1) / max(gallery - 1, 1)
         precision[rows] = np.mean(before / places)
+        ndcg[rows] = answers * GAINS[min(gallery, NDCG_PLACES)] / gallery / GAINS[min(answers, NDCG_PLACES)]
         # P(no gold answer among the first t), then the first one at place t + 1
         none_yet = np.concatenate([[1.0], np.cumprod((gallery - answers - places + 1) / (gallery - places + 1))[:-1]])
         reciprocal[rows] = np.sum(none_yet * answers / (gallery - places + 1) / places)
@@ -115,4 +117,5 @@ def all_tied(gold: Int[np.ndarray, "q k"], gallery: int) -> Ranks:
         tied=count.astype(np.int32),
         reciprocal_rank=reciprocal,
         average_precision=precision,
+        ndcg=ndcg,
     )

@@ -219,6 +219,31 @@ def test_sklearn_and_scipy_agree_without_ties():
         assert float(ranks.reciprocal_rank[row]) == pytest.approx(1 / best, abs=1e-6)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(0, 2**31), st.integers(2, 24), st.integers(1, 14))
+def test_sklearns_ndcg_agrees_under_ties(seed, size, answers):
+    """Its `ignore_ties=False` averages over tied places, too."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(seed)
+    scores = np.full((3, 24), -9.0, np.float32)
+    scores[:, :size] = rng.integers(0, 5, (3, size))
+    gold = np.full((3, 14), -1)
+    count = min(answers, size)
+    gold[:, :count] = [rng.choice(size, count, replace=False) for _ in range(3)]
+    found = jitted_ranks(scores, gold, gallery_mask=np.arange(24) < size).ndcg
+    for row in range(3):
+        relevant = np.isin(np.arange(size), gold[row])
+        expected = metrics.ndcg_score(relevant[None].astype(float), scores[row : row + 1, :size], k=10)
+        assert float(found[row]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ndcg_by_hand():
+    """Gold at places 2 and 11 of 12: the second gains nothing, and both would have gained at the top."""
+    scores = jnp.arange(12.0, 0, -1)[None]
+    found = ranks_from_scores(jnp.tile(scores, (4, 1)), jnp.array([[1, 10], [11, -1], [0, 1], [-1, -1]]))
+    np.testing.assert_allclose(found.ndcg, [(1 / np.log2(3)) / (1 + 1 / np.log2(3)), 0, 1, 0], atol=1e-6)
+
+
 def test_a_zero_row_ties_with_all():
     rows = jnp.asarray(np.random.default_rng(0).standard_normal((6, 4)), jnp.float32)
     ranks = rank(rows.at[2].set(0.0), rows, jnp.arange(6)[:, None])

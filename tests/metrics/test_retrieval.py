@@ -24,7 +24,7 @@ jitted_ranks, jitted_rank = jax.jit(ranks_from_scores), jax.jit(rank)
 
 def from_counts(better, equal, tied):
     better, equal, tied = map(np.array, (better, equal, tied))
-    return Ranks(better, equal, tied, 1 / (better + 1.0), 1 / (better + 1.0))
+    return Ranks(better, equal, tied, *[1 / (better + 1.0)] * 3)
 
 
 def test_figures_by_hand():
@@ -92,7 +92,7 @@ def test_chance_is_the_mean_over_random_orders():
     scores = rng.permuted(np.tile(np.arange(12.0), (4 * 3000, 1)), axis=1).astype(np.float32)
     drawn = retrieval_metrics(jitted_ranks(scores, np.tile(gold, (3000, 1))))
     chance = retrieval_metrics(all_tied(gold, 12))
-    for metric in METRICS[:-1]:
+    for metric in set(METRICS) - {"median_rank"}:  # which is of means in the one, of draws in the other
         assert drawn[metric] == pytest.approx(chance[metric], abs=0.012), metric
 
 

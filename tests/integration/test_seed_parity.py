@@ -1,0 +1,118 @@
+"""The retrieval figures that the seed study's own program printed, from our code and its learned maps.
+
+Its definitions, as far as its figures tell them: captions and images are unit rows, and mapped captions are
+scaled to length one again. Every split is its own gallery: 3,742 training or 936 holdout images, with one caption
+of each language. t2i: captions of one language among all images; i2t: images among that language's captions,
+although it trains against the pool of all languages. Pivot, a→b: the row of the image nearest to a caption of a
+is scored against all captions of b, gold is the caption of the query's own image; before and after alike, both
+languages from the same side. Macro: the plain mean over languages or ordered pairs. Ties fall as
+`torch.argsort(descending=True)` leaves them, which is not stable: sorted so, our scores give every figure to 3e-6,
+but with another torch they need not. Captions do repeat, so i2t and pivot figures must fall between every tie won
+and every tie lost. Images hardly ever tie, so that t2i is exact.
+"""
+
+import json
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+
+from ccalign_jax.data import load, seed_folds
+from ccalign_jax.metrics import Ranks, macro, rank_pairs, rank_via_image, resolve_ties, retrieval_metrics
+from ccalign_jax.seed_maps import load_seed_map
+from ccalign_jax.study import apply
+from ccalign_jax.study.arrays import unit_float32
+
+pytest.importorskip("torch")
+TOLERANCE = 1e-4  # a tenth of what one holdout query weighs
+SPLITS = ["holdout", pytest.param("train", marks=pytest.mark.slow)]
+
+jitted_pairs = jax.jit(rank_pairs)
+jitted_via = jax.jit(rank_via_image)
+
+
+@pytest.fixture(scope="module")
+def seed(real_data):
+    """The folder of the seed program's output, and a function that gives a split of fold 0 before or after a map."""
+    path = real_data("flickr8k5_seed_format")
+    folder = path.parents[1] / "reference" / "seed_program"
+    if not folder.is_dir():
+        pytest.skip(f"the seed program's own output is not beside the real data, at {folder.name}")
+    data = load(path)
+    fold = seed_folds(data)[0]
+
+    @cache
+    def rows(split, kind):
+        part = data.take(fold.train if split == "train" else fold.report)
+        if kind is None:
+            return part
+        return apply(load_seed_map(folder / f"W_full_ar-de-en-fr-zh_fold0_{kind}.pt"), part)
+
+    @cache
+    def figures(split, kind):
+        """`{"t2i": {language: bounds}, "i2t": …, "pivot": {pair: bounds}}`, bounds as (lost, won)."""
+        part = rows(split, kind)
+        there = np.arange(len(part))
+        text = {language: unit_float32(part.text[language]) for language in part.languages}
+        image = unit_float32(part.image)
+        found: dict = {"t2i": {}, "i2t": {}, "pivot": {}}
+        for one in part.languages:
+            np.testing.assert_array_equal(part.image_of[one], there)
+            pair = jitted_pairs(text[one], image, there, there[:, None])
+            found["t2i"][one], found["i2t"][one] = map(bounds, pair)
+            for other in part.languages:
+                if one != other:
+                    ranks = jitted_via(text[one], text[other], image, there, there, there[:, None])
+                    found["pivot"][f"{one}->{other}"] = bounds(ranks)
+        return found
+
+    return folder, figures
+
+
+def bounds(ranks):
+    ranks = Ranks(*map(np.asarray, ranks))
+    return tuple(retrieval_metrics(resolve_ties(ranks, how)) for how in ("pessimistic", "optimistic"))
+
+
+def check(theirs, ours, *, exact=False):
+    """Each of their figures lies between ours; where nothing ties, or `exact`, it is ours."""
+    assert set(theirs) == {"R@1", "R@5", "R@10", "MRR"}
+    lost, won = ours
+    for metric, figure in theirs.items():
+        assert lost[metric] - TOLERANCE <= figure <= won[metric] + TOLERANCE, (metric, figure, ours)
+        assert not exact or won[metric] - lost[metric] < TOLERANCE, (metric, ours)
+
+
+def minus(after, before):
+    (lost, won), (base_lost, base_won) = after, before
+    return ({key: lost[key] - base_won[key] for key in lost}, {key: won[key] - base_lost[key] for key in won})
+
+
+def mean_of(each):
+    return tuple(macro([one[end] for one in each.values()]) for end in (0, 1))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_the_seed_programs_figures_come_back(seed, kind, split):
+    folder, figures = seed
+    report = json.loads((folder / f"report_full_ar-de-en-fr-zh_fold0_{kind}.json").read_text())
+    before, after = figures(split, None), figures(split, kind)
+    results = {one["kind"]: one for one in report["results"]}
+    for direction in ("t2i", "i2t"):
+        theirs, exact = results[f"{split}_{direction}"], direction == "t2i"
+        assert theirs["n_pairs"] == {"train": 3742, "holdout": 936}[split]
+        ours = {"before": before[direction], "after": after[direction]}
+        ours["delta"] = {key: minus(ours["after"][key], ours["before"][key]) for key in ours["after"]}
+        for when, each in ours.items():
+            assert set(theirs["per_lang"][when]) == set(each)
+            for language, one in each.items():
+                check(theirs["per_lang"][when][language], one, exact=exact)
+            check(theirs["macro_avg"][when], mean_of(each), exact=exact)
+    for when, each in (("before", before["pivot"]), ("after", after["pivot"])):
+        theirs = report["pivot_retrieval"][split][when]
+        assert set(theirs["per_pair"]) == set(each)
+        for pair, one in each.items():
+            check(theirs["per_pair"][pair], one)
+        check(theirs["macro_avg"], mean_of(each))

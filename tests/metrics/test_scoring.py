@@ -1,0 +1,205 @@
+"""Scores against ten lines of NumPy, in both directions and in tiles, and with what must change nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccalign_jax.metrics import (
+    SCORINGS,
+    csls,
+    nearest_neighbour_normalization,
+    rank_pairs,
+    ranks_from_scores,
+    transductive,
+)
+
+D, K, BETA, ALPHA = 7, 4, 12.0, 0.6
+jitted_pairs = jax.jit(rank_pairs, static_argnames=("score", "block_entries"))
+jitted_ranks = jax.jit(ranks_from_scores)
+SETTINGS = {"csls": {"k": K}, "inverted_softmax": {"inverse_temperature": BETA}, "nnn": {"k": K, "weight": ALPHA}}
+
+
+def unit(rows):
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+
+def sides(seed=0):
+    """Queries, gallery, and a bank for each; rows repeat within a side, all are float32 unit rows."""
+    rng = np.random.default_rng(seed)
+    shift = rng.standard_normal(D)
+    parts = [rng.standard_normal((rows, D)) + shift for rows in (11, 9, 30, 17)]
+    parts[0][3], parts[1][5] = parts[0][1], parts[1][2]
+    return [unit(part).astype(np.float32) for part in parts]
+
+
+def reference(name, queries, gallery, query_bank, gallery_bank):
+    """What a query's ranks hang on, query by item, as the papers write it; the query's own term left out."""
+    plain = queries.astype(float) @ gallery.T
+    bank = query_bank.astype(float) @ gallery.T
+    if name == "centred_cosine":
+        return unit(queries - query_bank.mean(0)) @ unit(gallery - gallery_bank.mean(0)).T
+    if name == "csls":
+        own = np.sort(queries.astype(float) @ gallery_bank.T, axis=1)[:, -K:].mean(1)
+        return 2 * plain - own[:, None] - np.sort(bank, axis=0)[-K:].mean(0)
+    if name == "inverted_softmax":
+        return np.log(np.exp(BETA * plain) / np.exp(BETA * bank).sum(0))
+    if name == "nnn":
+        return plain - ALPHA * np.sort(bank, axis=0)[-K:].mean(0)
+    return plain
+
+
+def prepare(name, *parts, **more):
+    return SCORINGS[name](*map(jnp.asarray, parts), **SETTINGS.get(name, {}), **more)
+
+
+def scores(done):
+    return np.asarray(done.score(done.queries, done.gallery))
+
+
+def centred(found):
+    """Scores without what is the same for all rivals of a query."""
+    return found - found.mean(1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_scores_are_the_references_in_both_directions(name):
+    queries, gallery, query_bank, gallery_bank = sides()
+    found = scores(prepare(name, queries, gallery, query_bank, gallery_bank))
+    forward = reference(name, queries, gallery, query_bank, gallery_bank)
+    backward = reference(name, gallery, queries, gallery_bank, query_bank)
+    np.testing.assert_allclose(centred(found), centred(forward), atol=1e-5)
+    np.testing.assert_allclose(centred(found.T), centred(backward), atol=1e-5)
+    if name == "csls":  # which has both terms in the paper, too
+        np.testing.assert_allclose(found, forward, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+@pytest.mark.parametrize("block_entries", [1, 40, 100])
+def test_tiles_equal_the_whole(name, block_entries):
+    parts = sides()
+    whole = prepare(name, *parts)
+    tiled = prepare(name, *parts, block_entries=block_entries)
+    np.testing.assert_allclose(scores(tiled), scores(whole), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_both_directions_come_from_one_score(name):
+    """Pairs ranked in one block, in tiles, and from the reference's own matrix in each direction."""
+    parts = sides()
+    there, captions_of = np.array([0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8]), np.full((9, 2), -1)
+    for place, owner in enumerate(there):
+        captions_of[owner, np.sum(captions_of[owner] >= 0)] = place
+    done = prepare(name, *parts)
+    forward, backward = jitted_pairs(done.queries, done.gallery, there, captions_of, score=done.score)
+    tiled = jitted_pairs(done.queries, done.gallery, there, captions_of, score=done.score, block_entries=30)
+    texts, images, text_bank, image_bank = parts
+    wanted = (
+        jitted_ranks(np.round(reference(name, *parts), 5).astype(np.float32), there[:, None]),
+        jitted_ranks(
+            np.round(reference(name, images, texts, image_bank, text_bank), 5).astype(np.float32), captions_of
+        ),
+    )
+    for found, again, expected in zip((forward, backward), tiled, wanted, strict=True):
+        for part in ("better", "equal", "tied"):
+            np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
+            np.testing.assert_array_equal(getattr(found, part), getattr(again, part))
+    assert forward.equal.any()
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_masked_bank_rows_are_not_there(name):
+    queries, gallery, query_bank, gallery_bank = sides()
+    masks = {"query_bank_mask": jnp.arange(33) < 30, "gallery_bank_mask": jnp.arange(19) < 17}
+    longer = [
+        np.concatenate([bank, np.tile(gallery[:1], (rows, 1))]) for bank, rows in ((query_bank, 3), (gallery_bank, 2))
+    ]
+    masked = jax.jit(lambda *parts: scores_of(name, parts, masks))(queries, gallery, *longer)
+    np.testing.assert_allclose(masked, scores(prepare(name, queries, gallery, query_bank, gallery_bank)), atol=2e-6)
+    nothing = {key: jnp.zeros_like(mask) for key, mask in masks.items()}
+    assert np.isfinite(scores(prepare(name, queries, gallery, *longer, **nothing))).all()
+
+
+def scores_of(name, parts, masks):
+    done = prepare(name, *parts, **masks)
+    return done.score(done.queries, done.gallery)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.integers(0, 2**31), st.sampled_from(sorted(SCORINGS)))
+def test_moving_everything_changes_nothing(seed, name):
+    """Permuted rows permute the scores, permuted banks keep them, and so does a rotation of everything."""
+    rng = np.random.default_rng(seed)
+    parts = sides(seed % 1000)
+    before = scores(prepare(name, *parts))
+    orders = [rng.permutation(len(part)) for part in parts]
+    after = scores(prepare(name, *(part[order] for part, order in zip(parts, orders, strict=True))))
+    np.testing.assert_allclose(after, before[orders[0]][:, orders[1]], atol=5e-6)
+    turn = np.linalg.qr(rng.standard_normal((D, D)))[0].astype(np.float32)
+    np.testing.assert_allclose(scores(prepare(name, *(part @ turn for part in parts))), before, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+@pytest.mark.parametrize("block_entries", [40, 2**20])
+def test_equal_rows_tie_to_the_last_bit(name, block_entries):
+    found = scores(prepare(name, *sides(), block_entries=block_entries))
+    np.testing.assert_array_equal(found[3], found[1])
+    np.testing.assert_array_equal(found[:, 5], found[:, 2])
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_a_zero_row_is_finite(name):
+    queries, gallery, *banks = sides()
+    queries[4], gallery[0], banks[0][7] = 0.0, 0.0, 0.0
+    found = scores(prepare(name, queries, gallery, *banks))
+    assert np.isfinite(found).all()
+
+
+def test_centring_undoes_a_shift_of_a_side():
+    queries, gallery, query_bank, gallery_bank = sides()
+    before = scores(prepare("centred_cosine", queries, gallery, query_bank, gallery_bank))
+    shift = np.full(D, 3.0, np.float32)
+    after = scores(prepare("centred_cosine", queries + shift, gallery, query_bank + shift, gallery_bank))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_local_scaling_takes_a_hub_down():
+    """An item that is fairly near to every query is first for none once its neighbourhood counts."""
+    rng = np.random.default_rng(3)
+    shared, own = np.zeros((80, 41)), np.zeros((80, 41))
+    shared[:, 0], own[:, 1:] = 1.0, unit(rng.standard_normal((80, 40)))
+    rows = unit(shared + own).astype(np.float32)
+    queries, bank = rows[:40], rows[40:]
+    gallery = unit(own[:40] + 0.4 * rng.standard_normal((40, 41)) / np.sqrt(41)).astype(np.float32)
+    gallery[0] = shared[0]  # .71 from every query; the others are about .66 from their own
+    plain = scores(prepare("cosine", queries, gallery, bank, bank)).argmax(1)
+    for name in ("csls", "inverted_softmax", "nnn"):
+        scaled = scores(prepare(name, queries, gallery, bank, bank)).argmax(1)
+        assert np.sum(plain == 0) > 30 and np.sum(scaled == 0) <= 1, name
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_transductive_banks_are_the_test_itself(name):
+    queries, gallery, *_ = sides()
+    found = scores(transductive(name)(jnp.asarray(queries), jnp.asarray(gallery), **SETTINGS.get(name, {})))
+    np.testing.assert_array_equal(found, scores(prepare(name, queries, gallery, queries, gallery)))
+
+
+def test_a_small_bank_gives_all_it_has():
+    queries, gallery, *banks = sides()
+    found = csls(*map(jnp.asarray, (queries, gallery, banks[0][:3], banks[1][:2])), k=10)
+    np.testing.assert_allclose(found.gallery[1], (gallery @ banks[0][:3].T).mean(1), atol=1e-6)
+
+
+def test_what_does_not_fit_is_said():
+    rows = jnp.eye(3)
+    with pytest.raises(ValueError, match=r"\[3, 3\], \[3, 3\], \[3, 2\]"):
+        csls(rows, rows, rows[:, :2], rows)
+    with pytest.raises(ValueError, match="no empty bank"):
+        csls(rows, rows, rows, rows[:0])
+    with pytest.raises(ValueError, match="k is 0"):
+        nearest_neighbour_normalization(rows, rows, rows, rows, k=0)
+    with pytest.raises(ValueError, match="unknown scoring 'tsne'"):
+        transductive("tsne")
