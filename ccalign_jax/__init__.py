@@ -27,8 +27,8 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "losses", "metrics", "numerics", "pivots", "reporting", "seed_maps", "study",
-    "training",
+    "aligners", "checkpoints", "data", "diagnostics", "losses", "metrics", "numerics", "pivots", "reporting",
+    "seed_maps", "study", "training",
 )  # fmt: skip
 
 

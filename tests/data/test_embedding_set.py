@@ -147,7 +147,7 @@ def test_build_refuses_in_one_line(change, message):
 
 def test_build_refuses_mixed_widths_and_naming_a_language_mends_it():
     text = {"de": rows(1, 2), "en": np.ones((2, 3))}
-    with pytest.raises(InputError, match="toy: text_en has 3 columns, text_de has 2; .*--languages"):
+    with pytest.raises(InputError, match=r"toy: text_en has 3 columns, text_de has 2; .*--languages"):
         EmbeddingSet.build("toy", rows(1, 2), text)
     assert EmbeddingSet.build("toy", rows(1, 2), text, languages=["en"]).d_text == 3
 

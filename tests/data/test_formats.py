@@ -1,6 +1,5 @@
 """Files to data sets and back: gold cases, round trips, damage, and the real files where they are at hand."""
 
-import os
 import sys
 import zipfile
 from pathlib import Path

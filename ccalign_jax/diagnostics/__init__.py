@@ -1,0 +1,37 @@
+"""Diagnostics: what sets of rows and maps look like, how alike two sets are, and what chance alone would read."""
+
+from ccalign_jax.diagnostics.block import diagnose as diagnose
+from ccalign_jax.diagnostics.block import diagnose_map as diagnose_map
+from ccalign_jax.diagnostics.hubness import hub_share as hub_share
+from ccalign_jax.diagnostics.hubness import hub_skew as hub_skew
+from ccalign_jax.diagnostics.hubness import k_occurrence as k_occurrence
+from ccalign_jax.diagnostics.hubness import shared_k_occurrence as shared_k_occurrence
+from ccalign_jax.diagnostics.neighbours import cknna as cknna
+from ccalign_jax.diagnostics.neighbours import mutual_neighbours as mutual_neighbours
+from ccalign_jax.diagnostics.neighbours import nearest_rows as nearest_rows
+from ccalign_jax.diagnostics.neighbours import neighbour_jaccard as neighbour_jaccard
+from ccalign_jax.diagnostics.null import PAIRED as PAIRED
+from ccalign_jax.diagnostics.null import Calibrated as Calibrated
+from ccalign_jax.diagnostics.null import calibrate as calibrate
+from ccalign_jax.diagnostics.null import calibrate_pairs as calibrate_pairs
+from ccalign_jax.diagnostics.null import sample_rows as sample_rows
+from ccalign_jax.diagnostics.probe import Probe as Probe
+from ccalign_jax.diagnostics.probe import fit_logistic as fit_logistic
+from ccalign_jax.diagnostics.probe import language_probe as language_probe
+from ccalign_jax.diagnostics.probe import language_probe_by_image as language_probe_by_image
+from ccalign_jax.diagnostics.similarity import Moments as Moments
+from ccalign_jax.diagnostics.similarity import biased_cka as biased_cka
+from ccalign_jax.diagnostics.similarity import gram_correlation as gram_correlation
+from ccalign_jax.diagnostics.similarity import gram_matrices as gram_matrices
+from ccalign_jax.diagnostics.similarity import gram_ranks as gram_ranks
+from ccalign_jax.diagnostics.similarity import mean_pairwise_cosine as mean_pairwise_cosine
+from ccalign_jax.diagnostics.similarity import modality_gap as modality_gap
+from ccalign_jax.diagnostics.similarity import moments as moments
+from ccalign_jax.diagnostics.similarity import unbiased_cka as unbiased_cka
+from ccalign_jax.diagnostics.spectrum import components_for as components_for
+from ccalign_jax.diagnostics.spectrum import effective_rank as effective_rank
+from ccalign_jax.diagnostics.spectrum import histogram_entropy as histogram_entropy
+from ccalign_jax.diagnostics.spectrum import iso_score as iso_score
+from ccalign_jax.diagnostics.spectrum import near_zero_share as near_zero_share
+from ccalign_jax.diagnostics.spectrum import rotation_angles as rotation_angles
+from ccalign_jax.diagnostics.spectrum import variances as variances
