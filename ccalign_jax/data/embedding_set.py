@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ccalign_jax.data.checks import check_rows, float_matrix, group_numbers, known_languages, split_names, strings
 from ccalign_jax.errors import InputError
 
 __all__ = ["EmbeddingSet"]
@@ -73,19 +74,19 @@ class EmbeddingSet:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
                 does not have, or nothing left.
         """
-        image = _matrix(name, "image", np.asarray(image))
+        image = float_matrix(name, "image", np.asarray(image))
         size = len(image)
         if image_keys is None:
             keys = np.char.zfill(np.arange(size).astype(str), len(str(max(size - 1, 0))))
         else:
-            keys = _strings(name, "image_keys", image_keys)
+            keys = strings(name, "image_keys", image_keys)
         if len(keys) != size:
             raise InputError(f"{name}: image_keys has {len(keys)} entries for {size} rows of image; give a key a row")
-        _check_rows(name, "image", image, keys)
+        check_rows(name, "image", image, keys)
         if not text:
             raise InputError(f"{name}: no captions; give one array text_<language> a language")
         if languages is not None:
-            text = {language: text[language] for language in _known_languages(name, languages, text)}
+            text = {language: text[language] for language in known_languages(name, languages, text)}
         said = list(notes)
         unique, order = np.unique(keys, return_index=True)
         if len(unique) < size:
@@ -95,7 +96,7 @@ class EmbeddingSet:
         owners: dict[str, np.ndarray] = {}
         width = None
         for language in sorted(text):
-            values = _matrix(name, f"text_{language}", np.asarray(text[language]))
+            values = float_matrix(name, f"text_{language}", np.asarray(text[language]))
             width = width or (language, values.shape[1])
             if values.shape[1] != width[1]:
                 raise InputError(
@@ -110,13 +111,13 @@ class EmbeddingSet:
                     )
                 caption_keys = keys
             else:
-                caption_keys = _strings(name, f"text_{language}_keys", text_keys[language])
+                caption_keys = strings(name, f"text_{language}_keys", text_keys[language])
             if len(caption_keys) != len(values):
                 raise InputError(
                     f"{name}: text_{language}_keys has {len(caption_keys)} entries for {len(values)} rows; "
                     "give a key a row"
                 )
-            _check_rows(name, f"text_{language}", values, caption_keys)
+            check_rows(name, f"text_{language}", values, caption_keys)
             place = np.minimum(np.searchsorted(unique, caption_keys), len(unique) - 1)
             known = unique[place] == caption_keys
             if not known.all():
@@ -135,10 +136,10 @@ class EmbeddingSet:
             name=name,
             image=_take(image, order),
             keys=unique,
-            groups=_group_numbers(name, groups, order, size),
+            groups=group_numbers(name, groups, order, size),
             text=rows,
             image_of=owners,
-            split=None if split is None else _split_names(name, split, size)[order],
+            split=None if split is None else split_names(name, split, size)[order],
             notes=tuple(said),
         )
         counts = whole.caption_counts().sum(0)
@@ -191,7 +192,7 @@ class EmbeddingSet:
         Raises:
             InputError: a language that the data does not have.
         """
-        chosen = _known_languages(self.name, languages, self.text)
+        chosen = known_languages(self.name, languages, self.text)
         narrowed = dataclasses.replace(
             self,
             text={lang: self.text[lang] for lang in chosen},
@@ -253,70 +254,3 @@ class EmbeddingSet:
 def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`values[rows]` without a copy where `rows` is everything in order: memory-mapped arrays stay on disk."""
     return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
-
-
-def _matrix(name: str, key: str, values: np.ndarray) -> np.ndarray:
-    if values.ndim != 2 or 0 in values.shape or not np.issubdtype(values.dtype, np.floating):
-        raise InputError(f"{name}: {key} is {values.dtype}{list(values.shape)}; it must be floats [rows, dimensions]")
-    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
-
-
-def _strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarray:
-    array = _vector(name, key, values)
-    if array.dtype.kind != "S":
-        return array.astype(str)
-    try:
-        return np.char.decode(array, "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: {key} is not UTF-8 ({error.object!r}); encode it as UTF-8") from error
-
-
-def _vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
-    return array
-
-
-def _check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray) -> None:
-    for start in range(0, len(values), 65536):
-        with np.errstate(over="ignore"):  # what float32 cannot hold is reported as infinite, not warned of
-            block = np.asarray(values[start : start + 65536], np.float32)
-        for what, bad in (("NaN or infinite", ~np.isfinite(block).all(1)), ("all zero", ~block.any(1))):
-            if bad.any():
-                row = start + int(np.argmax(bad))
-                raise InputError(
-                    f"{name}: {key} row {row} (key {keys[row]}) is {what}; remove or re-encode it "
-                    f"({int(bad.sum())} such in rows {start} to {start + len(block) - 1})"
-                )
-
-
-def _known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndarray]) -> list[str]:
-    chosen, has = sorted(set(asked)), ", ".join(sorted(known))
-    if not chosen:
-        raise InputError(f"{name}: no language is chosen; it has {has}")
-    unknown = [language for language in chosen if language not in known]
-    if unknown:
-        raise InputError(f"{name}: no captions in {', '.join(unknown)}; it has {has}")
-    return chosen
-
-
-def _group_numbers(
-    name: str, groups: Sequence[int] | Sequence[str] | np.ndarray | None, order: np.ndarray, size: int
-) -> np.ndarray:
-    if groups is None:
-        return np.arange(len(order), dtype=np.int32)
-    values = _vector(name, "image_groups", groups)
-    if len(values) != size:
-        raise InputError(f"{name}: image_groups has {len(values)} entries for {size} rows of image; give one a row")
-    # Numbers that fit are kept, so that a part of a set, written and read again, has the groups it had.
-    if values.dtype.kind not in "iu" or not np.array_equal(values.astype(np.int32), values):
-        values = np.unique(values, return_inverse=True)[1]
-    return values[order].astype(np.int32)
-
-
-def _split_names(name: str, split: Sequence[str] | np.ndarray, size: int) -> np.ndarray:
-    names = _strings(name, "split", split)
-    if len(names) != size:
-        raise InputError(f"{name}: split has {len(names)} entries for {size} rows of image; give one a row")
-    return names

@@ -15,7 +15,8 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.run import Progress, SweepResult, make_checkpoint, plan_sweep, refit, run_sweep, train_one
+from ccalign_jax.study.refit import make_checkpoint, refit, train_one
+from ccalign_jax.study.run import Progress, SweepResult, plan_sweep, run_sweep
 from ccalign_jax.study.write import write_results
 
 __all__ = ["fit", "sweep"]

@@ -1,4 +1,4 @@
-"""A sweep from data to results: baselines, every trial on every fold, the choice, and its refit."""
+"""A sweep from data to results: baselines, every trial on every fold, and the choice."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ccalign_jax._version import __version__
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold
-from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part
 from ccalign_jax.study.config import SweepConfig
@@ -33,35 +31,20 @@ from ccalign_jax.study.summary import (
 from ccalign_jax.study.trials import make_trials
 from ccalign_jax.training import (
     Embeddings,
-    FitResult,
     FoldArrays,
     Group,
-    Part,
     Recipe,
     Space,
     Trial,
     evaluate_folds,
-    fit,
-    fitting_recipe,
     group_trials,
     make_program,
     plan_slices,
     slice_inputs,
     slice_runs,
-    take_part,
 )
 
-__all__ = [
-    "Plan",
-    "Progress",
-    "SweepResult",
-    "describe",
-    "make_checkpoint",
-    "plan_sweep",
-    "refit",
-    "run_sweep",
-    "train_one",
-]
+__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "run_sweep"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -96,7 +79,7 @@ class SweepResult:
         identity: the baseline on every fold.
         outcomes: every trial on every fold, with its ranks and parameters.
         seconds: how long each part took.
-        best: the map that was chosen, refitted; None until `refit` has made it.
+        best: the map that was chosen, refitted; None until `refit.refit` has made it.
     """
 
     summary: dict[str, Any]
@@ -145,7 +128,7 @@ def plan_sweep(
 def run_sweep(
     plan: Plan, folder: RunFolder | None = None, *, progress: Progress = lambda what, done, total: None
 ) -> SweepResult:
-    """Run every trial on every fold, and summarise; `refit` then makes the map that was chosen.
+    """Run every trial on every fold, and summarise; `refit.refit` then makes the map that was chosen.
 
     Args:
         plan: from `plan_sweep`.
@@ -193,72 +176,6 @@ def run_sweep(
     )
     lap("summary")
     return SweepResult(summary, plan, identity, ordered, seconds)
-
-
-def refit(result: SweepResult) -> Checkpoint:
-    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`."""
-    plan, began = result.plan, time.perf_counter()
-    best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
-    trial, epoch = best.trial, int(np.median(best.epochs))
-    params: Any = {}
-    if trial is not None:
-        # A key of its own, as if this were one more fold.
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
-        params = train_one(plan, trial, lay_out(plan.data), plan.folds[0].refit, key=key, stop=epoch).params
-    result.best = make_checkpoint(plan, trial, params, epoch)
-    result.seconds["refit"] = time.perf_counter() - began
-    return result.best
-
-
-def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int) -> Checkpoint:
-    """A trial's map, ready to use or to save; None is identity."""
-    about = describe(plan, trial, epoch)
-    return Checkpoint(plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe), params, about)
-
-
-def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
-    """What the JSON of a checkpoint says of a trial's map; None is identity."""
-    return {
-        "trial": IDENTITY if trial is None else trial.name,
-        "aligner": IDENTITY if trial is None else trial.aligner,
-        "pivot": None if trial is None else trial.pivot,
-        "loss": None if trial is None else trial.loss,
-        "hyper": {} if trial is None else trial.hyper._asdict(),
-        "hidden": 0 if trial is None else trial.recipe.hidden,
-        "epoch": epoch,
-        "d_text": plan.space.d_text,
-        "d_image": plan.space.d_image,
-        "languages": list(plan.space.languages),
-        "data": plan.data.name,
-        "protocol": plan.config.protocol,
-        "seed": plan.config.seed,
-    }
-
-
-def train_one(
-    plan: Plan,
-    trial: Trial,
-    embeddings: Embeddings,
-    images: np.ndarray,
-    *,
-    key,
-    select: Part | None = None,
-    stop: int = 0,
-) -> FitResult:
-    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return."""
-    group = next(group for group in plan.groups if trial in group.trials)
-    recipe = fitting_recipe(group.recipe, len(images))
-    aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
-    loss = LOSSES[trial.loss]
-
-    @jax.jit
-    def program(data, chosen, part, hyper, run_key, epoch):
-        rows = None if part is None else take_part(data, part)
-        return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), rows, recipe=recipe, stop=epoch)
-
-    numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    found = program(embeddings, jnp.asarray(images), jax.tree.map(jnp.asarray, select), numbers, key, jnp.int32(stop))
-    return jax.tree.map(np.asarray, found)
 
 
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:

@@ -15,7 +15,8 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import language_table, main_table, render_report, to_latex, to_markdown, trials_table
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
-from ccalign_jax.study.run import Plan, SweepResult, describe, refit
+from ccalign_jax.study.refit import describe, refit
+from ccalign_jax.study.run import Plan, SweepResult
 from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
 from ccalign_jax.training import Group
 

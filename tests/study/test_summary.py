@@ -12,7 +12,8 @@ from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import fit, sweep
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.run import _stamp, plan_sweep, refit, run_sweep
+from ccalign_jax.study.refit import refit
+from ccalign_jax.study.run import _stamp, plan_sweep, run_sweep
 from ccalign_jax.study.summary import Outcome, best_of, csv_rows, make_summary, select
 from ccalign_jax.training import Hyper, Recipe, Trial
 

@@ -1,0 +1,85 @@
+"""Checks of arrays that a user gave: each names the file, the array and the row, and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ccalign_jax.errors import InputError
+
+__all__ = ["check_rows", "float_matrix", "group_numbers", "known_languages", "split_names", "strings", "vector"]
+
+
+def float_matrix(name: str, key: str, values: np.ndarray) -> np.ndarray:
+    """The values as floats `[rows, dimensions]` in native byte order."""
+    if values.ndim != 2 or 0 in values.shape or not np.issubdtype(values.dtype, np.floating):
+        raise InputError(f"{name}: {key} is {values.dtype}{list(values.shape)}; it must be floats [rows, dimensions]")
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarray:
+    """A one-dimensional array of str; bytes are read as UTF-8."""
+    array = vector(name, key, values)
+    if array.dtype.kind != "S":
+        return array.astype(str)
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: {key} is not UTF-8 ({error.object!r}); encode it as UTF-8") from error
+
+
+def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
+    """A one-dimensional array."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
+    return array
+
+
+def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray) -> None:
+    """Refuse a NaN, infinite or zero row, by its number and key."""
+    for start in range(0, len(values), 65536):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is reported as infinite, not warned of
+            block = np.asarray(values[start : start + 65536], np.float32)
+        for what, bad in (("NaN or infinite", ~np.isfinite(block).all(1)), ("all zero", ~block.any(1))):
+            if bad.any():
+                row = start + int(np.argmax(bad))
+                raise InputError(
+                    f"{name}: {key} row {row} (key {keys[row]}) is {what}; remove or re-encode it "
+                    f"({int(bad.sum())} such in rows {start} to {start + len(block) - 1})"
+                )
+
+
+def known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndarray]) -> list[str]:
+    """The languages asked for, sorted, each of which must be known."""
+    chosen, has = sorted(set(asked)), ", ".join(sorted(known))
+    if not chosen:
+        raise InputError(f"{name}: no language is chosen; it has {has}")
+    unknown = [language for language in chosen if language not in known]
+    if unknown:
+        raise InputError(f"{name}: no captions in {', '.join(unknown)}; it has {has}")
+    return chosen
+
+
+def group_numbers(
+    name: str, groups: Sequence[int] | Sequence[str] | np.ndarray | None, order: np.ndarray, size: int
+) -> np.ndarray:
+    """One int32 a kept image; equal numbers for images that show the same thing."""
+    if groups is None:
+        return np.arange(len(order), dtype=np.int32)
+    values = vector(name, "image_groups", groups)
+    if len(values) != size:
+        raise InputError(f"{name}: image_groups has {len(values)} entries for {size} rows of image; give one a row")
+    # Numbers that fit are kept, so that a part of a set, written and read again, has the groups it had.
+    if values.dtype.kind not in "iu" or not np.array_equal(values.astype(np.int32), values):
+        values = np.unique(values, return_inverse=True)[1]
+    return values[order].astype(np.int32)
+
+
+def split_names(name: str, split: Sequence[str] | np.ndarray, size: int) -> np.ndarray:
+    """One official split a row."""
+    names = strings(name, "split", split)
+    if len(names) != size:
+        raise InputError(f"{name}: split has {len(names)} entries for {size} rows of image; give one a row")
+    return names

@@ -1,0 +1,87 @@
+"""One map outside the sweep: the chosen trial refitted, and what its checkpoint says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.study.arrays import lay_out
+from ccalign_jax.study.run import Plan, SweepResult
+from ccalign_jax.study.summary import IDENTITY
+from ccalign_jax.training import Embeddings, FitResult, Part, Recipe, Trial, fit, fitting_recipe, take_part
+
+__all__ = ["describe", "make_checkpoint", "refit", "train_one"]
+
+
+def refit(result: SweepResult) -> Checkpoint:
+    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`."""
+    plan, began = result.plan, time.perf_counter()
+    best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
+    trial, epoch = best.trial, int(np.median(best.epochs))
+    params: Any = {}
+    if trial is not None:
+        # A key of its own, as if this were one more fold.
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
+        params = train_one(plan, trial, lay_out(plan.data), plan.folds[0].refit, key=key, stop=epoch).params
+    result.best = make_checkpoint(plan, trial, params, epoch)
+    result.seconds["refit"] = time.perf_counter() - began
+    return result.best
+
+
+def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int) -> Checkpoint:
+    """A trial's map, ready to use or to save; None is identity."""
+    about = describe(plan, trial, epoch)
+    return Checkpoint(plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe), params, about)
+
+
+def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
+    """What the JSON of a checkpoint says of a trial's map; None is identity."""
+    return {
+        "trial": IDENTITY if trial is None else trial.name,
+        "aligner": IDENTITY if trial is None else trial.aligner,
+        "pivot": None if trial is None else trial.pivot,
+        "loss": None if trial is None else trial.loss,
+        "hyper": {} if trial is None else trial.hyper._asdict(),
+        "hidden": 0 if trial is None else trial.recipe.hidden,
+        "epoch": epoch,
+        "d_text": plan.space.d_text,
+        "d_image": plan.space.d_image,
+        "languages": list(plan.space.languages),
+        "data": plan.data.name,
+        "protocol": plan.config.protocol,
+        "seed": plan.config.seed,
+    }
+
+
+def train_one(
+    plan: Plan,
+    trial: Trial,
+    embeddings: Embeddings,
+    images: np.ndarray,
+    *,
+    key,
+    select: Part | None = None,
+    stop: int = 0,
+) -> FitResult:
+    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return."""
+    group = next(group for group in plan.groups if trial in group.trials)
+    recipe = fitting_recipe(group.recipe, len(images))
+    aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
+    loss = LOSSES[trial.loss]
+
+    @jax.jit
+    def program(data, chosen, part, hyper, run_key, epoch):
+        rows = None if part is None else take_part(data, part)
+        return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), rows, recipe=recipe, stop=epoch)
+
+    numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
+    found = program(embeddings, jnp.asarray(images), jax.tree.map(jnp.asarray, select), numbers, key, jnp.int32(stop))
+    return jax.tree.map(np.asarray, found)
