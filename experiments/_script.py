@@ -31,6 +31,10 @@ def run(main: Callable[[], None]) -> None:
             main()
         except InputError as error:
             fail(error)
+        except OSError as error:  # a folder that cannot be made, a full disk
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}; give a path that can be read and written")
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             sys.exit(130)

@@ -29,6 +29,10 @@ def main() -> None:
     data = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
     for note in data.notes:
         print(f"note: {note}")
+    if data.d_text != data.d_image:
+        print(
+            f"note: captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads, near chance"
+        )
     summary = evaluate(data, checkpoint)
     summary["split"] = FLAGS.split
     table = evaluation_table(summary)

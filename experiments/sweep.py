@@ -69,7 +69,8 @@ def main() -> None:
     print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
     print_table(main_table(result.summary))
     write_results(folder, result)
-    print(f"best: {result.summary['best']}, refitted into {out}/best; everything else: {out}/report.html")
+    refitted = "" if result.summary["best"] == "identity" else ", refitted"
+    print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
 
 
 def given(config):

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+
+from ccalign_jax.checkpoints import load_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2", "--aligners=residual,dual"]
@@ -89,8 +92,14 @@ def test_ranks_on_disk_give_the_figures_of_the_summary(finished):
 def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
     done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in ("summary.json", "results.csv", "config.json", "report.html", "tables/main.md", "best/checkpoint.json"):
+    names = ["summary.json", "results.csv", "config.json", "report.html", "tables/main.md"]
+    for name in [*names, *(f"ranks/{path.name}" for path in (finished / "ranks").iterdir())]:
         assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
+    for mine, theirs in zip(
+        *(sorted((run / "checkpoints").iterdir()) for run in (tmp_path / "run", finished)), strict=True
+    ):
+        mine, theirs = load_tree(mine)[0], load_tree(theirs)[0]
+        assert all(jax.tree.leaves(jax.tree.map(np.array_equal, mine, theirs)))
 
 
 def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finished, data):
@@ -152,6 +161,7 @@ MISTAKES = {
     "fewer images than folds": (["--limit=3"], ["3 images", "5 folds"]),
     "unknown flag": (["--pivott=image"], ["pivott"]),
     "senseless": (["--pivot=symmetric", "--aligners=residual"], ["dual(residual)"]),
+    "unwritable": (["--out=/proc/nothing/here"], ["/proc/nothing"]),
     "protocol": (["--protocol=sed"], ["sed", "nested"]),
     "resume nothing": (["--resume", "--out=run"], ["run"]),
 }
