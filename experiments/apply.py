@@ -1,4 +1,7 @@
-"""Map a data set through a checkpoint: float32 unit rows in the shared space, in the format that --data reads."""
+"""Map a data set through a checkpoint: float32 unit rows in the shared space, in the format that --data reads.
+
+Images are written sorted by key, and the captions of a language by image, in file order within one.
+"""
 
 from pathlib import Path
 

@@ -20,9 +20,11 @@ def main() -> None:
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import evaluation_table, print_table, to_latex, to_markdown
     from ccalign_jax.study import evaluate, read_data, take_split
-    from ccalign_jax.study.folder import SUMMARY, write_json
+    from ccalign_jax.study.folder import CONFIG, SUMMARY, write_json
 
     out = None if FLAGS.out is None else Path(FLAGS.out)
+    if out is not None and (out / CONFIG).exists():
+        raise InputError(f"{out}: holds a sweep, whose summary this would replace; give another --out")
     if out is not None and (out / SUMMARY).exists() and not FLAGS.overwrite:
         raise InputError(f"{out}: holds a {SUMMARY} already; give --overwrite or another --out")
     checkpoint = None if FLAGS.checkpoint is None else load_aligner(FLAGS.checkpoint)

@@ -44,6 +44,10 @@ def main() -> None:
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
+    if FLAGS.split == "official" and FLAGS["folds"].present:
+        raise InputError("--split=official is one fold of its own; leave --folds out")
+    if not [name for name in FLAGS.pivot if name]:
+        raise InputError("--pivot is empty; name at least one (--pivot=list)")
     config = given(SweepConfig())
     stored = None if FLAGS.out is None else Path(FLAGS.out) / "config.json"
     if FLAGS.resume and stored is not None and stored.is_file():

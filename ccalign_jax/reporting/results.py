@@ -151,7 +151,11 @@ def evaluation_table(summary: Summary) -> Table:
         columns = [f"{direction}\n{metric}" for metric in metrics for direction in DIRECTIONS]
         cells = [[_value(identity, d, m, name) for m in metrics for d in DIRECTIONS] for name in names]
         last = [plain(chance[d][m]["mean"]) for m in metrics for d in DIRECTIONS]
-    notes = [DIRECTION_NOTE, "The gallery is the whole data set: R@k falls as it grows. No interval is computed yet."]
+    notes = [
+        DIRECTION_NOTE,
+        f"The gallery is all {summary['data']['images']} images scored: R@k falls as it grows.",
+        "No interval is computed yet.",
+    ]
     if mapped:
         notes.append(f"mapped: {summary['name']}; identity: the embeddings as they are.")
         notes.append("On images that the map was trained on, the change is partly what it learnt by heart.")

@@ -69,7 +69,13 @@ class RunFolder:
         """The summary of a run that is complete, or None: `summary.json` is written last."""
         if self.path is None or not (self.path / SUMMARY).is_file():
             return None
-        return json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
+        try:
+            summary = json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            summary = None
+        if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
+            raise InputError(f"{self.path / SUMMARY}: damaged, or not a sweep's; remove it to resume, or --overwrite")
+        return summary
 
     def load_slice(self, group: int, number: int, like: Callable[[], PyTree]) -> PyTree | None:
         """The result of a slice that an earlier attempt finished, or None.

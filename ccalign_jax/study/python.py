@@ -75,15 +75,15 @@ def sweep(
     overrides = {key: value if isinstance(value, list | tuple) else [value] for key, value in (hyper or {}).items()}
     config = SweepConfig(
         data=str(data) if isinstance(data, str | os.PathLike) else "arrays",
-        pivots=tuple(pivots),
-        aligners=None if aligners is None else tuple(aligners),
-        losses=tuple(losses),
+        pivots=_names(pivots),
+        aligners=None if aligners is None else _names(aligners),
+        losses=_names(losses),
         grid=grid,
         hyper=tuple(f"{key}={','.join(map(str, values))}" for key, values in overrides.items()),
         protocol=protocol,
         folds=folds if isinstance(folds, int) else len(folds),
         split=split,
-        languages=None if languages is None else tuple(languages),
+        languages=None if languages is None else _names(languages),
         limit=limit,
         seed=seed,
     )
@@ -136,13 +136,15 @@ def fit(
     """
     chosen = read_data(data, images, languages=languages)
     fold = official_folds(chosen, seed=seed)[0] if split == "official" else inner_fold(chosen, seed=seed)
-    settings = {key: [value] for key, value in (hyper or {}).items()}
+    several = [key for key, value in (hyper or {}).items() if isinstance(value, list | tuple)]
+    if several:
+        raise InputError(f"fit takes one value for {several[0]}; use sweep for several")
     config = SweepConfig(
         data="arrays",
         pivots=(pivot,),
         aligners=(aligner,),
         losses=(loss,),
-        hyper=tuple(f"{key}={values[0]}" for key, values in settings.items()),
+        hyper=tuple(f"{key}={value}" for key, value in (hyper or {}).items()),
         seed=seed,
     )
     plan = plan_sweep(chosen, config, [fold], blocks=[{}])
@@ -159,3 +161,8 @@ def fit(
         for when, at in (("before", 0), ("after", epoch))
     }
     return found
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    """A name alone, or several."""
+    return (names,) if isinstance(names, str) else tuple(names)

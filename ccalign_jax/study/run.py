@@ -26,6 +26,7 @@ from ccalign_jax.study.summary import (
     chance_metrics,
     describe_data,
     fold_metrics,
+    kept_its_start,
     make_summary,
 )
 from ccalign_jax.study.trials import make_trials
@@ -164,6 +165,10 @@ def run_sweep(
     ordered = [outcomes[trial.index] for trial in plan.trials]
     candidates = [identity, *ordered] if plan.config.protocol == "nested" else ordered
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
+    notes = list(plan.notes)
+    if kept_its_start(best):
+        notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
+        best = identity
     summary = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
@@ -172,7 +177,7 @@ def run_sweep(
         chance=chance_metrics([make_part(plan.data, fold.report) for fold in plan.folds], plan.data.languages),
         outcomes=ordered,
         best=best,
-        notes=plan.notes,
+        notes=notes,
     )
     lap("summary")
     return SweepResult(summary, plan, identity, ordered, seconds)

@@ -20,6 +20,7 @@ __all__ = [
     "csv_rows",
     "describe_data",
     "fold_metrics",
+    "kept_its_start",
     "make_summary",
     "scored_summary",
     "select",
@@ -129,6 +130,11 @@ def best_of(scores: Sequence[float] | np.ndarray) -> int:
     """
     scores = np.asarray(scores, np.float64)
     return int(np.argmax(scores >= scores.max() - ROUNDING))
+
+
+def kept_its_start(outcome: Outcome) -> bool:
+    """Whether a refit up to the median of the best epochs would train nothing: the map would be its random start."""
+    return outcome.trial is not None and int(np.median(outcome.epochs)) == 0
 
 
 def make_summary(

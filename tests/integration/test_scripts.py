@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,19 @@ def test_apply_and_evaluate_agree(finished, data, tmp_path):
     assert mine["data"]["images"] == 30
 
 
+def test_evaluate_never_replaces_the_summary_of_a_sweep(finished, data):
+    done = script("evaluate.py", f"--data={data}", f"--out={finished}", "--overwrite", cwd=finished.parent)
+    one_line(done, "holds a sweep")
+
+
+def test_a_damaged_summary_is_one_line(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "best", "ranks"))
+    (tmp_path / "run" / "summary.json").write_text("{")
+    config = json.loads((finished / "config.json").read_text())["config"]
+    one_line(script("sweep.py", "--out=run", "--resume", cwd=tmp_path), "summary.json", "damaged")
+    assert config == json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+
+
 @pytest.mark.parametrize("flag", ["pivot", "aligners", "losses", "grid"])
 def test_list_prints_what_there_is(flag, tmp_path):
     done = script("sweep.py", f"--{flag}=list", cwd=tmp_path)
@@ -161,6 +175,8 @@ MISTAKES = {
     "fewer images than folds": (["--limit=3"], ["3 images", "5 folds"]),
     "unknown flag": (["--pivott=image"], ["pivott"]),
     "senseless": (["--pivot=symmetric", "--aligners=residual"], ["dual(residual)"]),
+    "official folds": (["--split=official", "--folds=3"], ["--folds"]),
+    "no pivot": (["--pivot="], ["--pivot"]),
     "unwritable": (["--out=/proc/nothing/here"], ["/proc/nothing"]),
     "protocol": (["--protocol=sed"], ["sed", "nested"]),
     "resume nothing": (["--resume", "--out=run"], ["run"]),
