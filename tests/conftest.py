@@ -1,7 +1,9 @@
-"""What every test shares: strict JAX settings, and the way to real data."""
+"""What every test shares: strict JAX settings, the way to real data, and what an error message looks like."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices, for the tests that spread a batch; must stand before jax starts.
@@ -10,13 +12,33 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 import jax
 import pytest
 
+from ccalign_jax.data import EmbeddingSet, load, seed_folds
+from ccalign_jax.data.splits import Fold
+from ccalign_jax.errors import InputError
+
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
-def real_data():
+def one_line() -> Callable[..., str]:
+    """`one_line(call, *parts)` is what the `InputError` of the call says: one line, with every part in it."""
+
+    def refused(call: Callable[[], object], *parts: str) -> str:
+        with pytest.raises(InputError) as caught:
+            call()
+        message = str(caught.value)
+        assert "\n" not in message
+        for part in parts:
+            assert part in message, message
+        return message
+
+    return refused
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
     """`real_data(name)` is the path of a real data set, or skips where it is absent."""
 
     def find(name: str) -> Path:
@@ -26,3 +48,23 @@ def real_data():
         return path
 
     return find
+
+
+class SeedStudy(NamedTuple):
+    """The folder of its program's reports and maps, the data that it ran on, and its fold 0."""
+
+    folder: Path
+    data: EmbeddingSet
+    fold: Fold
+
+
+@pytest.fixture(scope="session")
+def seed_study(real_data) -> SeedStudy:
+    """What the seed study's own program read and wrote, or skips where it is absent."""
+    pytest.importorskip("torch")
+    path = real_data("flickr8k5_seed_format")
+    folder = path.parents[1] / "reference" / "seed_program"
+    if not folder.is_dir():
+        pytest.skip(f"the seed program's reports and maps are not beside the real data, at {folder}")
+    data = load(path)
+    return SeedStudy(folder, data, seed_folds(data)[0])

@@ -9,7 +9,6 @@ import pytest
 
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.checkpoints import ABOUT, load_aligner, load_tree, save_tree
-from ccalign_jax.errors import InputError
 
 
 def about(aligner="residual", *, d_text=6, d_image=4, hidden=8, languages=("de", "en")):
@@ -30,15 +29,6 @@ def params_of(name, seed=0):
     params = aligner.init(jax.random.key(seed))
     keys = iter(jax.random.split(jax.random.key(seed + 1), 20))
     return jax.tree.map(lambda leaf: np.asarray(leaf + jax.random.normal(next(keys), leaf.shape)), params)
-
-
-def one_line(call, *parts):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in parts:
-        assert part in message, message
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +63,7 @@ def test_a_checkpoint_replaces_an_older_one_and_a_draft_left_behind(tmp_path):
     assert [child.name for child in tmp_path.iterdir()] == ["best"]
 
 
-def test_a_stacked_tree_is_no_map(tmp_path):
+def test_a_stacked_tree_is_no_map(tmp_path, one_line):
     save_tree(tmp_path / "group", {"delta": np.zeros((3, 5, 6, 4), np.float32)}, {"stacked": ["trials", "folds"]})
     tree, _ = load_tree(tmp_path / "group")
     assert tree["delta"].shape == (3, 5, 6, 4)
@@ -81,7 +71,7 @@ def test_a_stacked_tree_is_no_map(tmp_path):
 
 
 @pytest.mark.parametrize("bit", [0x01, 0x80])
-def test_every_flipped_byte_is_noticed(tmp_path, saved, bit):
+def test_every_flipped_byte_is_noticed(tmp_path, saved, bit, one_line):
     path = tmp_path / "best"
     shutil.copytree(saved, path)
     flips = 0
@@ -97,7 +87,7 @@ def test_every_flipped_byte_is_noticed(tmp_path, saved, bit):
     load_aligner(path)
 
 
-def test_missing_cut_and_added_files_are_noticed(tmp_path, saved):
+def test_missing_cut_and_added_files_are_noticed(tmp_path, saved, one_line):
     path = tmp_path / "best"
     shutil.copytree(saved, path)
     for file in sorted(file for file in (path / "tree").rglob("*") if file.is_file()):
@@ -118,14 +108,14 @@ def test_missing_cut_and_added_files_are_noticed(tmp_path, saved):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"leaves": {}}', "{", '"leaves sha256"'])
-def test_what_is_no_description(tmp_path, text):
+def test_what_is_no_description(tmp_path, text, one_line):
     save_tree(tmp_path / "best", {}, about("identity"))
     (tmp_path / "best" / ABOUT).write_text(text)
     one_line(lambda: load_tree(tmp_path / "best"), ABOUT)
 
 
 @pytest.mark.parametrize("change", [{"languages": ["en", "de"]}, {"aligner": "linear"}, {"epoch": 4}, {"d_text": 4}])
-def test_an_edited_description_is_noticed(tmp_path, saved, change):
+def test_an_edited_description_is_noticed(tmp_path, saved, change, one_line):
     """The order of the languages picks the map of each: it is as much a part of the checkpoint as its numbers."""
     path = tmp_path / "best"
     shutil.copytree(saved, path)
@@ -134,7 +124,7 @@ def test_an_edited_description_is_noticed(tmp_path, saved, change):
     one_line(lambda: load_aligner(path), str(path), "SHA-256")
 
 
-def test_parameters_of_another_aligner_are_refused(tmp_path):
+def test_parameters_of_another_aligner_are_refused(tmp_path, one_line):
     for name, other in (("linear", {}), ("residual", {"d_text": 5}), ("residual_mlp", {})):
         save_tree(tmp_path / "best", params_of("residual"), about(name, **other))
         one_line(lambda: load_aligner(tmp_path / "best"), f"not those of {name}")
@@ -142,7 +132,7 @@ def test_parameters_of_another_aligner_are_refused(tmp_path):
     one_line(lambda: load_aligner(tmp_path / "best"), "resid")
 
 
-def test_a_language_finds_its_number(tmp_path):
+def test_a_language_finds_its_number(tmp_path, one_line):
     save_tree(tmp_path / "one", params_of("residual"), about())
     save_tree(tmp_path / "each", params_of("per_language(residual)"), about("per_language(residual)"))
     shared, own = load_aligner(tmp_path / "one"), load_aligner(tmp_path / "each")

@@ -111,12 +111,9 @@ def test_a_bad_file_is_one_line(tmp_path, write, said):
     assert str(path) in str(error.value) and "\n" not in str(error.value) and ";" in str(error.value)
 
 
-def test_the_seed_programs_own_maps(real_data):
-    """Its real files, on its real captions, against torch."""
-    path = real_data("flickr8k5_seed_format")
-    folder = path.parents[1] / "reference" / "seed_program"
-    if not folder.is_dir():
-        pytest.skip("the seed program's maps are not beside the real data")
+def test_the_seed_programs_own_maps(seed_study):
+    """Its real files against torch."""
+    folder = seed_study.folder
     rows = torch.nn.functional.normalize(torch.randn(32, 256), dim=1)
     content = torch.load(folder / "W_full_ar-de-en-fr-zh_fold0_mlp.pt", weights_only=True)["state_dict"]
     inner = torch.nn.functional.linear(rows, content["fc1.weight"], content["fc1.bias"])

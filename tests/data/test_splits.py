@@ -16,7 +16,6 @@ from ccalign_jax.data.splits import (
     official_folds,
     seed_folds,
 )
-from ccalign_jax.errors import InputError
 
 
 def toy(count=60, *, groups=None, split=None, rare=()):
@@ -30,16 +29,6 @@ def toy(count=60, *, groups=None, split=None, rare=()):
     return EmbeddingSet.build(
         "toy", rng.standard_normal((count, 4)), text, image_keys=keys, text_keys=text_keys, groups=groups, split=split
     )
-
-
-def one_line(call, *parts):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in parts:
-        assert part in message
-    return message
 
 
 @pytest.mark.parametrize(("count", "folds"), [(60, 5), (61, 5), (7, 7), (23, 2), (2770, 5)])
@@ -109,7 +98,7 @@ def test_official_split():
     assert len(fold.select) == round(38 / 5) and set(fold.select) <= set(range(38))
 
 
-def test_official_split_mistakes():
+def test_official_split_mistakes(one_line):
     split = np.array(["train"] * 20 + ["test"] * 10)
     one_line(lambda: official_folds(toy(30)), "toy", "split", "--split=kfold")
     one_line(lambda: official_folds(toy(30, split=np.full(30, "train"))), "'test'", "there are train")
@@ -120,7 +109,7 @@ def test_official_split_mistakes():
     one_line(lambda: official_folds(toy(5, split=np.array(["train"] * 3 + ["test"] * 2))), "3 image groups are left")
 
 
-def test_too_little_data():
+def test_too_little_data(one_line):
     one_line(lambda: nested_folds(toy(30), folds=1), "--folds=1", "at least 2")
     one_line(lambda: seed_folds(toy(30), folds=0), "--folds=0")
     one_line(lambda: seed_folds(toy(3), folds=5), "3 images cannot make 5 folds")
@@ -131,7 +120,7 @@ def test_too_little_data():
     one_line(lambda: inner_fold(toy(4)), "4 image groups are left")
 
 
-def test_check_folds_names_what_is_wrong():
+def test_check_folds_names_what_is_wrong(one_line):
     data = toy(30, rare=[0, 1, 2])
     fold = nested_folds(toy(30), folds=3)[0]
     one_line(lambda: check_folds(data, []), "no fold")

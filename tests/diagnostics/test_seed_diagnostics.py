@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from ccalign_jax.data import load, seed_folds
 from ccalign_jax.diagnostics import diagnose, hub_skew, k_occurrence, sample_rows
 
 LANGUAGES = ("ar", "de", "en", "fr", "zh")
@@ -13,14 +12,9 @@ SINGLE = ("pca90_components", "mean_pairwise_cosine", "PoZ", "entropy", "hub_ske
 
 
 @pytest.fixture(scope="module")
-def seed(real_data):
+def seed(seed_study):
     """Rows of each language, the parts of fold 0, and the folder of the program's reports."""
-    path = real_data("flickr8k5_seed_format")
-    folder = path.parents[1] / "reference" / "seed_program"
-    if not folder.exists():
-        pytest.skip(f"the seed program's reports are not at {folder}")
-    data = load(path).first_captions().complete()
-    fold = seed_folds(data)[0]
+    folder, data, fold = seed_study
     rows = {language: np.asarray(data.text[language], np.float32) for language in LANGUAGES}
     return rows, {"train": fold.train, "holdout": fold.report}, folder
 

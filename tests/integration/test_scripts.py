@@ -106,9 +106,9 @@ def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
 def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finished, data):
     where, before = finished.parent, (finished / "summary.json").read_bytes()
     refused = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=where)
-    one_line(refused, "--resume", "--overwrite")
+    one_line_on_stderr(refused, "--resume", "--overwrite")
     changed = script("sweep.py", "--folds=3", "--out=run", "--resume", cwd=where)
-    one_line(changed, "folds is 3, was 2")
+    one_line_on_stderr(changed, "folds is 3, was 2")
     resumed = script("sweep.py", "--out=run", "--resume", cwd=where)
     assert resumed.returncode == 0, resumed.stderr
     assert "complete already" in resumed.stdout
@@ -137,14 +137,14 @@ def test_apply_and_evaluate_agree(finished, data, tmp_path):
 
 def test_evaluate_never_replaces_the_summary_of_a_sweep(finished, data):
     done = script("evaluate.py", f"--data={data}", f"--out={finished}", "--overwrite", cwd=finished.parent)
-    one_line(done, "holds a sweep")
+    one_line_on_stderr(done, "holds a sweep")
 
 
 def test_a_damaged_summary_is_one_line(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "best", "ranks"))
     (tmp_path / "run" / "summary.json").write_text("{")
     config = json.loads((finished / "config.json").read_text())["config"]
-    one_line(script("sweep.py", "--out=run", "--resume", cwd=tmp_path), "summary.json", "damaged")
+    one_line_on_stderr(script("sweep.py", "--out=run", "--resume", cwd=tmp_path), "summary.json", "damaged")
     assert config == json.loads((tmp_path / "run" / "config.json").read_text())["config"]
 
 
@@ -154,7 +154,7 @@ def test_list_prints_what_there_is(flag, tmp_path):
     assert done.returncode == 0 and len(done.stdout.splitlines()) >= 3 and not list(tmp_path.iterdir())
 
 
-def one_line(done: subprocess.CompletedProcess, *parts: str) -> None:
+def one_line_on_stderr(done: subprocess.CompletedProcess, *parts: str) -> None:
     lines = done.stderr.strip().splitlines()
     assert done.returncode == 2 and len(lines) == 1, (done.returncode, done.stderr)
     assert not done.stdout.strip()
@@ -186,7 +186,7 @@ MISTAKES = {
 @pytest.mark.parametrize("flags, parts", MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path):
     given = flags if any(flag.startswith("--data") for flag in flags) else [*flags, f"--data={data}"]
-    one_line(script("sweep.py", *given, cwd=tmp_path), *parts)
+    one_line_on_stderr(script("sweep.py", *given, cwd=tmp_path), *parts)
     assert not list(tmp_path.iterdir())
 
 
@@ -209,5 +209,5 @@ def test_bad_arrays_are_named(data, tmp_path):
     }
     for name, (changes, parts) in cases.items():
         path = damaged(data, tmp_path / name, **changes)
-        one_line(script("sweep.py", f"--data={path}", cwd=tmp_path), name, *parts)
+        one_line_on_stderr(script("sweep.py", f"--data={path}", cwd=tmp_path), name, *parts)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(cases)

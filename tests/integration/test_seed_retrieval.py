@@ -18,7 +18,6 @@ import jax
 import numpy as np
 import pytest
 
-from ccalign_jax.data import load, seed_folds
 from ccalign_jax.metrics import Ranks, macro, rank_pairs, rank_via_image, resolve_ties, retrieval_metrics
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study import apply
@@ -33,14 +32,9 @@ jitted_via = jax.jit(rank_via_image)
 
 
 @pytest.fixture(scope="module")
-def seed(real_data):
+def seed(seed_study):
     """The folder of the seed program's output, and a function that gives a split of fold 0 before or after a map."""
-    path = real_data("flickr8k5_seed_format")
-    folder = path.parents[1] / "reference" / "seed_program"
-    if not folder.is_dir():
-        pytest.skip(f"the seed program's own output is not beside the real data, at {folder.name}")
-    data = load(path)
-    fold = seed_folds(data)[0]
+    folder, data, fold = seed_study
 
     @cache
     def rows(split, kind):

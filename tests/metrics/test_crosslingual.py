@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccalign_jax.metrics import Ranks, csls, rank, rank_pairs, rank_text_pairs, rank_via_image
+from ccalign_jax.metrics import Banks, Ranks, csls, rank, rank_pairs, rank_text_pairs, rank_via_image
 from ccalign_jax.numerics import unit_rows
 
 IMAGES, D = 9, 6
@@ -202,12 +202,13 @@ def test_scores_on_trees_fit_both_steps():
     """CSLS between the languages, and from captions to images: `score` takes what `csls` prepares."""
     text, other, image, *where = scene()
     bank = unit(np.random.default_rng(5).standard_normal((20, D)))
-    done = csls(text, other, bank, bank)
+    banks = Banks(bank, bank)
+    done = csls(text, other, banks)
     found = jax.jit(partial(rank_text_pairs, score=done.score))(done.queries, done.gallery, *where)
     scores = np.asarray(done.score(done.queries, done.gallery))
     np.testing.assert_array_equal(np.stack(found[:3]), reference(np.eye(len(text)), scores.T, *where))
-    steps = csls(text, image, bank, bank)
-    off = csls(image, other, bank, bank)
+    steps = csls(text, image, banks)
+    off = csls(image, other, banks)
     tree = {"near": steps.gallery, "far": off.queries}
     through = partial(
         rank_via_image,

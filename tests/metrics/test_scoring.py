@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ccalign_jax.metrics import (
     SCORINGS,
+    Banks,
     csls,
     nearest_neighbour_normalization,
     rank_pairs,
@@ -51,8 +52,9 @@ def reference(name, queries, gallery, query_bank, gallery_bank):
     return plain
 
 
-def prepare(name, *parts, **more):
-    return SCORINGS[name](*map(jnp.asarray, parts), **SETTINGS.get(name, {}), **more)
+def prepare(name, queries, gallery, *banks, **more):
+    banks = Banks(*map(jnp.asarray, banks))
+    return SCORINGS[name](jnp.asarray(queries), jnp.asarray(gallery), banks, **SETTINGS.get(name, {}), **more)
 
 
 def scores(done):
@@ -112,18 +114,18 @@ def test_both_directions_come_from_one_score(name):
 @pytest.mark.parametrize("name", SCORINGS)
 def test_masked_bank_rows_are_not_there(name):
     queries, gallery, query_bank, gallery_bank = sides()
-    masks = {"query_bank_mask": jnp.arange(33) < 30, "gallery_bank_mask": jnp.arange(19) < 17}
+    masks = [jnp.arange(33) < 30, jnp.arange(19) < 17]
     longer = [
         np.concatenate([bank, np.tile(gallery[:1], (rows, 1))]) for bank, rows in ((query_bank, 3), (gallery_bank, 2))
     ]
-    masked = jax.jit(lambda *parts: scores_of(name, parts, masks))(queries, gallery, *longer)
+    masked = jax.jit(lambda *parts: scores_of(name, *parts, *masks))(queries, gallery, *longer)
     np.testing.assert_allclose(masked, scores(prepare(name, queries, gallery, query_bank, gallery_bank)), atol=2e-6)
-    nothing = {key: jnp.zeros_like(mask) for key, mask in masks.items()}
-    assert np.isfinite(scores(prepare(name, queries, gallery, *longer, **nothing))).all()
+    nothing = map(jnp.zeros_like, masks)
+    assert np.isfinite(scores(prepare(name, queries, gallery, *longer, *nothing))).all()
 
 
-def scores_of(name, parts, masks):
-    done = prepare(name, *parts, **masks)
+def scores_of(name, *parts):
+    done = prepare(name, *parts)
     return done.score(done.queries, done.gallery)
 
 
@@ -188,18 +190,19 @@ def test_transductive_banks_are_the_test_itself(name):
 
 
 def test_a_small_bank_gives_all_it_has():
-    queries, gallery, *banks = sides()
-    found = csls(*map(jnp.asarray, (queries, gallery, banks[0][:3], banks[1][:2])), k=10)
-    np.testing.assert_allclose(found.gallery[1], (gallery @ banks[0][:3].T).mean(1), atol=1e-6)
+    queries, gallery, query_bank, gallery_bank = sides()
+    banks = Banks(query_bank[:3], gallery_bank[:2])
+    found = csls(*jax.tree.map(jnp.asarray, (queries, gallery, banks)), k=10)
+    np.testing.assert_allclose(found.gallery[1], (gallery @ query_bank[:3].T).mean(1), atol=1e-6)
 
 
 def test_what_does_not_fit_is_said():
     rows = jnp.eye(3)
     with pytest.raises(ValueError, match=r"\[3, 3\], \[3, 3\], \[3, 2\]"):
-        csls(rows, rows, rows[:, :2], rows)
+        csls(rows, rows, Banks(rows[:, :2], rows))
     with pytest.raises(ValueError, match="no empty bank"):
-        csls(rows, rows, rows, rows[:0])
+        csls(rows, rows, Banks(rows, rows[:0]))
     with pytest.raises(ValueError, match="k is 0"):
-        nearest_neighbour_normalization(rows, rows, rows, rows, k=0)
+        nearest_neighbour_normalization(rows, rows, Banks(rows, rows), k=0)
     with pytest.raises(ValueError, match="unknown scoring 'tsne'"):
         transductive("tsne")

@@ -7,18 +7,8 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
-from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder, file_name
-
-
-def one_line(call, *parts):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in parts:
-        assert part in message, message
 
 
 @pytest.mark.parametrize(
@@ -32,7 +22,7 @@ def one_line(call, *parts):
         ({"seed": 2**32}, ["--seed="]),
     ],
 )
-def test_impossible_choices(change, parts):
+def test_impossible_choices(change, parts, one_line):
     one_line(lambda: SweepConfig(**change), *parts)
 
 
@@ -45,7 +35,7 @@ def test_a_config_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"config": 3}', '{"config": {"what": 1}}', '{"config": {"seed": -1}}']
 )
-def test_what_is_no_config(tmp_path, text):
+def test_what_is_no_config(tmp_path, text, one_line):
     path = tmp_path / "config.json"
     path.write_text(text)
     one_line(lambda: SweepConfig.read(path), str(path), "not a sweep's config.json")
@@ -59,7 +49,7 @@ def test_differences_are_named():
     assert other.differences(one) == ["pivots is ('symmetric',), was ('image',)", "folds is 3, was 5"]
 
 
-def test_data_comes_from_arrays_sets_and_names():
+def test_data_comes_from_arrays_sets_and_names(one_line):
     rows = np.random.default_rng(0).standard_normal((12, 4))
     data = read_data({"en": rows, "de": rows[:, :3] @ np.eye(3, 4)}, rows, languages=["en"])
     assert data.languages == ("en",) and len(data) == 12 and data.d_image == 4
@@ -69,7 +59,7 @@ def test_data_comes_from_arrays_sets_and_names():
     one_line(lambda: read_data(data, languages=["xx"]), "xx")
 
 
-def test_the_seed_protocol_prepares_complete_first_captions():
+def test_the_seed_protocol_prepares_complete_first_captions(one_line):
     keys = [f"k{number:02d}" for number in range(20)]
     rows = np.random.default_rng(0).standard_normal((60, 4))
     owners = {"de": keys * 2, "en": keys[3:]}
@@ -87,7 +77,7 @@ def claim(path, config=None, sha256="abc", **how):
     RunFolder(path).claim(config or SweepConfig(), sha256, **{"resume": False, "overwrite": False, **how})
 
 
-def test_a_folder_is_claimed_once(tmp_path):
+def test_a_folder_is_claimed_once(tmp_path, one_line):
     path = tmp_path / "runs" / "mine"
     claim(path)
     stored = json.loads((path / "config.json").read_text())
@@ -108,7 +98,7 @@ def test_a_folder_is_claimed_once(tmp_path):
 
 @pytest.mark.parametrize("how", [{}, {"resume": True}, {"overwrite": True}])
 @pytest.mark.parametrize("content", [None, '{"model_type": "clip"}', "not json", '{"config": {"folds": 3}}'])
-def test_what_is_not_ours_stays(tmp_path, content, how):
+def test_what_is_not_ours_stays(tmp_path, content, how, one_line):
     """Other programs write a config.json too: --overwrite must not delete someone's model."""
     (tmp_path / "weights.bin").write_bytes(b"precious")
     if content is not None:
@@ -118,7 +108,7 @@ def test_what_is_not_ours_stays(tmp_path, content, how):
     assert content is None or (tmp_path / "config.json").read_text() == content
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_a_file_is_no_folder(tmp_path, one_line):
     (tmp_path / "file").write_text("text")
     one_line(lambda: claim(tmp_path / "file"), "file", "--out")
 

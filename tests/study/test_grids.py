@@ -2,17 +2,7 @@
 
 import pytest
 
-from ccalign_jax.errors import InputError
 from ccalign_jax.study.grids import GRIDS, load_grid, parse_settings
-
-
-def one_line(call, *parts):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in parts:
-        assert part in message, message
 
 
 def written(folder, text):
@@ -76,22 +66,22 @@ def test_a_yaml_file_is_a_list_of_blocks(tmp_path):
         ("- 5: 1", ["unknown hyper-parameter '5'"]),
     ],
 )
-def test_mistakes_are_named_by_file_block_and_key(tmp_path, text, parts):
+def test_mistakes_are_named_by_file_block_and_key(tmp_path, text, parts, one_line):
     path = written(tmp_path, "- temperature: 0.1\n" + text)
     one_line(lambda: load_grid(path), str(path), "block 2", *parts)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "temperature: 0.1", "- 3", "[]", "- temperature: 0.1\n-"])
-def test_what_is_no_list_of_blocks(tmp_path, text):
+def test_what_is_no_list_of_blocks(tmp_path, text, one_line):
     one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml", "list of blocks")
 
 
 @pytest.mark.parametrize("text", ["- {", "- a: b: c", "- !!python/object:os.system {}", "- l2: 2020-13-01"])
-def test_what_is_no_yaml(tmp_path, text):
+def test_what_is_no_yaml(tmp_path, text, one_line):
     one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml", "not YAML")
 
 
-def test_bytes_and_names_that_are_no_file(tmp_path):
+def test_bytes_and_names_that_are_no_file(tmp_path, one_line):
     path = tmp_path / "my.yaml"
     path.write_bytes(b"- l2: \xff\xfe")
     one_line(lambda: load_grid(path), "my.yaml", "not YAML")
@@ -124,5 +114,5 @@ def test_settings_of_the_command_line():
         (["l2=0.1", "l2=0.2"], ["l2 is given twice"]),
     ],
 )
-def test_mistakes_on_the_command_line(settings, parts):
+def test_mistakes_on_the_command_line(settings, parts, one_line):
     one_line(lambda: parse_settings(settings), *parts)
