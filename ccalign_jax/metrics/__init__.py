@@ -10,6 +10,7 @@ from ccalign_jax.metrics.ranks import Ranks as Ranks
 from ccalign_jax.metrics.ranks import Scorer as Scorer
 from ccalign_jax.metrics.ranks import cosine_scores as cosine_scores
 from ccalign_jax.metrics.ranks import rank as rank
+from ccalign_jax.metrics.ranks import rank_both_ways as rank_both_ways
 from ccalign_jax.metrics.ranks import rank_pairs as rank_pairs
 from ccalign_jax.metrics.ranks import ranks_from_scores as ranks_from_scores
 from ccalign_jax.metrics.retrieval import METRICS as METRICS
@@ -18,6 +19,10 @@ from ccalign_jax.metrics.retrieval import macro as macro
 from ccalign_jax.metrics.retrieval import recall_at as recall_at
 from ccalign_jax.metrics.retrieval import resolve_ties as resolve_ties
 from ccalign_jax.metrics.retrieval import retrieval_metrics as retrieval_metrics
+from ccalign_jax.metrics.routes import PAIR_ROUTES as PAIR_ROUTES
+from ccalign_jax.metrics.routes import Routes as Routes
+from ccalign_jax.metrics.routes import ordered_pairs as ordered_pairs
+from ccalign_jax.metrics.routes import rank_routes as rank_routes
 from ccalign_jax.metrics.scoring import SCORINGS as SCORINGS
 from ccalign_jax.metrics.scoring import Banks as Banks
 from ccalign_jax.metrics.scoring import Scoring as Scoring

@@ -47,7 +47,7 @@ def rank_text_pairs(
         >>> rank_text_pairs(jnp.eye(3), jnp.eye(3)[::-1], there, there[::-1], there[::-1, None]).better.tolist()
         [0, 0, 0]
     """
-    gold = _gold_captions(queries, gallery, image_of_query, image_of, captions_of)
+    gold = gold_captions(queries, gallery, image_of_query, image_of, captions_of)
     return rank(queries, gallery, gold, gallery_mask=image_of >= 0, score=score, block_entries=block_entries)
 
 
@@ -99,27 +99,18 @@ def rank_via_image(
         >>> rank_via_image(text, text, image, there, there, there[:, None], how="oracle").better.tolist()
         [1, 1]
     """
-    gold = _gold_captions(queries, gallery, image_of_query, image_of, captions_of)
+    gold = gold_captions(queries, gallery, image_of_query, image_of, captions_of)
     if (images := _rows(image)) != len(captions_of):
         raise ValueError(f"image has {images} rows, captions_of {len(captions_of)}: give one row an image to both")
 
-    if how == "oracle":
-
-        def follow(tile: PyTree[Array]) -> PyTree[Array]:
-            return jax.tree.map(lambda leaf: leaf[jnp.maximum(tile[1], 0)], image)
-
-    elif how in ("hard", "soft"):
-
-        def follow(tile: PyTree[Array]) -> PyTree[Array]:
-            near = image_score(tile[0], image)
-            near = jnp.where(jnp.isnan(near), jnp.finfo(near.dtype).min, near)
-            if image_mask is not None:
-                near = jnp.where(image_mask, near, -jnp.inf)
-            weights = _nearest_weights(near) if how == "hard" else jax.nn.softmax(near / temperature, axis=1)
-            return jax.tree.map(lambda leaf: _weighted_rows(weights, leaf), image)
-
-    else:
+    if how not in ("hard", "soft", "oracle"):
         raise ValueError(f"how is {how!r}; choose 'hard', 'soft' or 'oracle'")
+
+    def follow(tile: PyTree[Array]) -> PyTree[Array]:
+        if how == "oracle":
+            return jax.tree.map(lambda leaf: leaf[jnp.maximum(tile[1], 0)], image)
+        near = mask_scores(image_score(tile[0], image), image_mask)
+        return jax.tree.map(lambda leaf: weighted_rows(image_weights(near, how, temperature), leaf), image)
 
     rows = _rows(gallery)
     widest = rows if how == "oracle" else max(rows, images)
@@ -133,7 +124,7 @@ def rank_via_image(
     )
 
 
-def _gold_captions(
+def gold_captions(
     queries: PyTree[Array], gallery: PyTree[Array], image_of_query: Array, image_of: Array, captions_of: Array
 ) -> Int[Array, "m k"]:
     """The gallery rows of each query's image, -1 for none."""
@@ -143,13 +134,23 @@ def _gold_captions(
     return jnp.where((image_of_query >= 0)[:, None], captions_of[jnp.maximum(image_of_query, 0)], -1)
 
 
-def _nearest_weights(scores: Float[Array, "q n"]) -> Float[Array, "q n"]:
-    """One for the highest score of each row; shared alike where several are highest."""
+def mask_scores(scores: Float[Array, "q n"], mask: Bool[Array, " n"] | None) -> Float[Array, "q n"]:
+    """Scores with NaN below all, and -inf where the item does not exist."""
+    scores = jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
+    return scores if mask is None else jnp.where(mask, scores, -jnp.inf)
+
+
+def image_weights(
+    scores: Float[Array, "q n"], how: Route, temperature: float | Float[Array, ""]
+) -> Float[Array, "q n"]:
+    """How much each image counts: by softmax, or all for the nearest, shared alike where several are."""
+    if how == "soft":
+        return jax.nn.softmax(scores / temperature, axis=1)
     highest = (scores == jnp.max(scores, axis=1, keepdims=True)).astype(scores.dtype)
     return highest / jnp.sum(highest, axis=1, keepdims=True)
 
 
-def _weighted_rows(weights: Float[Array, "q n"], rows: Float[Array, "n ..."]) -> Float[Array, "q ..."]:
+def weighted_rows(weights: Float[Array, "q n"], rows: Float[Array, "n ..."]) -> Float[Array, "q ..."]:
     # At full precision: a weight of one must give back the very row, or captions equal to it tie no more.
     return jnp.tensordot(weights, rows, axes=1, precision=jax.lax.Precision.HIGHEST)
 

@@ -1,0 +1,260 @@
+"""Every way to retrieve between the captions of all languages and their images, with what the ways share done once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ccalign_jax.metrics.crosslingual import gold_captions, image_weights, mask_scores, weighted_rows
+from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Ranks, cosine_scores, rank, rank_both_ways, tile_rows
+from ccalign_jax.numerics import map_row_tiles
+
+__all__ = ["PAIR_ROUTES", "Routes", "ordered_pairs", "rank_routes"]
+
+PAIR_ROUTES = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
+
+
+Tree = TypeVar("Tree")
+
+
+class Routes(NamedTuple):
+    """Ranks of every query on every route.
+
+    Attributes:
+        t2i: for each language, its captions among the images.
+        i2t: for each language, the images among its captions.
+        t2t: for each of `ordered_pairs`, captions of the first language among those of the second; empty, as the
+            next three, where the route was not asked for.
+        via_image: likewise through the image nearest to the query.
+        via_image_soft: through the mean of all images, weighted by a softmax of their scores.
+        via_image_oracle: through the query's own image.
+    """
+
+    t2i: tuple[Ranks, ...]
+    i2t: tuple[Ranks, ...]
+    t2t: tuple[Ranks, ...] = ()
+    via_image: tuple[Ranks, ...] = ()
+    via_image_soft: tuple[Ranks, ...] = ()
+    via_image_oracle: tuple[Ranks, ...] = ()
+
+
+class _Side(NamedTuple):
+    """One language: its rows, and where they belong."""
+
+    text: Float[Array, "m d"]
+    image_of: Int[Array, " m"]
+    captions_of: Int[Array, "n k"]
+
+
+class _Led(NamedTuple):
+    """What the captions of one language lead to among the images."""
+
+    nearest: Int[Array, " m"]
+    unlike: Bool[Array, " m"]  # whether images that differ are equally near
+    hard: Float[Array, "m d"]
+    soft: Float[Array, "m d"]
+
+
+def ordered_pairs(languages: int) -> list[tuple[int, int]]:
+    """All (query, gallery) pairs of two different languages, the order of pairs everywhere.
+
+    Example:
+        >>> ordered_pairs(3)
+        [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
+    """
+    return [(a, b) for a in range(languages) for b in range(languages) if a != b]
+
+
+def rank_routes(
+    text: Sequence[Float[Array, "_ d"]],
+    image: Float[Array, "n d"],
+    image_of: Sequence[Int[Array, " _"]],
+    captions_of: Sequence[Int[Array, "n _"]],
+    *,
+    image_mask: Bool[Array, " n"] | None = None,
+    routes: Sequence[str] = PAIR_ROUTES,
+    temperature: float | Float[Array, ""] = 0.01,
+    block_entries: int = BLOCK_ENTRIES,
+) -> Routes:
+    """The ranks of `rank_pairs`, `rank_text_pairs` and `rank_via_image` for all languages, under the inner product.
+
+    A block of scores serves both of its directions. That of images against captions also holds all that the hard way
+    through an image needs, and its oracle is the image as a query. Call it from outside of `jit`: it compiles its
+    steps itself, once for each shape that the languages have.
+
+    Args:
+        text: for each language `[m_l, d]` unit rows.
+        image: `[n, d]` unit rows.
+        image_of: for each language `[m_l]` image of each caption, -1 where the row is no caption.
+        captions_of: for each language `[n, k_l]` captions of each image, -1 for none.
+        image_mask: True where the row is an image; all by default.
+        routes: which of `PAIR_ROUTES` to take between languages.
+        temperature: > 0; of the soft way.
+        block_entries: how many scores may be held at once.
+
+    Raises:
+        ValueError: an unknown route.
+
+    Example:
+        >>> there = jnp.arange(3)
+        >>> found = rank_routes([jnp.eye(3)] * 2, jnp.eye(3), [there] * 2, [there[:, None]] * 2)
+        >>> len(found.t2i), len(found.t2t), found.via_image[0].better.tolist()
+        (2, 2, [0, 0, 0])
+    """
+    if unknown := set(routes) - set(PAIR_ROUTES):
+        raise ValueError(f"unknown routes {sorted(unknown)}; there are {', '.join(PAIR_ROUTES)}")
+    sides = [_Side(*map(jnp.asarray, side)) for side in zip(text, image_of, captions_of, strict=True)]
+    image = jnp.asarray(image)
+    image_mask = jnp.ones(len(image), bool) if image_mask is None else jnp.asarray(image_mask)
+    both = [_with_images(side, image, image_mask, block_entries=block_entries) for side in sides]
+    t2i, i2t = zip(*both, strict=True)
+    pairs = ordered_pairs(len(sides))
+    found: dict[str, dict[tuple[int, int], Ranks]] = {}
+    if "via_image_oracle" in routes:
+        found["via_image_oracle"] = {(a, b): _pick(i2t[b], sides[a].image_of) for a, b in pairs}
+    through = tuple(route for route in PAIR_ROUTES[1:3] if route in routes)
+    if pairs and (through or "t2t" in routes):
+        shelves = _by_shape(sides)
+        if "t2t" in routes:
+            found["t2t"] = _between_captions(shelves, block_entries)
+        if through:
+            led = [
+                _lead(shelf.text, image, image_mask, temperature, block_entries=block_entries) for shelf, _ in shelves
+            ]
+            found |= _between_images(shelves, led, image, through, block_entries)
+    return Routes(t2i, i2t, **{route: tuple(each[pair] for pair in pairs) for route, each in found.items()})
+
+
+def _by_shape(sides: Sequence[_Side]) -> list[tuple[_Side, list[int]]]:
+    """Languages of equal shape stacked, and their places: what is mapped over them runs as one program."""
+    places: dict[Any, list[int]] = {}
+    for place, side in enumerate(sides):
+        places.setdefault(tuple(leaf.shape for leaf in side), []).append(place)
+    return [
+        (jax.tree.map(lambda *leaves: jnp.stack(leaves), *(sides[one] for one in each)), each)
+        for each in places.values()
+    ]
+
+
+def _between_captions(shelves, block_entries: int) -> dict[tuple[int, int], Ranks]:
+    found = {}
+    for number, (shelf, places) in enumerate(shelves):
+        for other, others in shelves[number:]:
+            pairs = [(i, j) for i, a in enumerate(places) for j, b in enumerate(others) if a < b or other is not shelf]
+            if pairs:
+                one, back = _caption_pairs(shelf, other, jnp.array(pairs), block_entries=block_entries)
+                for row, (i, j) in enumerate(pairs):
+                    found[places[i], others[j]] = _row(one, row)
+                    found[others[j], places[i]] = _row(back, row)
+    return found
+
+
+def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_entries: int):
+    found: dict[str, dict[tuple[int, int], Ranks]] = {route: {} for route in through}
+    for gallery, galleries in shelves:
+        for (shelf, places), leads in zip(shelves, led, strict=True):
+            for j, b in enumerate(galleries):
+                rows = [i for i, a in enumerate(places) if a != b]
+                if rows:
+                    done = _through_images(
+                        shelf,
+                        leads,
+                        jnp.array(rows),
+                        _row(gallery, j),
+                        image,
+                        through=through,
+                        block_entries=block_entries,
+                    )
+                    for route, ranks in zip(through, done, strict=True):
+                        found[route] |= {(places[i], b): _row(ranks, row) for row, i in enumerate(rows)}
+    return found
+
+
+@partial(jax.jit, static_argnames="block_entries")
+def _with_images(side: _Side, image: Array, image_mask: Array, *, block_entries: int) -> tuple[Ranks, Ranks]:
+    gold = side.image_of[:, None]
+    ranked = partial(rank_both_ways, query_mask=side.image_of >= 0, gallery_mask=image_mask)
+    return ranked(side.text, image, gold, side.captions_of, block_entries=block_entries)
+
+
+@partial(jax.jit, static_argnames="block_entries")
+def _caption_pairs(shelf: _Side, other: _Side, pairs: Int[Array, "p 2"], *, block_entries: int) -> tuple[Ranks, Ranks]:
+    def one_pair(pair: Int[Array, " 2"]) -> tuple[Ranks, Ranks]:
+        a, b = _row(shelf, pair[0]), _row(other, pair[1])
+        ranked = partial(rank_both_ways, query_mask=a.image_of >= 0, gallery_mask=b.image_of >= 0)
+        return ranked(a.text, b.text, _gold(a, b), _gold(b, a), block_entries=block_entries)
+
+    return jax.lax.map(one_pair, pairs)
+
+
+@partial(jax.jit, static_argnames="block_entries")
+def _lead(
+    text: Float[Array, "l m d"], image: Array, image_mask: Array, temperature: float | Array, *, block_entries: int
+) -> _Led:
+    def one_tile(tile: Float[Array, "t d"]) -> _Led:
+        scores = mask_scores(cosine_scores(tile, image), image_mask)
+        nearest = jnp.argmax(scores, axis=1)
+        alone = jnp.sum(scores == jnp.max(scores, axis=1, keepdims=True)) == len(tile)
+        hard = jax.lax.cond(
+            alone, lambda: image[nearest], lambda: weighted_rows(image_weights(scores, "hard", temperature), image)
+        )
+        soft = weighted_rows(image_weights(scores, "soft", temperature), image)
+        return _Led(nearest, jnp.any(hard != image[nearest], axis=1), hard, soft)
+
+    return jax.lax.map(lambda rows: map_row_tiles(one_tile, rows, size=tile_rows(len(image), block_entries)), text)
+
+
+@partial(jax.jit, static_argnames=("through", "block_entries"))
+def _through_images(
+    shelf: _Side,
+    led: _Led,
+    rows: Int[Array, " a"],
+    gallery: _Side,
+    image: Array,
+    *,
+    through: tuple[str, ...],
+    block_entries: int,
+) -> list[Ranks]:
+    fits = len(gallery.text) * len(image) <= block_entries
+    block = cosine_scores(image, gallery.text) if fits else None
+
+    def one_language(row: Int[Array, ""]) -> list[Ranks]:
+        side, leads = _row(shelf, row), _row(led, row)
+        ranked = partial(
+            rank, gold=_gold(side, gallery), gallery_mask=gallery.image_of >= 0, block_entries=block_entries
+        )
+
+        def score_nearest(tile: _Led, captions: Array) -> Array:
+            """The scores of image rows stand in the block already; those of their means do not."""
+            if block is None:
+                return cosine_scores(tile.hard, captions)
+            return jax.lax.cond(
+                jnp.any(tile.unlike), lambda: cosine_scores(tile.hard, captions), lambda: block[tile.nearest]
+            )
+
+        ways = {
+            "via_image": lambda: ranked(leads._replace(soft=leads.nearest), gallery.text, score=score_nearest),
+            "via_image_soft": lambda: ranked(leads.soft, gallery.text),
+        }
+        return [ways[route]() for route in through]
+
+    return jax.lax.map(one_language, rows)
+
+
+@jax.jit
+def _pick(ranks: Ranks, image_of: Int[Array, " m"]) -> Ranks:
+    """The ranks of each caption's image as a query; where the row is no caption, those of no query."""
+    return jax.tree.map(lambda leaf: jnp.where(image_of >= 0, leaf[jnp.maximum(image_of, 0)], 0), ranks)
+
+
+def _gold(side: _Side, other: _Side) -> Int[Array, "m k"]:
+    return gold_captions(side.text, other.text, side.image_of, other.image_of, other.captions_of)
+
+
+def _row(tree: Tree, row: int | Array) -> Tree:
+    return jax.tree.map(lambda leaf: leaf[row], tree)
