@@ -32,6 +32,7 @@ CACHED_ROWS = 512  # queries a tile on a CPU
 NDCG_PLACES = 10  # nDCG looks no further down
 GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
 
+# What it returns should be a matrix product as it stands: see `scoring.Scoring`.
 Scorer = Callable[[PyTree[Array], PyTree[Array]], Float[Array, "q g"]]
 
 
@@ -63,7 +64,7 @@ class Ranks(NamedTuple):
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
     """Inner products of rows at full float32 precision; the cosine if rows have unit length."""
     if gallery.shape[0] == 1:  # XLA's matrix-vector product sums equal rows in different orders, and breaks their ties
-        return jnp.sum(queries * gallery, axis=1, keepdims=True)
+        return cosine_scores(queries, jnp.concatenate([gallery, gallery]))[:, :1]
     return jnp.matmul(queries, gallery.T, precision=jax.lax.Precision.HIGHEST)
 
 

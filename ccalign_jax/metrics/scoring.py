@@ -1,7 +1,8 @@
 """Scores on top of any aligner, without parameters: what trained maps must beat, against hubs and modality gaps.
 
-Each function prepares both sides once, with banks of other rows: `done = csls(text, image, Banks(texts, images))`,
-then `rank_pairs(done.queries, done.gallery, …, score=done.score)`. Banks come from the training side; with rows
+Each function prepares both sides once, with banks of other rows: `done = csls(text, image, Banks(texts, images))`.
+The score is then the inner product of what comes back, whatever searches for the largest: `rank_pairs(*done, …)`
+here, an index of inner products elsewhere. Banks come from the training side; with rows
 that are retrieved in a score is transductive, and then its name must say so: see `transductive`.
 """
 
@@ -10,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ccalign_jax.metrics.banks import log_sum_of_bank, mean_of_nearest, mean_row
-from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Scorer, cosine_scores
+from ccalign_jax.metrics.ranks import BLOCK_ENTRIES
 from ccalign_jax.numerics import unit_rows
 
 __all__ = [
     "SCORINGS",
     "Banks",
     "Scoring",
-    "biased_scores",
     "centred_cosine",
     "cosine",
     "csls",
@@ -28,8 +29,6 @@ __all__ = [
     "nearest_neighbour_normalization",
     "transductive",
 ]
-
-BiasedRows = tuple[Float[Array, "n d"], Float[Array, " n"]]
 
 
 class Banks(NamedTuple):
@@ -49,19 +48,19 @@ class Banks(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """Both sides made ready, and the function that scores a tile of one against the other.
+    """Both sides made ready: the score is the inner product of their rows.
 
-    One score serves both directions: whatever is taken off for a query is the same for all of its rivals.
+    It serves both directions: whatever is taken off for a query is the same for all of its rivals. What is taken off
+    stands in two more columns: a score must come out of the matrix product whole, for a compiler that adds something
+    to it may do so in two places with two roundings, and a gold answer would not tie with itself.
 
     Attributes:
-        queries: rows `[q, d]`, or rows and what is taken off their scores `[q]`.
-        gallery: likewise, `[g, d]` and `[g]`.
-        score: `score(queries, gallery) -> [q, g]`, for `rank` and `rank_pairs`.
+        queries: `[q, d]` or `[q, d + 2]`.
+        gallery: `[g, d]` or `[g, d + 2]`.
     """
 
-    queries: Any
-    gallery: Any
-    score: Scorer
+    queries: Float[Array, "q w"]
+    gallery: Float[Array, "g w"]
 
 
 def cosine(
@@ -78,14 +77,13 @@ def cosine(
         ValueError: widths that differ, or an empty bank.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = cosine(rows, rows, Banks(rows, rows))
-        >>> done.score(done.queries, done.gallery).tolist()
+        >>> (done.queries @ done.gallery.T).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
     _check_widths(queries, gallery, banks)
-    return Scoring(queries, gallery, cosine_scores)
+    return Scoring(queries, gallery)
 
 
 def centred_cosine(
@@ -102,7 +100,6 @@ def centred_cosine(
         ValueError: widths that differ, or an empty bank.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.array([[1.0, 1.0], [1.0, -1.0]])
         >>> centred_cosine(rows, rows, Banks(rows, rows)).queries.tolist()
         [[0.0, 1.0], [0.0, -1.0]]
@@ -110,7 +107,7 @@ def centred_cosine(
     _check_widths(queries, gallery, banks)
     centred_queries = unit_rows(queries - mean_row(banks.queries, banks.query_mask))
     centred_gallery = unit_rows(gallery - mean_row(banks.gallery, banks.gallery_mask))
-    return Scoring(centred_queries, centred_gallery, cosine_scores)
+    return Scoring(centred_queries, centred_gallery)
 
 
 def csls(
@@ -137,16 +134,15 @@ def csls(
         that are searched themselves: `transductive("csls")` here.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = csls(rows, rows, Banks(rows, rows), k=1)
-        >>> done.score(done.queries, done.gallery).tolist()
+        >>> (done.queries @ done.gallery.T).tolist()
         [[0.0, -2.0], [-2.0, 0.0]]
     """
     _check_widths(queries, gallery, banks)
     off_query = mean_of_nearest(queries, banks.gallery, banks.gallery_mask, k=k, block_entries=block_entries)
     off_gallery = mean_of_nearest(gallery, banks.queries, banks.query_mask, k=k, block_entries=block_entries)
-    return Scoring((2.0 * queries, off_query), (gallery, off_gallery), biased_scores)
+    return _take_off(2.0 * queries, off_query, gallery, off_gallery)
 
 
 def inverted_softmax(
@@ -174,17 +170,16 @@ def inverted_softmax(
         Smith et al., 2017, "Offline bilingual word vectors, orthogonal transformations and the inverted softmax".
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = inverted_softmax(rows, rows, Banks(rows[:1], rows[:1]), inverse_temperature=1.0)
-        >>> done.score(done.queries, done.gallery).tolist()
+        >>> (done.queries @ done.gallery.T).tolist()
         [[-1.0, -1.0], [-1.0, 1.0]]
     """
     _check_widths(queries, gallery, banks)
     beta = inverse_temperature
     off_query = log_sum_of_bank(beta * queries, banks.gallery, banks.gallery_mask, block_entries=block_entries)
     off_gallery = log_sum_of_bank(beta * gallery, banks.queries, banks.query_mask, block_entries=block_entries)
-    return Scoring((beta * queries, off_query), (gallery, off_gallery), biased_scores)
+    return _take_off(beta * queries, off_query, gallery, off_gallery)
 
 
 def nearest_neighbour_normalization(
@@ -212,16 +207,15 @@ def nearest_neighbour_normalization(
         Chowdhury et al., 2024, "Nearest Neighbor Normalization Improves Multimodal Retrieval".
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = nearest_neighbour_normalization(rows, rows, Banks(rows[:1], rows[:1]), weight=0.5)
-        >>> done.score(done.queries, done.gallery).tolist()
+        >>> (done.queries @ done.gallery.T).tolist()
         [[0.0, -0.5], [-0.5, 1.0]]
     """
     _check_widths(queries, gallery, banks)
     off_query = mean_of_nearest(queries, banks.gallery, banks.gallery_mask, k=k, block_entries=block_entries)
     off_gallery = mean_of_nearest(gallery, banks.queries, banks.query_mask, k=k, block_entries=block_entries)
-    return Scoring((queries, weight * off_query), (gallery, weight * off_gallery), biased_scores)
+    return _take_off(queries, weight * off_query, gallery, weight * off_gallery)
 
 
 SCORINGS: dict[str, Callable[..., Scoring]] = {
@@ -246,7 +240,6 @@ def transductive(name: str) -> Callable[..., Scoring]:
         ValueError: an unknown name.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> rows = jnp.array([[1.0, 1.0], [1.0, -1.0]])
         >>> transductive("centred_cosine")(rows, rows).gallery.tolist()
         [[0.0, 1.0], [0.0, -1.0]]
@@ -260,10 +253,13 @@ def transductive(name: str) -> Callable[..., Scoring]:
     return prepare
 
 
-def biased_scores(queries: BiasedRows, gallery: BiasedRows) -> Float[Array, "q g"]:
-    """Inner products, less what each side has to be taken off."""
-    (rows, off_row), (items, off_item) = queries, gallery
-    return cosine_scores(rows, items) - off_row[:, None] - off_item[None, :]
+def _take_off(
+    queries: Float[Array, "q d"], off_query: Float[Array, " q"], gallery: Float[Array, "g d"], off_gallery: Array
+) -> Scoring:
+    """Rows whose inner products are those of the given ones, less what either side has to be taken off."""
+    before = [queries, -off_query[:, None], jnp.ones_like(off_query)[:, None]]
+    after = [gallery, jnp.ones_like(off_gallery)[:, None], -off_gallery[:, None]]
+    return Scoring(jnp.concatenate(before, axis=1), jnp.concatenate(after, axis=1))
 
 
 def _check_widths(queries: Array, gallery: Array, banks: Banks) -> None:

@@ -198,26 +198,24 @@ def test_moving_everything_changes_nothing(seed, how, scale):
     )
 
 
-def test_scores_on_trees_fit_both_steps():
-    """CSLS between the languages, and from captions to images: `score` takes what `csls` prepares."""
+def test_scores_fit_both_steps():
+    """CSLS between the languages; and on the way to the images and back, each step with its own rows of an image."""
     text, other, image, *where = scene()
     bank = unit(np.random.default_rng(5).standard_normal((20, D)))
     banks = Banks(bank, bank)
     done = csls(text, other, banks)
-    found = jax.jit(partial(rank_text_pairs, score=done.score))(done.queries, done.gallery, *where)
-    scores = np.asarray(done.score(done.queries, done.gallery))
+    found = jitted_pairs(*done, *where)
+    scores = np.asarray(done.queries @ done.gallery.T)
     np.testing.assert_array_equal(np.stack(found[:3]), reference(np.eye(len(text)), scores.T, *where))
-    steps = csls(text, image, banks)
-    off = csls(image, other, banks)
-    tree = {"near": steps.gallery, "far": off.queries}
+    near, far = csls(text, image, banks), csls(image, other, banks)
     through = partial(
         rank_via_image,
-        image_score=lambda rows, images: steps.score(rows, images["near"]),
-        score=lambda images, rows: off.score(images["far"], rows),
+        image_score=lambda rows, images: rows @ images["near"].T,
+        score=lambda images, rows: images["far"] @ rows.T,
     )
-    found = jax.jit(through)(steps.queries, off.gallery, tree, *where)
-    near = np.asarray(steps.score(steps.queries, steps.gallery)).argmax(1)
-    scores = np.asarray(off.score(off.queries, off.gallery))[near]
+    found = jax.jit(through)(near.queries, far.gallery, {"near": near.gallery, "far": far.queries}, *where)
+    nearest = np.asarray(near.queries @ near.gallery.T).argmax(1)
+    scores = np.asarray(far.queries @ far.gallery.T)[nearest]
     np.testing.assert_array_equal(
         np.asarray(found.better)[where[0] > 0], reference(np.eye(len(text)), scores.T, *where)[0][where[0] > 0]
     )
