@@ -8,7 +8,7 @@ from pathlib import Path
 from _script import run
 from absl import flags
 
-flags.DEFINE_string("checkpoint", None, "a checkpoint, such as RUN/best", required=True)
+flags.DEFINE_string("checkpoint", None, "a map: RUN/best, or the seed study's .pt", required=True)
 flags.DEFINE_string("data", None, "an .npz, a folder of .pt shards, or 'synthetic'", required=True)
 flags.DEFINE_string("out", None, "the .npz to write", required=True)
 flags.DEFINE_list("languages", None, "use these languages only")
@@ -18,17 +18,16 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Check, map, write."""
-    from ccalign_jax.checkpoints import load_aligner
     from ccalign_jax.data import save
     from ccalign_jax.errors import InputError
-    from ccalign_jax.study import apply, read_data
+    from ccalign_jax.study import apply, read_data, read_map
 
     out = Path(FLAGS.out)
     if out.suffix != ".npz":
         raise InputError(f"--out={out}: the name must end in .npz")
     if out.exists() and not FLAGS.overwrite:
         raise InputError(f"{out}: exists already; give --overwrite or another --out")
-    checkpoint = load_aligner(FLAGS.checkpoint)
+    checkpoint = read_map(FLAGS.checkpoint)
     data = read_data(FLAGS.data, languages=FLAGS.languages)
     for note in data.notes:
         print(f"note: {note}")

@@ -1,49 +1,68 @@
-"""Score a data set, untouched and through a checkpoint: retrieval both ways, every language."""
+"""Score a data set as it is and through a map: retrieval on every route, scores on top, diagnostics, plots."""
 
+import time
 from pathlib import Path
 
 from _script import run
 from absl import flags
 
 flags.DEFINE_string("data", None, "an .npz, a folder of .pt shards, or 'synthetic'", required=True)
-flags.DEFINE_string("checkpoint", None, "a checkpoint, such as RUN/best; without it the data alone are scored")
-flags.DEFINE_string("split", "all", "an official split of the data, such as test, or all")
+flags.DEFINE_string(
+    "checkpoint", None, "a map: RUN/best, or the seed study's .pt; without it the data alone are scored"
+)
+flags.DEFINE_string("split", "all", "an official split of the data, such as test; seed:0 … seed:4; or all")
 flags.DEFINE_list("languages", None, "use these languages only")
-flags.DEFINE_string("out", None, "folder for summary.json and tables; by default they are printed alone")
-flags.DEFINE_bool("overwrite", False, "replace the files in --out")
+flags.DEFINE_list("routes", None, "between languages: t2t, via_image, via_image_soft, via_image_oracle, or none [all]")
+flags.DEFINE_bool("scores", True, "also rank by scores without parameters, such as CSLS")
+flags.DEFINE_bool("diagnostics", True, "also describe the sets and the map")
+flags.DEFINE_bool("nulls", False, "also say what the paired diagnostics read by chance: 200 permutations")
+flags.DEFINE_string("out", None, "folder for everything that is found [runs/evaluation-DATA-SPLIT-TIME]")
+flags.DEFINE_bool("overwrite", False, "replace the evaluation in --out")
 FLAGS = flags.FLAGS
 
 
 def main() -> None:
     """Check, score, print, write."""
-    from ccalign_jax.checkpoints import load_aligner
     from ccalign_jax.errors import InputError
-    from ccalign_jax.reporting import evaluation_table, print_table, to_latex, to_markdown
-    from ccalign_jax.study import evaluate, read_data, take_split
-    from ccalign_jax.study.folder import CONFIG, SUMMARY, write_json
+    from ccalign_jax.metrics import PAIR_ROUTES
+    from ccalign_jax.reporting import evaluation_headline, evaluation_tables, print_table, progress_bar
+    from ccalign_jax.study import evaluate, read_data, read_map, take_split
+    from ccalign_jax.study.write import claim_evaluation, write_evaluation
 
-    out = None if FLAGS.out is None else Path(FLAGS.out)
-    if out is not None and (out / CONFIG).exists():
-        raise InputError(f"{out}: holds a sweep, whose summary this would replace; give another --out")
-    if out is not None and (out / SUMMARY).exists() and not FLAGS.overwrite:
-        raise InputError(f"{out}: holds a {SUMMARY} already; give --overwrite or another --out")
-    checkpoint = None if FLAGS.checkpoint is None else load_aligner(FLAGS.checkpoint)
-    data = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
+    routes = PAIR_ROUTES if FLAGS.routes is None else [name for name in FLAGS.routes if name not in ("", "none")]
+    if unknown := [name for name in routes if name not in PAIR_ROUTES]:
+        raise InputError(f"--routes={unknown[0]}: there are {', '.join(PAIR_ROUTES)} and none")
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
+    out = Path(FLAGS.out or f"runs/evaluation-{name}-{stamp}")
+    claim_evaluation(out, overwrite=FLAGS.overwrite)
+    checkpoint = None if FLAGS.checkpoint is None else read_map(FLAGS.checkpoint)
+    data, rest = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
     for note in data.notes:
         print(f"note: {note}")
-    if data.d_text != data.d_image:
-        print(
-            f"note: captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads, near chance"
+    with progress_bar("steps") as progress:
+        found = evaluate(
+            data,
+            checkpoint,
+            bank=rest,
+            routes=routes,
+            scores=FLAGS.scores,
+            diagnostics=FLAGS.diagnostics,
+            nulls=FLAGS.nulls,
+            progress=progress,
         )
-    summary = evaluate(data, checkpoint)
-    summary["split"] = FLAGS.split
-    table = evaluation_table(summary)
-    if out is not None:
-        (out / "tables").mkdir(parents=True, exist_ok=True)
-        (out / "tables" / "evaluation.md").write_text(to_markdown(table), encoding="utf-8")
-        (out / "tables" / "evaluation.tex").write_text(to_latex(table), encoding="utf-8")
-        write_json(out / SUMMARY, summary)
-    print_table(table)
+    found.summary["split"] = FLAGS.split
+    for note in found.summary["notes"]:
+        print(f"note: {note}")
+    tables = evaluation_tables(found.summary)
+    for name in ("retrieval", "text_to_text", "scores", "diagnostics", "map"):
+        if name in tables:
+            print_table(tables[name])
+            print()
+    for sentence in evaluation_headline(found.summary):
+        print(sentence)
+    write_evaluation(out, found)
+    print(f"everything: {out}/report.html")
 
 
 if __name__ == "__main__":

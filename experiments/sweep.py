@@ -25,6 +25,7 @@ flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'o
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
 flags.DEFINE_integer("seed", 0, "of folds, samples and training")
+flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the holdouts")
 flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
 flags.DEFINE_bool("overwrite", False, "delete the run in --out first")
@@ -39,6 +40,7 @@ def main() -> None:
     from ccalign_jax.reporting import main_table, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
+    from ccalign_jax.study.holdout import measure_holdouts
     from ccalign_jax.study.run import plan_sweep, run_sweep
     from ccalign_jax.study.write import write_results
 
@@ -71,6 +73,8 @@ def main() -> None:
     with progress_bar() as progress:
         result = run_sweep(plan, folder, progress=progress)
     print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
+    with progress_bar("holdouts") as progress:
+        result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
     print_table(main_table(result.summary))
     write_results(folder, result)
     refitted = "" if result.summary["best"] == "identity" else ", refitted"

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.metrics.crosslingual import gold_captions, image_weights, mask_scores, weighted_rows
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Ranks, cosine_scores, rank, rank_both_ways, tile_rows
-from ccalign_jax.numerics import map_row_tiles
+from ccalign_jax.numerics import AnyArray, map_row_tiles
 
 __all__ = ["PAIR_ROUTES", "Routes", "ordered_pairs", "rank_routes"]
 
@@ -71,12 +71,12 @@ def ordered_pairs(languages: int) -> list[tuple[int, int]]:
 
 
 def rank_routes(
-    text: Sequence[Float[Array, "_ d"]],
-    image: Float[Array, "n d"],
-    image_of: Sequence[Int[Array, " _"]],
-    captions_of: Sequence[Int[Array, "n _"]],
+    text: Sequence[Float[AnyArray, "_ d"]],
+    image: Float[AnyArray, "n d"],
+    image_of: Sequence[Int[AnyArray, " _"]],
+    captions_of: Sequence[Int[AnyArray, "n _"]],
     *,
-    image_mask: Bool[Array, " n"] | None = None,
+    image_mask: Bool[AnyArray, " n"] | None = None,
     routes: Sequence[str] = PAIR_ROUTES,
     temperature: float | Float[Array, ""] = 0.01,
     block_entries: int = BLOCK_ENTRIES,

@@ -15,7 +15,7 @@ from ccalign_jax.reporting.tables import Table, to_rich
 __all__ = ["print_table", "progress_bar"]
 
 PIPED_WIDTH = 120
-_ASCII = str.maketrans({"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x"})
+_ASCII = str.maketrans({"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x", "‖": "|"})
 
 
 def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
@@ -44,18 +44,21 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]]:
     """Progress on stderr: a bar in a terminal, else a line at each tenth of the way.
 
+    Args:
+        unit: what is counted.
+
     Yields:
-        `update(what, done, total)`: what goes on, runs done, runs in all.
+        `update(what, done, total)`: what goes on, units done, units in all.
 
     Example:
         >>> with progress_bar() as update:
         ...     update("identity", 0, 10)
     """
     if not sys.stderr.isatty():
-        yield _Lines(sys.stderr)
+        yield _Lines(sys.stderr, unit)
         return
     from rich.console import Console
     from rich.progress import (
@@ -73,7 +76,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     bar = Progress(
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("runs"),
+        TextColumn(unit),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -90,8 +93,8 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 class _Lines:
     """Progress as lines in a log."""
 
-    def __init__(self, file: TextIO):
-        self.file, self.start, self.tenth = file, time.monotonic(), 0
+    def __init__(self, file: TextIO, unit: str = "runs"):
+        self.file, self.unit, self.start, self.tenth = file, unit, time.monotonic(), 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
@@ -100,7 +103,7 @@ class _Lines:
         self.tenth = tenth
         passed = time.monotonic() - self.start
         left = f", about {_clock(passed * (total - done) / done)} left" if done < total else ""
-        print(f"{done}/{total} runs, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
+        print(f"{done}/{total} {self.unit}, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
 
 
 def _clock(seconds: float) -> str:

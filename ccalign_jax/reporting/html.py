@@ -1,4 +1,4 @@
-"""One page that shows a whole study: no network, no script, readable in light, dark and print."""
+"""Pages without network or script, readable in light, dark and print; and the one that shows a whole study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccalign_jax.reporting.results import language_table, main_table, trials_tab
 from ccalign_jax.reporting.tables import Table, to_html
 from ccalign_jax.reporting.wording import NOTHING, headline
 
-__all__ = ["render_report"]
+__all__ = ["data_table", "render_page", "render_report"]
 
 
 def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
@@ -21,16 +21,8 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         summary: the content of `summary.json`.
         config: the content of `config.json`, or any nested mapping of choices.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        resources.files("ccalign_jax.reporting").joinpath("report.html").read_text("utf-8")
-    )
-    captions = [f"{language} {count}" for language, count in summary["data"].get("captions", {}).items()]
-    return template.render(
+    return render_page(
+        "report.html",
         data=summary["data"]["name"],
         headline=headline(summary),
         main=to_html(main_table(summary)),
@@ -39,9 +31,31 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         plots=_plots(summary),
         languages_plot=to_svg(languages_plot(summary)),
         left_out=summary["notes"],
-        data_table=to_html(_pairs("Data", {**summary["data"], "captions": captions})),
+        data_table=data_table(summary["data"]),
         config_table=to_html(_pairs("Configuration", config)),
     )
+
+
+def render_page(template: str, **parts: Any) -> str:
+    """One of the templates beside this file, filled in; what is not marked safe there is escaped."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FunctionLoader(
+            lambda name: resources.files("ccalign_jax.reporting").joinpath(name).read_text("utf-8")
+        ),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(parts)
+
+
+def data_table(data: Mapping[str, Any]) -> str:
+    """What is known of the data, as HTML."""
+    captions = [f"{language} {count}" for language, count in data.get("captions", {}).items()]
+    return to_html(_pairs("Data", {**data, "captions": captions}))
 
 
 def _plots(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

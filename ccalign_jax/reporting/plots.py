@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, family_labels, find, signed
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["changes_plot", "curves_plot", "languages_plot", "overfitting_plot", "to_svg"]
+__all__ = ["changes_plot", "curves_plot", "languages_plot", "make_panels", "overfitting_plot", "styled", "to_svg"]
 
 Summary = Mapping[str, Any]
+Sharing = bool | Literal["none", "all", "row", "col"]
 
 # Told apart by any eye, on white as on near black (after Okabe and Ito).
 BLUE, ORANGE, GREY = "#3287c8", "#d9772b", "#8c8c8c"
@@ -44,7 +45,7 @@ STYLE = {
 }
 
 
-def _styled(draw: Callable[[Summary], Figure]) -> Callable[[Summary], Figure]:
+def styled(draw: Callable[[Summary], Figure]) -> Callable[[Summary], Figure]:
     """Draw under our settings, whatever the user's own are."""
 
     @functools.wraps(draw)
@@ -57,7 +58,7 @@ def _styled(draw: Callable[[Summary], Figure]) -> Callable[[Summary], Figure]:
     return drawn
 
 
-@_styled
+@styled
 def changes_plot(summary: Summary) -> Figure:
     """Change of R@1 against identity for each family and the choice, one panel a direction.
 
@@ -65,7 +66,7 @@ def changes_plot(summary: Summary) -> Figure:
         summary: the content of `summary.json`.
     """
     parts = [*summary["families"], summary["selected"]]
-    figure, panels = _panels("R@1 against identity", 2, height=1.3 + 0.36 * len(parts), sharey=True)
+    figure, panels = make_panels("R@1 against identity", 2, height=1.3 + 0.36 * len(parts), sharey=True)
     for axes, direction, colour in zip(panels, DIRECTIONS, (BLUE, ORANGE), strict=True):
         for row, part in enumerate(parts):
             change = part["delta"][direction]["R@1"]
@@ -82,7 +83,7 @@ def changes_plot(summary: Summary) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def overfitting_plot(summary: Summary) -> Figure:
     """R@1 on training and on holdout images for identity, each family and the choice; the bar between is the gap.
 
@@ -92,7 +93,7 @@ def overfitting_plot(summary: Summary) -> Figure:
     baselines = summary["baselines"]
     identity = {"metrics": baselines["identity"], "train_metrics": baselines.get("identity_train", {})}
     parts = [identity, *summary["families"], summary["selected"]]
-    figure, panels = _panels("R@1 on training and holdout images", 2, height=1.7 + 0.36 * len(parts), sharey=True)
+    figure, panels = make_panels("R@1 on training and holdout images", 2, height=1.7 + 0.36 * len(parts), sharey=True)
     for axes, direction, colour in zip(panels, DIRECTIONS, (BLUE, ORANGE), strict=True):
         axes.axvline(baselines["identity"][direction]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
         for row, part in enumerate(parts):
@@ -112,7 +113,7 @@ def overfitting_plot(summary: Summary) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def curves_plot(summary: Summary) -> Figure:
     """Selection figures by epoch for the best trial of each family; a dot marks the epoch chosen (median over folds).
 
@@ -121,7 +122,7 @@ def curves_plot(summary: Summary) -> Figure:
     """
     best = best_trials(summary)
     labels = family_labels(best)
-    figure, panels = _panels("selection figures by epoch", 3, height=3.4 + 0.22 * -(-len(best) // 3), sharey=False)
+    figure, panels = make_panels("selection figures by epoch", 3, height=3.4 + 0.22 * -(-len(best) // 3), sharey=False)
     aligners = list(dict.fromkeys(trial["aligner"] for trial in best))
     ways = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
     for axes, key in zip(panels, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
@@ -138,7 +139,7 @@ def curves_plot(summary: Summary) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def languages_plot(summary: Summary) -> Figure:
     """R@1 of each language under identity and under the choice, one panel a direction.
 
@@ -146,7 +147,7 @@ def languages_plot(summary: Summary) -> Figure:
         summary: the content of `summary.json`.
     """
     languages = list(summary["baselines"]["identity"]["t2i"]["per_language"])
-    figure, panels = _panels("R@1 by language", 2, height=3.2, sharey=True)
+    figure, panels = make_panels("R@1 by language", 2, height=3.2, sharey=True)
     for axes, direction, colour in zip(panels, DIRECTIONS, (BLUE, ORANGE), strict=True):
         sides = (
             ("identity", summary["baselines"]["identity"], -0.2, GREY),
@@ -199,11 +200,14 @@ def best_trials(summary: Summary) -> list[Mapping[str, Any]]:
     return list(best.values())
 
 
-def _panels(label: str, count: int, *, height: float, sharey: bool) -> tuple[Figure, Sequence[Axes]]:
+def make_panels(
+    label: str, columns: int, *, height: float, sharey: Sharing = False, rows: int = 1, **settings: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of the common width and its panels, row by row; `settings` are those of `Figure.subplots`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", label=label)
-    return figure, list(figure.subplots(1, count, sharey=sharey))
+    return figure, list(figure.subplots(rows, columns, sharey=sharey, squeeze=False, **settings).flat)
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -1,11 +1,11 @@
-"""The tables of a study: what each family earns, each language, every trial; and of one evaluation."""
+"""The tables of a study: what each family earns, each language, every trial."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ccalign_jax.reporting.notes import DIRECTION_NOTE, main_notes
+from ccalign_jax.reporting.notes import main_notes
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
@@ -20,7 +20,7 @@ from ccalign_jax.reporting.wording import (
     signed_spread,
 )
 
-__all__ = ["evaluation_table", "language_table", "main_table", "trials_table"]
+__all__ = ["MAIN_METRICS", "language_table", "main_table", "trials_table"]
 
 Summary = Mapping[str, Any]
 
@@ -129,43 +129,6 @@ def trials_table(summary: Summary) -> Table:
         rows=tuple(rows),
         alignment="l" * (len(named) + 1) + "r" * len(varied) + "l" * any(others) + "r" * 8,
         notes=tuple(notes),
-    )
-
-
-def evaluation_table(summary: Summary) -> Table:
-    """Each language of one evaluated data set: as it is, and through a map where there is one.
-
-    Args:
-        summary: `data`, `baselines`, and with a map `name`, `metrics` and `delta`.
-    """
-    identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
-    mapped = "metrics" in summary
-    metrics = MAIN_METRICS if mapped else ("R@1", "R@5", "R@10", "mAP")
-    names: list[str | None] = [*identity["t2i"]["per_language"], None]
-    if mapped:
-        columns = [f"{d} {m}\n{name}" for m in metrics for d in DIRECTIONS for name in ("identity", "mapped")]
-        columns = [cell for name in columns for cell in ((name, "change") if name.endswith("mapped") else (name,))]
-        cells = [_compared(identity, summary, metrics, name) for name in names]
-        last = [cell for m in metrics for d in DIRECTIONS for cell in (plain(chance[d][m]["mean"]), "", "")]
-    else:
-        columns = [f"{direction}\n{metric}" for metric in metrics for direction in DIRECTIONS]
-        cells = [[_value(identity, d, m, name) for m in metrics for d in DIRECTIONS] for name in names]
-        last = [plain(chance[d][m]["mean"]) for m in metrics for d in DIRECTIONS]
-    notes = [
-        DIRECTION_NOTE,
-        f"The gallery is all {summary['data']['images']} images scored: R@k falls as it grows.",
-        "No interval is computed yet.",
-    ]
-    if mapped:
-        notes.append(f"mapped: {summary['name']}; identity: the embeddings as they are.")
-        notes.append("On images that the map was trained on, the change is partly what it learnt by heart.")
-    return Table(
-        title=f"Retrieval on {summary['data']['name']}, {summary['data']['images']} images",
-        columns=("language", *columns),
-        rows=(*(("mean" if n is None else n, *c) for n, c in zip(names, cells, strict=True)), ("chance", *last)),
-        alignment="l" + "r" * len(columns),
-        notes=tuple(notes),
-        rules=(len(names) - 1,),
     )
 
 

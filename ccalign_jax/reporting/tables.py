@@ -28,6 +28,7 @@ _LATEX = {
     "×": r"$\times$",
     "→": r"$\rightarrow$",
     "Δ": r"$\Delta$",
+    "‖": r"$\Vert$",
     "·": r"$\cdot$",
     "–": "--",
     "—": "---",

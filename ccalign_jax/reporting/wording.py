@@ -136,6 +136,19 @@ def chosen_words(names: Sequence[str]) -> str:
     return ", ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])
 
 
+def mean_change_words(changes: Sequence[float]) -> str:
+    """Which way the mean of both directions went.
+
+    Example:
+        >>> mean_change_words([0.04, -0.01]), mean_change_words([0.01, -0.01])
+        ('The mean of both directions rose by .015.', 'The mean of both directions did not change.')
+    """
+    mean = sum(changes) / len(changes)
+    size = plain(abs(mean))
+    verb = "did not change" if size == ".000" else f"{'rose' if mean > 0 else 'fell'} by {size}"
+    return f"The mean of both directions {verb}."
+
+
 def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     """The result in a few sentences: what was chosen, what it earns both ways, and how far to trust it.
 
@@ -153,10 +166,7 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
         for direction, change in changes.items()
     ]
     said.append(f"Against identity, on images kept out of training: {', '.join(earned)}.")
-    mean = sum(change["mean"] for change in changes.values()) / len(changes)
-    size = plain(abs(mean))
-    verb = "did not change" if size == ".000" else f"{'rose' if mean > 0 else 'fell'} by {size}"
-    said.append(f"The mean of both directions {verb}.")
+    said.append(mean_change_words([change["mean"] for change in changes.values()]))
     small = [d for d, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]]
     if small:
         which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"

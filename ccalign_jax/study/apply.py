@@ -1,24 +1,23 @@
-"""A learned map at work: on any data set, and scored on it."""
+"""A learned map at work: read, and applied to any data set or a split of one."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 import jax
 import numpy as np
 
 from ccalign_jax.aligners import Params
-from ccalign_jax.checkpoints import Checkpoint
-from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.checkpoints import Checkpoint, load_aligner
+from ccalign_jax.data import EmbeddingSet, seed_folds
 from ccalign_jax.errors import InputError
-from ccalign_jax.metrics import Ranks
 from ccalign_jax.numerics import unit_rows
-from ccalign_jax.study.arrays import lay_out, make_part, unit_float32
-from ccalign_jax.study.summary import Outcome, chance_metrics, describe_data, fold_metrics, scored_summary
-from ccalign_jax.training import Recipe, Space, part_ranks, take_part
+from ccalign_jax.seed_maps import load_seed_map
+from ccalign_jax.study.arrays import unit_float32
 
-__all__ = ["apply", "evaluate", "take_split"]
+__all__ = ["apply", "read_map", "take_split"]
 
 ROWS = 65536  # rows mapped at once
 
@@ -45,46 +44,45 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
     )
 
 
-def take_split(data: EmbeddingSet, split: str) -> EmbeddingSet:
-    """The images of one official split; `all` is everything.
+def read_map(path: str | os.PathLike[str]) -> Checkpoint:
+    """A checkpoint of ours, or one of the seed study's `.pt` maps.
+
+    Raises:
+        InputError: as `load_aligner` and `load_seed_map`.
+    """
+    return load_seed_map(path) if str(path).endswith(".pt") else load_aligner(path)
+
+
+def take_split(data: EmbeddingSet, split: str) -> tuple[EmbeddingSet, EmbeddingSet | None]:
+    """The images of one split, and those of all others, None where there are none.
+
+    Args:
+        data: with official splits, or not.
+        split: one of them; `all`; or `seed:0` for the holdout of a fold of the seed study's protocol.
 
     Raises:
         InputError: the data have no such split.
     """
     if split == "all":
-        return data
-    names = [] if data.split is None else sorted(set(data.split.tolist()))
-    if split not in names:
-        there = f"there are {', '.join(names)} and all" if names else "the file has no array 'split'; use --split=all"
-        raise InputError(f"{data.name}: no image is in split {split!r}; {there}")
-    assert data.split is not None
-    return data.take(np.flatnonzero(data.split == split))
-
-
-def evaluate(data: EmbeddingSet, checkpoint: Checkpoint | None = None) -> dict[str, Any]:
-    """Retrieval of all captions among all images, and back: identity, chance, and the map.
-
-    Returns:
-        `data`, `baselines`, and with a checkpoint `name`, `metrics` and `delta`, as in a sweep's summary.
-
-    Raises:
-        InputError: as `apply`.
-    """
-    mapped = None if checkpoint is None else apply(checkpoint, data)
-    identity = _outcome("identity", data)
-    chance = chance_metrics([make_part(data, np.arange(len(data)))], data.languages)
-    scored = None
-    if checkpoint is not None and mapped is not None:
-        scored = _outcome(checkpoint.about["trial"], mapped)
-    return scored_summary(describe_data(data), identity, chance, scored)
-
-
-def _outcome(name: str, data: EmbeddingSet) -> Outcome:
-    aligner = Space(data.d_text, data.d_image, data.languages).aligner("identity", Recipe())
-    embeddings, part = lay_out(data), make_part(data, np.arange(len(data)))
-    ranks = jax.jit(lambda rows, where: part_ranks(aligner, {}, take_part(rows, where)))(embeddings, part)
-    ranks = tuple((Ranks(*map(np.asarray, t2i)), Ranks(*map(np.asarray, i2t))) for t2i, i2t in ranks)
-    return Outcome(name, report=[fold_metrics(ranks, data.languages)], ranks=[ranks])
+        return data, None
+    kind, colon, number = split.partition(":")
+    if kind == "seed" and colon:
+        data = data.first_captions().complete()
+        folds = seed_folds(data)
+        if number not in {str(place) for place in range(len(folds))}:
+            raise InputError(f"--split={split}: the seed study's folds are seed:0 to seed:{len(folds) - 1}")
+        chosen = np.zeros(len(data), bool)
+        chosen[folds[int(number)].report] = True
+    else:
+        names = [] if data.split is None else sorted(set(data.split.tolist()))
+        if split not in names:
+            there = (
+                f"there are {', '.join(names)} and all" if names else "the file has no array 'split'; use --split=all"
+            )
+            raise InputError(f"{data.name}: no image is in split {split!r}; {there}")
+        chosen = np.asarray(data.split == split)
+    rest = None if chosen.all() else data.take(np.flatnonzero(~chosen))
+    return data.take(np.flatnonzero(chosen)), rest
 
 
 def _mapped(function: Any, params: Params, rows: np.ndarray, *rest: int) -> np.ndarray:

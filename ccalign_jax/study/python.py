@@ -15,6 +15,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.refit import make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Progress, SweepResult, plan_sweep, run_sweep
 from ccalign_jax.study.write import write_results
@@ -39,6 +40,7 @@ def sweep(
     languages: Sequence[str] | None = None,
     limit: int | None = None,
     seed: int = 0,
+    diagnostics: bool = True,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -59,6 +61,7 @@ def sweep(
         languages: a subset to use.
         limit: use a random so many images, for a quick run.
         seed: of folds, samples and training.
+        diagnostics: also describe the sets of rows before and after, on the holdouts.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
         progress: called with what goes on, runs done, and runs in all.
@@ -93,7 +96,7 @@ def sweep(
     plan = plan_sweep(chosen, config, plans)
     folder = RunFolder(out)
     folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
-    result = run_sweep(plan, folder, progress=progress)
+    result = measure_holdouts(run_sweep(plan, folder, progress=progress), diagnostics=diagnostics)
     refit(result)
     write_results(folder, result)
     return result

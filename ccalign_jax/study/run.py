@@ -20,6 +20,7 @@ from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.summary import (
+    DIRECTIONS,
     IDENTITY,
     Outcome,
     best_of,
@@ -45,7 +46,7 @@ from ccalign_jax.training import (
     slice_runs,
 )
 
-__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "run_sweep"]
+__all__ = ["Plan", "Progress", "SweepResult", "plan_sweep", "run_sweep", "summarise"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -162,25 +163,39 @@ def run_sweep(
             done += len(runs)
             progress(runs[-1][0].name, done, total)
     lap("trials")
-    ordered = [outcomes[trial.index] for trial in plan.trials]
-    candidates = [identity, *ordered] if plan.config.protocol == "nested" else ordered
+    result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
+    result.summary = summarise(result)
+    lap("summary")
+    return result
+
+
+def summarise(result: SweepResult, *, notes: Sequence[str] | None = None) -> dict[str, Any]:
+    """The summary of all that the outcomes hold.
+
+    Args:
+        result: its own summary is not looked at.
+        notes: in place of the plan's.
+    """
+    plan, identity = result.plan, result.identity
+    candidates = [identity, *result.outcomes] if plan.config.protocol == "nested" else result.outcomes
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
-    notes = list(plan.notes)
+    notes = list(plan.notes if notes is None else notes)
     if kept_its_start(best):
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
-    summary = make_summary(
+    routes = [route for route in identity.report[0] if route not in DIRECTIONS]
+    return make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
         folds=len(plan.folds),
         identity=identity,
-        chance=chance_metrics([make_part(plan.data, fold.report) for fold in plan.folds], plan.data.languages),
-        outcomes=ordered,
+        chance=chance_metrics(
+            [make_part(plan.data, fold.report) for fold in plan.folds], plan.data.languages, routes=routes
+        ),
+        outcomes=result.outcomes,
         best=best,
         notes=notes,
     )
-    lap("summary")
-    return SweepResult(summary, plan, identity, ordered, seconds)
 
 
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:

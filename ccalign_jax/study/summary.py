@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS, Ranks, all_tied, macro, retrieval_metrics
+from ccalign_jax.metrics import METRICS, PAIR_ROUTES, Ranks, Routes, all_tied, macro, ordered_pairs, retrieval_metrics
 from ccalign_jax.training import LanguageRanks, Part, Trial
 
 __all__ = [
@@ -19,10 +19,13 @@ __all__ = [
     "chance_metrics",
     "csv_rows",
     "describe_data",
+    "figures_of",
     "fold_metrics",
     "kept_its_start",
     "make_summary",
-    "scored_summary",
+    "minus",
+    "pair_names",
+    "route_metrics",
     "select",
 ]
 
@@ -82,28 +85,57 @@ def describe_data(data: EmbeddingSet) -> dict[str, Any]:
 
 def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
     """Both directions: the macro mean over languages, and each language; one without a query is left out."""
-    figures: FoldMetrics = {}
-    for number, direction in enumerate(DIRECTIONS):
-        each = {
-            language: retrieval_metrics(pair[number])
-            for language, pair in zip(languages, ranks, strict=True)
-            if (np.asarray(pair[number].tied) > 0).any()
-        }
-        figures[direction] = {**macro(list(each.values())), "per_language": each}
-    return figures
+    return {
+        direction: _with_macro({name: pair[number] for name, pair in zip(languages, ranks, strict=True)})
+        for number, direction in enumerate(DIRECTIONS)
+    }
 
 
-def chance_metrics(parts: Sequence[Part], languages: Sequence[str]) -> list[FoldMetrics]:
-    """What a score that tells nothing gets on each part."""
+def route_metrics(routes: Routes, languages: Sequence[str]) -> FoldMetrics:
+    """Every route that was taken: the macro mean over languages or ordered pairs (`ar->de`), and each of them."""
+    named: dict[str, Sequence[str]] = dict.fromkeys(DIRECTIONS, languages)
+    named |= dict.fromkeys(PAIR_ROUTES, pair_names(languages))
+    taken = {route: ranks for route, ranks in routes._asdict().items() if ranks}
+    return {route: _with_macro(dict(zip(named[route], ranks, strict=True))) for route, ranks in taken.items()}
+
+
+def pair_names(languages: Sequence[str]) -> list[str]:
+    """What summaries call the ordered pairs.
+
+    Example:
+        >>> pair_names(["de", "en"])
+        ['de->en', 'en->de']
+    """
+    return [f"{languages[a]}->{languages[b]}" for a, b in ordered_pairs(len(languages))]
+
+
+def chance_metrics(parts: Sequence[Part], languages: Sequence[str], *, routes: Sequence[str] = ()) -> list[FoldMetrics]:
+    """What a score that tells nothing gets on each part, and on these routes between languages."""
     found = []
     for part in parts:
-        pairs: list[tuple[Ranks, Ranks]] = []
-        for number in range(len(languages)):
-            owner, gold = np.asarray(part.image_of[number]), np.asarray(part.captions_of[number])
-            gallery = int((np.asarray(part.images) >= 0).sum())
-            pairs.append((all_tied(owner[:, None], gallery), all_tied(gold, int((owner >= 0).sum()))))
-        found.append(fold_metrics(tuple(pairs), languages))
+        owners = [np.asarray(owner) for owner in part.image_of]
+        golds = [np.asarray(gold) for gold in part.captions_of]
+        images = int((np.asarray(part.images) >= 0).sum())
+        pairs = tuple(
+            (all_tied(owner[:, None], images), all_tied(gold, int((owner >= 0).sum())))
+            for owner, gold in zip(owners, golds, strict=True)
+        )
+        figures = fold_metrics(pairs, languages)
+        if routes and len(languages) > 1:
+            between = {
+                name: all_tied(
+                    np.where((owners[a] >= 0)[:, None], golds[b][owners[a]], -1), int((owners[b] >= 0).sum())
+                )
+                for name, (a, b) in zip(pair_names(languages), ordered_pairs(len(languages)), strict=True)
+            }
+            figures |= dict.fromkeys(routes, _with_macro(between))
+        found.append(figures)
     return found
+
+
+def _with_macro(ranks: Mapping[str, Ranks]) -> dict[str, Any]:
+    each = {name: retrieval_metrics(one) for name, one in ranks.items() if (np.asarray(one.tied) > 0).any()}
+    return {**macro(list(each.values())), "per_language": each}
 
 
 def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
@@ -162,9 +194,9 @@ def make_summary(
         "folds": folds,
         "notes": list(notes),
         "baselines": {
-            IDENTITY: _figures(identity.report),
-            "chance": _figures(chance),
-            "identity_train": _figures(identity.sample),
+            IDENTITY: figures_of(identity.report),
+            "chance": figures_of(chance),
+            "identity_train": figures_of(identity.sample),
         },
         "trials": [_trial_summary(outcome, identity) for outcome in outcomes],
         "families": [
@@ -181,24 +213,8 @@ def make_summary(
     }
 
 
-def scored_summary(
-    data: Mapping[str, Any], identity: Outcome, chance: Sequence[FoldMetrics], scored: Outcome | None
-) -> dict[str, Any]:
-    """What `evaluate` returns: one part of the data, under identity and under a map."""
-    found = {
-        "schema": 1,
-        "data": dict(data),
-        "baselines": {IDENTITY: _figures(identity.report), "chance": _figures(chance)},
-    }
-    if scored is not None:
-        found["name"] = scored.name
-        found["metrics"] = _figures(scored.report)
-        found["delta"] = _figures([_minus(scored.report[0], identity.report[0])], delta=True)
-    return found
-
-
 def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """A row a trial × fold × language (and `macro`) × direction.
+    """A row a trial × fold × language or pair (and `macro`) × direction or route.
 
     Args:
         outcomes: the identity first.
@@ -211,11 +227,11 @@ def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[d
             head = {"trial": outcome.name, "pivot": trial.pivot, "aligner": trial.aligner, "loss": trial.loss}
         values = {key: "" if trial is None else f"{getattr(trial.hyper, key):g}" for key in settings}
         for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
-            for direction in DIRECTIONS:
-                for language in ("macro", *report[direction]["per_language"]):
+            for direction, figures in report.items():
+                for language in ("macro", *figures["per_language"]):
                     one, train = (
-                        part[direction] if language == "macro" else part[direction]["per_language"].get(language, {})
-                        for part in (report, sample)
+                        each if language == "macro" else each.get("per_language", {}).get(language, {})
+                        for each in (figures, sample.get(direction, {}))
                     )
                     yield {
                         **head,
@@ -252,23 +268,26 @@ def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome) -> dict[str, A
         "per_fold": [outcome.name for outcome in chosen],
         "epochs": [outcome.epochs[fold] for fold, outcome in enumerate(chosen)],
         "selection": _figure([outcome.selection[fold] for fold, outcome in enumerate(chosen)]),
-        "metrics": _figures(report),
-        "delta": _figures([_minus(mine, base) for mine, base in zip(report, identity.report, strict=True)], delta=True),
-        "train_metrics": _figures([outcome.sample[fold] for fold, outcome in enumerate(chosen)]),
+        "metrics": figures_of(report),
+        "delta": figures_of(
+            [minus(mine, base) for mine, base in zip(report, identity.report, strict=True)], delta=True
+        ),
+        "train_metrics": figures_of([outcome.sample[fold] for fold, outcome in enumerate(chosen)]),
     }
 
 
-def _minus(mine: Any, base: Any) -> Any:
+def minus(mine: Any, base: Any) -> Any:
+    """Nested numbers less those of the same name."""
     if isinstance(mine, Mapping):
-        return {key: _minus(value, base[key]) for key, value in mine.items() if key in base}
+        return {key: minus(value, base[key]) for key, value in mine.items() if key in base}
     return mine - base
 
 
-def _figures(folds: Sequence[Any], *, delta: bool = False) -> Figures:
+def figures_of(folds: Sequence[Any], *, delta: bool = False) -> Figures:
     """Folds of nested numbers as nested figures."""
     if isinstance(folds[0], Mapping):
         shared = [key for key in folds[0] if all(key in fold for fold in folds)]
-        return {key: _figures([fold[key] for fold in folds], delta=delta) for key in shared}
+        return {key: figures_of([fold[key] for fold in folds], delta=delta) for key in shared}
     return {**_figure(folds), **({"p": None, "p_adjusted": None} if delta else {})}
 
 

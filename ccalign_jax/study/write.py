@@ -1,8 +1,9 @@
-"""Everything a finished sweep leaves in its folder."""
+"""Everything that a finished sweep or evaluation leaves in its folder."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,33 @@ import jax
 import numpy as np
 
 from ccalign_jax.checkpoints import save_tree
+from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
-from ccalign_jax.reporting import language_table, main_table, render_report, to_latex, to_markdown, trials_table
+from ccalign_jax.reporting import (
+    Table,
+    diagnostics_rows,
+    diagnostics_table,
+    evaluation_plots,
+    evaluation_tables,
+    language_table,
+    main_table,
+    render_evaluation,
+    render_report,
+    retrieval_rows,
+    to_latex,
+    to_markdown,
+    to_svg,
+    trials_table,
+)
 from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
 from ccalign_jax.study.refit import describe, refit
 from ccalign_jax.study.run import Plan, SweepResult
 from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
 from ccalign_jax.training import Group
 
-__all__ = ["write_results"]
+__all__ = ["claim_evaluation", "write_evaluation", "write_results"]
 
 
 def write_results(folder: RunFolder, result: SweepResult) -> None:
@@ -30,12 +48,10 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     path, plan = folder.path, result.plan
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     write_csv(path / "results.csv", csv_rows([result.identity, *result.outcomes], settings))
-    (path / "tables").mkdir(exist_ok=True)
     tables = {"main": main_table, "languages": language_table, "trials": trials_table}
-    for name, build in tables.items():
-        table = build(result.summary)
-        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
-        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
+    if "diagnostics" in result.summary:
+        tables["diagnostics"] = diagnostics_table
+    _write_tables(path, {name: build(result.summary) for name, build in tables.items()})
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     (path / "report.html").write_text(render_report(result.summary, config), encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
@@ -48,6 +64,49 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SUMMARY, result.summary)
     folder.drop_slices()
+
+
+def claim_evaluation(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds something else than an evaluation to be replaced.
+
+    Raises:
+        InputError: it holds a sweep, other files, or an evaluation and `overwrite` is not given.
+    """
+    if (path / CONFIG).exists():
+        raise InputError(f"{path}: holds a sweep, whose summary this would replace; give another --out")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / SUMMARY).exists():
+        raise InputError(f"{path}: holds files that are not an evaluation's; give --out another folder")
+    if not overwrite:
+        raise InputError(f"{path}: holds a {SUMMARY} already; give --overwrite or another --out")
+
+
+def write_evaluation(path: Path, found: Evaluation) -> None:
+    """Write tables, plots, page and CSV of an evaluation, and last `summary.json`."""
+    summary = found.summary
+    path.mkdir(parents=True, exist_ok=True)
+    (path / SUMMARY).unlink(missing_ok=True)
+    tables, figures = evaluation_tables(summary), evaluation_plots(summary, found.grams)
+    for folder in ("tables", "plots"):
+        shutil.rmtree(path / folder, ignore_errors=True)
+    _write_tables(path, tables)
+    (path / "plots").mkdir()
+    for name, figure in figures.items():
+        figure.savefig(path / "plots" / f"{name}.png", dpi=150)
+        (path / "plots" / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
+    write_csv(path / "retrieval.csv", retrieval_rows(summary))
+    if "diagnostics" in summary:
+        write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
+    (path / "report.html").write_text(render_evaluation(summary, tables, figures), encoding="utf-8")
+    write_json(path / SUMMARY, summary)
+
+
+def _write_tables(path: Path, tables: Mapping[str, Table]) -> None:
+    (path / "tables").mkdir(exist_ok=True)
+    for name, table in tables.items():
+        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
+        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ccalign_jax.reporting import evaluation_table, headline, language_table, main_table, to_markdown, trials_table
+from ccalign_jax.reporting import headline, language_table, main_table, to_markdown, trials_table
 from ccalign_jax.reporting.wording import plain, signed, signed_spread
 
 MANY = [
@@ -136,18 +136,6 @@ def test_trials_show_what_differs_and_note_what_does_not(make):
     assert [row[-1] for row in table.rows] == ["", "", "4 of 5"]
     assert [row[-2] for row in table.rows] == ["2–3"] * 3
     assert "The same in all trials: l2 0.0005." in table.notes
-
-
-def test_evaluation_with_and_without_a_map(make):
-    summary = make(std=None)
-    bare = {key: summary[key] for key in ("data", "baselines")}
-    table = evaluation_table(bare)
-    assert [row[0] for row in table.rows] == ["de", "en", "mean", "chance"]
-    assert table.rows[2][1:] == (".500",) * 8
-    mapped = evaluation_table({**bare, "name": "m", **{key: summary["selected"][key] for key in ("metrics", "delta")}})
-    assert mapped.rows[0] == ("de", *(".500", ".541", "+.041", ".500", ".500", ".000") * 2)
-    assert mapped.rows[3][1:4] == (".050", "", "")
-    assert "mapped: m" in notes(mapped)
 
 
 def test_no_change_has_no_sign():

@@ -1,0 +1,135 @@
+"""Text to text in tables: the ways from one language to another, and every pair of languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ccalign_jax.reporting.evaluation_words import by_chance, compared, headings, states
+from ccalign_jax.reporting.figure_names import ROUTES, amount, change
+from ccalign_jax.reporting.tables import Table
+from ccalign_jax.reporting.wording import NOTHING
+
+__all__ = ["TEXT_ROUTES", "pair_table", "text_table"]
+
+Summary = Mapping[str, Any]
+Pairs = Mapping[tuple[str, str], float]
+Show = Callable[[float | None], str]
+
+TEXT_METRICS = ("R@1", "R@10", "MRR", "mAP")
+TEXT_ROUTES = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
+WIDEST_MATRIX = 12  # languages; more than that are summarised
+
+
+def text_table(summary: Summary) -> Table:
+    """Captions of one language looking for those of another, directly and through the images: means over pairs.
+
+    Args:
+        summary: of an evaluation in two languages or more.
+    """
+    identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
+    routes = [route for route in TEXT_ROUTES if route in identity]
+    rows = [(ROUTES[route], *(cell for m in TEXT_METRICS for cell in compared(summary, route, m))) for route in routes]
+    if "t2t" in chance:
+        rows.append(("chance", *(cell for metric in TEXT_METRICS for cell in by_chance(summary, "t2t", metric))))
+    columns = [name for metric in TEXT_METRICS for name in headings(summary, metric)]
+    return Table(
+        title="Text to text, mean over ordered pairs of languages",
+        columns=("way", *columns),
+        rows=tuple(rows),
+        alignment="l" + "r" * len(columns),
+        notes=(
+            "A caption looks for the captions of its image in another language. Via an image: the image that the "
+            "caption leads to looks in its place; the right image is what a perfect first step would give.",
+        ),
+        rules=(len(routes),),
+    )
+
+
+def pair_table(summary: Summary, route: str = "t2t") -> Table:
+    """R@1 of every ordered pair of languages; of more than twelve languages the mean, lowest and highest of each.
+
+    Args:
+        summary: of an evaluation in two languages or more.
+        route: `t2t`, or one of the ways through an image.
+    """
+    pairs = {state: _pairs(metrics[route]) for state, metrics in states(summary).items()}
+    languages = list(dict.fromkeys(language for pair in pairs["identity"] for language in pair))
+    build = _matrices if len(languages) <= WIDEST_MATRIX else _extremes
+    return build(f"R@1 by pair of languages, {ROUTES[route]}", languages, pairs)
+
+
+def _pairs(metrics: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """R@1 by language of the query and of the gallery."""
+    found = {}
+    for pair, figures in metrics["per_language"].items():
+        query, _, gallery = pair.partition("->")
+        found[query, gallery] = figures["R@1"]["mean"]
+    return found
+
+
+def _matrices(title: str, languages: Sequence[str], states: Mapping[str, Pairs]) -> Table:
+    """A row a language of the query and a column a language of the gallery: each state, and the change."""
+    blocks = dict(states)
+    if len(blocks) > 1:
+        before, after = blocks.values()
+        blocks["change"] = {pair: after[pair] - before[pair] for pair in before}
+    rows: list[tuple[str, ...]] = []
+    rules = []
+    for state, pairs in blocks.items():
+        show: Show = (lambda value: change(0.0, value)) if state == "change" else amount
+        rules.append(len(rows))
+        rows += [(state, *[""] * (len(languages) + 1))] if len(blocks) > 1 else []
+        for query in languages:
+            cells = [show(pairs[query, among]) if (query, among) in pairs else "" for among in languages]
+            rows.append((query, *cells, show(_mean(_others(pairs, 0, query)))))
+        means = [_mean(_others(pairs, 1, among)) for among in languages]
+        rows.append(("mean", *map(show, means), show(sum(pairs.values()) / len(pairs))))
+    return Table(
+        title=title,
+        columns=("query", *languages, "mean"),
+        rows=tuple(rows),
+        alignment="l" + "r" * (len(languages) + 1),
+        notes=("Rows: the language of the query; columns: the language of the captions it looks among.",),
+        rules=tuple(rules),
+    )
+
+
+def _extremes(title: str, languages: Sequence[str], states: Mapping[str, Pairs]) -> Table:
+    """A row a language: its mean in each state, and with which other it does worst and best in the last."""
+    means = list(states) if len(states) > 1 else ["mean"]
+    columns = []
+    for role in ("query", "among"):
+        columns += [f"{role}\n{name}" for name in means] + ["change"] * (len(states) > 1) + ["lowest", "highest"]
+    rows = []
+    for language in languages:
+        cells: list[str] = []
+        for side in (0, 1):
+            others = [_others(pairs, side, language) for pairs in states.values()]
+            values = [_mean(each) for each in others]
+            cells += map(amount, values)
+            cells += [change(values[0], values[1])] if len(values) == 2 else []
+            for end in (min, max):
+                name = end(others[-1], key=others[-1].__getitem__, default=None)
+                cells.append(NOTHING if name is None else f"{amount(others[-1][name])} {name}")
+        rows.append((language, *cells))
+    return Table(
+        title=title,
+        columns=("language", *columns),
+        rows=tuple(rows),
+        alignment="l" + "r" * len(columns),
+        notes=(
+            f"{len(languages)} languages, hence no matrix (every pair is in the CSV): of each, the mean over "
+            "the others as the language of the query, and as that of the captions it looks among; lowest and highest, "
+            f"{list(states)[-1]}: with which other language.",
+        ),
+    )
+
+
+def _others(pairs: Pairs, side: int, language: str) -> dict[str, float]:
+    """What a language has with each other one, as that of the query (side 0) or of the gallery (1)."""
+    return {pair[1 - side]: value for pair, value in pairs.items() if pair[side] == language}
+
+
+def _mean(values: Mapping[str, float]) -> float | None:
+    return sum(values.values()) / len(values) if values else None

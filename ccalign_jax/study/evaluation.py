@@ -1,0 +1,233 @@
+"""Everything that can be said of one data set, as it is and through a map: retrieval, scores on top, diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.diagnostics import diagnose, diagnose_map, gram_matrices, sample_rows
+from ccalign_jax.metrics import PAIR_ROUTES, Routes, rank_routes, recall_curve
+from ccalign_jax.numerics import resize_rows, unit_rows
+from ccalign_jax.study.apply import apply
+from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
+from ccalign_jax.study.summary import (
+    chance_metrics,
+    describe_data,
+    figures_of,
+    minus,
+    route_metrics,
+)
+from ccalign_jax.training import Part
+
+__all__ = ["Evaluation", "evaluate"]
+
+IDENTITY, MAPPED = "identity", "mapped"
+POOLS = (5, 10, 20, 50)  # galleries to expect R@1 in, and ten, a hundred, … times as many
+HISTOGRAM_ROWS = 1000
+HISTOGRAM_BINS = 60
+GRAM_ROWS = 100
+LEAST_ROWS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` finds.
+
+    Attributes:
+        summary: the content of `summary.json`; `docs/evaluation.md` explains it.
+        grams: for each state (`identity`, `mapped`) and set (a language, or `image`) the inner products `[s, s]` of
+            the same hundred images; empty where no image has every language.
+    """
+
+    summary: dict[str, Any]
+    grams: dict[str, dict[str, Float[np.ndarray, "s s"]]]
+
+
+class _State(NamedTuple):
+    """The data under one map: unit rows in one space, where they belong, and how each query ranks."""
+
+    data: EmbeddingSet
+    part: Part
+    text: list[np.ndarray]
+    image: np.ndarray
+    routes: Routes
+
+
+def evaluate(
+    data: EmbeddingSet,
+    checkpoint: Checkpoint | None = None,
+    *,
+    bank: EmbeddingSet | None = None,
+    routes: Sequence[str] = PAIR_ROUTES,
+    scores: bool = True,
+    diagnostics: bool = True,
+    nulls: bool = False,
+    progress: Progress = lambda what, done, total: None,
+) -> Evaluation:
+    """Score all captions and images as they are, and through a map.
+
+    Args:
+        data: what to score; every image is in the gallery.
+        checkpoint: the map.
+        bank: other images with their captions, that scores on top look at; the data themselves where there are none,
+            and then these scores are transductive.
+        routes: the ways between languages to take, of `metrics.PAIR_ROUTES`.
+        scores: also rank by the scores without parameters, such as CSLS.
+        diagnostics: also describe the sets and the map; on the images that have every language, first captions.
+        nulls: also say what the paired diagnostics read by chance.
+        progress: called with what goes on, steps done, and steps in all.
+
+    Raises:
+        InputError: as `apply`.
+    """
+    states = {IDENTITY: data}
+    if checkpoint is not None:
+        states[MAPPED] = apply(checkpoint, data)
+    kinds = ["retrieval", *["scores on top"] * scores, *["diagnostics"] * diagnostics]
+    steps = iter(range(len(kinds) * len(states)))
+
+    def begin(what: str) -> None:
+        progress(what, next(steps), len(kinds) * len(states))
+
+    summary: dict[str, Any] = {"schema": 1, "data": describe_data(data), "notes": []}
+    ranked: dict[str, _State] = {}
+    for name, one in states.items():
+        begin(f"{name}: retrieval")
+        ranked[name] = _rank(one, routes)
+    measured = {name: route_metrics(state.routes, data.languages) for name, state in ranked.items()}
+    part = ranked[IDENTITY].part
+    [chance] = chance_metrics([part], data.languages, routes=routes)
+    summary["baselines"] = {IDENTITY: figures_of([measured[IDENTITY]]), "chance": figures_of([chance])}
+    if checkpoint is not None:
+        summary["name"] = checkpoint.about["trial"]
+        summary["metrics"] = figures_of([measured[MAPPED]])
+        summary["delta"] = figures_of([minus(measured[MAPPED], measured[IDENTITY])], delta=True)
+    summary["pool_curves"] = _pool_curves(ranked, part)
+    summary["similarities"] = _similarities(ranked)
+    if scores:
+        whole = data if bank is None else bank
+        summary["scores"] = {"bank": {"images": len(whole), "most_rows": BANK_ROWS, "transductive": bank is None}}
+        for name, state in ranked.items():
+            begin(f"{name}: scores on top")
+            other = (state.text, state.image)
+            if bank is not None:
+                moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
+                other = _bank_rows(moved, data.languages)
+            summary["scores"][name] = score_ladder(state.text, state.image, state.part, *other, data.languages)
+    grams = {}
+    if diagnostics:
+        summary["map"] = None if checkpoint is None else _describe_map(checkpoint)
+        found, said = _complete(states)
+        summary["notes"] += said
+        if found:
+            summary["diagnostics"] = {}
+            for name, one in found.items():
+                begin(f"{name}: diagnostics")
+                text = {language: np.asarray(one.text[language]) for language in one.languages}
+                summary["diagnostics"][name] = diagnose(text, np.asarray(one.image), nulls=nulls)
+                grams[name] = _grams(one)
+    progress("done", len(kinds) * len(states), len(kinds) * len(states))
+    return Evaluation(summary, grams)
+
+
+def _rank(data: EmbeddingSet, routes: Sequence[str]) -> _State:
+    part = make_part(data, np.arange(len(data)))
+    text, image = _rows(data)
+    found = rank_routes(text, image, part.image_of, part.captions_of, routes=routes)
+    return _State(data, part, text, image, jax.tree.map(np.asarray, found))
+
+
+def _rows(data: EmbeddingSet) -> tuple[list[np.ndarray], np.ndarray]:
+    """Unit rows of each language, cut or padded to the width of the images, and of the images."""
+    rows = [unit_float32(data.text[language]) for language in data.languages]
+    if data.d_text != data.d_image:
+        rows = [np.asarray(unit_rows(resize_rows(jnp.asarray(one), data.d_image))) for one in rows]
+    return rows, unit_float32(data.image)
+
+
+def _bank_rows(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+    """The same of a bank; a language that it lacks has no rows."""
+    text, image = _rows(data)
+    there = dict(zip(data.languages, text, strict=True))
+    return [there.get(language, image[:0]) for language in languages], image
+
+
+def _pool_curves(ranked: Mapping[str, _State], part: Part) -> dict[str, Any]:
+    """R@1 to expect in smaller galleries, the mean over languages, for as large a gallery as every language has."""
+    images = len(part.images)
+    golds = [(np.asarray(gold) >= 0).sum(axis=1) for gold in part.captions_of]
+    galleries = {"t2i": [images] * len(golds), "i2t": [len(rows) for rows in part.captions]}
+    found: dict[str, Any] = {}
+    for direction, gallery in galleries.items():
+        answers = [1 if direction == "t2i" else np.maximum(gold, 1) for gold in golds]
+        most = max(int(np.max(answer)) for answer in answers)
+        sizes = [size * 10**power for power in range(9) for size in POOLS]
+        sizes = sorted({size for size in sizes if most <= size < min(gallery)} | {min(gallery)})
+        found[direction] = {"sizes": sizes}
+        for name, state in ranked.items():
+            each = zip(getattr(state.routes, direction), gallery, answers, strict=True)
+            curves = [recall_curve(ranks, size, sizes, gold=answer) for ranks, size, answer in each]
+            found[direction][name] = np.mean(curves, axis=0).tolist()
+        share = [1.0 if direction == "t2i" else gold[gold > 0].mean() for gold in golds]
+        found[direction]["chance"] = [float(np.mean(share)) / size for size in sizes]
+    return found
+
+
+def _similarities(ranked: Mapping[str, _State]) -> dict[str, Any]:
+    """Histograms of the cosine of captions with their own image, and with another; the mean over languages."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
+    for name, state in ranked.items():
+        found[name] = {"positive": [], "negative": []}
+        for rows, owner in zip(state.text, state.part.image_of, strict=True):
+            chosen = sample_rows(len(rows), HISTOGRAM_ROWS)
+            scores = rows[chosen] @ state.image[sample_rows(len(state.image), HISTOGRAM_ROWS)].T
+            other = owner[chosen][:, None] != sample_rows(len(state.image), HISTOGRAM_ROWS)
+            found[name]["positive"].append(np.sum(rows * state.image[owner], axis=1))
+            found[name]["negative"].append(scores[other])
+    everything = [values for kinds in found.values() for each in kinds.values() for values in each if len(values)]
+    low, high = (np.clip(end, -1, 1) for end in (min(map(np.min, everything)), max(map(np.max, everything))))
+    edges = np.linspace(low, max(high, low + 1e-3), HISTOGRAM_BINS + 1)
+
+    def shares(each: list[np.ndarray]) -> list[float]:
+        counts = [np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] for values in each if len(values)]
+        return np.mean([count / count.sum() for count in counts], axis=0).tolist() if counts else []
+
+    states = {name: {kind: shares(each) for kind, each in kinds.items()} for name, kinds in found.items()}
+    return {"edges": edges.tolist(), **states}
+
+
+def _complete(states: Mapping[str, EmbeddingSet]) -> tuple[dict[str, EmbeddingSet], list[str]]:
+    """What the diagnostics take: one caption of every language of the images that have them all."""
+    whole = next(iter(states.values()))
+    count = int((whole.caption_counts() > 0).all(axis=0).sum())
+    if count < LEAST_ROWS:
+        return {}, [f"no diagnostics: {count} of {len(whole)} images have every language, {LEAST_ROWS} are needed"]
+    said = [f"diagnostics: on the first captions of {count} of {len(whole)} images, those that have every language"]
+    return {name: one.first_captions().complete() for name, one in states.items()}, said
+
+
+def _grams(data: EmbeddingSet) -> dict[str, np.ndarray]:
+    chosen = sample_rows(len(data), GRAM_ROWS)
+    sets = {language: unit_float32(data.text[language][chosen]) for language in data.languages}
+    sets["image"] = unit_float32(data.image[chosen])
+    return dict(zip(sets, gram_matrices(list(sets.values())), strict=True))
+
+
+def _describe_map(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """Of a linear map, or of each language's; of the captions' side, where images move too."""
+    if checkpoint.aligner.matrix is None:
+        return None
+    matrix = np.asarray(checkpoint.aligner.matrix(checkpoint.params))
+    if matrix.ndim == 2:
+        return diagnose_map(matrix)
+    languages = checkpoint.about["languages"]
+    return {"per_language": {name: diagnose_map(one) for name, one in zip(languages, matrix, strict=True)}}

@@ -1,0 +1,134 @@
+"""What is measured of a finished sweep on the images it reports on: the ways between languages, and diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.diagnostics import diagnose
+from ccalign_jax.metrics import rank_routes
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.study.arrays import fold_arrays, lay_out
+from ccalign_jax.study.run import SweepResult, summarise
+from ccalign_jax.study.summary import IDENTITY, Outcome, route_metrics, select
+from ccalign_jax.training import Embeddings, Part, Recipe, take_part
+
+__all__ = ["SWEEP_ROUTES", "measure_holdouts"]
+
+SWEEP_ROUTES = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
+LEAST_ROWS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+def measure_holdouts(
+    result: SweepResult,
+    *,
+    routes: Sequence[str] = SWEEP_ROUTES,
+    diagnostics: bool = True,
+    progress: Progress = lambda what, done, total: None,
+) -> SweepResult:
+    """The result with text to text figures of every trial, and diagnostics of identity and of each family's choice.
+
+    Identity is measured once a fold, for all trials.
+
+    Args:
+        result: from `run_sweep`.
+        routes: between languages, of `metrics.PAIR_ROUTES`; none where there is one language.
+        diagnostics: whether to describe the sets of rows, too; on images that have every language.
+        progress: called with what goes on, states done, and states in all.
+    """
+    plan = result.plan
+    embeddings, parts = lay_out(plan.data), fold_arrays(plan.data, plan.folds).report
+    parts = jax.tree.map(np.asarray, parts)
+    languages = plan.data.languages
+    outcomes = [result.identity, *result.outcomes]
+    described: dict[str, list[Mapping[str, Any]]] = {}
+    wanted = _to_describe(result) if diagnostics else {}
+    total, done = len(outcomes) * len(plan.folds), 0
+    notes = list(plan.notes)
+    aligners: dict[Any, Aligner] = {}  # one object for all trials that share it, so that it compiles once
+    for outcome in outcomes:
+        kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
+        aligner = aligners.setdefault(kind, plan.space.aligner(*kind))
+        for fold in range(len(plan.folds)):
+            progress(f"holdout of {outcome.name}", done, total)
+            done += 1
+            families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
+            if not (routes and len(languages) > 1) and not families:
+                continue
+            part = jax.tree.map(lambda leaf, fold=fold: leaf[fold], parts)
+            params = {} if outcome.trial is None else outcome.params[fold]
+            text, image = _mapped(aligner, params, embeddings, part)
+            if routes and len(languages) > 1:
+                found = rank_routes(
+                    text, image, part.image_of, part.captions_of, image_mask=part.images >= 0, routes=routes
+                )
+                figures = route_metrics(jax.tree.map(np.asarray, found), languages)
+                outcome.report[fold] |= {route: figures[route] for route in routes}
+            if families:
+                one = _described(text, image, part, languages)
+                if one is None:
+                    wanted = {}
+                    notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
+                    continue
+                for family in families:
+                    described.setdefault(family, []).append(one)
+    progress("holdouts", total, total)
+    summary = summarise(result, notes=notes)
+    if wanted:
+        summary["diagnostics"] = {family: _mean(each) for family, each in described.items()}
+    result.summary = summary
+    return result
+
+
+def _to_describe(result: SweepResult) -> dict[str, list[Outcome]]:
+    """For identity and each family the outcome that each fold chose."""
+    families: dict[str, list[Outcome]] = {}
+    for outcome in result.outcomes:
+        families.setdefault("/".join(outcome.family), []).append(outcome)
+    per_fold = result.plan.config.protocol == "nested"
+    chosen = {family: select(members, per_fold=per_fold) for family, members in families.items()}
+    return {IDENTITY: [result.identity] * len(result.plan.folds), **chosen}
+
+
+@partial(jax.jit, static_argnums=0)
+def _mapped(
+    aligner: Aligner, params: Params, embeddings: Embeddings, part: Part
+) -> tuple[tuple[Float[Array, "_ d"], ...], Float[Array, "s d"]]:
+    rows = take_part(embeddings, part)
+    text = tuple(unit_rows(aligner.text(params, each, jnp.int32(number))) for number, each in enumerate(rows.text))
+    return text, unit_rows(aligner.image(params, rows.image))
+
+
+def _described(text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]) -> Mapping[str, Any] | None:
+    """Diagnostics of the first captions of the images that have every language."""
+    first = np.stack([np.asarray(gold)[:, 0] for gold in part.captions_of])
+    whole = np.flatnonzero((first >= 0).all(axis=0) & (np.asarray(part.images) >= 0))
+    if len(whole) < LEAST_ROWS:
+        return None
+    rows = {
+        language: np.asarray(each)[first[number, whole]]
+        for number, (language, each) in enumerate(zip(languages, text, strict=True))
+    }
+    found = diagnose(rows, np.asarray(image)[whole])
+    return {key: value for key, value in found.items() if not key.startswith("spectra")}
+
+
+def _mean(found: Sequence[Any]) -> Any:
+    """Nested figures of several folds as their means; what is no number is that of the first."""
+    first = found[0]
+    if isinstance(first, Mapping):
+        return {key: _mean([one[key] for one in found if key in one]) for key in first}
+    if isinstance(first, list):
+        return first if first and isinstance(first[0], str) else np.mean(found, axis=0).tolist()
+    if isinstance(first, int | float) and not isinstance(first, bool):
+        return float(np.mean(found))
+    return first

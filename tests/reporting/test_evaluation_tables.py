@@ -1,0 +1,264 @@
+"""What the tables of one evaluation say, with a map and without, for one language and for many."""
+
+import json
+
+import pytest
+
+from ccalign_jax.reporting import (
+    evaluation_headline,
+    evaluation_table,
+    evaluation_tables,
+    print_table,
+    to_html,
+    to_latex,
+    to_markdown,
+)
+from ccalign_jax.reporting.evaluation_pairs import pair_table
+
+MANY = tuple(f"l{number:02d}" for number in range(36))
+ALL = [
+    *("retrieval", "metrics", "scores", "text_to_text", "pairs_direct", "pairs_through_image", "diagnostics"),
+    *("calibration", "diagnostics_by_language", "map"),
+]
+
+
+def row(table, name):
+    """The cells of the only row of that name."""
+    (found,) = [cells[1:] for cells in table.rows if cells[0] == name]
+    return found
+
+
+def block(table, heading):
+    """Rows below a heading, up to the next one, by name."""
+    start = [cells[0] for cells in table.rows].index(heading) + 1
+    found = {}
+    for name, *cells in table.rows[start:]:
+        if not any(cells):
+            break
+        found[name] = tuple(cells)
+    return found
+
+
+@pytest.mark.parametrize("languages", [("en",), ("de", "en", "zh"), MANY])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_every_table_is_written_every_way(evaluation, languages, mapped, tmp_path):
+    tables = evaluation_tables(evaluation(languages, mapped=mapped))
+    pairs = ("text_to_text", "pairs_direct", "pairs_through_image")
+    assert list(tables) == [n for n in ALL if (mapped or n != "map") and (len(languages) > 1 or n not in pairs)]
+    with (tmp_path / "out.txt").open("w", encoding="ascii") as file:
+        for table in tables.values():
+            assert to_markdown(table).count("\n| ") == len(table.rows) + 2
+            assert to_html(table).count("<tr") == len(table.rows) + 1
+            to_latex(table).encode("latin-1")  # every sign beyond is written as LaTeX
+            print_table(table, file, width=100)
+
+
+def test_what_the_summary_lacks_makes_no_table(evaluation):
+    summary = evaluation()
+    for key in ("scores", "diagnostics", "map"):
+        del summary[key]
+    assert list(evaluation_tables(summary)) == ALL[:2] + ALL[3:6]
+    summary = evaluation()
+    for one in summary["diagnostics"].values():
+        del one["nulls"]
+    assert "calibration" not in evaluation_tables(summary)
+    summary = evaluation()
+    for part in (summary["baselines"]["identity"], summary["metrics"], summary["delta"]):
+        del part["t2t"], part["via_image"]
+    tables = evaluation_tables(summary)
+    assert not [name for name in tables if name.startswith("pairs")]
+    assert [cells[0] for cells in tables["text_to_text"].rows] == ["via soft mean of images", "via right image"]
+
+
+def test_identity_between_unlike_widths_is_called_near_chance(evaluation):
+    summary = evaluation()
+    assert "near chance" not in " ".join(evaluation_table(summary).notes)
+    summary["data"]["d_text"] = 2
+    assert "near chance" in " ".join(evaluation_table(summary).notes)
+
+
+def test_tables_take_what_json_gives_back(evaluation):
+    summary = evaluation()
+    assert evaluation_tables(json.loads(json.dumps(summary))) == evaluation_tables(summary)
+
+
+def test_retrieval_compares_each_language_with_identity(evaluation):
+    table = evaluation_table(evaluation())
+    assert table.title == "Retrieval on toy, split test, 100 images"
+    assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change")
+    assert row(table, "zh")[:6] == (".120", ".140", "+.020", ".140", ".130", "−.010")
+    assert row(table, "mean")[:3] == (".110", ".130", "+.020")
+    assert row(table, "chance")[:3] == (".010", "", "")
+    said = " ".join(table.notes)
+    assert "mapped: image/residual/infonce" in said and "learnt by heart" in said and "No interval" in said
+
+
+def test_retrieval_without_a_map_has_more_metrics(evaluation):
+    table = evaluation_table(evaluation(mapped=False))
+    assert table.columns[1:4] == ("t2i\nR@1", "i2t\nR@1", "t2i\nR@5")
+    assert row(table, "mean")[:3] == (".110", ".130", ".310")
+    assert "mapped" not in " ".join(table.notes)
+
+
+def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation):
+    table = evaluation_tables(evaluation())["metrics"]
+    assert row(table, "R@1") == (".110", ".130", "+.020", ".010", ".130", ".120", "−.010", ".010")
+    assert row(table, "median rank")[:3] == ("20.0", "18.0", "−2.0")
+
+
+def test_intervals_are_shown_once_there_are_some(evaluation):
+    summary = evaluation()
+    for direction in ("t2i", "i2t"):
+        for name, one in summary["delta"][direction].items():
+            if name != "per_language":
+                one |= {"low": -0.01, "high": 0.03}
+    tables = evaluation_tables(summary)
+    assert row(tables["metrics"], "R@1")[3] == "−.010 to +.030"
+    assert row(tables["metrics"], "median rank")[3] == "0.0 to 0.0"
+    assert "No interval" not in " ".join(tables["retrieval"].notes)
+    assert "text to image −.010 to +.030" in evaluation_headline(summary)[-1]
+
+
+def test_text_to_text_has_a_row_a_way(evaluation):
+    table = evaluation_tables(evaluation())["text_to_text"]
+    assert [cells[0] for cells in table.rows] == [
+        "directly",
+        "via nearest image",
+        "via soft mean of images",
+        "via right image",
+    ]
+    assert row(table, "directly")[:3] == (".410", ".440", "+.030")
+
+
+def test_pairs_have_the_query_in_the_row(evaluation):
+    table = pair_table(evaluation(("de", "en", "zh")), "t2t")
+    assert table.columns == ("query", "de", "en", "zh", "mean")
+    assert block(table, "identity") == {
+        "de": ("", ".400", ".400", ".400"),
+        "en": (".410", "", ".410", ".410"),
+        "zh": (".420", ".420", "", ".420"),
+        "mean": (".415", ".410", ".405", ".410"),
+    }
+    assert block(table, "mapped")["zh"][0] == ".450"
+    assert set(block(table, "change")["de"][1:]) == {"+.030"}
+
+
+def test_pairs_without_a_map_need_no_heading(evaluation):
+    table = pair_table(evaluation(("de", "en"), mapped=False))
+    assert table.rows == (("de", "", ".400", ".400"), ("en", ".410", "", ".410"), ("mean", ".410", ".400", ".405"))
+
+
+def test_a_pair_without_a_query_is_left_blank(evaluation):
+    summary = evaluation(mapped=False)
+    del summary["baselines"]["identity"]["t2t"]["per_language"]["de->zh"]
+    assert row(pair_table(summary), "de") == ("", ".400", "", ".400")
+
+
+def test_many_languages_are_summarised_and_that_is_said(evaluation):
+    table = pair_table(evaluation(MANY))
+    assert len(table.rows) == 36 and len(table.columns) == 11
+    assert row(table, "l01")[:3] == (".410", ".440", "+.030")
+    assert row(table, "l01")[7:] == ("+.030", ".430 l00", ".780 l35")
+    assert "36 languages" in table.notes[0] and "CSV" in table.notes[0]
+
+
+def test_scores_are_compared_with_identity_under_the_cosine(evaluation):
+    table = evaluation_tables(evaluation())["scores"]
+    before, after = block(table, "identity"), block(table, "mapped")
+    assert before["cosine"][:6] == (".110", ".000", ".130", ".000", ".120", ".000")
+    assert before["CSLS"][:6] == (".130", "+.020", ".150", "+.020", ".140", "+.020")
+    assert after["cosine"][:6] == (".130", "+.020", ".120", "−.010", ".125", "+.005")
+    assert "4000 images and their captions: other rows of the data, none of those scored" in table.notes[1]
+    summary = evaluation()
+    summary["scores"]["bank"]["most_rows"] = 50
+    assert "at most 50 rows of each language" in evaluation_tables(summary)["scores"].notes[1]
+
+
+def test_transductive_scores_say_so_by_name(evaluation):
+    summary = evaluation()
+    assert "transductive" not in to_markdown(evaluation_tables(summary)["scores"])
+    summary["scores"]["bank"]["transductive"] = True
+    rows = block(evaluation_tables(summary)["scores"], "identity")
+    assert [name for name in rows if not name.endswith(" (transductive)")] == ["cosine"]
+    assert "(transductive)" in " ".join(evaluation_headline(summary))
+
+
+def test_diagnostics_say_which_side_is_better(evaluation):
+    table = evaluation_tables(evaluation())["diagnostics"]
+    captions = block(table, "captions, mean over languages")
+    assert captions["effective rank, of the variances"] == ("60.0", "66.0", "+6.0", "depends on n")
+    assert captions["hubs within the set, skew"] == ("1.20", "1.32", "+0.12", "lower")
+    assert block(table, "images")["IsoScore"] == (".150", ".150", ".000", "higher")
+    assert block(table, "between languages, mean over pairs")["CKA, biased"][-1] == "depends on n"
+    probe = block(table, "language probe")
+    assert probe["accuracy, images split"] == (".500", ".550", "+.050", "lower")
+    assert probe["chance"][0] == ".333"
+    assert "read on 60 of them" in table.notes[0]
+
+
+def test_one_language_has_neither_pairs_nor_probe(evaluation):
+    tables = evaluation_tables(evaluation(("en",)))
+    headings = [cells[0] for cells in tables["diagnostics"].rows if not any(cells[1:])]
+    assert headings == ["captions, mean over languages", "images", "captions with images, mean over languages"]
+    assert not [cells for cells in tables["calibration"].rows if cells[0].startswith("between")]
+
+
+def test_calibration_gives_the_mean_and_the_largest_p(evaluation):
+    summary = evaluation(mapped=False)
+    pairs = summary["diagnostics"]["identity"]["nulls"]["between_languages"]["gram_correlation"]
+    pairs["de|zh"] |= {"p": 0.4, "value": 0.29, "calibrated": 0.27}
+    table = evaluation_tables(summary)["calibration"]
+    assert table.columns == ("figure", "value", "by chance", "calibrated", "largest p")
+    between = block(table, "between languages, mean over pairs")
+    assert between["Gram correlation, Pearson"] == (".490", ".020", ".478", ".400")
+    assert "1/201" in table.notes[1]
+
+
+def test_diagnostics_of_each_language_and_of_the_images(evaluation):
+    table = evaluation_tables(evaluation())["diagnostics_by_language"]
+    assert list(block(table, "mapped")) == ["de", "en", "zh", "images"]
+    assert block(table, "mapped")["de"][0] == "66.0" and block(table, "mapped")["images"][0] == "60.0"
+    assert block(table, "identity")["images"][-4:] == ("", "", "", "")
+
+
+def test_diagnostics_without_images_or_a_common_width(evaluation):
+    summary = evaluation()
+    for one in summary["diagnostics"].values():
+        for key in ("image", "with_image", "spectra_image"):
+            del one[key]
+        del one["nulls"]["with_image"]
+        for figures in (one["macro"], *one["per_language"].values()):
+            del figures["modality_gap"]
+    tables = evaluation_tables(summary)
+    assert list(block(tables["diagnostics_by_language"], "identity")) == ["de", "en", "zh"]
+    assert "modality\ngap" not in tables["diagnostics_by_language"].columns
+    assert not [cells for cells in tables["diagnostics"].rows if "images" in cells[0] and not any(cells[1:])]
+
+
+@pytest.mark.parametrize(("each_map", "names"), [(False, ["all languages"]), (True, ["de", "en", "zh"])])
+def test_one_row_a_map(evaluation, each_map, names):
+    table = evaluation_tables(evaluation(each_map=each_map))["map"]
+    assert [cells[0] for cells in table.rows] == names
+    assert table.rows[0][1:] == ("1.12", ".645", ".200", "4.0", "2.5", "20.0", "30.0", "2.00", "0.50")
+
+
+def test_a_map_that_is_not_square_turns_nothing_and_a_singular_one_has_no_condition(evaluation):
+    summary = evaluation()
+    summary["map"] |= dict.fromkeys(("rotation_mean", "rotation_max", "rotation_degrees", "condition"))
+    assert evaluation_tables(summary)["map"].rows[0][4:8] == ("—", "2.5", "—", "—")
+
+
+def test_headline_compares_the_map_with_what_costs_nothing(evaluation):
+    said = evaluation_headline(evaluation())
+    assert said[0] == "Map image/residual/infonce on toy, split test, 100 images."
+    assert "text to image R@1 .110 → .130 (+.020), image to text R@1 .130 → .120 (−.010)" in said[1]
+    assert "text to text R@1 .410 → .440 (+.030)" in said[1]
+    assert said[2] == "The mean of both directions rose by .005."
+    assert "best of 4 scores on identity, CSLS, reads .140" in said[3] and said[3].endswith("reads .125.")
+    assert said[4] == "No interval is computed yet."
+
+
+def test_headline_without_a_map_tells_chance(evaluation):
+    said = evaluation_headline(evaluation(mapped=False))
+    assert said[0] == "The embeddings as they are, on toy, split test, 100 images."
+    assert "text to image R@1 .110 (chance .010)" in said[1]

@@ -1,0 +1,177 @@
+"""Evaluations of small data sets: each part against the function that it comes from, and what is absent said."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.diagnostics import diagnose, diagnose_map
+from ccalign_jax.errors import InputError
+from ccalign_jax.metrics import PAIR_ROUTES, Banks, csls, rank_pairs, retrieval_metrics
+from ccalign_jax.study import apply, evaluate, read_map, take_split
+from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.ladder import BANK_ROWS, take_bank
+
+IMAGES, D = 24, 6
+LANGUAGES = ("de", "en", "ja")
+
+
+def made(lacking=False, d_text=D, seed=0):
+    """Three languages; en has two captions an image. `lacking`: half of the images have no ja."""
+    rng = np.random.default_rng(seed)
+    image = rng.standard_normal((IMAGES, D)).astype(np.float32)
+    keys = np.array([f"k{number:02d}" for number in range(IMAGES)])
+    owners = {"de": keys, "en": np.repeat(keys, 2), "ja": keys[::2] if lacking else keys}
+    rows = {lang: np.searchsorted(keys, owner) for lang, owner in owners.items()}
+    wide = np.pad(image, [(0, 0), (0, max(0, d_text - D))])[:, :d_text]
+    text = {lang: wide[row] + rng.standard_normal((len(row), d_text)).astype(np.float32) for lang, row in rows.items()}
+    split = np.where(np.arange(IMAGES) < 14, "train", "test")
+    return EmbeddingSet.build("toy", image, text, image_keys=keys, text_keys=owners, split=split)
+
+
+def a_map(d_text=D, name="residual"):
+    aligner = make_aligner(name, d_text, D, languages=3, hidden=4)
+    params = aligner.init(jax.random.key(0))
+    params = jax.tree.map(lambda leaf: leaf + 0.2 * jax.random.normal(jax.random.key(1), leaf.shape), params)
+    about = {"trial": f"image/{name}", "aligner": name, "d_text": d_text, "d_image": D, "languages": list(LANGUAGES)}
+    return Checkpoint(aligner, jax.tree.map(np.asarray, params), about)
+
+
+@pytest.fixture(scope="module")
+def found():
+    data, rest = take_split(made(), "test")
+    return data, rest, a_map(), evaluate(data, a_map(), bank=rest, nulls=True)
+
+
+def unit(rows):
+    return np.asarray(rows, np.float32) / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_every_figure_is_what_its_function_gives(found):
+    data, _, checkpoint, (summary, _) = found
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    part = make_part(data, np.arange(len(data)))
+    for metrics, state in ((summary["baselines"]["identity"], data), (summary["metrics"], apply(checkpoint, data))):
+        assert set(metrics) == {"t2i", "i2t", *PAIR_ROUTES}
+        assert set(metrics["t2t"]["per_language"]) == {f"{a}->{b}" for a in LANGUAGES for b in LANGUAGES if a != b}
+        for place, language in enumerate(LANGUAGES):
+            where = part.image_of[place], part.captions_of[place]
+            ranks = rank_pairs(unit(state.text[language]), unit(state.image), *where)
+            for direction, one in zip(("t2i", "i2t"), ranks, strict=True):
+                figures = metrics[direction]["per_language"][language]
+                for name, value in retrieval_metrics(one).items():
+                    assert figures[name]["mean"] == pytest.approx(float(value), abs=1e-6), (language, name)
+    for route, metrics in summary["delta"].items():
+        change = summary["metrics"][route]["R@1"]["mean"] - summary["baselines"]["identity"][route]["R@1"]["mean"]
+        assert metrics["R@1"]["mean"] == pytest.approx(change, abs=1e-9)
+    ones = {lang: rows.text[lang] for rows in [data.first_captions()] for lang in LANGUAGES}
+    told = diagnose(ones, data.image, nulls=True)
+    assert summary["diagnostics"]["identity"]["macro"] == pytest.approx(told["macro"])
+    assert summary["map"] == diagnose_map(np.eye(D) + checkpoint.params["delta"])
+
+
+def test_scores_look_at_the_bank_and_at_nothing_else(found):
+    data, rest, _, (summary, _) = found
+    assert summary["scores"]["bank"] == {"images": 14, "most_rows": BANK_ROWS, "transductive": False}
+    part, place = make_part(data, np.arange(len(data))), LANGUAGES.index("en")
+    done = csls(unit(data.text["en"]), unit(data.image), Banks(unit(rest.text["en"]), unit(rest.image)))
+    ranks = rank_pairs(*done, part.image_of[place], part.captions_of[place])
+    for direction, one in zip(("t2i", "i2t"), ranks, strict=True):
+        figure = summary["scores"]["identity"]["csls"][direction]["per_language"]["en"]["MRR"]["mean"]
+        assert figure == pytest.approx(float(retrieval_metrics(one)["MRR"]), abs=1e-6)
+        plain = summary["scores"]["mapped"]["cosine"][direction]["MRR"]["mean"]
+        assert plain == pytest.approx(summary["metrics"][direction]["MRR"]["mean"], abs=1e-6)
+
+
+def test_pool_curves_end_at_the_whole_gallery_and_begin_above_chance(found):
+    data, _, _, (summary, _) = found
+    for direction in ("t2i", "i2t"):
+        curve = summary["pool_curves"][direction]
+        assert curve["sizes"] == sorted(curve["sizes"]) and curve["sizes"][-1] == len(data)
+        assert all(np.diff(curve["identity"]) <= 1e-12) and all(np.diff(curve["chance"]) < 0)
+    whole = summary["baselines"]["identity"]["t2i"]["R@1"]["mean"]
+    assert summary["pool_curves"]["t2i"]["identity"][-1] == pytest.approx(whole, abs=1e-6)
+    assert summary["pool_curves"]["t2i"]["chance"][-1] == pytest.approx(1 / len(data))
+
+
+def test_histograms_are_shares_of_own_and_other_images(found):
+    data, _, _, (summary, grams) = found
+    drawn = summary["similarities"]
+    middle = (np.array(drawn["edges"][1:]) + drawn["edges"][:-1]) / 2
+    for state in ("identity", "mapped"):
+        for kind in ("positive", "negative"):
+            assert len(drawn[state][kind]) == len(middle) and sum(drawn[state][kind]) == pytest.approx(1)
+    own = np.mean(
+        [np.mean(np.sum(unit(data.text[lang]) * unit(data.image)[data.image_of[lang]], axis=1)) for lang in LANGUAGES]
+    )
+    assert middle @ drawn["identity"]["positive"] == pytest.approx(own, abs=middle[1] - middle[0])
+    assert {*grams} == {"identity", "mapped"} and {*grams["mapped"]} == {*LANGUAGES, "image"}
+    np.testing.assert_allclose(grams["identity"]["image"], unit(data.image) @ unit(data.image).T, atol=1e-6)
+
+
+def test_without_a_map_a_bank_or_a_wish():
+    data = made()
+    summary, grams = evaluate(data, routes=["t2t"], diagnostics=False)
+    assert summary["scores"]["bank"]["transductive"] is True
+    assert {"metrics", "delta", "map", "diagnostics"}.isdisjoint(summary) and grams == {}
+    assert set(summary["baselines"]["identity"]) == {"t2i", "i2t", "t2t"} == set(summary["baselines"]["chance"])
+
+
+def test_images_that_lack_a_language_are_counted():
+    summary, _ = evaluate(made(lacking=True), scores=False, routes=[])
+    assert summary["diagnostics"]["identity"]["rows"] == IMAGES // 2
+    assert any("12 of 24 images" in note for note in summary["notes"])
+    few = made(lacking=True).take(np.arange(6))
+    summary, grams = evaluate(few, scores=False, routes=[])
+    assert "diagnostics" not in summary and grams == {} and "3 of 6" in summary["notes"][0]
+
+
+@pytest.mark.parametrize("d_text", [4, 9])
+def test_captions_of_another_width_are_cut_or_padded(d_text):
+    summary, _ = evaluate(made(d_text=d_text), a_map(d_text), routes=["via_image"])
+    assert np.isfinite(summary["delta"]["via_image"]["MRR"]["mean"])
+    assert "modality_gap" not in summary["diagnostics"]["identity"]["macro"]
+    assert "modality_gap" in summary["diagnostics"]["mapped"]["macro"]
+
+
+def test_one_language_alone():
+    summary, _ = evaluate(made().with_languages(["en"]), a_map(name="residual_mlp"))
+    assert set(summary["metrics"]) == {"t2i", "i2t"} and summary["map"] is None
+
+
+def test_a_map_a_language_is_described_a_language():
+    summary, _ = evaluate(made(), a_map(name="per_language(residual)"), routes=[], scores=False)
+    assert set(summary["map"]["per_language"]) == set(LANGUAGES)
+
+
+def test_a_bank_is_padded_to_one_size_and_drawn_where_it_is_larger():
+    small, mask = take_bank(np.ones((3, 2), np.float32), seed=0)
+    assert small.shape == (BANK_ROWS, 2) and mask.sum() == 3 and small[3:].sum() == 0
+    large = np.arange(BANK_ROWS + 7, dtype=np.float32)[:, None]
+    drawn, mask = take_bank(large, seed=0)
+    assert mask.all() and len(np.unique(drawn)) == BANK_ROWS
+
+
+def test_splits_leave_the_rest_as_a_bank():
+    data = made()
+    test, rest = take_split(data, "test")
+    assert len(test) == 10 and rest is not None and len(rest) == 14
+    assert take_split(data, "all") == (data, None)
+    holdout, rest = take_split(data, "seed:1")
+    assert len(holdout) == 5 and rest is not None and len(rest) == 19
+    assert not set(holdout.keys) & set(rest.keys) and len(holdout.text["en"]) == 5
+    with pytest.raises(InputError, match="seed:0 to seed:4"):
+        take_split(data, "seed:5")
+    with pytest.raises(InputError, match="there are test, train and all"):
+        take_split(data, "dev")
+
+
+def test_a_map_is_read_by_what_it_is(tmp_path):
+    with pytest.raises(InputError, match=r"W_x\.pt: no such file"):
+        read_map(tmp_path / "W_x.pt")
+    with pytest.raises(InputError, match="best"):
+        read_map(tmp_path / "best")

@@ -1,0 +1,60 @@
+"""What is measured after a sweep: every trial between languages, and what each fold chose described."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ccalign_jax.data import EmbeddingSet, synthetic
+from ccalign_jax.metrics import rank_text_pairs, retrieval_metrics
+from ccalign_jax.study import sweep
+from ccalign_jax.study.arrays import make_part, unit_float32
+
+QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": (1e-3, 3e-2), "temperature": 0.07}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return sweep(synthetic(45, dimensions=6), aligners=["residual"], hyper=QUICK, folds=2)
+
+
+def test_between_languages_of_identity_is_that_of_the_rows(found):
+    data, plan = found.plan.data, found.plan
+    for number, fold in enumerate(plan.folds):
+        part = make_part(data, fold.report)
+        starts = np.cumsum([0, *(len(data.text[language]) for language in data.languages)])
+        a, b = 0, 1
+        rows = [
+            unit_float32(data.text[data.languages[place]][part.captions[place] - starts[place]]) for place in (a, b)
+        ]
+        ranks = rank_text_pairs(*rows, part.image_of[a], part.image_of[b], part.captions_of[b])
+        mine = found.identity.report[number]["t2t"]["per_language"][f"{data.languages[a]}->{data.languages[b]}"]
+        assert mine == pytest.approx(retrieval_metrics(ranks), abs=1e-6)
+
+
+def test_every_trial_has_text_to_text_and_every_family_diagnostics(found):
+    summary = found.summary
+    json.dumps(summary, allow_nan=False)
+    for trial in summary["trials"]:
+        for route in ("t2t", "via_image", "via_image_oracle"):
+            after, before = (
+                part[route]["R@1"]["mean"] for part in (trial["metrics"], summary["baselines"]["identity"])
+            )
+            assert trial["delta"][route]["R@1"]["mean"] == pytest.approx(after - before)
+    assert set(summary["diagnostics"]) == {"identity", "image/residual/infonce"}
+    identity = summary["diagnostics"]["identity"]
+    assert np.shape(identity["between_languages"]["gram_correlation"]["matrix"]) == (5, 5)
+    assert 0 < identity["probe"]["by_image"]["accuracy"] < 1
+    assert identity["image"] == pytest.approx(summary["diagnostics"]["image/residual/infonce"]["image"])
+
+
+def test_too_few_whole_images_are_said_and_cost_nothing_else():
+    rng = np.random.default_rng(0)
+    keys = np.array([f"k{number:02d}" for number in range(30)])
+    owners = {"de": keys[:16], "en": keys[14:]}
+    text = {language: rng.standard_normal((16, 5)).astype(np.float32) for language in owners}
+    data = EmbeddingSet.build(
+        "apart", rng.standard_normal((30, 5)).astype(np.float32), text, image_keys=keys, text_keys=owners
+    )
+    summary = sweep(data, aligners=["residual"], hyper={**QUICK, "learning_rate": 1e-3}, folds=2).summary
+    assert "diagnostics" not in summary and any("fewer than 5 images" in note for note in summary["notes"])
