@@ -72,7 +72,7 @@ def measure_holdouts(
                     text, image, part.image_of, part.captions_of, image_mask=part.images >= 0, routes=routes
                 )
                 figures = route_metrics(jax.tree.map(np.asarray, found), languages)
-                outcome.report[fold] |= {route: figures[route] for route in routes}
+                outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
             if families:
                 one = _described(text, image, part, languages)
                 if one is None:

@@ -92,11 +92,15 @@ def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
 
 
 def route_metrics(routes: Routes, languages: Sequence[str]) -> FoldMetrics:
-    """Every route that was taken: the macro mean over languages or ordered pairs (`ar->de`), and each of them."""
+    """Every route that was taken: the macro mean over languages or ordered pairs (`ar->de`), and each of them.
+
+    A route on which no query has an answer is left out: languages without an image in common have no pairs.
+    """
     named: dict[str, Sequence[str]] = dict.fromkeys(DIRECTIONS, languages)
     named |= dict.fromkeys(PAIR_ROUTES, pair_names(languages))
     taken = {route: ranks for route, ranks in routes._asdict().items() if ranks}
-    return {route: _with_macro(dict(zip(named[route], ranks, strict=True))) for route, ranks in taken.items()}
+    asked = {route: ranks for route, ranks in taken.items() if any((np.asarray(one.tied) > 0).any() for one in ranks)}
+    return {route: _with_macro(dict(zip(named[route], ranks, strict=True))) for route, ranks in asked.items()}
 
 
 def pair_names(languages: Sequence[str]) -> list[str]:
@@ -128,7 +132,8 @@ def chance_metrics(parts: Sequence[Part], languages: Sequence[str], *, routes: S
                 )
                 for name, (a, b) in zip(pair_names(languages), ordered_pairs(len(languages)), strict=True)
             }
-            figures |= dict.fromkeys(routes, _with_macro(between))
+            if any((one.tied > 0).any() for one in between.values()):
+                figures |= dict.fromkeys(routes, _with_macro(between))
         found.append(figures)
     return found
 

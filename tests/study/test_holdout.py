@@ -43,7 +43,7 @@ def test_every_trial_has_text_to_text_and_every_family_diagnostics(found):
             assert trial["delta"][route]["R@1"]["mean"] == pytest.approx(after - before)
     assert set(summary["diagnostics"]) == {"identity", "image/residual/infonce"}
     identity = summary["diagnostics"]["identity"]
-    assert np.shape(identity["between_languages"]["gram_correlation"]["matrix"]) == (5, 5)
+    assert np.shape(identity["between_languages"]["gram_correlation"]["matrix"]) == (9, 9)
     assert 0 < identity["probe"]["by_image"]["accuracy"] < 1
     assert identity["image"] == pytest.approx(summary["diagnostics"]["image/residual/infonce"]["image"])
 
