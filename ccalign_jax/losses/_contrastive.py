@@ -1,4 +1,4 @@
-"""Contrastive losses over a batch of images and their captions in several languages."""
+"""Contrastive losses over a batch of images and their captions: a softmax over what an anchor could be paired with."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._reduction import as_languages, gather, language_mean, one_each
+from ccalign_jax.losses._directions import Direction, Pool, directions
+from ccalign_jax.losses._reduction import language_mean
 from ccalign_jax.numerics import masked_log_sum_exp
 
-__all__ = ["clip_loss"]
+__all__ = ["clip_loss", "learned_temperature", "supcon_loss"]
 
 
 def clip_loss(
@@ -23,7 +24,7 @@ def clip_loss(
     image_mask: Bool[Array, " b"] | None = None,
     groups: Int[Array, " b"] | None = None,
     mask_positives: bool = True,
-    i2t_pool: Literal["union", "per_language"] = "union",
+    i2t_pool: Pool = "union",
     axis_name: str | None = None,
 ) -> Float[Array, ""]:
     """Symmetric InfoNCE, the mean of text→image and image→text, with known positives masked.
@@ -65,50 +66,96 @@ def clip_loss(
         >>> float(clip_loss(rows, rows, temperature=0.01)) < 1e-6
         True
     """
-    if i2t_pool not in ("union", "per_language"):
-        raise ValueError(f"i2t_pool is {i2t_pool!r}; it must be 'union' or 'per_language'")
-    text, image, mask = as_languages(text, image, mask)
-    size = image.shape[0]
-    image_mask = one_each(image_mask, "image_mask", (size,))
-    mask = mask & image_mask
-    first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * size
-    place = first + jnp.arange(size)
-    groups = place if groups is None else jnp.asarray(groups)
-    if groups.shape != (size,):
-        raise ValueError(f"groups {groups.shape} must be {(size,)}, one number an image")
+    both = directions(
+        text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
+    )
+    pairs = both[0].anchors
 
-    every_text, every_mask = gather(text, axis_name, axis=1), gather(mask, axis_name, axis=1)
-    every_image, every_image_mask = gather(image, axis_name), gather(image_mask, axis_name)
-    every_group = gather(groups, axis_name)
-    known = groups[:, None] == every_group[None, :]  # [b, B]: the same thing, here against everywhere
+    def one_way(way: Direction) -> Array:
+        scores, own = way.scores / temperature, way.own / temperature
+        if mask_positives:
+            terms = jax.nn.softplus(masked_log_sum_exp(scores, way.rivals) - own)
+        else:
+            terms = masked_log_sum_exp(scores, way.exists) - own
+        return language_mean(terms, pairs, axis_name)
 
-    t2i = _similarity("lbd,cd->lbc", text, every_image) / temperature
-    if axis_name is None:  # one product serves both directions
-        i2t = jnp.transpose(t2i, (2, 0, 1))
-    else:
-        i2t = _similarity("bd,lcd->blc", image, every_text) / temperature
-    # [l, b]: the score of each pair, taken from the same products as the scores of its rivals
-    t2i_own = jnp.take_along_axis(t2i, place[None, :, None], axis=-1)[..., 0]
-    i2t_own = jnp.take_along_axis(i2t, place[:, None, None], axis=-1)[..., 0].T
-
-    pool = (1, 2) if i2t_pool == "union" else 2
-    if mask_positives:
-        t2i_rivals = masked_log_sum_exp(t2i, ~known & every_image_mask)
-        i2t_rivals = masked_log_sum_exp(i2t, ~known[:, None, :] & every_mask, axis=pool)
-        forward, backward = t2i_rivals - t2i_own, _per_pair(i2t_rivals) - i2t_own
-        terms = jax.nn.softplus(forward), jax.nn.softplus(backward)
-    else:
-        t2i_all = masked_log_sum_exp(t2i, every_image_mask)
-        i2t_all = masked_log_sum_exp(i2t, every_mask[None], axis=pool)
-        terms = t2i_all - t2i_own, _per_pair(i2t_all) - i2t_own
-    t2i_mean, i2t_mean = (language_mean(term, mask, axis_name) for term in terms)
-    return 0.5 * (t2i_mean + i2t_mean)
+    return 0.5 * (one_way(both[0]) + one_way(both[1]))
 
 
-def _per_pair(reduced: Float[Array, b * languages]) -> Float[Array, "#languages b"]:
-    """One value an image, `[b]`, or an image and language, `[b, l]`, laid out as the pairs `[l, b]`."""
-    return reduced[None] if reduced.ndim == 1 else reduced.T
+def supcon_loss(
+    text: Float[Array, "*languages b d"],
+    image: Float[Array, "b d"],
+    *,
+    temperature: float | Float[Array, ""],
+    form: Literal["in", "out"] = "out",
+    mask: Bool[Array, "*languages b"] | None = None,
+    image_mask: Bool[Array, " b"] | None = None,
+    groups: Int[Array, " b"] | None = None,
+    i2t_pool: Pool = "union",
+    axis_name: str | None = None,
+) -> Float[Array, ""]:
+    """Supervised contrastive loss across modalities, the mean of text→image and image→text.
+
+    The positives P of a caption are the images of its group, those of an image all captions of its group
+    in every language; the candidates A are all that exist on the other side, positives among them:
+    "out" is −mean over p in P of log(eˢᵖ / Σ over A of eˢ), "in" is −log of the mean over P of the same
+    fraction. "Out" asks every positive to score alike; "in", never larger, is content with the best one.
+
+    Args:
+        text, image, temperature, mask, image_mask, groups, axis_name: as in `clip_loss`.
+        form: where the mean over the positives stands: outside of the logarithm, or inside.
+        i2t_pool: an image's candidates are the captions of all languages together, or of one at a time.
+
+    Returns:
+        The mean over captions (every language weighs the same) and that over images with a caption, halved
+        and summed; ≥ 0, float32 or wider; 0 where all is masked.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown `form` or `i2t_pool`.
+
+    References:
+        Khosla et al., 2020, "Supervised Contrastive Learning".
+
+    Example:
+        >>> rows = jnp.eye(4)
+        >>> twice = supcon_loss(rows, rows, temperature=0.01, groups=jnp.array([0, 0, 1, 2]), form="in")
+        >>> round(float(twice), 3)  # half of the rows find one of their two positives, at log 2
+        0.347
+    """
+    if form not in ("in", "out"):
+        raise ValueError(f"form is {form!r}; it must be 'in' or 'out'")
+    both = directions(
+        text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
+    )
+
+    def one_way(way: Direction) -> Array:
+        scores = way.scores / temperature
+        count = jnp.sum(way.positives, axis=-1)
+        if form == "out":
+            right = jnp.sum(jnp.where(way.positives, scores, 0.0), axis=-1) / jnp.maximum(count, 1)
+        else:
+            right = masked_log_sum_exp(scores, way.positives) - jnp.log(jnp.maximum(count, 1))
+        return language_mean(masked_log_sum_exp(scores, way.exists) - right, way.anchors & (count > 0), axis_name)
+
+    return 0.5 * (one_way(both[0]) + one_way(both[1]))
 
 
-def _similarity(pattern: str, left: Array, right: Array) -> Array:
-    return jnp.einsum(pattern, left, right, preferred_element_type=jnp.promote_types(left.dtype, jnp.float32))
+def learned_temperature(log_scale: float | Float[Array, ""], *, largest: float = 100.0) -> Float[Array, ""]:
+    """The temperature 1 / min(exp(log_scale), largest): what CLIP trains, so that no logit exceeds `largest`.
+
+    A step of the parameter multiplies the temperature, which stays positive. Start at log(1 / 0.07) ≈ 2.66.
+
+    Args:
+        log_scale: the parameter, the logarithm of the inverse temperature. Beyond log(largest) the gradient is
+            that at the bound: a parameter that overshot can return, where a plain `minimum` would hold it fast.
+        largest: the greatest inverse temperature, > 0.
+
+    References:
+        Radford et al., 2021, "Learning Transferable Visual Models From Natural Language Supervision".
+
+    Example:
+        >>> [round(float(learned_temperature(jnp.log(scale))), 3) for scale in (1 / 0.07, 100.0, 1e4)]
+        [0.07, 0.01, 0.01]
+    """
+    excess = jnp.maximum(log_scale - jnp.log(largest), 0.0)
+    return jnp.exp(jax.lax.stop_gradient(excess) - log_scale)

@@ -1,12 +1,12 @@
-"""What every loss over a batch shares: the language axis, gathering, and the mean over languages."""
+"""What every loss over a batch shares: languages, gathering, who shows the same thing, and the mean over languages."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["as_languages", "gather", "language_mean", "one_each"]
+__all__ = ["as_languages", "gather", "known_positives", "language_mean", "one_each", "places", "similarity"]
 
 
 def as_languages(text: Array, target: Array, mask: Array | None) -> tuple[Array, Array, Array]:
@@ -31,6 +31,24 @@ def one_each(mask: Array | None, name: str, shape: tuple[int, ...]) -> Array:
 def gather(values: Array, axis_name: str | None, *, axis: int = 0) -> Array:
     """The rows of all devices along `axis_name`, in device order; `values` itself where there is none."""
     return values if axis_name is None else jax.lax.all_gather(values, axis_name, axis=axis, tiled=True)
+
+
+def places(size: int, axis_name: str | None) -> Int[Array, " b"]:
+    """Where the `size` images of this device stand among those of all devices."""
+    return jnp.arange(size) + (0 if axis_name is None else jax.lax.axis_index(axis_name) * size)
+
+
+def known_positives(groups: Array | None, size: int, axis_name: str | None) -> Bool[Array, "b everywhere"]:
+    """Whether an image here shows the same thing as an image anywhere; without groups each shows its own."""
+    groups = places(size, axis_name) if groups is None else jnp.asarray(groups)
+    if groups.shape != (size,):
+        raise ValueError(f"groups {groups.shape} must be {(size,)}, one number an image")
+    return groups[:, None] == gather(groups, axis_name)[None, :]
+
+
+def similarity(pattern: str, left: Array, right: Array) -> Array:
+    """Products of rows, summed in float32 or wider."""
+    return jnp.einsum(pattern, left, right, preferred_element_type=jnp.promote_types(left.dtype, jnp.float32))
 
 
 def language_mean(

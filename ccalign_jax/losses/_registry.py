@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from jaxtyping import Array
 
-from ccalign_jax.losses._contrastive import clip_loss
+from ccalign_jax.losses._contrastive import clip_loss, supcon_loss
+from ccalign_jax.losses._directions import Pool
+from ccalign_jax.losses._ranking import rcsls_loss, triplet_loss
 from ccalign_jax.losses._regression import cosine_loss, mse_loss
+from ccalign_jax.losses._sigmoid import sigmoid_loss
+from ccalign_jax.losses._structure import gram_loss, structure_loss
+from ccalign_jax.losses._uniformity import alignment_uniformity_loss
 from ccalign_jax.numerics import unit_rows
 
 __all__ = ["LOSSES", "BatchLoss", "LossEntry"]
 
 
 class BatchLoss(Protocol):
-    """A loss as `fit` calls it: raw rows in, whatever it does not use ignored."""
+    """A loss as `fit` calls it: raw rows in, whatever it does not use ignored.
+
+    `original` holds the caption rows before the map, `[languages, b, d_text]`. A setting that is left out
+    takes the default of the loss that reads it.
+    """
 
     def __call__(
         self,
@@ -26,13 +37,26 @@ class BatchLoss(Protocol):
         target_mask: Array,
         groups: Array,
         mask_positives: bool,
-        i2t_pool: Literal["union", "per_language"],
+        i2t_pool: Pool,
         axis_name: str | None,
+        original: Array | None = ...,
+        bias: Array = ...,
+        margin: Array = ...,
+        neighbours: int = ...,
+        uniformity_weight: Array = ...,
+        structure_weight: Array = ...,
     ) -> Array: ...
 
 
 class LossEntry(NamedTuple):
-    """A named loss: its call, whether it pushes apart (has negatives), the hyper-parameters it reads."""
+    """A named loss.
+
+    Attributes:
+        call: the loss behind the call that all share.
+        has_negatives: whether it pushes apart, so that both sides may move.
+        reads: the settings that change its value, numbers and choices alike.
+        summary: one line of what it is.
+    """
 
     call: BatchLoss
     has_negatives: bool
@@ -40,30 +64,96 @@ class LossEntry(NamedTuple):
     summary: str
 
 
-def _infonce(anchors, targets, *, temperature, mask, target_mask, groups, mask_positives, i2t_pool, axis_name):
-    return clip_loss(
+def _against_all(loss: Callable[..., Array], reads: set[str], summary: str) -> LossEntry:
+    """A loss that holds every caption against every image; it is given the settings that it reads, no others."""
+
+    def call(
+        anchors: Array,
+        targets: Array,
+        *,
+        mask: Array,
+        target_mask: Array,
+        groups: Array,
+        axis_name: str | None,
+        **settings: Any,
+    ) -> Array:
+        return loss(
+            unit_rows(anchors),
+            unit_rows(targets),
+            mask=mask,
+            image_mask=target_mask,
+            groups=groups,
+            axis_name=axis_name,
+            **{name: settings[name] for name in reads & settings.keys()},
+        )
+
+    return LossEntry(call, True, frozenset(reads), summary)
+
+
+def _towards_target(loss: Callable[..., Array], summary: str) -> LossEntry:
+    """A loss that pulls captions to where their targets are, and has nothing to set."""
+
+    def call(
+        anchors: Array, targets: Array, *, mask: Array, target_mask: Array, axis_name: str | None, **_unread: Any
+    ) -> Array:
+        return loss(anchors, targets, mask=mask & target_mask, axis_name=axis_name)
+
+    return LossEntry(call, False, frozenset(), summary)
+
+
+def _gram_of_unit_rows(anchors: Array, targets: Array, **masks: Any) -> Array:
+    return gram_loss(unit_rows(anchors), unit_rows(targets), **masks)
+
+
+def _infonce_and_structure(
+    anchors: Array, targets: Array, *, original: Array | None = None, structure_weight: Any = 1.0, **rest: Any
+) -> Array:
+    """Alone, structure is at its best where nothing is learned; without `original` the term is left out."""
+    total = _INFONCE.call(anchors, targets, **rest)
+    if original is None:
+        return total
+    return total + structure_weight * structure_loss(
         unit_rows(anchors),
-        unit_rows(targets),
-        temperature=temperature,
-        mask=mask,
-        image_mask=target_mask,
-        groups=groups,
-        mask_positives=mask_positives,
-        i2t_pool=i2t_pool,
-        axis_name=axis_name,
+        unit_rows(original),
+        temperature=rest["temperature"],
+        mask=rest["mask"] & rest["target_mask"],
+        axis_name=rest["axis_name"],
     )
 
 
-def _mse(anchors, targets, *, mask, target_mask, axis_name, **_unused):
-    return mse_loss(anchors, targets, mask=mask & target_mask, axis_name=axis_name)
-
-
-def _cosine(anchors, targets, *, mask, target_mask, axis_name, **_unused):
-    return cosine_loss(anchors, targets, mask=mask & target_mask, axis_name=axis_name)
-
+_INFONCE = _against_all(
+    clip_loss, {"temperature", "mask_positives", "i2t_pool"}, "symmetric InfoNCE, known positives masked"
+)
 
 LOSSES: dict[str, LossEntry] = {
-    "infonce": LossEntry(_infonce, True, frozenset({"temperature"}), "symmetric InfoNCE, known positives masked"),
-    "mse": LossEntry(_mse, False, frozenset(), "squared distance to the target"),
-    "cosine": LossEntry(_cosine, False, frozenset(), "1 - cosine to the target"),
+    "infonce": _INFONCE,
+    "supcon_in": _against_all(
+        partial(supcon_loss, form="in"),
+        {"temperature", "i2t_pool"},
+        "supervised contrastive, content with the best positive",
+    ),
+    "supcon_out": _against_all(
+        partial(supcon_loss, form="out"),
+        {"temperature", "i2t_pool"},
+        "supervised contrastive, all positives alike",
+    ),
+    "sigmoid": _against_all(
+        sigmoid_loss, {"temperature", "bias"}, "every caption and image a pair or not, each decided alone"
+    ),
+    "triplet": _against_all(triplet_loss, {"margin", "i2t_pool"}, "hinge against the hardest rival"),
+    "rcsls": _against_all(
+        rcsls_loss, {"neighbours", "mask_positives", "i2t_pool"}, "nearer to the target than to its nearest rivals"
+    ),
+    "alignment_uniformity": _against_all(
+        alignment_uniformity_loss, {"uniformity_weight"}, "pairs together, all else spread over the sphere"
+    ),
+    "structure": LossEntry(
+        _infonce_and_structure,
+        True,
+        _INFONCE.reads | {"structure_weight"},
+        "InfoNCE, and captions keep the neighbours that they had before the map",
+    ),
+    "mse": _towards_target(mse_loss, "squared distance to the target"),
+    "cosine": _towards_target(cosine_loss, "1 - cosine to the target"),
+    "gram": _towards_target(_gram_of_unit_rows, "captions lie to each other as their targets do"),
 }

@@ -1,6 +1,6 @@
-"""A batch spread over devices: the global loss and its gradient under `vmap`, `pmap`, `shard_map` and sharded `jit`."""
+"""A batch spread over devices: the global losses and gradients under `vmap`, `pmap`, `shard_map` and sharded `jit`."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -9,102 +9,96 @@ import pytest
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ccalign_jax.losses import LOSSES
+from ccalign_jax.losses import LOSSES, clip_loss
 
 DEVICES, LANGUAGES, SIZE, WIDTH = 8, 2, 16, 5
 AXIS = "batch"
-VARIANTS = {
-    "infonce": ("infonce", True, "union", True),
-    "infonce without masks": ("infonce", True, "per_language", False),
-    "infonce, positives kept": ("infonce", False, "per_language", True),
-    "mse": ("mse", True, "union", True),
-    "cosine": ("cosine", True, "union", True),
+# Every loss with the usual settings, and those that read more with the others.
+EVERY = {name: (name, True, "union") for name in LOSSES} | {
+    f"{name}, positives kept": (name, False, "per_language") for name in ("infonce", "rcsls")
 }
+# All that the losses know of devices is a gather, a sum and a place; these have them all.
+FEW = {name: EVERY[name] for name in ("infonce", "infonce, positives kept", "alignment_uniformity", "cosine")}
 # Where each leaf of a batch has its axis of images.
 BATCH_AXES = {"text": 1, "image": 0, "mask": 1, "target_mask": 0, "groups": 0}
 SPECS = {name: P(*[None] * axis, AXIS) for name, axis in BATCH_AXES.items()}
 
 pytestmark = pytest.mark.skipif(jax.device_count() < DEVICES, reason="needs eight devices")
+compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def problem(ragged: bool) -> dict[str, np.ndarray]:
+def problem() -> tuple[dict, dict]:
     """Devices differ in how many captions they hold, one holds none; groups reach across devices."""
     rng = np.random.default_rng(0)
-    mask, target_mask, groups = np.ones((LANGUAGES, SIZE), bool), np.ones(SIZE, bool), np.arange(SIZE)
-    if ragged:
-        mask, target_mask = rng.random((LANGUAGES, SIZE)) > 0.4, np.arange(SIZE) != 9
-        mask[:, 4:6], groups = False, np.arange(SIZE) % 11
-    return {
+    mask = rng.random((LANGUAGES, SIZE)) > 0.4
+    mask[:, 4:6] = False
+    params = {side: rng.normal(size=(WIDTH, 4)).astype(np.float32) for side in ("text", "image")}
+    numbers = {"temperature": 0.3, "bias": -3.0, "margin": 0.4, "uniformity_weight": 0.7, "structure_weight": 0.5}
+    batch = {
         "text": rng.normal(size=(LANGUAGES, SIZE, WIDTH)).astype(np.float32),
         "image": rng.normal(size=(SIZE, WIDTH)).astype(np.float32),
         "mask": mask,
-        "target_mask": target_mask,
-        "groups": groups,
+        "target_mask": np.arange(SIZE) != 9,
+        "groups": np.arange(SIZE) % 11,
     }
+    return params | {name: np.float32(number) for name, number in numbers.items()}, batch
 
 
-def make_loss(variant: str):
-    name, mask_positives, i2t_pool, _ = VARIANTS[variant]
+def all_losses(variants, params, batch, axis_name=None) -> dict:
+    """One program of many losses compiles in a fraction of the time of many programs."""
+    masks = {name: batch[name] for name in ("mask", "target_mask", "groups")}
+    numbers = {name: number for name, number in params.items() if name not in ("text", "image")}
 
-    def loss(params, batch, axis_name=None):
-        return LOSSES[name].call(
-            batch["text"] @ params["text"],
-            batch["image"] @ params["image"],
-            temperature=params["temperature"],
-            mask=batch["mask"],
-            target_mask=batch["target_mask"],
-            groups=batch["groups"],
-            mask_positives=mask_positives,
-            i2t_pool=i2t_pool,
-            axis_name=axis_name,
-        )
+    def one(name, mask_positives, i2t_pool):
+        settings = {"mask_positives": mask_positives, "i2t_pool": i2t_pool, "neighbours": 3, "axis_name": axis_name}
+        anchors, targets = batch["text"] @ params["text"], batch["image"] @ params["image"]
+        return LOSSES[name].call(anchors, targets, original=batch["text"], **masks, **numbers, **settings)
 
-    return loss
+    return {variant: one(*settings) for variant, settings in variants.items()}
 
 
-def portable(loss):
-    """The idiom that is right everywhere: the gradient of the pmean of the loss, then the pmean of the gradients."""
+def values_and_gradients(losses):
+    """`(params, batch) -> values, gradients`, of each of the losses by itself."""
 
     def step(params, batch):
-        value, gradients = jax.value_and_grad(lambda p: jax.lax.pmean(loss(p, batch, AXIS), AXIS))(params)
-        return value, jax.lax.pmean(gradients, AXIS)
+        def twice(params):
+            values = losses(params, batch)
+            return values, values
+
+        gradients, values = jax.jacrev(twice, has_aux=True)(params)
+        return values, gradients
 
     return step
 
 
-@pytest.fixture(scope="module", params=sorted(VARIANTS))
-def case(request):
-    """A loss, parameters, a batch, and the loss and gradient of the whole batch on one device."""
-    rng, loss = np.random.default_rng(1), make_loss(request.param)
-    params = {side: rng.normal(size=(WIDTH, 4)).astype(np.float32) for side in ("text", "image")}
-    params["temperature"] = np.float32(0.3)
-    batch = problem(VARIANTS[request.param][3])
-    return loss, params, batch, jax.jit(jax.value_and_grad(loss))(params, batch)
+def means(variants):
+    """The losses of the whole batch as every device sees them."""
+    return lambda params, batch: jax.lax.pmean(all_losses(variants, params, batch, AXIS), AXIS)
 
 
-def assert_equals(found, expected):
-    value, gradients = found
-    np.testing.assert_allclose(value, expected[0], rtol=1e-5)
-    for name, gradient in expected[1].items():
-        np.testing.assert_allclose(gradients[name], gradient, atol=2e-6, rtol=1e-4, err_msg=name)
+def portable(variants):
+    """The idiom that is right everywhere: the gradient of the pmean of the loss, then the pmean of the gradients."""
+
+    def step(params, batch):
+        values, gradients = values_and_gradients(means(variants))(params, batch)
+        return values, jax.lax.pmean(gradients, AXIS)
+
+    return step
 
 
-@pytest.mark.parametrize("mapped", ["vmap", "pmap"])
-def test_vmap_and_pmap_equal_the_whole_batch(case, mapped):
-    loss, params, batch, expected = case
+@cache
+def whole():
+    """The losses and gradients of the whole batch on one device."""
+    return jax.device_get(compiled(values_and_gradients(partial(all_losses, EVERY)))(*problem()))
 
-    def split(leaf, axis):  # [devices, ..., images a device, ...]
-        shape = (*leaf.shape[:axis], DEVICES, -1, *leaf.shape[axis + 1 :])
-        return np.moveaxis(leaf.reshape(shape), axis, 0)
 
-    spread = {name: split(leaf, BATCH_AXES[name]) for name, leaf in batch.items()}
-    step = portable(loss)
-    if mapped == "vmap":
-        found = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name=AXIS))(params, spread)
-    else:
-        found = jax.pmap(step, in_axes=(None, 0), axis_name=AXIS)(params, spread)
-    for device in (0, DEVICES - 1):  # all devices agree
-        assert_equals(jax.tree.map(lambda leaf, one=device: leaf[one], found), expected)
+def assert_whole(variants, values, gradients):
+    assert set(values) == set(variants)
+    for variant in variants:
+        np.testing.assert_allclose(values[variant], whole()[0][variant], rtol=1e-5, err_msg=variant)
+        for name, expected in whole()[1][variant].items():
+            message = f"{variant}, {name}"
+            np.testing.assert_allclose(gradients[variant][name], expected, atol=2e-6, rtol=1e-4, err_msg=message)
 
 
 @pytest.fixture(scope="module")
@@ -112,49 +106,60 @@ def mesh():
     return Mesh(np.array(jax.devices()[:DEVICES]), (AXIS,))
 
 
-@pytest.mark.parametrize("check_vma", [True, False])
-def test_shard_map_equals_the_whole_batch(case, mesh, check_vma):
-    loss, params, batch, expected = case
-    spread = jax.shard_map(portable(loss), mesh=mesh, in_specs=(P(), SPECS), out_specs=P(), check_vma=check_vma)
-    assert_equals(jax.jit(spread)(params, batch), expected)
+def spread_over_devices(batch: dict) -> dict:
+    """`[devices, ..., images a device, ...]`."""
+
+    def split(leaf, axis):
+        shape = (*leaf.shape[:axis], DEVICES, -1, *leaf.shape[axis + 1 :])
+        return np.moveaxis(leaf.reshape(shape), axis, 0)
+
+    return {name: split(leaf, BATCH_AXES[name]) for name, leaf in batch.items()}
+
+
+@pytest.mark.parametrize(("mapped", "variants"), [("vmap", EVERY), ("pmap", FEW)], ids=["vmap", "pmap"])
+def test_vmap_and_pmap_equal_the_whole_batch(mapped, variants):
+    params, batch = problem()
+    if mapped == "vmap":
+        step = compiled(jax.vmap(portable(variants), in_axes=(None, 0), axis_name=AXIS))
+    else:
+        step = jax.pmap(portable(variants), in_axes=(None, 0), axis_name=AXIS)
+    found = step(params, spread_over_devices(batch))
+    for device in (0, DEVICES - 1):  # all devices agree
+        assert_whole(variants, *jax.tree.map(lambda leaf, one=device: leaf[one], found))
+
+
+@pytest.mark.parametrize(("check_vma", "variants"), [(True, EVERY), (False, FEW)], ids=["checked", "unchecked"])
+def test_shard_map_equals_the_whole_batch(mesh, check_vma, variants):
+    step = jax.shard_map(portable(variants), mesh=mesh, in_specs=(P(), SPECS), out_specs=P(), check_vma=check_vma)
+    assert_whole(variants, *compiled(step)(*problem()))
 
 
 @pytest.mark.parametrize("check_vma", [True, False])
-def test_the_gradient_may_be_taken_outside_of_shard_map(case, mesh, check_vma):
-    loss, params, batch, expected = case
-    spread = jax.shard_map(
-        lambda params, batch: jax.lax.pmean(loss(params, batch, AXIS), AXIS),
-        mesh=mesh,
-        in_specs=(P(), SPECS),
-        out_specs=P(),
-        check_vma=check_vma,
-    )
-    assert_equals(jax.jit(jax.value_and_grad(spread))(params, batch), expected)
+def test_the_gradient_may_be_taken_outside_of_shard_map(mesh, check_vma):
+    spread = jax.shard_map(means(FEW), mesh=mesh, in_specs=(P(), SPECS), out_specs=P(), check_vma=check_vma)
+    assert_whole(FEW, *compiled(values_and_gradients(spread))(*problem()))
 
 
-def test_plain_jit_on_sharded_inputs_equals_the_whole_batch(case, mesh):
-    loss, params, batch, expected = case
+def test_plain_jit_on_sharded_inputs_equals_the_whole_batch(mesh):
+    params, batch = problem()
     placed = {name: jax.device_put(leaf, NamedSharding(mesh, SPECS[name])) for name, leaf in batch.items()}
     assert len(placed["text"].sharding.device_set) == DEVICES
-    assert_equals(jax.jit(jax.value_and_grad(loss))(jax.device_put(params, NamedSharding(mesh, P())), placed), expected)
+    step = compiled(values_and_gradients(partial(all_losses, FEW)))
+    assert_whole(FEW, *step(jax.device_put(params, NamedSharding(mesh, P())), placed))
 
 
-def test_without_groups_every_image_of_every_device_is_its_own(mesh):
+def test_without_masks_every_image_of_every_device_is_its_own(mesh):
     """The default labels must count on from device to device: equal local places are not equal images."""
-    from ccalign_jax.losses import clip_loss
-
-    batch = problem(ragged=False)
-    rows = batch["text"], batch["image"]
-    local = partial(clip_loss, temperature=0.3, axis_name=AXIS)
-    spread = jax.shard_map(local, mesh=mesh, in_specs=(SPECS["text"], SPECS["image"]), out_specs=P(), check_vma=False)
-    np.testing.assert_allclose(jax.jit(spread)(*rows), jax.jit(partial(clip_loss, temperature=0.3))(*rows), rtol=1e-5)
+    _, batch = problem()
+    rows, here = (batch["text"], batch["image"]), partial(clip_loss, temperature=0.3, i2t_pool="per_language")
+    specs = SPECS["text"], SPECS["image"]
+    spread = jax.shard_map(partial(here, axis_name=AXIS), mesh=mesh, in_specs=specs, out_specs=P())
+    np.testing.assert_allclose(compiled(spread)(*rows), compiled(here)(*rows), rtol=1e-5)
 
 
 def test_one_device_is_no_device():
-    batch = problem(ragged=True)
-    loss = make_loss("infonce")
-    params = {"text": jnp.eye(WIDTH), "image": jnp.eye(WIDTH), "temperature": 0.3}
-    alone = jax.jit(jax.vmap(lambda b: loss(params, b, AXIS), axis_name=AXIS))(
-        jax.tree.map(lambda leaf: leaf[None], batch)
-    )
-    np.testing.assert_allclose(alone[0], jax.jit(loss)(params, batch), rtol=1e-6)
+    params, batch = problem()
+    one = {name: leaf[None] for name, leaf in batch.items()}
+    alone = jax.vmap(lambda part: all_losses(FEW, params, part, AXIS), axis_name=AXIS)
+    for variant, value in compiled(alone)(jax.tree.map(jnp.asarray, one)).items():
+        np.testing.assert_allclose(value[0], whole()[0][variant], rtol=1e-5, err_msg=variant)

@@ -1,7 +1,5 @@
 """Losses without negatives, against NumPy."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 from jax.test_util import check_grads
 
 from ccalign_jax import losses
-from ccalign_jax.losses import LOSSES
 
 cosine_loss, mse_loss = (jax.jit(loss) for loss in (losses.cosine_loss, losses.mse_loss))
 
@@ -109,18 +106,3 @@ def test_shapes_that_do_not_fit_are_named(loss):
         loss(text, target[:5])
     with pytest.raises(ValueError, match=r"mask \(3, 5\) must be \(3, 6\)"):
         loss(text, target, mask=mask[:, :5])
-
-
-@pytest.mark.parametrize("name", sorted(LOSSES))
-def test_every_named_loss_takes_the_same_call_and_leaves_missing_targets_out(name):
-    text, target, mask = problem()
-    mask[2] = True
-    rest = {"mask_positives": True, "i2t_pool": "union", "axis_name": None}
-    some, call = np.arange(6) < 4, jax.jit(partial(LOSSES[name].call, **rest))
-    whole = call(text, target, mask=mask, target_mask=some, temperature=0.1, groups=jnp.arange(6))
-    sliced = call(
-        text[:, :4], target[:4], mask=mask[:, :4], target_mask=some[:4], temperature=0.1, groups=jnp.arange(4)
-    )
-    assert whole.shape == () and whole.dtype == jnp.float32
-    np.testing.assert_allclose(whole, sliced, rtol=1e-5)
-    assert LOSSES[name].summary and "\n" not in LOSSES[name].summary

@@ -1,12 +1,14 @@
 """Penalties on a map, against NumPy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from ccalign_jax.losses import ortho_penalty, prox_penalty
+from ccalign_jax.losses import ortho_penalty, prox_penalty, spectral_penalty
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -72,3 +74,51 @@ def test_unknown_normalizations_are_refused(penalty):
 def test_derivatives(penalty, shape):
     with jax.enable_x64(True):
         check_grads(jax.jit(penalty), (jnp.asarray(normal(*shape), jnp.float64),), order=1)
+
+
+def with_gap(*shape: int) -> np.ndarray:
+    """A matrix whose largest singular value, 1.5, stands clear of the others."""
+    left, values, right = np.linalg.svd(normal(*shape), full_matrices=False)
+    return (left * np.concatenate([[1.5], 0.7 * values[1:] / values[1]])) @ right
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (7, 3), (3, 7), (1, 4)])
+def test_spectral_is_the_squared_spectral_norm_and_its_gradient(shape):
+    deviation = with_gap(*shape) if min(shape) > 1 else normal(*shape)
+    left, values, right = np.linalg.svd(deviation)
+    value, gradient = jax.jit(jax.value_and_grad(spectral_penalty))(deviation.astype(np.float32))
+    np.testing.assert_allclose(value, values[0] ** 2, rtol=1e-5)
+    np.testing.assert_allclose(gradient, 2 * values[0] * np.outer(left[:, 0], right[0]), atol=1e-4)
+
+
+def test_no_unit_row_moves_farther_than_spectral_says():
+    deviation, rows = with_gap(5, 4), normal(200, 5, seed=1)
+    moved = np.linalg.norm(rows @ deviation, axis=1) / np.linalg.norm(rows, axis=1)
+    farthest = float(spectral_penalty(deviation.astype(np.float32))) ** 0.5
+    assert 0.8 * farthest < moved.max() <= farthest * (1 + 1e-5)
+
+
+def test_spectral_at_identity_and_where_singular_values_tie():
+    value, gradient = jax.jit(jax.value_and_grad(spectral_penalty))(jnp.zeros((4, 4)))
+    assert value == 0 and not gradient.any()
+    np.testing.assert_allclose(spectral_penalty(2 * np.eye(4)[::-1]), 4.0, rtol=1e-6)
+    np.testing.assert_allclose(spectral_penalty(np.ones((4, 4)) - 4 * np.eye(4)), 16.0, rtol=1e-6)  # ones map to 0
+
+
+def test_power_iteration_never_overestimates_and_sixteen_steps_are_near():
+    deviation = normal(64, 64)  # the largest singular values of noise crowd together
+    exact = np.linalg.norm(deviation, 2) ** 2
+    found = [float(spectral_penalty(deviation, steps=steps)) for steps in (1, 4, 16, 500)]
+    assert found == sorted(found) and found[-1] <= exact * (1 + 1e-5)
+    assert found[2] > 0.95 * exact and found[3] > 0.999 * exact
+
+
+def test_spectral_of_stacked_maps_is_summed():
+    stack = np.stack([with_gap(4, 3), 2 * with_gap(4, 3)]).astype(np.float32)
+    np.testing.assert_allclose(spectral_penalty(stack), 1.5**2 * (1 + 4), rtol=1e-5)
+
+
+def test_derivative_of_spectral():
+    with jax.enable_x64(True):
+        penalty = jax.jit(partial(spectral_penalty, steps=60))
+        check_grads(penalty, (jnp.asarray(with_gap(4, 3), jnp.float64),), order=1)
