@@ -28,7 +28,7 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "losses", "metrics", "numerics", "pivots", "reporting",
-    "seed_maps", "study", "training",
+    "seed_maps", "solvers", "study", "training",
 )  # fmt: skip
 
 
