@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import Aligner, make_aligner
+from ccalign_jax.aligners import Aligner, Sizes, make_aligner, split_name
 from ccalign_jax.errors import InputError
 
 __all__ = ["Checkpoint", "load_aligner", "load_tree", "save_tree"]
@@ -38,7 +38,7 @@ class Checkpoint(NamedTuple):
     about: dict[str, Any]
 
     def language_number(self, language: str) -> int:
-        """The number of a language, or 0 for one that a shared map has not seen.
+        """The number of a language, or -1 for one that was not in training: the part that all share maps it.
 
         Raises:
             InputError: the map has parts of its own for each language, and none for this one.
@@ -46,9 +46,10 @@ class Checkpoint(NamedTuple):
         known = self.about["languages"]
         if language in known:
             return known.index(language)
-        if "per_language" in self.about["aligner"]:
+        outer, inner = split_name(self.about["aligner"])
+        if "per_language" in outer or inner == "pooled_ridge":
             raise InputError(f"{self.about['aligner']} has no map for {language}; it was trained on {', '.join(known)}")
-        return 0
+        return -1
 
 
 def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Mapping[str, Any]) -> None:
@@ -119,7 +120,7 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
             about["d_text"],
             about["d_image"],
             languages=len(about["languages"]),
-            hidden=about["hidden"],
+            **{size: about[size] for size in Sizes._fields[1:] if size in about},
         )
     except KeyError as missing:
         raise InputError(

@@ -23,6 +23,7 @@ flags.DEFINE_string("protocol", "nested", "'nested', or 'seed' for the seed stud
 flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")
 flags.DEFINE_list("languages", None, "use these languages only")
+flags.DEFINE_string("heldout_language", None, "train without this language, and report on it")
 flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
 flags.DEFINE_integer("seed", 0, "of folds, samples and training")
 flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the holdouts")
@@ -84,7 +85,9 @@ def main() -> None:
 def given(config):
     """The config with every flag that was given on the command line."""
     names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "grid": "grid"}
-    names |= {name: name for name in ("hyper", "protocol", "folds", "split", "languages", "limit", "seed")}
+    names |= {
+        name: name for name in ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
+    }
     values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
     return dataclasses.replace(
         config, **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -9,6 +9,7 @@ from ccalign_jax.aligners import dual, per_language, residual, residual_mlp
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import clip_loss
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot, map_languages
+from ccalign_jax.training import Hyper
 
 LANGUAGES = ("de", "en", "ja")
 MASK = np.array([[True, True, False, True], [True, False, True, True], [False, True, True, True]])
@@ -19,15 +20,19 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
+HYPER = Hyper()
+
+
 @pytest.fixture
 def batch() -> Batch:
     return Batch(normal(3, 4, 5), MASK, normal(4, 5, seed=1), IMAGE_MASK, np.arange(4))
 
 
-def terms_of(name: str, batch: Batch, aligner=None, params=None):
+def terms_of(name: str, batch: Batch, aligner=None, params=None, hyper=HYPER):
     aligner = residual(5, 5) if aligner is None else aligner
     params = {"delta": normal(5, 5, seed=2)} if params is None else params
-    return make_pivot(name, LANGUAGES).terms(aligner, params, batch, lambda rows: rows @ params.get("delta", np.eye(5)))
+    pivot = make_pivot(name, LANGUAGES)
+    return pivot.terms(aligner, params, batch, lambda rows: rows @ params.get("delta", np.eye(5)), hyper)
 
 
 def test_image_captions_move_to_their_frozen_image(batch):
@@ -65,7 +70,7 @@ def test_symmetric_both_sides_move_through_their_own_map(batch):
     aligner = dual(residual(5, 5), residual(5, 5))
     params = {"text": {"delta": normal(5, 5, seed=3)}, "image": {"delta": normal(5, 5, seed=4)}}
     pivot = make_pivot("symmetric", LANGUAGES)
-    (term,) = pivot.terms(aligner, params, batch, lambda rows: aligner.text(params, rows, 0))
+    (term,) = pivot.terms(aligner, params, batch, lambda rows: aligner.text(params, rows, 0), HYPER)
     np.testing.assert_allclose(term.anchors, batch.text + batch.text @ params["text"]["delta"], rtol=1e-5)
     np.testing.assert_allclose(term.targets, batch.image + batch.image @ params["image"]["delta"], rtol=1e-5)
     assert pivot.moves_images and term.mask is batch.mask and term.target_mask is batch.image_mask
@@ -79,12 +84,60 @@ def test_targets_are_frozen_but_for_symmetric(batch):
         pivot = make_pivot(name, LANGUAGES)
 
         def targets(params, pivot=pivot):
-            (term,) = pivot.terms(aligner, params, batch, lambda rows: aligner.text(params, rows, 0))
+            (term,) = pivot.terms(aligner, params, batch, lambda rows: aligner.text(params, rows, 0), HYPER)
             return jnp.sum(jnp.square(term.targets))
 
         gradient = jax.grad(targets)(params)
         assert not gradient["text"]["delta"].any()
         assert bool(gradient["image"]["delta"].any()) == pivot.moves_images == (name == "symmetric")
+
+
+def test_centroid_is_the_mean_of_the_other_languages_and_never_the_own_caption(batch):
+    (term,) = terms_of("centroid", batch)
+    there = MASK & IMAGE_MASK
+    for language in range(3):
+        for image in range(4):
+            others = [batch.text[other, image] for other in range(3) if other != language and there[other, image]]
+            assert bool(term.target_mask[language, image]) == bool(others)
+            assert bool(term.mask[language, image]) == bool(others and MASK[language, image])
+            if others:
+                mean = np.sum(others, axis=0)
+                np.testing.assert_allclose(
+                    term.targets[language, image], mean / np.linalg.norm(mean), rtol=1e-4, atol=1e-6
+                )
+    changed = np.array(batch.text)
+    changed[1] = 55.0
+    (again,) = terms_of("centroid", batch._replace(text=changed))
+    np.testing.assert_allclose(again.targets[1], term.targets[1], atol=1e-5)
+
+
+def test_auxiliary_goes_from_the_text_pivot_to_the_image_pivot(batch):
+    def value(terms):
+        return sum(
+            float(term.weight)
+            * float(clip_loss(term.anchors, term.targets, temperature=0.5, mask=term.mask, image_mask=term.target_mask))
+            for term in terms
+        )
+
+    text, image = value(terms_of("text:en", batch)), value(terms_of("image", batch))
+    for weight, expected in ((0.0, text), (1e9, image), (3.0, 0.25 * text + 0.75 * image)):
+        found = value(terms_of("auxiliary:en", batch, hyper=Hyper(image_weight=weight)))
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["consensus", "gcca"])
+def test_consensus_moves_captions_and_images_to_the_prepared_rows(batch, name):
+    aligner = dual(residual(5, 5), residual(5, 5))
+    params = {"text": {"delta": normal(5, 5, seed=3)}, "image": {"delta": normal(5, 5, seed=4)}}
+    consensus = normal(4, 5, seed=5)
+    pivot = make_pivot(name, LANGUAGES)
+    captions, images = pivot.terms(
+        aligner, params, batch._replace(consensus=consensus), lambda rows: aligner.text(params, rows, 0), HYPER
+    )
+    assert captions.targets is consensus and images.targets is consensus and captions.weight + images.weight == 1
+    np.testing.assert_allclose(images.anchors[0], batch.image + batch.image @ params["image"]["delta"], rtol=1e-5)
+    with pytest.raises(ValueError, match="no consensus"):
+        pivot.terms(aligner, params, batch, lambda rows: rows, HYPER)
 
 
 # names
@@ -100,7 +153,7 @@ def test_named_pivots_know_their_language_and_name():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "unknown pivot ''; there are image, text:<language>, symmetric"),
+        ("", "unknown pivot ''; there are image, text:<language>, centroid, "),
         ("pictures", "unknown pivot 'pictures'"),
         ("text", "unknown pivot 'text'; there are .*text:<language>"),
         ("image:en", "unknown pivot 'image:en'"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
-__all__ = ["Aligner", "Params", "TextMap", "keep_rows", "matrices"]
+__all__ = ["Adapt", "Aligner", "Params", "TextMap", "keep_rows", "matrices"]
 
 Params = Any  # a plain pytree of arrays: nested dicts
 
@@ -26,18 +26,39 @@ class TextMap(Protocol):
     ) -> Float[Array, "m d_out"]: ...
 
 
+class Adapt(Protocol):
+    """Reads off training rows what depends on data before the first step; the map it gives is still the start.
+
+    Rows where the mask is False may hold anything finite, and never matter.
+    """
+
+    def __call__(
+        self,
+        params: Params,
+        text: Float[Array, "languages m d_text"],
+        text_mask: Bool[Array, "languages m"],
+        image: Float[Array, "n d_image"],
+        image_mask: Bool[Array, " n"],
+        key: Array,
+    ) -> Params: ...
+
+
 class Aligner(NamedTuple):
     """A map of texts and images into one space.
 
     Attributes:
         init: `init(key) -> params`, a plain pytree of float32 arrays.
-        text: `text(params, rows, language) -> rows`; `language` is its number in the data's sorted list.
+        text: `text(params, rows, language) -> rows`; `language` is its number in the data's sorted list, or -1
+            for one that was not in training: a map with a part that languages share uses that part alone.
         image: `image(params, rows) -> rows`; the rows themselves for a one-sided aligner.
         deviation: `deviation(params) -> tree` of arrays that are zero exactly at identity: what the prox
             penalty measures.
         matrix: `matrix(params) -> W [..., d_text, d_out]` for linear maps, else None: what the ortho
             penalty and the spectrum need.
         trains_image: whether `image` has parameters.
+        frozen: names of the parameters (the last dict key on a leaf's path) that are set once and never trained.
+        adapt: `adapt(params, text, text_mask, image, image_mask, key) -> params`, called once before the first
+            step; None where nothing depends on data. A map that was never adapted works too.
     """
 
     init: Callable[[Array], Params]
@@ -46,6 +67,8 @@ class Aligner(NamedTuple):
     deviation: Callable[[Params], PyTree[Array]]
     matrix: Callable[[Params], Array] | None = None
     trains_image: bool = False
+    frozen: frozenset[str] = frozenset()
+    adapt: Adapt | None = None
 
 
 def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:

@@ -13,6 +13,8 @@ __all__ = ["dual", "per_language"]
 def per_language(inner: Aligner, languages: int) -> Aligner:
     """A map of its own for each language: `languages` times the parameters of `inner`, stacked.
 
+    Each adapts to the captions of its language, and a row costs what it costs in `inner`.
+
     Args:
         inner: one-sided aligner.
         languages: how many languages there are; a caption's `language` picks the map.
@@ -36,21 +38,31 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
         own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[language], params)  # NumPy takes no traced index
         return inner.text(own, text, language, key=key, dropout=dropout)
 
+    def adapt(params: Params, text, text_mask, image, image_mask, key):
+        def one(own: Params, rows: jax.Array, mask: jax.Array, key: jax.Array) -> Params:
+            assert inner.adapt is not None
+            return inner.adapt(own, rows[None], mask[None], image, image_mask, key)
+
+        return jax.vmap(one)(params, text, text_mask, jax.random.split(key, languages))
+
     return inner._replace(
         init=lambda key: jax.vmap(inner.init)(jax.random.split(key, languages)),
         text=text,
         image=keep_rows,
         deviation=jax.vmap(inner.deviation),
         matrix=None if inner.matrix is None else jax.vmap(matrices(inner)),
+        adapt=None if inner.adapt is None else adapt,
     )
 
 
 def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
     """Both sides move: `text_side` maps captions, `image_side` maps images, into a shared space.
 
+    The parameters and the cost are those of both sides; each adapts to the rows that it maps.
+
     Args:
         text_side: one-sided aligner d_text → d_shared.
-        image_side: one-sided aligner d_image → d_shared, applied to image rows.
+        image_side: one-sided aligner d_image → d_shared, applied to image rows, which have no language.
 
     Example:
         >>> from ccalign_jax.aligners import residual
@@ -65,14 +77,26 @@ def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
     def text(params: Params, text, language, *, key=None, dropout=0.0):
         return text_side.text(params["text"], text, language, key=key, dropout=dropout)
 
+    def adapt(params: Params, text, text_mask, image, image_mask, key):
+        text_key, image_key = jax.random.split(key)
+        adapted = dict(params)
+        if text_side.adapt is not None:
+            adapted["text"] = text_side.adapt(params["text"], text, text_mask, image, image_mask, text_key)
+        if image_side.adapt is not None:
+            rows, mask = image[None], image_mask[None]
+            adapted["image"] = image_side.adapt(params["image"], rows, mask, image, image_mask, image_key)
+        return adapted
+
     return Aligner(
         init=init,
         text=text,
-        image=lambda params, image: image_side.text(params["image"], image, 0),
+        image=lambda params, image: image_side.text(params["image"], image, -1),
         deviation=lambda params: {
             "text": text_side.deviation(params["text"]),
             "image": image_side.deviation(params["image"]),
         },
         matrix=None if text_side.matrix is None else lambda params: matrices(text_side)(params["text"]),
         trains_image=True,
+        frozen=text_side.frozen | image_side.frozen,
+        adapt=None if text_side.adapt is None and image_side.adapt is None else adapt,
     )

@@ -1,123 +1,165 @@
-"""Aligners by name: `residual`, `per_language(residual)`, `dual(per_language(linear))`."""
+"""Every aligner by name, and the sizes that a name does not say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ccalign_jax.aligners._affine import affine
 from ccalign_jax.aligners._base import Aligner
 from ccalign_jax.aligners._combine import dual, per_language
-from ccalign_jax.aligners._linear import identity, linear, residual
-from ccalign_jax.aligners._mlp import residual_mlp
-from ccalign_jax.errors import InputError
+from ccalign_jax.aligners._conditional import conditional, film
+from ccalign_jax.aligners._kernel import fourier, nystroem
+from ccalign_jax.aligners._linear import diagonal, identity, linear, low_rank, residual, shift
+from ccalign_jax.aligners._mixture import mixture
+from ccalign_jax.aligners._mlp import gated_mlp, residual_mlp
+from ccalign_jax.aligners._orthogonal import orthogonal
 
-__all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "canonical_name", "make_aligner", "split_name"]
+__all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "Sizes"]
+
+
+class Sizes(NamedTuple):
+    """What fixes the shapes of an aligner beside its two widths; each aligner reads what it has use for.
+
+    Attributes:
+        languages: of the data.
+        hidden: width of the hidden layer of MLPs.
+        rank: of low-rank parts.
+        features: of kernel maps: random features (even), or landmarks.
+        experts: of mixtures.
+    """
+
+    languages: int
+    hidden: int = 512
+    rank: int = 32
+    features: int = 1024
+    experts: int = 4
 
 
 class AlignerEntry(NamedTuple):
-    """A named aligner: `make(d_text, d_out, hidden)`, one line of what it is, and the settings it alone reads."""
+    """A named aligner.
 
-    make: Callable[[int, int, int], Aligner]
+    Attributes:
+        make: `make(d_text, d_out, sizes)`.
+        summary: one line of what it is.
+        reads: the settings that not every aligner reads: sizes, dropout, and ortho, for a matrix W that may be
+            anything but orthogonal.
+        by_language: whether it has parts for each language already, so that `per_language` would add nothing,
+            and images, which have no language, have no use for it.
+        closed: whether it is solved from moments (`solvers`), not trained by a loss.
+        two_sided: whether it maps images too, without `dual`.
+    """
+
+    make: Callable[[int, int, Sizes], Aligner]
     summary: str
     reads: frozenset[str] = frozenset()
+    by_language: bool = False
+    closed: bool = False
+    two_sided: bool = False
+
+
+def _solved(summary: str, *reads: str) -> AlignerEntry:
+    """A closed form that maps captions alone."""
+    return AlignerEntry(lambda d_text, d_out, sizes: affine(d_text, d_out), summary, frozenset(reads), closed=True)
+
+
+def _solved_on_both_sides(summary: str, *reads: str) -> AlignerEntry:
+    def make(d_text: int, d_out: int, sizes: Sizes) -> Aligner:
+        # The space has the width of the images.
+        return dual(affine(d_text, d_out), affine(d_out, d_out))
+
+    return AlignerEntry(make, summary, frozenset(reads), closed=True, two_sided=True)
 
 
 ALIGNERS: dict[str, AlignerEntry] = {
-    "identity": AlignerEntry(lambda d_text, d_out, hidden: identity(d_text, d_out), "x, untouched: always reported"),
+    "identity": AlignerEntry(
+        lambda d_text, d_out, sizes: identity(d_text, d_out),
+        "x, untouched: always reported",
+    ),
+    "shift": AlignerEntry(
+        lambda d_text, d_out, sizes: shift(d_text, d_out),
+        "x + b, identity at first",
+    ),
+    "diagonal": AlignerEntry(
+        lambda d_text, d_out, sizes: diagonal(d_text, d_out),
+        "x times a scale for each feature, identity at first",
+        frozenset({"ortho"}),
+    ),
     "linear": AlignerEntry(
-        lambda d_text, d_out, hidden: linear(d_text, d_out),
+        lambda d_text, d_out, sizes: linear(d_text, d_out),
         "xW, unconstrained, random at first",
         frozenset({"ortho"}),
     ),
     "residual": AlignerEntry(
-        lambda d_text, d_out, hidden: residual(d_text, d_out),
+        lambda d_text, d_out, sizes: residual(d_text, d_out),
         "x(E + D), identity at first",
         frozenset({"ortho"}),
     ),
+    "low_rank": AlignerEntry(
+        lambda d_text, d_out, sizes: low_rank(d_text, d_out, rank=sizes.rank),
+        "x(E + UV'), identity at first",
+        frozenset({"rank", "ortho"}),
+    ),
+    "orthogonal": AlignerEntry(
+        lambda d_text, d_out, sizes: orthogonal(d_text, d_out),
+        "xW with orthonormal columns or rows (Cayley), identity at first",
+    ),
     "residual_mlp": AlignerEntry(
-        lambda d_text, d_out, hidden: residual_mlp(d_text, d_out, hidden=hidden),
+        lambda d_text, d_out, sizes: residual_mlp(d_text, d_out, hidden=sizes.hidden),
         "xE + GELU(xW1 + b1)W2 + b2, identity at first",
         frozenset({"hidden", "dropout"}),
     ),
+    "gated_mlp": AlignerEntry(
+        lambda d_text, d_out, sizes: gated_mlp(d_text, d_out, hidden=sizes.hidden),
+        "xE + (SiLU(xW1) * xW2)W3, identity at first",
+        frozenset({"hidden", "dropout"}),
+    ),
+    "fourier": AlignerEntry(
+        lambda d_text, d_out, sizes: fourier(d_text, d_out, features=sizes.features),
+        "xE + f(x)A on random Fourier features, identity at first",
+        frozenset({"features"}),
+    ),
+    "nystroem": AlignerEntry(
+        lambda d_text, d_out, sizes: nystroem(d_text, d_out, features=sizes.features),
+        "xE + f(x)A on kernel features of random captions, identity at first",
+        frozenset({"features"}),
+    ),
+    # Without ortho: it would move the part of a language that has no caption in training.
+    "conditional": AlignerEntry(
+        lambda d_text, d_out, sizes: conditional(d_text, d_out, sizes.languages, rank=sizes.rank),
+        "x(E + D + UV'), U and V for each language, identity at first",
+        frozenset({"rank"}),
+        by_language=True,
+    ),
+    "film": AlignerEntry(
+        lambda d_text, d_out, sizes: film(d_text, d_out, sizes.languages),
+        "x(E + D), then a scale and a shift for each language, identity at first",
+        by_language=True,
+    ),
+    "mixture": AlignerEntry(
+        lambda d_text, d_out, sizes: mixture(d_text, d_out, experts=sizes.experts),
+        "x(E + D) of several D, weighted by a gate on x, identity at first",
+        frozenset({"experts"}),
+    ),
+    # Closed forms.
+    "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted"),
+    "ridge": _solved("x(E + D), D by ridge regression to identity, its penalty from a path"),
+    "pooled_ridge": AlignerEntry(
+        lambda d_text, d_out, sizes: per_language(affine(d_text, d_out), sizes.languages),
+        "ridge with a shared D and a part for each language, partially pooled",
+        by_language=True,
+        closed=True,
+    ),
+    "procrustes": _solved("xQ, the best orthogonal Q"),
+    "scaled_procrustes": _solved("(x - m)sQ + c, the best orthogonal Q, scale and shift"),
+    "multi_step": _solved_on_both_sides("whitened, turned, reweighted, dewhitened", "penalty"),
+    "cca": _solved_on_both_sides("regularised canonical correlation analysis", "penalty"),
+    "csa": _solved_on_both_sides("CCA, its directions weighted by their correlation", "penalty"),
+    "gcca": _solved_on_both_sides("GCCA-MAXVAR over all languages and the images", "penalty"),
+    "generalised_procrustes": _solved_on_both_sides("all languages and the images turned to their consensus"),
 }
 
 COMBINATORS: dict[str, str] = {
     "per_language": "per_language(A): a map A for each language",
-    "dual": "dual(A): A on captions and a second A on images; dual alone is dual(residual)",
+    "dual": "dual(A,B): A on captions and B on images; dual(A) is dual(A,A), dual alone dual(residual)",
 }
-
-
-def split_name(name: str) -> tuple[tuple[str, ...], str]:
-    """The combinators, outermost first, and the aligner inside: `dual(per_language(linear))`.
-
-    `dual` comes out before `per_language`, whichever way they were written.
-
-    Raises:
-        InputError: unknown or unbalanced names, or a combination that means nothing.
-
-    Example:
-        >>> split_name("per_language(dual(linear))")
-        (('dual', 'per_language'), 'linear')
-    """
-    rest, outer = name.strip(), []
-    while True:
-        head, bracket, tail = rest.partition("(")
-        if not bracket:
-            break
-        if head not in COMBINATORS or not tail.endswith(")"):
-            raise InputError(f"aligner {name!r}: write {' or '.join(f'{known}(A)' for known in COMBINATORS)}")
-        outer.append(head)
-        rest = tail[:-1].strip()
-    if rest == "dual":
-        outer, rest = [*outer, "dual"], "residual"
-    if rest in COMBINATORS or (outer and not rest):
-        empty = rest or outer[-1]
-        raise InputError(f"aligner {name!r}: {empty} needs an aligner inside, such as {empty}(residual)")
-    if rest not in ALIGNERS:
-        raise InputError(
-            f"unknown aligner {name!r}; there are {', '.join([*ALIGNERS, *COMBINATORS])} (--aligners=list)"
-        )
-    if len(set(outer)) < len(outer):
-        raise InputError(f"aligner {name!r}: {' and '.join(COMBINATORS)} go in once each")
-    if outer and rest == "identity":
-        raise InputError(f"aligner {name!r}: identity has no parameters, so it is the same for every language and side")
-    return tuple(sorted(outer)), rest
-
-
-def canonical_name(name: str) -> str:
-    """The one spelling of an aligner's name.
-
-    Example:
-        >>> canonical_name("dual")
-        'dual(residual)'
-    """
-    outer, inner = split_name(name)
-    return "(".join([*outer, inner]) + ")" * len(outer)
-
-
-def make_aligner(name: str, d_text: int, d_image: int, *, languages: int, hidden: int = 512) -> Aligner:
-    """The aligner of this name.
-
-    Args:
-        name: as in `ALIGNERS` and `COMBINATORS`.
-        d_text: width of caption rows.
-        d_image: width of image rows, and of the space that the aligner maps into.
-        languages: how many languages `per_language` makes maps for.
-        hidden: width of the hidden layer of MLPs.
-
-    Raises:
-        InputError: an unknown name.
-
-    Example:
-        >>> import jax
-        >>> make_aligner("dual(per_language(residual))", 4, 3, languages=2).trains_image
-        True
-    """
-    outer, inner = split_name(name)
-    make = ALIGNERS[inner].make
-    aligner = make(d_text, d_image, hidden)
-    if "per_language" in outer:
-        aligner = per_language(aligner, languages)
-    if "dual" in outer:
-        aligner = dual(aligner, make(d_image, d_image, hidden))
-    return aligner

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,19 @@ import numpy as np
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
+from ccalign_jax.solvers import gcca, generalised_procrustes
 from ccalign_jax.training import Embeddings, FoldArrays, Part
 
-__all__ = ["fold_arrays", "lay_out", "make_part", "unit_float32"]
+__all__ = [
+    "caption_means",
+    "consensus_rows",
+    "fold_arrays",
+    "lay_out",
+    "make_part",
+    "train_rows",
+    "unit_float32",
+    "without_language",
+]
 
 
 def lay_out(data: EmbeddingSet) -> Embeddings:
@@ -28,15 +39,35 @@ def lay_out(data: EmbeddingSet) -> Embeddings:
     return jax.tree.map(jnp.asarray, embeddings)
 
 
-def make_part(data: EmbeddingSet, images: np.ndarray) -> Part:
-    """The part of the data made of these images (ascending rows) and all their captions."""
+def train_rows(data: EmbeddingSet, embeddings: Embeddings, heldout: str | None) -> Embeddings:
+    """The embeddings with no caption of one language to draw in training; its rows stay, to be reported."""
+    if heldout is None:
+        return embeddings
+    seen = np.array([language != heldout for language in data.languages])
+    return embeddings._replace(caption_counts=embeddings.caption_counts * seen[:, None])
+
+
+def make_part(data: EmbeddingSet, images: np.ndarray, languages: Sequence[str] | None = None) -> Part:
+    """The part of the data made of these images (ascending rows) and all their captions.
+
+    Args:
+        data: the data.
+        images: ascending rows.
+        languages: those that have queries and galleries; all by default.
+    """
     starts = _first_rows(data)
     place = np.full(len(data), -1, np.int32)
     place[images] = np.arange(len(images), dtype=np.int32)
     captions, image_of, captions_of = [], [], []
     for language in data.languages:
         owner = place[data.image_of[language]]
-        chosen = np.flatnonzero(owner >= 0)
+        wanted = languages is None or language in languages
+        chosen = np.flatnonzero((owner >= 0) & wanted)
+        if not len(chosen):  # one row of padding, for a gallery of none has no shape to score
+            captions.append(np.full(1, -1, np.int32))
+            image_of.append(np.full(1, -1, np.int32))
+            captions_of.append(np.full((len(images), 1), -1, np.int32))
+            continue
         owner = owner[chosen]
         within = _place_within(owner)
         gold = np.full((len(images), within.max(initial=0) + 1), -1, np.int32)
@@ -47,11 +78,64 @@ def make_part(data: EmbeddingSet, images: np.ndarray) -> Part:
     return Part(np.asarray(images, np.int32), tuple(captions), tuple(image_of), tuple(captions_of))
 
 
-def fold_arrays(data: EmbeddingSet, folds: Sequence[Fold]) -> FoldArrays:
-    """All folds stacked, each array padded with -1 to the largest, so that one program serves them."""
+def caption_means(data: EmbeddingSet) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of each image's captions in each language, `[languages, n, d_text]` unit rows, and which there are."""
+    counts = data.caption_counts()
+    means = np.zeros((*counts.shape, data.d_text), np.float32)
+    for number, language in enumerate(data.languages):
+        np.add.at(means[number], data.image_of[language], unit_float32(data.text[language]))
+    norms = np.linalg.norm(means, axis=-1, keepdims=True)
+    return np.divide(means, norms, out=means, where=norms > 0), counts > 0
+
+
+def consensus_rows(data: EmbeddingSet, images: np.ndarray, kind: str) -> np.ndarray:
+    """What the languages and the picture of these images agree on: `[n, d_image]` unit rows, zero for all others.
+
+    Args:
+        data: one view a language, the mean of an image's captions, and one of the images.
+        images: rows, of the training part alone.
+        kind: `procrustes`, all views turned to their mean, or `gcca`, the leading common directions.
+    """
+    means, there = caption_means(data.take(images))
+    views = [*means, unit_float32(data.image[images])]
+    masks = np.concatenate([there, np.ones((1, len(images)), bool)])
+    if kind == "gcca":
+        found = gcca(views, masks, dimensions=min(data.d_text, data.d_image)).rows
+    else:
+        found = generalised_procrustes(views, masks, anchor=len(views) - 1).rows
+    rows = np.zeros((len(data), data.d_image), np.float32)
+    rows[images, : found.shape[1]] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    return rows
+
+
+def without_language(data: EmbeddingSet, language: str | None) -> EmbeddingSet:
+    """The data with no caption left in one language, all else in its place: what is trained on without it."""
+    if language is None:
+        return data
+    return dataclasses.replace(
+        data,
+        text={**data.text, language: data.text[language][:0]},
+        image_of={**data.image_of, language: data.image_of[language][:0]},
+    )
+
+
+def fold_arrays(
+    data: EmbeddingSet, folds: Sequence[Fold], *, consensus: Iterable[str] = (), heldout: str | None = None
+) -> FoldArrays:
+    """All folds stacked, each array padded with -1 to the largest, so that one program serves them.
+
+    Args:
+        data: every language at least once in every training part.
+        folds: plans.
+        consensus: the kinds of `consensus_rows` that pivots ask for.
+        heldout: the language that is reported and not trained on; None reports all.
+    """
+
+    seen = None if heldout is None else [language for language in data.languages if language != heldout]
 
     def parts(name: str) -> list[Part]:
-        return [make_part(data, getattr(fold, name)) for fold in folds]
+        languages = seen if name == "select" else None if heldout is None else [heldout]
+        return [make_part(data, getattr(fold, name), languages) for fold in folds]
 
     count, reports, samples = len(folds), parts("report"), parts("sample")
     if all(len(fold.sample) <= 1.25 * len(fold.report) for fold in folds):
@@ -67,6 +151,13 @@ def fold_arrays(data: EmbeddingSet, folds: Sequence[Fold]) -> FoldArrays:
         select=_stack(parts("select")),
         report=report,
         sample=sample,
+        consensus={
+            kind: jnp.stack(
+                [jnp.asarray(consensus_rows(without_language(data, heldout), fold.train, kind)) for fold in folds]
+            )
+            for kind in sorted(set(consensus))
+        }
+        or None,
     )
 
 

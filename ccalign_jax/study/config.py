@@ -33,6 +33,7 @@ class SweepConfig:
         folds: number of outer folds.
         split: "kfold" over all images, or the file's "official" split.
         languages: a subset to use; None for all.
+        heldout_language: trained without, and the one that is reported; None to train and report all.
         limit: use a random so many images; None for all.
         seed: of folds, samples and training.
     """
@@ -47,6 +48,7 @@ class SweepConfig:
     folds: int = 5
     split: Literal["kfold", "official"] = "kfold"
     languages: tuple[str, ...] | None = None
+    heldout_language: str | None = None
     limit: int | None = None
     seed: int = 0
 

@@ -122,7 +122,8 @@ def evaluate(
             if bank is not None:
                 moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
                 other = _bank_rows(moved, data.languages)
-            summary["scores"][name] = score_ladder(state.text, state.image, state.part, *other, data.languages)
+            rungs = score_ladder(state.text, state.image, state.part, *other, data.languages)
+            summary["scores"][name] = {scoring: figures_of([one]) for scoring, one in rungs.items()}
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else _describe_map(checkpoint)

@@ -24,7 +24,8 @@ CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name
 FILTERS = ("pivots", "aligners", "losses")
 POSITIVE = ("learning_rate", "temperature")
 LARGEST = 1e38  # beyond it float32 is infinite
-SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden")
+SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours")
+SIGNED = ("bias",)
 WORDS = {
     "i2t_pool": ("union", "per_language"),
     "normalization": ("sum", "mean"),
@@ -54,7 +55,7 @@ SEED_LINEAR: list[Block] = [
 ]
 
 # A grid is a list of blocks, and the lists in a block are crossed. A block may say for which pivots, aligners
-# and losses it is; one that names no aligner is for those that no other block names.
+# and losses it is; one that names no aligner is for those that no other block names, and so with losses.
 GRIDS: dict[str, tuple[str, list[Block]]] = {
     "default": (
         "a small search of learning rate and temperature for each aligner",
@@ -72,6 +73,14 @@ GRIDS: dict[str, tuple[str, list[Block]]] = {
             {**SEED_RECIPE, "aligners": ["residual_mlp"], "hidden": [512, 1024, 2048], "dropout": 0.0},
             {**SEED_RECIPE, "aligners": ["residual_mlp"], "hidden": 1024, "dropout": 0.1},
             SEED_RECIPE,
+        ],
+    ),
+    "full": (
+        "every aligner under InfoNCE, every loss at residual, every closed form; one setting each",
+        [
+            {"aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.07},
+            {"losses": ["sigmoid"], "learning_rate": 1e-3, "temperature": 0.1},
+            {"learning_rate": 1e-3, "temperature": 0.03},
         ],
     ),
 }
@@ -191,7 +200,7 @@ def _checked(source: str, key: str, value: Any) -> Any:
         return int(value)
     if value > LARGEST:
         raise InputError(f"{source}: {key} is too large; it must be at most {LARGEST:g}")
-    if value < 0 or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
+    if (value < 0 and key not in SIGNED) or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
         bound = {"dropout": "in [0, 1)"}.get(key, "above 0" if key in POSITIVE else "at least 0")
         raise InputError(f"{source}: {key} is {value!r}; it must be {bound}")
     return float(value)

@@ -15,14 +15,16 @@ from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
 from ccalign_jax.numerics import unit_rows
-from ccalign_jax.study.arrays import fold_arrays, lay_out
+from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
 from ccalign_jax.study.run import SweepResult, summarise
-from ccalign_jax.study.summary import IDENTITY, Outcome, route_metrics, select
+from ccalign_jax.study.summary import IDENTITY, FoldMetrics, Outcome, figures_of, route_metrics, select
 from ccalign_jax.training import Embeddings, Part, Recipe, take_part
 
 __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
 
 SWEEP_ROUTES = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
+MOST_FAMILIES = 12
 LEAST_ROWS = 5
 
 Progress = Callable[[str, int, int], None]
@@ -32,26 +34,33 @@ def measure_holdouts(
     result: SweepResult,
     *,
     routes: Sequence[str] = SWEEP_ROUTES,
+    scores: bool = True,
     diagnostics: bool = True,
     progress: Progress = lambda what, done, total: None,
 ) -> SweepResult:
-    """The result with text to text figures of every trial, and diagnostics of identity and of each family's choice.
+    """The result with text to text figures of every trial, and scores on top and diagnostics of what was chosen.
 
-    Identity is measured once a fold, for all trials.
+    What was chosen: identity, measured once for all, and in each fold the choice of each family of trials; of each
+    pivot where there are more than `MOST_FAMILIES`.
 
     Args:
         result: from `run_sweep`.
         routes: between languages, of `metrics.PAIR_ROUTES`; none where there is one language.
+        scores: whether to rank by the scores without parameters, too; their banks are training rows of the fold.
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
     plan = result.plan
-    embeddings, parts = lay_out(plan.data), fold_arrays(plan.data, plan.folds).report
-    parts = jax.tree.map(np.asarray, parts)
+    embeddings, arrays = plan.arrays()
+    parts = jax.tree.map(np.asarray, arrays.report)
+    if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with
+        routes, diagnostics = (), False
     languages = plan.data.languages
     outcomes = [result.identity, *result.outcomes]
     described: dict[str, list[Mapping[str, Any]]] = {}
-    wanted = _to_describe(result) if diagnostics else {}
+    scored: dict[str, list[dict[str, FoldMetrics]]] = {}
+    wanted = _chosen(result) if diagnostics or scores else {}
+    banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
     total, done = len(outcomes) * len(plan.folds), 0
     notes = list(plan.notes)
     aligners: dict[Any, Aligner] = {}  # one object for all trials that share it, so that it compiles once
@@ -73,27 +82,37 @@ def measure_holdouts(
                 )
                 figures = route_metrics(jax.tree.map(np.asarray, found), languages)
                 outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
-            if families:
+            for family in families if scores else ():
+                near = _mapped(aligner, params, embeddings, banks[fold])
+                rungs = score_ladder(text, image, part, *_bank(near, banks[fold]), languages)
+                scored.setdefault(family, []).append(rungs)
+            if families and diagnostics:
                 one = _described(text, image, part, languages)
                 if one is None:
-                    wanted = {}
+                    diagnostics = False
                     notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
                     continue
                 for family in families:
                     described.setdefault(family, []).append(one)
     progress("holdouts", total, total)
     summary = summarise(result, notes=notes)
-    if wanted:
+    if scored:
+        summary["scores"] = {"bank": {"images": plan.least, "most_rows": BANK_ROWS, "transductive": False}}
+        for family, folds in scored.items():
+            summary["scores"][family] = {name: figures_of([fold[name] for fold in folds]) for name in folds[0]}
+    if diagnostics:
         summary["diagnostics"] = {family: _mean(each) for family, each in described.items()}
     result.summary = summary
     return result
 
 
-def _to_describe(result: SweepResult) -> dict[str, list[Outcome]]:
-    """For identity and each family the outcome that each fold chose."""
+def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
+    """For identity and each family, or pivot, the outcome that each fold chose."""
+    names = {outcome.family for outcome in result.outcomes}
     families: dict[str, list[Outcome]] = {}
     for outcome in result.outcomes:
-        families.setdefault("/".join(outcome.family), []).append(outcome)
+        family = outcome.family if len(names) <= MOST_FAMILIES else outcome.family[:1]
+        families.setdefault("/".join(family), []).append(outcome)
     per_fold = result.plan.config.protocol == "nested"
     chosen = {family: select(members, per_fold=per_fold) for family, members in families.items()}
     return {IDENTITY: [result.identity] * len(result.plan.folds), **chosen}
@@ -106,6 +125,12 @@ def _mapped(
     rows = take_part(embeddings, part)
     text = tuple(unit_rows(aligner.text(params, each, jnp.int32(number))) for number, each in enumerate(rows.text))
     return text, unit_rows(aligner.image(params, rows.image))
+
+
+def _bank(mapped: tuple[tuple[Array, ...], Array], part: Part) -> tuple[list[np.ndarray], np.ndarray]:
+    """The rows that are no padding."""
+    text, image = mapped
+    return [np.asarray(rows)[owner >= 0] for rows, owner in zip(text, part.image_of, strict=True)], np.asarray(image)
 
 
 def _described(text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]) -> Mapping[str, Any] | None:

@@ -38,6 +38,7 @@ def sweep(
     folds: int | Sequence[Fold] = 5,
     split: Literal["kfold", "official"] = "kfold",
     languages: Sequence[str] | None = None,
+    heldout_language: str | None = None,
     limit: int | None = None,
     seed: int = 0,
     diagnostics: bool = True,
@@ -59,6 +60,7 @@ def sweep(
         folds: a number, or plans of your own.
         split: "kfold", or "official" for the split that the data bring.
         languages: a subset to use.
+        heldout_language: train without this language, and report on it.
         limit: use a random so many images, for a quick run.
         seed: of folds, samples and training.
         diagnostics: also describe the sets of rows before and after, on the holdouts.
@@ -87,6 +89,7 @@ def sweep(
         folds=folds if isinstance(folds, int) else len(folds),
         split=split,
         languages=None if languages is None else _names(languages),
+        heldout_language=heldout_language,
         limit=limit,
         seed=seed,
     )

@@ -13,10 +13,12 @@ import numpy as np
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
-from ccalign_jax.study.arrays import lay_out
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.arrays import consensus_rows, lay_out, train_rows, without_language
+from ccalign_jax.study.closed import closed_fit
 from ccalign_jax.study.run import Plan, SweepResult
 from ccalign_jax.study.summary import IDENTITY
-from ccalign_jax.training import Embeddings, FitResult, Part, Recipe, Trial, fit, fitting_recipe, take_part
+from ccalign_jax.training import SIZES, Embeddings, FitResult, Part, Recipe, Trial, fit, fitting_recipe, take_part
 
 __all__ = ["describe", "make_checkpoint", "refit", "train_one"]
 
@@ -30,7 +32,8 @@ def refit(result: SweepResult) -> Checkpoint:
     if trial is not None:
         # A key of its own, as if this were one more fold.
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
-        params = train_one(plan, trial, lay_out(plan.data), plan.folds[0].refit, key=key, stop=epoch).params
+        embeddings = train_rows(plan.data, lay_out(plan.data), plan.config.heldout_language)
+        params = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch).params
     result.best = make_checkpoint(plan, trial, params, epoch)
     result.seconds["refit"] = time.perf_counter() - began
     return result.best
@@ -50,7 +53,7 @@ def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dic
         "pivot": None if trial is None else trial.pivot,
         "loss": None if trial is None else trial.loss,
         "hyper": {} if trial is None else trial.hyper._asdict(),
-        "hidden": 0 if trial is None else trial.recipe.hidden,
+        **{size: 0 if trial is None else getattr(trial.recipe, size) for size in SIZES},
         "epoch": epoch,
         "d_text": plan.space.d_text,
         "d_image": plan.space.d_image,
@@ -72,10 +75,15 @@ def train_one(
     stop: int = 0,
 ) -> FitResult:
     """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return."""
+    if trial.aligner in CLOSED_FORMS:
+        return jax.tree.map(np.asarray, closed_fit(trial, plan.space, embeddings, images, select=select, stop=stop))
     group = next(group for group in plan.groups if trial in group.trials)
     recipe = fitting_recipe(group.recipe, len(images))
     aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
     loss = LOSSES[trial.loss]
+    if pivot.consensus is not None:
+        seen = without_language(plan.data, plan.config.heldout_language)
+        embeddings = embeddings._replace(consensus=jnp.asarray(consensus_rows(seen, images, pivot.consensus)))
 
     @jax.jit
     def program(data, chosen, part, hyper, run_key, epoch):

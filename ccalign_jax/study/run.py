@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +14,11 @@ import numpy as np
 from ccalign_jax._version import __version__
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold
+from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import make_pivot
-from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, train_rows
+from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.grids import load_grid, parse_settings
@@ -35,7 +38,9 @@ from ccalign_jax.training import (
     Embeddings,
     FoldArrays,
     Group,
+    Part,
     Recipe,
+    RunResult,
     Space,
     Trial,
     evaluate_folds,
@@ -61,9 +66,31 @@ class Plan(NamedTuple):
     groups: list[Group]
     notes: list[str]
 
+    def report_part(self, fold: Fold) -> Part:
+        """What is reported of a fold: all languages, or the one that was not trained on."""
+        heldout = self.config.heldout_language
+        return make_part(self.data, fold.report, None if heldout is None else [heldout])
+
     @property
     def trials(self) -> list[Trial]:
         return sorted((trial for group in self.groups for trial in group.trials), key=lambda trial: trial.index)
+
+    @property
+    def trained_languages(self) -> list[str]:
+        return [language for language in self.data.languages if language != self.config.heldout_language]
+
+    def arrays(self) -> tuple[Embeddings, FoldArrays]:
+        """The data and its folds on the device; a language that is held out has no caption to train on."""
+        heldout = self.config.heldout_language
+        embeddings = train_rows(self.data, lay_out(self.data), heldout)
+        return embeddings, fold_arrays(self.data, self.folds, consensus=self.consensus, heldout=heldout)
+
+    @property
+    def consensus(self) -> set[str]:
+        """The kinds of consensus rows that its pivots ask for."""
+        trained = [group for group in self.groups if group.aligner not in CLOSED_FORMS]
+        pivots = (make_pivot(group.pivot, self.space.languages) for group in trained)
+        return {pivot.consensus for pivot in pivots if pivot.consensus is not None}
 
     @property
     def least(self) -> int:
@@ -115,6 +142,8 @@ def plan_sweep(
         blocks=load_grid(config.grid if blocks is None else blocks),
         settings=parse_settings(config.hyper),
         protocol=config.protocol,
+        full=blocks is None and config.grid == "full",
+        heldout=_checked_heldout(data, config),
     )
     notes = [*data.notes, *(f"left out {line}" for line in found.skipped)]
     if data.d_text != data.d_image:
@@ -122,9 +151,21 @@ def plan_sweep(
             f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
         )
     plan = Plan(data, config, folds, space, group_trials(found.trials), notes)
-    for size in sorted({trial.recipe.batch_images for trial in found.trials if trial.recipe.batch_images > plan.least}):
+    sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
+    for size in sorted(size for size in sizes if size > plan.least):
         notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")
     return plan
+
+
+def _checked_heldout(data: EmbeddingSet, config: SweepConfig) -> str | None:
+    language = config.heldout_language
+    if language is None:
+        return None
+    if language not in data.languages:
+        raise InputError(f"--heldout_language={language}: the data has {', '.join(data.languages)}")
+    if len(data.languages) < 2:
+        raise InputError(f"--heldout_language={language}: the data has no other language to train on")
+    return language
 
 
 def run_sweep(
@@ -147,21 +188,21 @@ def run_sweep(
     folder = folder or RunFolder(None)
     total = len(plan.trials) * len(plan.folds)
     progress("identity", 0, total)
-    embeddings = lay_out(plan.data)
-    arrays = fold_arrays(plan.data, plan.folds)
+    embeddings, arrays = plan.arrays()
     key = jax.random.key(plan.config.seed)
     identity = _baseline(plan, embeddings, arrays)
     lap("baselines")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
     done = 0
     for number, group in enumerate(plan.groups):
-        for runs, result in _group_slices(plan, group, number, embeddings, arrays, key, folder):
-            for position, (trial, fold) in enumerate(runs):
-                _record(
-                    outcomes[trial.index], jax.tree.map(lambda leaf, p=position: leaf[p], result), plan, identity, fold
-                )
-            done += len(runs)
-            progress(runs[-1][0].name, done, total)
+        if group.aligner in CLOSED_FORMS:
+            runs = closed_runs(group, plan.space, embeddings, arrays)
+        else:
+            runs = _trained_runs(plan, group, number, embeddings, arrays, key, folder)
+        for trial, fold, run in runs:
+            _record(outcomes[trial.index], run, plan, identity, fold)
+            done += 1
+            progress(trial.name, done, total)
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
     result.summary = summarise(result)
@@ -189,9 +230,7 @@ def summarise(result: SweepResult, *, notes: Sequence[str] | None = None) -> dic
         protocol=plan.config.protocol,
         folds=len(plan.folds),
         identity=identity,
-        chance=chance_metrics(
-            [make_part(plan.data, fold.report) for fold in plan.folds], plan.data.languages, routes=routes
-        ),
+        chance=chance_metrics([plan.report_part(fold) for fold in plan.folds], plan.data.languages, routes=routes),
         outcomes=result.outcomes,
         best=best,
         notes=notes,
@@ -216,10 +255,10 @@ def _selection(plan: Plan, scores: np.ndarray) -> float:
     return float(scores[0] if plan.config.protocol == "seed" else scores.mean())
 
 
-def _group_slices(
+def _trained_runs(
     plan: Plan, group: Group, number: int, embeddings: Embeddings, arrays: FoldArrays, key, folder: RunFolder
-):
-    """The runs and results of every slice of a group, from the folder where it has them."""
+) -> Iterator[tuple[Trial, int, RunResult]]:
+    """Every trial of a group on every fold, slice by slice, from the folder where it has them."""
     accelerator = jax.default_backend() != "cpu"
     aligner = plan.space.aligner(group.aligner, group.recipe)
     shapes = jax.eval_shape(aligner.init, jax.random.key(0))
@@ -239,7 +278,8 @@ def _group_slices(
         else:
             result = jax.tree.map(np.asarray, program(embeddings, arrays, *inputs))
             folder.save_slice(number, index, (stamp, result))
-        yield runs, result
+        for position, (trial, fold) in enumerate(runs):
+            yield trial, fold, jax.tree.map(lambda leaf, p=position: leaf[p], result)
 
 
 def _stamp(group: Group, runs: Sequence[tuple[Trial, int]], folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -260,7 +300,9 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
     hub = make_pivot(outcome.trial.pivot, languages).language
     if hub is not None:
         for direction, figures in report.items():
-            figures["per_language"][f"{hub} (unmapped)"] = identity.report[fold][direction]["per_language"][hub]
+            before = identity.report[fold][direction]["per_language"]
+            if hub in before:
+                figures["per_language"][f"{hub} (unmapped)"] = before[hub]
     epoch = int(run.fit.epoch)
     scores = run.fit.scores[epoch]
     outcome.report.append(report)

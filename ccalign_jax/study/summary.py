@@ -230,7 +230,8 @@ def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[d
         head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
         if trial is not None:
             head = {"trial": outcome.name, "pivot": trial.pivot, "aligner": trial.aligner, "loss": trial.loss}
-        values = {key: "" if trial is None else f"{getattr(trial.hyper, key):g}" for key in settings}
+        read = {} if trial is None else {key: getattr(trial.hyper, key) for key in trial.reads if key in settings}
+        values = {key: f"{read[key]:g}" if key in read else "" for key in settings}
         for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
             for direction, figures in report.items():
                 for language in ("macro", *figures["per_language"]):
@@ -258,7 +259,7 @@ def _trial_summary(outcome: Outcome, identity: Outcome) -> dict[str, Any]:
         "pivot": outcome.trial.pivot,
         "aligner": outcome.trial.aligner,
         "loss": outcome.trial.loss,
-        "hyper": outcome.trial.hyper._asdict(),
+        "hyper": {key: value for key, value in outcome.trial.hyper._asdict().items() if key in outcome.trial.reads},
         **_chosen_summary([outcome] * len(outcome.report), identity),
         "curve": {
             key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))

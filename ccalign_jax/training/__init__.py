@@ -6,11 +6,13 @@ from ccalign_jax.training.batches import image_order as image_order
 from ccalign_jax.training.fit import FitResult as FitResult
 from ccalign_jax.training.fit import TrainState as TrainState
 from ccalign_jax.training.fit import fit as fit
+from ccalign_jax.training.fit import frozen_leaves as frozen_leaves
 from ccalign_jax.training.fit import learning_rate as learning_rate
 from ccalign_jax.training.fit import start as start
 from ccalign_jax.training.fit import step as step
 from ccalign_jax.training.objective import Hyper as Hyper
 from ccalign_jax.training.objective import Recipe as Recipe
+from ccalign_jax.training.objective import Trained as Trained
 from ccalign_jax.training.objective import fitting_recipe as fitting_recipe
 from ccalign_jax.training.objective import make_objective as make_objective
 from ccalign_jax.training.parts import LanguageRanks as LanguageRanks
@@ -20,6 +22,7 @@ from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import part_ranks as part_ranks
 from ccalign_jax.training.parts import ranks_of_parts as ranks_of_parts
 from ccalign_jax.training.parts import take_part as take_part
+from ccalign_jax.training.sweep import SIZES as SIZES
 from ccalign_jax.training.sweep import FoldArrays as FoldArrays
 from ccalign_jax.training.sweep import Group as Group
 from ccalign_jax.training.sweep import RunResult as RunResult

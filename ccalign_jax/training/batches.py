@@ -23,6 +23,7 @@ class Embeddings(NamedTuple):
         caption_rows: `[languages, n, c]`, rows of `text`; only the first `caption_counts` of the c are used.
         caption_counts: `[languages, n]`, captions of each image in each language.
         groups: `[n]`, equal numbers for images that show the same thing.
+        consensus: `[n, d_image]`, what the views of each training image agree on; None where no pivot asks for it.
     """
 
     text: Float[AnyArray, "m d_text"]
@@ -30,6 +31,7 @@ class Embeddings(NamedTuple):
     caption_rows: Int[AnyArray, "languages n c"]
     caption_counts: Int[AnyArray, "languages n"]
     groups: Int[AnyArray, " n"]
+    consensus: Float[AnyArray, "n d_image"] | None = None
 
 
 def image_order(
@@ -83,4 +85,5 @@ def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> 
         image=embeddings.image[images],
         image_mask=jnp.ones(images.shape, bool),
         groups=embeddings.groups[images],
+        consensus=None if embeddings.consensus is None else embeddings.consensus[images],
     )

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.losses import LossEntry
 from ccalign_jax.pivots import Batch, Pivot
 from ccalign_jax.training.batches import Embeddings, draw_batch, image_order
-from ccalign_jax.training.objective import Hyper, Objective, Recipe, make_objective
+from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective
 from ccalign_jax.training.parts import PartRows, mean_scores, part_ranks
 
-__all__ = ["FitResult", "TrainState", "fit", "learning_rate", "start", "step"]
+__all__ = ["FitResult", "TrainState", "fit", "frozen_leaves", "learning_rate", "start", "step"]
 
 FLOOR = 0.1  # the schedule ends at this share of its peak
 
 
-class TrainState(NamedTuple):
-    """Parameters, optimiser state and the number of steps taken."""
+ADAPT_IMAGES = 1024  # images that an aligner may look at before the first step
 
-    params: Params
+
+class TrainState(NamedTuple):
+    """What is trained, optimiser state and the number of steps taken."""
+
+    params: Trained
     optimizer: optax.OptState
     steps: Int[Array, ""]
 
@@ -61,33 +64,64 @@ def learning_rate(hyper: Hyper, steps: Array | int, total: int) -> Array:
 
 def _optimizer(hyper: Hyper, recipe: Recipe) -> optax.GradientTransformation:
     """Clip, then L2, then Adam: the order of the seed study (torch's Adam with weight decay)."""
-    parts = []
+    parts: list[optax.GradientTransformation] = []
     if "clip" in recipe.terms:
         parts.append(optax.clip_by_global_norm(jnp.where(hyper.clip > 0, hyper.clip, jnp.inf)))
     if "l2" in recipe.terms:
-        parts.append(optax.add_decayed_weights(hyper.l2))
+        # The temperature is no weight: it has no zero to decay to.
+        decays: Any = Trained(True, False if recipe.learned_temperature else None)  # type: ignore[arg-type]
+        parts.append(optax.add_decayed_weights(hyper.l2, mask=decays))
     return optax.chain(*parts, optax.scale_by_adam())
 
 
-def start(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array) -> TrainState:
-    """The state before the first step."""
+def start(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array, sample: Batch | None = None) -> TrainState:
+    """The state before the first step.
+
+    Args:
+        aligner: what to train.
+        hyper: traced numbers.
+        recipe: static choices.
+        key: typed random key.
+        sample: training rows, for an aligner that reads something off them; without it, it starts as it is.
+    """
     params = aligner.init(key)
-    return TrainState(params, _optimizer(hyper, recipe).init(params), jnp.int32(0))
+    if aligner.adapt is not None and sample is not None:
+        adapt_key = jax.random.fold_in(key, 1)
+        params = aligner.adapt(params, sample.text, sample.mask, sample.image, sample.image_mask, adapt_key)
+    log_scale = -jnp.log(jnp.asarray(hyper.temperature, jnp.float32)) if recipe.learned_temperature else None
+    trained = Trained(params, log_scale)
+    return TrainState(trained, _optimizer(hyper, recipe).init(trained), jnp.int32(0))
+
+
+def frozen_leaves(aligner: Aligner, params: Params) -> PyTree[bool]:
+    """True for the leaves that are set once and never trained."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: bool(path) and getattr(path[-1], "key", None) in aligner.frozen, params
+    )
 
 
 def step(
-    state: TrainState, batch: Batch, key: Array, *, objective: Objective, hyper: Hyper, recipe: Recipe, total: int
+    state: TrainState,
+    batch: Batch,
+    key: Array,
+    *,
+    objective: Objective,
+    hyper: Hyper,
+    recipe: Recipe,
+    total: int,
+    frozen: PyTree[bool] | None = None,
 ) -> tuple[TrainState, Float[Array, ""]]:
     """One optimiser step on one batch; `fit` scans it, and a streaming loop may call it.
 
     Args:
         state: from `start` or the step before.
         batch: images and captions.
-        key: for dropout.
+        key: for dropout, noise and mixing.
         objective: from `make_objective`.
         hyper: traced numbers.
         recipe: static choices.
         total: steps of the whole run, for the schedule.
+        frozen: from `frozen_leaves`; by default everything moves.
 
     Returns:
         The next state, and the objective at the state given.
@@ -96,6 +130,9 @@ def step(
     updates, optimizer = _optimizer(hyper, recipe).update(gradient, state.optimizer, state.params)
     rate = learning_rate(hyper, state.steps, total)
     params = jax.tree.map(lambda leaf, update: leaf - rate * update, state.params, updates)
+    if frozen is not None:
+        kept = jax.tree.map(lambda stays, new, old: old if stays else new, frozen, params.map, state.params.map)
+        params = params._replace(map=kept)
     return TrainState(params, optimizer, state.steps + 1), value
 
 
@@ -132,6 +169,7 @@ def fit(
         Parameters of the best epoch, and the curves.
     """
     init_key, order_key, step_key = jax.random.split(key, 3)
+    least = images.shape[0] if least is None else least
     total = recipe.epochs * recipe.steps_per_epoch
     objective = make_objective(aligner, pivot, loss, recipe)
     order = image_order(
@@ -141,7 +179,7 @@ def fit(
         steps=total,
         size=recipe.batch_images,
         replacement=recipe.replacement,
-        least=images.shape[0] if least is None else least,
+        least=least,
     ).reshape(recipe.epochs, recipe.steps_per_epoch, recipe.batch_images)
     stop = recipe.epochs if stop is None else stop
 
@@ -155,7 +193,9 @@ def fit(
     def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
         batch = draw_batch(batch_key, embeddings, chosen)
-        return step(state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total)
+        return step(
+            state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
+        )
 
     def train_epoch(carry, inputs):
         state, best_params, best_value, best_epoch = carry
@@ -167,18 +207,23 @@ def fit(
             lambda now: (now, jnp.zeros(recipe.steps_per_epoch)),
             state,
         )
-        scores, value = score(state.params, epoch)
+        scores, value = score(state.params.map, epoch)
         if not recipe.start_counts:
             value = jnp.where(epoch > 0, value, -jnp.inf)
         better = value > best_value
-        best_params = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, best_params)
+        best_params = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params.map, best_params)
         carry = state, best_params, jnp.where(better, value, best_value), jnp.where(better, epoch, best_epoch)
         return carry, (scores, jnp.mean(values))
 
-    state = start(aligner, hyper, recipe, init_key)
+    sample = None
+    if aligner.adapt is not None:
+        noise = jnp.where(jnp.arange(images.shape[0]) < count, jax.random.uniform(init_key, images.shape), jnp.inf)
+        sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, least)]])
+    state = start(aligner, hyper, recipe, init_key, sample)
+    frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
     (_, params, _, epoch), (scores, losses) = jax.lax.scan(
         train_epoch,
-        (state, state.params, jnp.float32(-jnp.inf), jnp.int32(0)),
+        (state, state.params.map, jnp.float32(-jnp.inf), jnp.int32(0)),
         (jnp.arange(recipe.epochs + 1), jnp.concatenate([order[:1], order])),
     )
     return FitResult(params, epoch, scores, losses[1:])

@@ -6,14 +6,25 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ccalign_jax.aligners import Aligner, Params
-from ccalign_jax.losses import LossEntry, Normalization, ortho_penalty, prox_penalty
-from ccalign_jax.pivots import Batch, Pivot, map_languages
+from ccalign_jax.losses import (
+    LossEntry,
+    Normalization,
+    learned_temperature,
+    ortho_penalty,
+    prox_penalty,
+    spectral_penalty,
+)
+from ccalign_jax.pivots import Batch, Pivot, Term, map_languages
+from ccalign_jax.training.augmentation import embedding_noise, fusemix
 
-__all__ = ["Hyper", "Recipe", "fitting_recipe", "make_objective"]
+__all__ = ["OPTIONAL", "Hyper", "Recipe", "Trained", "fitting_recipe", "make_objective"]
+
+LOSS_SETTINGS = ("bias", "margin", "uniformity_weight", "structure_weight")
 
 
 class Hyper(NamedTuple):
@@ -28,6 +39,15 @@ class Hyper(NamedTuple):
         clip: largest global norm of the gradient, ≥ 0; 0 is none.
         warmup: steps of linear warm-up, ≥ 0.
         dropout: on hidden layers, in [0, 1).
+        spectral: weight of ‖D‖₂², the square of the largest singular value of W − E, ≥ 0.
+        noise: Gaussian noise on caption and image rows, as a share of their length, ≥ 0.
+        mix: FuseMix, the alpha of the Beta that mixes pairs with other pairs, ≥ 0; 0 is none.
+        image_weight: λ ≥ 0 of the auxiliary pivot: captions count 1 / (1 + λ), images λ / (1 + λ).
+        bias: of the sigmoid loss.
+        margin: of the triplet loss, ≥ 0.
+        uniformity_weight: of uniformity against alignment, ≥ 0.
+        structure_weight: of structure against InfoNCE, ≥ 0.
+        penalty: λ ≥ 0 of a closed form, in units of the mean eigenvalue; the path of a ridge has its own.
     """
 
     learning_rate: float | Array = 1e-3
@@ -38,6 +58,18 @@ class Hyper(NamedTuple):
     clip: float | Array = 1.0
     warmup: float | Array = 24.0
     dropout: float | Array = 0.0
+    spectral: float | Array = 0.0
+    noise: float | Array = 0.0
+    mix: float | Array = 0.0
+    image_weight: float | Array = 1.0
+    bias: float | Array = -10.0
+    margin: float | Array = 0.2
+    uniformity_weight: float | Array = 1.0
+    structure_weight: float | Array = 1.0
+    penalty: float | Array = 1.0
+
+
+OPTIONAL = ("l2", "prox", "ortho", "spectral", "clip", "dropout", "noise", "mix")  # zero is absence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,19 +81,29 @@ class Recipe:
         steps_per_epoch: optimiser steps between two scores.
         batch_images: images a step; each brings one caption in every language it has.
         hidden: width of the hidden layer of MLPs.
+        rank: of low-rank parts.
+        features: of kernel maps.
+        experts: of mixtures.
+        neighbours: that RCSLS looks at.
+        learned_temperature: train the temperature too, from the one given.
         replacement: draw images with replacement, as the seed study does.
         mask_positives: known positives are no negatives (see `clip_loss`).
         i2t_pool: an image's rivals are captions of all languages, or of one at a time.
         normalization: of the prox and ortho penalties: plain sums, or divided by the number of entries.
         criterion: what picks the epoch: the mean of t2i R@1, i2t R@1 and MRR, or t2i R@1 alone.
         start_counts: whether epoch 0 may be picked.
-        terms: which of prox, ortho, clip, dropout and l2 are not zero; the others cost nothing.
+        terms: which of `OPTIONAL` are not zero; the others cost nothing.
     """
 
     epochs: int = 20
     steps_per_epoch: int = 12
     batch_images: int = 32
     hidden: int = 512
+    rank: int = 32
+    features: int = 1024
+    experts: int = 4
+    neighbours: int = 10
+    learned_temperature: bool = False
     replacement: bool = False
     mask_positives: bool = True
     i2t_pool: Literal["union", "per_language"] = "union"
@@ -76,13 +118,25 @@ def fitting_recipe(recipe: Recipe, images: int) -> Recipe:
     return dataclasses.replace(recipe, batch_images=min(recipe.batch_images, images))
 
 
-Objective = Callable[[Params, Batch, Hyper, Array], Array]
+class Trained(NamedTuple):
+    """What the optimiser moves.
+
+    Attributes:
+        map: parameters of the aligner.
+        log_scale: log of the inverse temperature; None where the temperature is fixed.
+    """
+
+    map: Params
+    log_scale: Array | None = None
+
+
+Objective = Callable[[Trained, Batch, Hyper, Array], Array]
 
 
 def make_objective(
     aligner: Aligner, pivot: Pivot, loss: LossEntry, recipe: Recipe, *, axis_name: str | None = None
 ) -> Objective:
-    """`objective(params, batch, hyper, key) -> scalar`, differentiable in `params`.
+    """`objective(trained, batch, hyper, key) -> scalar`, differentiable in `trained`.
 
     Args:
         aligner, pivot, loss: any combination for which it makes sense.
@@ -90,29 +144,69 @@ def make_objective(
         axis_name: mapped axis over which batches are spread (see `clip_loss`).
     """
 
-    def objective(params: Params, batch: Batch, hyper: Hyper, key: Array) -> Array:
-        dropout_key = key if "dropout" in recipe.terms else None
+    def objective(trained: Trained, batch: Batch, hyper: Hyper, key: Array) -> Array:
+        params = trained.map
+        mix_key, noise_key, dropout_key = jax.random.split(key, 3)
+        if "mix" in recipe.terms:
+            text, image = fusemix(
+                mix_key, batch.text, batch.image, alpha=hyper.mix, mask=batch.mask, image_mask=batch.image_mask
+            )
+            batch = batch._replace(text=text, image=image)
+        if "noise" in recipe.terms:
+            text, image = embedding_noise(noise_key, batch.text, batch.image, scale=hyper.noise)
+            batch = batch._replace(text=text, image=image)
 
         def map_text(rows: Array) -> Array:
-            return map_languages(aligner, params, rows, key=dropout_key, dropout=hyper.dropout)
+            drop = dropout_key if "dropout" in recipe.terms else None
+            return map_languages(aligner, params, rows, key=drop, dropout=hyper.dropout)
 
-        total = jnp.zeros(())
-        for term in pivot.terms(aligner, params, batch, map_text):
-            total += term.weight * loss.call(
-                term.anchors,
-                term.targets,
-                temperature=jnp.asarray(hyper.temperature),
-                mask=term.mask,
-                target_mask=term.target_mask,
+        temperature = jnp.asarray(hyper.temperature)
+        if trained.log_scale is not None:
+            temperature = learned_temperature(trained.log_scale)
+        settings = {name: jnp.asarray(getattr(hyper, name)) for name in LOSS_SETTINGS}
+
+        def measure(anchors: Array, targets: Array, mask: Array, target_mask: Array, original: Array) -> Array:
+            return loss.call(
+                anchors,
+                targets,
+                temperature=temperature,
+                mask=mask,
+                target_mask=target_mask,
                 groups=batch.groups,
                 mask_positives=recipe.mask_positives,
                 i2t_pool=recipe.i2t_pool,
                 axis_name=axis_name,
+                original=original,
+                neighbours=recipe.neighbours,
+                **settings,
             )
+
+        total = jnp.zeros(())
+        for term in pivot.terms(aligner, params, batch, map_text, hyper):
+            total += term.weight * measure_term(measure, term, axis_name)
         if "prox" in recipe.terms:
             total += hyper.prox * prox_penalty(aligner.deviation(params), normalization=recipe.normalization)
         if "ortho" in recipe.terms and aligner.matrix is not None:
             total += hyper.ortho * ortho_penalty(aligner.matrix(params), normalization=recipe.normalization)
+        if "spectral" in recipe.terms and aligner.matrix is not None:
+            matrix = aligner.matrix(params)
+            total += hyper.spectral * spectral_penalty(matrix - jnp.eye(matrix.shape[-2], matrix.shape[-1]))
         return total
 
     return objective
+
+
+def measure_term(measure: Callable[..., Array], term: Term, axis_name: str | None) -> Array:
+    """The loss of a term; where each language has targets of its own, the mean over the languages that have pairs."""
+    original = term.original if term.original is not None else term.anchors
+    if term.targets.ndim == 2:
+        return measure(term.anchors, term.targets, term.mask, term.target_mask, original)
+
+    def one_language(anchors: Array, targets: Array, mask: Array, target_mask: Array, original: Array) -> Array:
+        return measure(anchors[None], targets, mask[None], target_mask, original[None])
+
+    each = jax.vmap(one_language)(term.anchors, term.targets, term.mask, term.target_mask, original)
+    there = jnp.any(term.mask & term.target_mask, axis=1)
+    if axis_name is not None:
+        there = jax.lax.pmax(there.astype(jnp.int32), axis_name) > 0
+    return jnp.sum(jnp.where(there, each, 0.0)) / jnp.maximum(jnp.sum(there), 1)

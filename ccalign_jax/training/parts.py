@@ -71,15 +71,19 @@ def ranks_of_parts(
 
 
 def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
-    """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions): what selection looks at."""
+    """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions): what selection looks at.
+
+    The mean over the languages that have queries.
+    """
     directions = []
     for direction in (0, 1):
-        figures = []
+        figures, there = [], []
         for language in ranks:
             one = language[direction]
             queries = one.tied > 0
             share = queries / jnp.maximum(jnp.sum(queries), 1)
+            there.append(jnp.any(queries))
             figures.append(jnp.stack([jnp.sum(recall_at(one, 1) * share), jnp.sum(one.reciprocal_rank * share)]))
-        directions.append(jnp.mean(jnp.stack(figures), axis=0))
+        directions.append(jnp.sum(jnp.stack(figures), axis=0) / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
     (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = directions
     return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)])

@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
-from ccalign_jax.aligners import Aligner, make_aligner
+from ccalign_jax.aligners import Aligner, Sizes, make_aligner
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.fit import FitResult, fit
-from ccalign_jax.training.objective import Hyper, Recipe, fitting_recipe
+from ccalign_jax.training.objective import OPTIONAL, Hyper, Recipe, fitting_recipe
 from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, ranks_of_parts, take_part
 
 __all__ = [
+    "SIZES",
     "FoldArrays",
     "Group",
     "RunResult",
@@ -34,17 +35,22 @@ __all__ = [
     "slice_runs",
 ]
 
+SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
 ACCELERATOR_BYTES = 2**32  # what the runs of one slice may take on an accelerator
 
 
 class FoldArrays(NamedTuple):
-    """All folds of a plan, stacked along the first axis and padded with -1."""
+    """All folds of a plan, stacked along the first axis and padded with -1.
+
+    `consensus` has the rows of each kind that a pivot asks for, `[folds, n, d_image]`, made of training images alone.
+    """
 
     train: Int[Array, "folds t"]
     train_count: Int[Array, " folds"]
     select: Part
     report: Part
     sample: Part
+    consensus: dict[str, Float[Array, "folds n d_image"]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Trial:
         pivot, aligner, loss: names.
         hyper: plain floats.
         recipe: what is static.
+        reads: the hyper-parameters that change what comes out.
     """
 
     index: int
@@ -66,6 +73,7 @@ class Trial:
     loss: str
     hyper: Hyper
     recipe: Recipe
+    reads: frozenset[str] = frozenset(Hyper._fields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +104,8 @@ class Space:
     languages: tuple[str, ...]
 
     def aligner(self, name: str, recipe: Recipe) -> Aligner:
-        return make_aligner(name, self.d_text, self.d_image, languages=len(self.languages), hidden=recipe.hidden)
+        sizes = {size: getattr(recipe, size) for size in SIZES}
+        return make_aligner(name, self.d_text, self.d_image, languages=len(self.languages), **sizes)
 
 
 def group_trials(trials: Sequence[Trial]) -> list[Group]:
@@ -106,8 +115,7 @@ def group_trials(trials: Sequence[Trial]) -> list[Group]:
         found.setdefault((trial.pivot, trial.aligner, trial.loss, trial.recipe), []).append(trial)
     groups = []
     for (pivot, aligner, loss, recipe), members in found.items():
-        optional = ("l2", "prox", "ortho", "clip", "dropout")
-        terms = frozenset(term for term in optional if any(getattr(trial.hyper, term) != 0 for trial in members))
+        terms = frozenset(term for term in OPTIONAL if any(getattr(trial.hyper, term) != 0 for trial in members))
         groups.append(Group(pivot, aligner, loss, dataclasses.replace(recipe, terms=terms), tuple(members)))
     return groups
 
@@ -141,13 +149,16 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
         def one_run(inputs):
             run_hyper, key, number = inputs
             fold: FoldArrays = jax.tree.map(lambda leaf: leaf[number], folds)
+            rows = embeddings
+            if pivot.consensus is not None and fold.consensus is not None:
+                rows = embeddings._replace(consensus=fold.consensus[pivot.consensus])
             done = fit(
                 aligner,
                 pivot,
                 loss,
                 run_hyper,
                 key,
-                embeddings,
+                rows,
                 fold.train,
                 fold.train_count,
                 take_part(embeddings, fold.select),

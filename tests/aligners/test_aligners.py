@@ -1,282 +1,286 @@
-"""Every aligner: what it computes, what it starts as, what it counts, and how it is named."""
+"""Every aligner: what it starts as, what it counts, and that it is a pure function of its parameters."""
 
-from functools import cache
-from math import erf, sqrt
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ccalign_jax.aligners import (
-    ALIGNERS,
-    Aligner,
-    canonical_name,
-    dual,
-    make_aligner,
-    per_language,
-    residual,
-    split_name,
-)
-from ccalign_jax.errors import InputError
+from ccalign_jax.aligners import ALIGNERS, make_aligner, parse_name
 
 WIDTHS = [(6, 6), (7, 4), (4, 7)]
-HIDDEN, LANGUAGES = 5, 3
+LANGUAGES = 3
+HIDDEN, RANK, FEATURES, EXPERTS = 5, 2, 8, 3
 QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
-WRAPS = ("{}", "per_language({})", "dual({})", "dual(per_language({}))")
-NAMES = ["identity", *(wrap.format(name) for name in ALIGNERS if name != "identity" for wrap in WRAPS)]
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-@cache
-def build(name: str, d_text: int = 6, d_image: int = 6) -> tuple[Aligner, dict]:
-    aligner = make_aligner(name, d_text, d_image, languages=LANGUAGES, hidden=HIDDEN)
-    return aligner, jax.jit(aligner.init)(jax.random.key(0))
-
-
-def moved(params, seed: int = 1):
-    """Parameters with every entry away from its start."""
-    leaves, tree = jax.tree.flatten(params)
-    return jax.tree.unflatten(tree, [leaf + normal(*leaf.shape, seed=seed + i) for i, leaf in enumerate(leaves)])
+TRAINED = [name for name, entry in ALIGNERS.items() if not entry.closed]
+SHARED = [name for name in TRAINED if not ALIGNERS[name].by_language and name != "identity"]
+COMBINED = [f"dual(per_language({name}))" for name in SHARED] + ["dual(conditional,residual)", "dual(identity,shift)"]
+NAMES = [*TRAINED, *COMBINED]
+RUN = [*TRAINED, "dual(per_language(nystroem),residual_mlp)", "dual(conditional,fourier)"]
+LINEAR = ("identity", "diagonal", "linear", "residual", "low_rank", "orthogonal", "conditional")
 
 
 def size(params) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
+def leaves_by_name(params):
+    return [(path[-1].key, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)]
+
+
 # at the start
 
 
+@pytest.mark.parametrize("name", [name for name in RUN if name != "linear"])
+def test_what_starts_as_the_identity_is_it_to_the_last_bit(name, build, normal):
+    widths = WIDTHS if name in TRAINED else WIDTHS[1:2]
+    built = [build(name, *pair) for pair in widths]
+    scale = 10.0 ** np.arange(-4, 5)[:, None].astype(np.float32)
+    text, image = ([normal(9, pair[side]) * scale for pair in widths] for side in (0, 1))
+
+    def run(every):
+        return [
+            (aligner.text(params, x, LANGUAGES - 1), aligner.image(params, y), aligner.deviation(params))
+            for (aligner, _), params, x, y in zip(built, every, text, image, strict=True)
+        ]
+
+    found = jax.jit(run, compiler_options=QUICK)([params for _, params in built])
+    # The inverse of an identity may be off by a rounding on another machine.
+    tolerance = 1e-6 * scale if name == "orthogonal" else np.zeros(1)
+    for pair, x, y, (mapped, kept, deviation) in zip(widths, text, image, found, strict=True):
+        assert (np.abs(mapped - x @ np.eye(*pair, dtype=np.float32)) <= tolerance).all()
+        assert np.array_equal(kept, y)
+        assert all((np.abs(leaf) <= tolerance.min()).all() for leaf in jax.tree.leaves(deviation))
+
+
 @pytest.mark.parametrize("widths", WIDTHS)
-@pytest.mark.parametrize("name", [name for name in NAMES if "residual" in name or name == "identity"])
-def test_what_starts_as_the_identity_is_it_to_the_last_bit(name, widths):
+@pytest.mark.parametrize("name", [*ALIGNERS, *COMBINED])
+def test_every_name_makes_an_aligner_of_these_widths(name, widths):
     d_text, d_image = widths
-    aligner, params = build(name, *widths)
-    rows, image = normal(9, d_text) * 10.0 ** np.arange(-4, 5)[:, None].astype(np.float32), normal(9, d_image)
-    expected = rows @ np.eye(d_text, d_image, dtype=np.float32)
-    for language in range(LANGUAGES):
-        assert np.array_equal(jax.jit(aligner.text)(params, rows, language), expected)
-    assert np.array_equal(aligner.image(params, image), image)
-    assert not any(leaf.any() for leaf in jax.tree.leaves(aligner.deviation(params)))
+    aligner = make_aligner(name, *widths, languages=LANGUAGES)
+
+    def run(key, text, image):
+        params = aligner.init(key)
+        matrix = None if aligner.matrix is None else aligner.matrix(params)
+        mapped = aligner.text(params, text[1], 1), aligner.image(params, image), aligner.deviation(params), matrix
+        masks = text[..., 0] > 0, image[..., 0] > 0
+        return (
+            params,
+            mapped,
+            params if aligner.adapt is None else aligner.adapt(params, text, masks[0], image, masks[1], key),
+        )
+
+    text, image = np.zeros((LANGUAGES, 5, d_text), np.float32), np.zeros((5, d_image), np.float32)
+    params, mapped, adapted = jax.eval_shape(run, jax.random.key(0), text, image)
+    assert params == adapted
+    assert mapped[0].shape == mapped[1].shape == (5, d_image)
+    assert mapped[3] is None or mapped[3].shape in (widths, (LANGUAGES, *widths))
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((params, mapped)))
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_parameters_are_counted_as_documented(widths):
-    d_text, d_image = widths
-    shared = {
-        "identity": 0,
-        "linear": d_text * d_image,
-        "residual": d_text * d_image,
-        "residual_mlp": (d_text + 1) * HIDDEN + (HIDDEN + 1) * d_image,
-    }
-    image = {**shared, "linear": d_image**2, "residual": d_image**2}
-    image["residual_mlp"] = (d_image + 1) * HIDDEN + (HIDDEN + 1) * d_image
+    def count(name, d_text, d_image):
+        return {
+            "identity": 0,
+            "shift": d_image,
+            "diagonal": min(d_text, d_image),
+            "linear": d_text * d_image,
+            "residual": d_text * d_image,
+            "low_rank": (d_text + d_image) * RANK,
+            "orthogonal": d_text * d_image,
+            "residual_mlp": (d_text + 1) * HIDDEN + (HIDDEN + 1) * d_image,
+            "gated_mlp": (2 * d_text + d_image) * HIDDEN,
+            "fourier": FEATURES * d_image + d_text * FEATURES // 2 + 1,
+            "nystroem": FEATURES * d_image + FEATURES * (d_text + FEATURES) + 1,
+            "conditional": d_text * d_image + LANGUAGES * (d_text + d_image) * RANK,
+            "film": d_text * d_image + 2 * LANGUAGES * d_image,
+            "mixture": EXPERTS * (d_text * d_image + d_text + 1),
+        }[name]
+
+    sizes = {"hidden": HIDDEN, "rank": RANK, "features": FEATURES, "experts": EXPERTS}
     for name in NAMES:
-        outer, inner = split_name(name)
-        expected = shared[inner] * (LANGUAGES if "per_language" in outer else 1) + image[inner] * ("dual" in outer)
-        aligner = make_aligner(name, *widths, languages=LANGUAGES, hidden=HIDDEN)
+        parsed = parse_name(name)
+        expected = count(parsed.text, *widths) * (LANGUAGES if parsed.per_language else 1)
+        if parsed.image is not None:
+            expected += count(parsed.image, widths[1], widths[1])
+        aligner = make_aligner(name, *widths, languages=LANGUAGES, **sizes)
         assert size(jax.eval_shape(aligner.init, jax.random.key(0))) == expected, name
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_start_is_float32_and_follows_from_its_key(name):
+def test_a_start_follows_from_its_key(starts):
+    still = {"identity", "shift", "diagonal", "residual", "orthogonal", "film"}
+    for name in RUN:
+        leaves = jax.tree.leaves(starts(name)[1])
+        assert any(not np.array_equal(leaf[0], leaf[1]) for leaf in leaves) == (name not in still), name
+    landmarks = starts("dual(per_language(nystroem),residual_mlp)")[1]["text"]["landmarks"]
+    assert len(np.unique(landmarks[0], axis=0)) == LANGUAGES  # nor do languages start alike
+
+
+# pure functions
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if name != "identity"])
+def test_jit_vmap_and_grad_see_a_pure_function(name, build, moved, normal):
+    """A gradient is finite, at zero rows too; what is frozen has none, and everything else has one."""
     aligner, params = build(name)
-    init = jax.jit(aligner.init)
-    again, other = init(jax.random.key(0)), init(jax.random.key(1))
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
-    assert jax.tree.structure(params) == jax.tree.structure(again)
-    for one, two in zip(jax.tree.leaves(params), jax.tree.leaves(again), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-6)
-    random = split_name(name)[1] in ("linear", "residual_mlp")
-    differ = [not np.array_equal(one, two) for one, two in zip(*map(jax.tree.leaves, (params, other)), strict=True)]
-    assert any(differ) == random
-    if "per_language" in name and random:  # nor do languages start alike
-        first = jax.tree.leaves(params.get("text", params))
-        assert any(not np.array_equal(leaf[0], leaf[1]) for leaf in first)
+    rows = normal(4, 6)
+    rows[2] = 0.0
+
+    def loss(params, rows):
+        mapped = jax.vmap(lambda language: aligner.text(params, rows, language))(jnp.arange(LANGUAGES))
+        return jnp.mean(mapped**3) + jnp.mean(aligner.image(params, rows) ** 3)
+
+    gradient_of = jax.value_and_grad(loss, argnums=(0, 1))
+
+    def run(params, rows):
+        return jax.vmap(gradient_of, (0, None))(params, rows), gradient_of(
+            jax.tree.map(lambda leaf: leaf[1], params), rows
+        )
+
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), moved(params, seed=1), moved(params, seed=50))
+    (values, gradients), (value, gradient) = jax.jit(run, compiler_options=QUICK)(stacked, rows)
+    np.testing.assert_allclose(values[1], value, rtol=1e-4)
+    for many, single in zip(jax.tree.leaves(gradients), jax.tree.leaves(gradient), strict=True):
+        assert np.isfinite(many).all()
+        np.testing.assert_allclose(many[1], single, rtol=1e-2, atol=1e-4 * np.abs(single).max())
+    for leaf_name, leaf in leaves_by_name(gradient[0]):
+        assert np.any(leaf) == (leaf_name not in aligner.frozen), leaf_name
+
+
+def test_a_frozen_name_is_frozen_wherever_it_occurs(build):
+    """A dual freezes by name, on both of its sides."""
+    frozen, trained = set(), set()
+    for name in TRAINED:
+        aligner, params = build(name)
+        names = {leaf_name for leaf_name, _ in leaves_by_name(params)}
+        assert aligner.frozen <= names
+        frozen |= aligner.frozen
+        trained |= names - aligner.frozen
+    assert frozen and not frozen & trained
+    assert build("dual(nystroem,fourier)")[0].frozen == build("nystroem")[0].frozen | build("fourier")[0].frozen
+    assert build("per_language(fourier)")[0].frozen == build("fourier")[0].frozen
 
 
 # what they compute
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
-@pytest.mark.parametrize("name", ["identity", "linear", "residual"])
-def test_linear_maps_act_as_their_matrix(name, widths):
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_maps_act_as_their_matrix(name, widths, build, moved, normal):
     aligner, params = build(name, *widths)
     params, rows = moved(params), normal(9, widths[0])
-    matrix = aligner.matrix(params)
-    assert matrix.shape == widths
-    np.testing.assert_allclose(aligner.text(params, rows, 0), rows @ matrix, rtol=1e-5, atol=1e-5)
-    held = {"linear": lambda: params["weight"], "residual": lambda: np.eye(*widths) + params["delta"]}
-    np.testing.assert_allclose(matrix, held.get(name, lambda: np.eye(*widths))(), rtol=1e-6)
-    if name != "identity":
-        np.testing.assert_allclose(aligner.deviation(params), matrix - np.eye(*widths), atol=1e-6)
+    matrix = np.asarray(aligner.matrix(params))
+    assert matrix.shape[-2:] == widths
+    own = matrix[1] if matrix.ndim == 3 else matrix
+    np.testing.assert_allclose(aligner.text(params, rows, 1), rows @ own, rtol=1e-4, atol=1e-4)
+    if name in ("diagonal", "linear", "residual", "low_rank", "orthogonal"):
+        deviation = np.asarray(aligner.deviation(params))
+        expected = matrix - np.eye(*widths)
+        np.testing.assert_allclose(deviation, np.diagonal(expected) if name == "diagonal" else expected, atol=1e-5)
+    if name == "conditional":
+        deviation = aligner.deviation(params)
+        np.testing.assert_allclose(deviation["shared"] + deviation["own"], matrix - np.eye(*widths), atol=1e-5)
+
+
+def test_only_linear_maps_have_a_matrix(build):
+    assert {name for name in TRAINED if build(name)[0].matrix is not None} == set(LINEAR)
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
-def test_the_mlp_is_exact_gelu_with_biases(widths):
-    aligner, params = build("residual_mlp", *widths)
-    params, rows = moved(params), normal(9, widths[0])
-    first, second = (jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params[k]) for k in ("expand", "contract"))
-    inner = rows @ first["kernel"] + first["bias"]
-    gelu = inner * 0.5 * (1 + np.vectorize(erf)(inner / sqrt(2)))
-    expected = rows @ np.eye(*widths) + gelu @ second["kernel"] + second["bias"]
-    np.testing.assert_allclose(aligner.text(params, rows, 0), expected, rtol=1e-4, atol=1e-5)
+def test_shift_and_diagonal_by_hand(widths, build, moved, normal):
+    d_text, eye = widths[0], np.eye(*widths)
+    rows = normal(5, d_text)
+    aligner, params = build("shift", *widths)
+    params = moved(params)
+    np.testing.assert_allclose(aligner.text(params, rows, 0), rows @ eye + params["bias"], rtol=1e-5)
+    aligner, params = build("diagonal", *widths)
+    params = moved(params)
+    scale = np.ones(d_text)
+    scale[: min(widths)] += params["delta"]
+    np.testing.assert_allclose(aligner.text(params, rows, 0), (rows * scale) @ eye, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["linear", "residual", "residual_mlp"])
-def test_deviation_is_zero_at_identity_and_nowhere_else(name):
+def test_low_rank_is_no_more_than_its_rank(build, moved, normal):
+    aligner, params = build("low_rank", 7, 6)
+    assert params["down"].any() and not params["up"].any()
+    change = aligner.matrix(moved(params)) - np.eye(7, 6)
+    assert np.linalg.matrix_rank(change, tol=1e-4) == RANK
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in ("identity", "orthogonal")])
+def test_deviation_is_zero_at_identity_and_nowhere_else(name, build, normal):
     aligner, params = build(name)
     rows = normal(20, 6)
-    at_identity = {"weight": jnp.eye(6)} if name == "linear" else params
+    at_identity = {"weight": np.eye(6, dtype=np.float32)} if name == "linear" else params
     assert np.array_equal(aligner.text(at_identity, rows, 0), rows)
-    assert not any(leaf.any() for leaf in jax.tree.leaves(aligner.deviation(at_identity)))
-    leaves = jax.tree.leaves(aligner.deviation(at_identity))
-    for number in range(len(leaves)):  # a change of any one entry that it measures moves the rows
-        changed = jax.tree.map(lambda leaf: leaf, at_identity)
-        target = changed["contract"] if name == "residual_mlp" else changed
-        key = sorted(target)[number]
-        target[key] = target[key].at[(0,) * target[key].ndim].add(1.0)
-        assert not np.array_equal(aligner.text(changed, rows, 0), rows)
-        assert any(leaf.any() for leaf in jax.tree.leaves(aligner.deviation(changed)))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(aligner.deviation(at_identity)))
+    measured = 0
+    for number, (leaf_name, leaf) in enumerate(leaves_by_name(at_identity)):
+        leaves, tree = jax.tree.flatten(at_identity)
+        first = (0,) * leaf.ndim
+        leaves[number] = np.array(leaf)
+        leaves[number][first] += 1.0
+        changed = jax.tree.unflatten(tree, leaves)
+        moves = not np.array_equal(aligner.text(changed, rows, 0), rows)
+        assert moves == any(np.any(part) for part in jax.tree.leaves(aligner.deviation(changed))), leaf_name
+        measured += moves
+    assert measured
 
 
-# dropout
+def test_sizes_are_those_of_the_entry(normal):
+    """Without sizes, `make_aligner` and `Sizes` agree."""
+    from ccalign_jax.aligners import Sizes
 
-
-def test_dropout_is_off_without_a_key_and_keeps_the_mean_with_one():
-    aligner, params = build("residual_mlp")
-    params, rows = moved(params), normal(4, 6)
-    plain = aligner.text(params, rows, 0)
-    assert np.array_equal(aligner.text(params, rows, 0, dropout=0.9), plain)
-    np.testing.assert_allclose(aligner.text(params, rows, 0, key=jax.random.key(0), dropout=0.0), plain, rtol=1e-6)
-    keys = jax.random.split(jax.random.key(1), 8000)
-    drawn = jax.jit(jax.vmap(lambda key: aligner.text(params, rows, 0, key=key, dropout=0.3)))(keys)
-    drawn = np.asarray(drawn, np.float64)
-    error = np.std(drawn, axis=0) / np.sqrt(len(keys))
-    assert (np.abs(np.mean(drawn, axis=0) - plain) < 5 * error + 1e-4).all() and (error > 0).all()
+    for name, entry in ALIGNERS.items():
+        default, entry_made = make_aligner(name, 4, 3, languages=2), entry.make(4, 3, Sizes(2))
+        shapes = [jax.eval_shape(aligner.init, jax.random.key(0)) for aligner in (default, entry_made)]
+        assert shapes[0] == shapes[1], name
 
 
 # combinators
 
 
-@pytest.mark.parametrize("name", ["per_language(linear)", "per_language(residual)", "per_language(residual_mlp)"])
-def test_a_language_picks_its_own_map_and_trains_no_other(name):
-    aligner, params = build(name)
-    inner, params, rows = build(name[13:-1])[0], moved(params), normal(5, 6)
+@pytest.mark.parametrize("name", ["linear", "residual_mlp", "nystroem"])
+def test_a_language_picks_its_own_map_and_trains_no_other(name, build, moved, normal):
+    (aligner, params), (inner, _) = build(f"per_language({name})"), build(name)
+    params, rows = moved(params), normal(5, 6)
+    run = jax.jit(lambda params, language: aligner.text(params, rows, language), compiler_options=QUICK)
+    alone = jax.jit(lambda params: inner.text(params, rows, 0), compiler_options=QUICK)
 
-    @jax.jit
-    def loss(params, language):
+    @partial(jax.jit, compiler_options=QUICK)
+    @jax.grad
+    def gradient(params, language):
         return jnp.sum(aligner.text(params, rows, language) ** 2)
 
     for language in range(LANGUAGES):
         own = jax.tree.map(lambda leaf, one=language: leaf[one], params)
-        expected = inner.text(own, rows, 0)
-        np.testing.assert_allclose(aligner.text(params, rows, language), expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(jax.jit(aligner.text)(params, rows, language), expected, rtol=1e-5, atol=1e-6)
-        gradient = jax.jit(jax.grad(loss))(params, language)
-        reached = [
-            np.flatnonzero(np.abs(leaf).reshape(LANGUAGES, -1).sum(1)).tolist() for leaf in jax.tree.leaves(gradient)
-        ]
-        assert all(found == [language] for found in reached)
+        np.testing.assert_allclose(run(params, language), alone(own), rtol=1e-4, atol=1e-5)
+        for leaf_name, leaf in leaves_by_name(gradient(params, language)):
+            reached = np.flatnonzero(np.abs(leaf).reshape(LANGUAGES, -1).sum(1)).tolist()
+            assert reached == ([] if leaf_name in aligner.frozen else [language])
     if inner.matrix is not None:
         assert aligner.matrix(params).shape == (LANGUAGES, 6, 6)
-    with pytest.raises(ValueError, match="language 3 has no map; there are 3"):
-        aligner.text(params, rows, LANGUAGES)
+    for missing in (LANGUAGES, -1):
+        with pytest.raises(ValueError, match=f"language {missing} has no map; there are 3"):
+            aligner.text(params, rows, missing)
 
 
-@pytest.mark.parametrize("inner", ["linear", "residual", "residual_mlp", "per_language(residual)"])
-def test_each_side_of_a_dual_reaches_its_own_rows(inner):
-    aligner, params = build(f"dual({inner})", 7, 4)
+@pytest.mark.parametrize("name", ["dual(per_language(linear),mixture)", "dual(film)"])
+def test_each_side_of_a_dual_reaches_its_own_rows(name, build, moved, normal):
+    aligner, params = build(name, 7, 4)
+    parsed = parse_name(name)
     params, text, image = moved(params), normal(5, 7), normal(5, 4)
-    text_side, image_side = build(inner, 7, 4)[0], build(split_name(inner)[1], 4, 4)[0]
+    text_side = build(str(parsed._replace(image=None)), 7, 4)[0]
+    image_side = build(parsed.image, 4, 4)[0]
     assert aligner.trains_image and set(params) == {"text", "image"}
-    np.testing.assert_allclose(aligner.text(params, text, 1), text_side.text(params["text"], text, 1), rtol=1e-6)
-    np.testing.assert_allclose(aligner.image(params, image), image_side.text(params["image"], image, 0), rtol=1e-6)
+    np.testing.assert_allclose(aligner.text(params, text, 1), text_side.text(params["text"], text, 1), rtol=1e-5)
+    np.testing.assert_allclose(aligner.image(params, image), image_side.text(params["image"], image, 0), rtol=1e-5)
     gradient = jax.jit(jax.grad(lambda p: jnp.sum(aligner.text(p, text, 1))))(params)
-    assert any(leaf.any() for leaf in jax.tree.leaves(gradient["text"]))
-    assert not any(leaf.any() for leaf in jax.tree.leaves(gradient["image"]))
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient["text"]))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient["image"]))
     deviation = aligner.deviation(params)
     assert size(deviation["image"]) == size(image_side.deviation(params["image"]))
     if text_side.matrix is not None:
         assert np.array_equal(aligner.matrix(params), text_side.matrix(params["text"]))
-
-
-def test_per_language_goes_inside_dual():
-    with pytest.raises(ValueError, match=r"dual\(per_language"):
-        per_language(dual(residual(2, 2), residual(2, 2)), 2)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_jit_vmap_and_grad_see_a_pure_function(name):
-    aligner, _ = build(name)
-    rows = normal(4, 6)
-
-    def loss(params):
-        return jnp.mean((aligner.text(params, rows, 1) - 1.0) ** 2) + jnp.mean(aligner.image(params, rows) ** 2)
-
-    stacked = jax.jit(jax.vmap(aligner.init))(jax.random.split(jax.random.key(3), 2))
-    if not jax.tree.leaves(stacked):
-        return
-    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(loss)), compiler_options=QUICK)(stacked)
-    one = jax.tree.map(lambda leaf: leaf[1], stacked)
-    value, gradient = jax.jit(jax.value_and_grad(loss), compiler_options=QUICK)(one)
-    np.testing.assert_allclose(values[1], value, rtol=1e-5)
-    for many, single in zip(jax.tree.leaves(gradients), jax.tree.leaves(gradient), strict=True):
-        np.testing.assert_allclose(many[1], single, rtol=1e-4, atol=1e-6)
-
-
-# names
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_canonical_names_are_their_own_canonical_name(name):
-    assert canonical_name(name) == name and canonical_name(f" {name} ") == name
-
-
-def test_other_spellings_of_the_same_aligner():
-    assert canonical_name("dual") == "dual(residual)" and canonical_name("dual( linear )") == "dual(linear)"
-    assert canonical_name("per_language(dual)") == "dual(per_language(residual))"
-    assert canonical_name("per_language(dual(linear))") == "dual(per_language(linear))"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("", "unknown aligner ''; there are identity"),
-        ("residul", "unknown aligner 'residul'; there are identity, linear"),
-        ("Residual", "unknown aligner 'Residual'"),
-        ("dual(residul)", "unknown aligner"),
-        ("per_language", r"per_language needs an aligner inside, such as per_language\(residual\)"),
-        ("dual()", "dual needs an aligner inside"),
-        ("dual(per_language())", "per_language needs an aligner inside"),
-        ("dual(residual", r"write per_language\(A\) or dual\(A\)"),
-        ("dual(residual))", "unknown aligner"),
-        ("residual)", "unknown aligner"),
-        ("(residual)", "write per_language"),
-        ("residual(linear)", "write per_language"),
-        ("dual(dual(residual))", "once each"),
-        ("dual(dual)", "once each"),
-        ("per_language(per_language(linear))", "once each"),
-        ("dual(identity)", "identity has no parameters"),
-        ("a\nb", "unknown aligner"),
-    ],
-)
-def test_malformed_names_are_refused_in_one_line(name, message):
-    for function in (canonical_name, lambda name: make_aligner(name, 2, 2, languages=2)):
-        with pytest.raises(InputError, match=message) as refusal:
-            function(name)
-        assert "\n" not in str(refusal.value)
-
-
-@given(st.text(alphabet="()dual residper_ng,\n", max_size=24) | st.sampled_from(NAMES).map(lambda name: name[:-1]))
-@settings(max_examples=100, deadline=None)
-def test_any_text_is_a_name_or_one_line(text):
-    try:
-        assert canonical_name(canonical_name(text)) == canonical_name(text)
-    except InputError as refusal:
-        assert "\n" not in str(refusal)

@@ -151,7 +151,9 @@ def test_a_map_a_language_is_described_a_language():
 
 def test_a_bank_is_padded_to_one_size_and_drawn_where_it_is_larger():
     small, mask = take_bank(np.ones((3, 2), np.float32), seed=0)
-    assert small.shape == (BANK_ROWS, 2) and mask.sum() == 3 and small[3:].sum() == 0
+    assert small.shape == take_bank(np.ones((9, 2), np.float32), seed=0)[0].shape
+    assert mask.sum() == 3 and small[3:].sum() == 0
+    assert not take_bank(np.ones((0, 2), np.float32), seed=0)[1].any()
     large = np.arange(BANK_ROWS + 7, dtype=np.float32)[:, None]
     drawn, mask = take_bank(large, seed=0)
     assert mask.all() and len(np.unique(drawn)) == BANK_ROWS

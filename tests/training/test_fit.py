@@ -1,5 +1,6 @@
 """One run: against a plain loop, against torch, and in the choices it makes."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -18,6 +19,7 @@ from ccalign_jax.training import (
     Recipe,
     draw_batch,
     fit,
+    frozen_leaves,
     image_order,
     learning_rate,
     make_objective,
@@ -106,7 +108,7 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, number))
         state, value = one_step(state, draw_batch(batch_key, DATA, images), dropout_key, hyper=hyper)
         losses.append(float(value))
-    for one, other in zip(jax.tree.leaves(whole.params), jax.tree.leaves(state.params), strict=True):
+    for one, other in zip(jax.tree.leaves(whole.params), jax.tree.leaves(state.params.map), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6)
     np.testing.assert_allclose(whole.losses, np.mean(np.reshape(losses, (2, 3)), axis=1), atol=2e-6)
     assert int(state.steps) == 6 and int(whole.epoch) == 2
@@ -139,7 +141,7 @@ def test_the_optimiser_is_torchs_adam_with_l2_after_clipping(clip):
         adam.step()
         state, mine = one_step(state, batch, jax.random.key(0), hyper=hyper)
         assert float(mine) == pytest.approx(value.item(), rel=1e-5)
-        np.testing.assert_allclose(state.params["delta"], delta.detach().numpy(), atol=5e-6)
+        np.testing.assert_allclose(state.params.map["delta"], delta.detach().numpy(), atol=5e-6)
 
 
 def test_the_schedule_by_hand():
@@ -225,3 +227,63 @@ def test_padding_and_its_length_stay_outside():
     one, other = padded(jnp.full(5, -1)), padded(jnp.arange(5))
     np.testing.assert_array_equal(one.params["delta"], other.params["delta"])
     assert np.any(one.params["delta"])
+
+
+@pytest.mark.parametrize("name", ["fourier", "nystroem"])
+def test_what_is_frozen_is_read_off_the_training_rows_and_then_stays(name):
+    recipe = Recipe(epochs=2, steps_per_epoch=3, batch_images=8, features=4, terms=frozenset({"l2", "clip"}))
+    aligner = make_aligner(name, D, D, languages=2, features=4)
+    hyper = floats(learning_rate=0.05, l2=0.5, warmup=0)
+
+    @jax.jit
+    def run(key):
+        return fit(
+            aligner,
+            make_pivot("image", ("en", "ja")),
+            LOSSES["infonce"],
+            hyper,
+            key,
+            DATA,
+            jnp.arange(TRAIN),
+            TRAIN,
+            recipe=recipe,
+        )
+
+    done, before = run(jax.random.key(0)).params, aligner.init(jax.random.split(jax.random.key(0), 3)[0])
+    frozen = frozen_leaves(aligner, done)
+    assert any(jax.tree.leaves(frozen)) and not all(jax.tree.leaves(frozen))
+    # Decay at l2 = .5 would have shrunk them; what the data set is the same after any number of steps.
+    longer = dataclasses.replace(recipe, epochs=4)
+    twice = fit(
+        aligner,
+        make_pivot("image", ("en", "ja")),
+        LOSSES["infonce"],
+        hyper,
+        jax.random.key(0),
+        DATA,
+        jnp.arange(TRAIN),
+        TRAIN,
+        recipe=longer,
+    ).params
+    changed = []
+    for stays, one, other, start_leaf in zip(*map(jax.tree.leaves, (frozen, done, twice, before)), strict=True):
+        if stays:
+            np.testing.assert_allclose(one, other, atol=1e-5)  # one is compiled apart from the other
+            changed.append(not np.array_equal(one, start_leaf))
+        else:
+            assert not np.array_equal(one, start_leaf)
+    assert any(changed)
+
+
+def test_a_learned_temperature_moves_and_does_not_decay():
+    recipe = Recipe(batch_images=8, learned_temperature=True)
+    aligner = make_aligner("residual", D, D, languages=2)
+    objective = make_objective(aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"], recipe)
+    hyper = floats(learning_rate=0.05, temperature=0.5, l2=0.0, warmup=0)
+    state = start(aligner, hyper, recipe, jax.random.key(0))
+    assert float(jnp.exp(-state.params.log_scale)) == pytest.approx(0.5)
+    one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=5))
+    batch = draw_batch(jax.random.key(1), DATA, jnp.arange(8))
+    moved = one_step(state, batch, jax.random.key(2), hyper=hyper)[0].params.log_scale
+    decayed = one_step(state, batch, jax.random.key(2), hyper=hyper._replace(l2=jnp.float32(9.0)))[0].params.log_scale
+    assert float(moved) != float(state.params.log_scale) and float(moved) == pytest.approx(float(decayed), abs=1e-5)

@@ -13,7 +13,7 @@ from ccalign_jax.aligners import make_aligner
 from ccalign_jax.losses import LOSSES, clip_loss, mse_loss, ortho_penalty, prox_penalty
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Batch, Term, make_pivot
-from ccalign_jax.training import Hyper, Recipe, make_objective
+from ccalign_jax.training import Hyper, Recipe, Trained, make_objective
 
 LANGUAGES, KEY = ("de", "en"), jax.random.key(5)
 
@@ -35,7 +35,11 @@ def made(name: str = "residual", pivot: str = "image", loss: str = "infonce", ax
     params = jax.tree.map(
         lambda leaf: leaf + 0.3 * normal(*leaf.shape, seed=7), jax.jit(aligner.init)(jax.random.key(0))
     )
-    return aligner, params, objective if axis_name else jax.jit(objective)
+
+    def of_params(params, *rest):
+        return objective(Trained(params), *rest)
+
+    return aligner, params, of_params if axis_name else jax.jit(of_params)
 
 
 @pytest.mark.parametrize("mask_positives", [True, False])
@@ -54,7 +58,7 @@ def test_terms_of_a_pivot_are_added_by_their_weights():
     batch, aligner = batch_of(), make_aligner("residual", 5, 5, languages=2)
     params = {"delta": normal(5, 5)}
 
-    def terms(aligner, params, batch, map_text):
+    def terms(aligner, params, batch, map_text, hyper):
         anchors = map_text(batch.text)
         some = Term(anchors, batch.image, batch.mask, batch.image_mask, weight=0.25)
         return [some, some._replace(targets=batch.text[0], weight=jnp.float32(3.0))]
@@ -63,7 +67,7 @@ def test_terms_of_a_pivot_are_added_by_their_weights():
     objective = make_objective(aligner, pivot, LOSSES["mse"], Recipe(terms=frozenset()))
     mapped, mask = batch.text + batch.text @ params["delta"], batch.mask & batch.image_mask
     expected = 0.25 * mse_loss(mapped, batch.image, mask=mask) + 3 * mse_loss(mapped, batch.text[0], mask=mask)
-    np.testing.assert_allclose(objective(params, batch, Hyper(), KEY), expected, rtol=1e-5)
+    np.testing.assert_allclose(objective(Trained(params), batch, Hyper(), KEY), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("normalization", ["sum", "mean"])
@@ -144,3 +148,59 @@ def test_the_gradient_of_a_batch_without_anything_is_that_of_the_penalties():
     value, gradient = jax.jit(jax.value_and_grad(objective))(params, batch, Hyper(prox=0.5), KEY)
     np.testing.assert_allclose(value, 0.5 * jnp.sum(params["delta"] ** 2), rtol=1e-6)
     np.testing.assert_allclose(gradient["delta"], params["delta"], rtol=1e-6)
+
+
+def test_noise_mixing_and_the_spectral_norm_need_their_terms():
+    batch = batch_of()._replace(mask=np.ones((2, 8), bool), image_mask=np.ones(8, bool))
+    _, params, bare = made()
+    plain = float(bare(params, batch, Hyper(), KEY))
+    for name, value in (("noise", 0.5), ("mix", 1.0)):
+        changed = made(terms=frozenset({name}))[2]
+        hyper = Hyper(**{name: value})
+        assert float(bare(params, batch, hyper, KEY)) == plain
+        assert float(changed(params, batch, hyper, KEY)) != float(changed(params, batch, hyper, jax.random.key(6)))
+        np.testing.assert_allclose(changed(params, batch, Hyper(), KEY), plain, rtol=1e-5)
+    full = made(terms=frozenset({"spectral"}))[2]
+    largest = np.linalg.norm(params["delta"], 2)
+    np.testing.assert_allclose(full(params, batch, Hyper(spectral=0.3), KEY) - plain, 0.3 * largest**2, rtol=0.02)
+
+
+def test_a_learned_temperature_takes_the_place_of_the_given_one():
+    aligner, params, fixed = made()
+    objective = make_objective(aligner, make_pivot("image", LANGUAGES), LOSSES["infonce"], Recipe(terms=frozenset()))
+    learned = Trained(params, jnp.log(jnp.float32(5.0)))
+    value, gradient = jax.jit(jax.value_and_grad(objective))(learned, batch_of(), Hyper(temperature=0.9), KEY)
+    np.testing.assert_allclose(value, fixed(params, batch_of(), Hyper(temperature=0.2), KEY), rtol=1e-5)
+    assert float(gradient.log_scale) != 0
+
+
+def test_targets_of_each_language_are_the_mean_of_the_languages_alone():
+    """Languages without a pair do not count; the structure loss sees the rows before the map."""
+    batch, aligner = batch_of(), make_aligner("residual", 5, 5, languages=2)
+    params = {"delta": 0.3 * normal(5, 5)}
+    targets = jnp.stack([batch.image, batch.text[0]])
+    there = jnp.stack([batch.image_mask, batch.image_mask & False])
+
+    def alone(loss, target_mask):
+        def terms(aligner, params, batch, map_text, hyper):
+            return [Term(map_text(batch.text), targets, batch.mask, target_mask, original=batch.text)]
+
+        pivot = make_pivot("image", LANGUAGES)._replace(terms=terms)
+        return make_objective(aligner, pivot, LOSSES[loss], Recipe(terms=frozenset()))(
+            Trained(params), batch, Hyper(temperature=0.2), KEY
+        )
+
+    one = [
+        clip_loss(
+            unit_rows(batch.text[number] + batch.text[number] @ params["delta"]),
+            unit_rows(targets[number]),
+            temperature=0.2,
+            mask=batch.mask[number],
+            image_mask=batch.image_mask,
+            groups=batch.groups,
+        )
+        for number in range(2)
+    ]
+    np.testing.assert_allclose(alone("infonce", there), one[0], rtol=1e-5)
+    np.testing.assert_allclose(alone("infonce", jnp.stack([batch.image_mask] * 2)), np.mean(one), rtol=1e-5)
+    assert float(alone("structure", there)) > float(alone("infonce", there))
