@@ -10,6 +10,7 @@ from ccalign_jax.reporting.evaluation_diagnostics import diagnostics_table as di
 from ccalign_jax.reporting.evaluation_page import render_evaluation as render_evaluation
 from ccalign_jax.reporting.evaluation_plots import evaluation_plots as evaluation_plots
 from ccalign_jax.reporting.evaluation_words import evaluation_headline as evaluation_headline
+from ccalign_jax.reporting.headline import headline as headline
 from ccalign_jax.reporting.html import render_report as render_report
 from ccalign_jax.reporting.plots import changes_plot as changes_plot
 from ccalign_jax.reporting.plots import curves_plot as curves_plot
@@ -24,4 +25,3 @@ from ccalign_jax.reporting.tables import to_html as to_html
 from ccalign_jax.reporting.tables import to_latex as to_latex
 from ccalign_jax.reporting.tables import to_markdown as to_markdown
 from ccalign_jax.reporting.tables import to_rich as to_rich
-from ccalign_jax.reporting.wording import headline as headline

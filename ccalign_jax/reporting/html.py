@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
+from ccalign_jax.reporting.headline import headline
 from ccalign_jax.reporting.plots import changes_plot, curves_plot, languages_plot, overfitting_plot, to_svg
 from ccalign_jax.reporting.results import language_table, main_table, trials_table
 from ccalign_jax.reporting.tables import Table, to_html
-from ccalign_jax.reporting.wording import NOTHING, headline
+from ccalign_jax.reporting.wording import NOTHING
 
 __all__ = ["data_table", "render_page", "render_report"]
 

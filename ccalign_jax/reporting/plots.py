@@ -10,7 +10,8 @@ from html import escape
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, family_labels, find, signed
+from ccalign_jax.reporting.names import family_labels
+from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, find, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

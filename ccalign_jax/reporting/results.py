@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.reporting.names import aligner_name, setting_words
 from ccalign_jax.reporting.notes import main_notes
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
     NOTHING,
-    aligner_name,
     chosen_words,
     find,
     plain,
     range_words,
-    setting_words,
     signed,
     signed_spread,
 )
@@ -92,7 +91,7 @@ def trials_table(summary: Summary) -> Table:
     """
     trials = summary["trials"]
     varied, shared = [], []
-    for key in trials[0]["hyper"] if trials else ():
+    for key in dict.fromkeys(key for trial in trials for key in trial["hyper"]):
         values = {trial["hyper"].get(key) for trial in trials}
         (varied.append(key) if len(values) > 1 else shared.append(f"{key} {_number(values.pop())}"))
     others = [_other_settings(trial) for trial in trials]

@@ -1,4 +1,4 @@
-"""Figures and results in words: how numbers, families and choices are written everywhere."""
+"""Figures and choices in words: how they are written everywhere."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["aligner_name", "chosen_words", "family_labels", "headline", "plain", "pool_size", "range_words", "signed"]
+__all__ = [
+    "both_directions",
+    "chosen_words",
+    "find",
+    "mean_change_words",
+    "plain",
+    "pool_size",
+    "range_words",
+    "signed",
+    "signed_spread",
+]
 
 DIRECTIONS = ("t2i", "i2t")
 DIRECTION_WORDS = {"t2i": "text to image", "i2t": "image to text"}
 NOTHING = "—"
-
-_ALIGNERS = {
-    "identity": "identity",
-    "linear": "linear W (unconstrained)",
-    "residual": "residual W = I + ΔW",
-    "residual_mlp": "residual MLP",
-}
 
 Figure = Mapping[str, Any]
 
@@ -71,38 +74,6 @@ def find(tree: Any, *path: str) -> Any:
     return tree
 
 
-def aligner_name(aligner: str) -> str:
-    """What a reader calls an aligner; combinations keep the name they have on the command line.
-
-    Example:
-        >>> aligner_name("residual"), aligner_name("dual(residual)")
-        ('residual W = I + ΔW', 'dual(residual)')
-    """
-    return _ALIGNERS.get(aligner, aligner)
-
-
-def family_labels(families: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A short label for each family: pivot and loss only where they differ.
-
-    Example:
-        >>> family_labels([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
-        ['linear']
-    """
-    shown = [key for key in ("pivot", "aligner", "loss") if key == "aligner" or _varies(families, key)]
-    return [" · ".join(family[key] for key in shown) for family in families]
-
-
-def setting_words(families: Sequence[Mapping[str, Any]]) -> str:
-    """The pivot and the loss that all families share, for a title.
-
-    Example:
-        >>> setting_words([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
-        ', pivot image, loss mse'
-    """
-    shared = [key for key in ("pivot", "loss") if families and not _varies(families, key)]
-    return "".join(f", {key} {families[0][key]}" for key in shared)
-
-
 def pool_size(summary: Mapping[str, Any]) -> int:
     """Images of the gallery: what is left of chance's R@1, which is one in so many."""
     chance = find(summary, "baselines", "chance", "t2i", "R@1", "mean")
@@ -149,42 +120,15 @@ def mean_change_words(changes: Sequence[float]) -> str:
     return f"The mean of both directions {verb}."
 
 
-def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """The result in a few sentences: what was chosen, what it earns both ways, and how far to trust it.
+def both_directions(metrics: Mapping[str, Any], metric: str = "R@1") -> float:
+    """The mean of both directions: what only one of them gains may be lost by the other.
 
     Args:
-        summary: the content of `summary.json`.
+        metrics: or changes of them.
+        metric: by default R@1.
+
+    Example:
+        >>> both_directions({"t2i": {"R@1": {"mean": 0.5}}, "i2t": {"R@1": {"mean": 0.25}}})
+        0.375
     """
-    selected, folds = summary["selected"], summary["folds"]
-    said = [f"Chosen: {chosen_words(selected['per_fold'])}."]
-    if set(selected["per_fold"]) == {"identity"}:
-        return (*said, "No trial beat the embeddings as they are on the inner parts, so that nothing is changed.")
-    changes = {direction: selected["delta"][direction]["R@1"] for direction in DIRECTIONS}
-    earned = [
-        f"{DIRECTION_WORDS[direction]} R@1 {plain(summary['baselines']['identity'][direction]['R@1']['mean'])} → "
-        f"{plain(selected['metrics'][direction]['R@1']['mean'])} ({signed_spread(change).replace('±', ' ± ')})"
-        for direction, change in changes.items()
-    ]
-    said.append(f"Against identity, on images kept out of training: {', '.join(earned)}.")
-    said.append(mean_change_words([change["mean"] for change in changes.values()]))
-    small = [d for d, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]]
-    if small:
-        which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
-        said.append(f"{which} no larger than the spread over folds.")
-    if any(change["low"] is None for change in changes.values()):
-        spread = (
-            f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
-        )
-        said.append(f"No interval is computed yet: {spread}, and whether the change holds on other images is open.")
-    else:
-        said += [
-            f"95 % interval, {DIRECTION_WORDS[direction]}: {signed(change['low'])} to {signed(change['high'])}."
-            for direction, change in changes.items()
-        ]
-    if summary["protocol"] == "seed":
-        said.append("Optimistic: under the seed protocol the choice was made on the very folds that are reported.")
-    return tuple(said)
-
-
-def _varies(families: Sequence[Mapping[str, Any]], key: str) -> bool:
-    return len({family[key] for family in families}) > 1
+    return sum(metrics[direction][metric]["mean"] for direction in DIRECTIONS) / len(DIRECTIONS)

@@ -13,6 +13,7 @@ from ccalign_jax.aligners import canonical_name
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
+from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file
 from ccalign_jax.training import Hyper, Recipe
 
 __all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "load_grid", "parse_settings"]
@@ -93,23 +94,23 @@ def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> lis
         grid: a name in `GRIDS`, a YAML file with a list of blocks, or the blocks themselves.
 
     Raises:
-        InputError: an unknown grid, or a mistake in a block, by its number and key.
+        InputError: an unknown grid, or a mistake in a block, by its number and key; in a file by its line, too.
 
     Example:
         >>> load_grid([{"temperature": 0.05, "aligners": "residual"}])
         [{'temperature': [0.05], 'aligners': ['residual']}]
     """
-    if isinstance(grid, str | os.PathLike):
-        source = str(grid)
-        blocks = GRIDS[source][1] if source in GRIDS else _read_yaml(source)
+    if not isinstance(grid, str | os.PathLike):
+        blocks = _settings("grid", grid)
+    elif str(grid) in GRIDS:
+        blocks = _settings(str(grid), GRIDS[str(grid)][1])
+    elif Path(grid).is_file():
+        blocks = read_grid_file(Path(grid))
     else:
-        source, blocks = "grid", list(grid)
-    if not isinstance(blocks, list) or not blocks or not all(isinstance(block, Mapping) for block in blocks):
-        raise InputError(f"{source}: a grid is a list of blocks, each a mapping such as 'temperature: [0.03, 0.07]'")
-    return [
-        {str(key): _values(f"{source}: block {number}", str(key), value) for key, value in block.items()}
-        for number, block in enumerate(blocks, start=1)
-    ]
+        raise InputError(
+            f"unknown grid {str(grid)!r}, and no such file; there are {', '.join(GRIDS)}, or a YAML file (--grid=list)"
+        )
+    return [{setting.key: _checked_values(setting) for setting in block} for block in blocks]
 
 
 def parse_settings(settings: Sequence[str]) -> Block:
@@ -131,20 +132,24 @@ def parse_settings(settings: Sequence[str]) -> Block:
             raise InputError(f"--hyper={setting}: {key} are not a setting; choose them with a flag of their own")
         if key in parsed:
             raise InputError(f"--hyper={setting}: {key} is given twice; write {key}=VALUE,VALUE")
-        parsed[key] = _values(f"--hyper={setting}", key, [_scalar(part) for part in text.split(",")])
+        parsed[key] = _checked_values(_setting(f"--hyper={setting}", key, [_scalar(part) for part in text.split(",")]))
     return parsed
 
 
-def _read_yaml(source: str) -> Any:
-    path = Path(source)
-    if not path.is_file():
-        raise InputError(f"unknown grid {source!r}; there are {', '.join(GRIDS)}, or a YAML file (--grid=list)")
-    import yaml
+def _settings(source: str, blocks: Sequence[Mapping[str, Any]]) -> list[list[Setting]]:
+    """Blocks that stand in no file."""
+    blocks = list(blocks)
+    if not blocks or not all(isinstance(block, Mapping) for block in blocks):
+        raise InputError(f"{source}: {NO_GRID}")
+    return [
+        [_setting(f"{source}: block {number}", str(key), value) for key, value in block.items()]
+        for number, block in enumerate(blocks, start=1)
+    ]
 
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+
+def _setting(place: str, key: str, value: Any) -> Setting:
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return Setting(key, place, values, [place] * len(values))
 
 
 def _scalar(text: str) -> Any:
@@ -156,20 +161,20 @@ def _scalar(text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _values(source: str, key: str, value: Any) -> list[Any]:
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    if not values:
-        raise InputError(f"{source}: {key} is an empty list; give at least one value")
-    if key in FILTERS:
-        return [_known_name(source, key, str(one)) for one in values]
-    if key not in NUMBERS + CHOICES:
+def _checked_values(setting: Setting) -> list[Any]:
+    key = setting.key
+    if key not in NUMBERS + CHOICES + FILTERS:
         known = ", ".join(NUMBERS + CHOICES)
-        raise InputError(f"{source}: unknown hyper-parameter {key!r}; there are {known}")
-    return [_checked(source, key, one) for one in values]
+        raise InputError(f"{setting.place}: unknown hyper-parameter {key!r}; there are {known}")
+    if not setting.values:
+        raise InputError(f"{setting.place}: {key} is an empty list; give at least one value")
+    check = _known_name if key in FILTERS else _checked
+    return [check(place, key, value) for place, value in zip(setting.places, setting.values, strict=True)]
 
 
-def _known_name(source: str, key: str, name: str) -> str:
+def _known_name(source: str, key: str, value: Any) -> str:
     """A name that a block may ask for, in its one spelling; a typing error would match nothing, silently."""
+    name = str(value)
     if key == "aligners":
         try:
             return canonical_name(name)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
-from ccalign_jax.numerics import unit_rows
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
 from ccalign_jax.study.run import SweepResult, summarise
 from ccalign_jax.study.summary import IDENTITY, FoldMetrics, Outcome, figures_of, route_metrics, select
-from ccalign_jax.training import Embeddings, Part, Recipe, take_part
+from ccalign_jax.training import Part, PartRows, Recipe, map_part
 
 __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
 
@@ -63,10 +59,9 @@ def measure_holdouts(
     banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
     total, done = len(outcomes) * len(plan.folds), 0
     notes = list(plan.notes)
-    aligners: dict[Any, Aligner] = {}  # one object for all trials that share it, so that it compiles once
     for outcome in outcomes:
         kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
-        aligner = aligners.setdefault(kind, plan.space.aligner(*kind))
+        aligner = plan.space.aligner(*kind)
         for fold in range(len(plan.folds)):
             progress(f"holdout of {outcome.name}", done, total)
             done += 1
@@ -75,7 +70,8 @@ def measure_holdouts(
                 continue
             part = jax.tree.map(lambda leaf, fold=fold: leaf[fold], parts)
             params = {} if outcome.trial is None else outcome.params[fold]
-            text, image = _mapped(aligner, params, embeddings, part)
+            mapped = map_part(aligner, params, embeddings, part)
+            text, image = mapped.text, mapped.image
             if routes and len(languages) > 1:
                 found = rank_routes(
                     text, image, part.image_of, part.captions_of, image_mask=part.images >= 0, routes=routes
@@ -83,8 +79,8 @@ def measure_holdouts(
                 figures = route_metrics(jax.tree.map(np.asarray, found), languages)
                 outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
             for family in families if scores else ():
-                near = _mapped(aligner, params, embeddings, banks[fold])
-                rungs = score_ladder(text, image, part, *_bank(near, banks[fold]), languages)
+                near = _bank(map_part(aligner, params, embeddings, banks[fold]))
+                rungs = score_ladder(text, image, part, *near, languages)
                 scored.setdefault(family, []).append(rungs)
             if families and diagnostics:
                 one = _described(text, image, part, languages)
@@ -118,19 +114,10 @@ def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
     return {IDENTITY: [result.identity] * len(result.plan.folds), **chosen}
 
 
-@partial(jax.jit, static_argnums=0)
-def _mapped(
-    aligner: Aligner, params: Params, embeddings: Embeddings, part: Part
-) -> tuple[tuple[Float[Array, "_ d"], ...], Float[Array, "s d"]]:
-    rows = take_part(embeddings, part)
-    text = tuple(unit_rows(aligner.text(params, each, jnp.int32(number))) for number, each in enumerate(rows.text))
-    return text, unit_rows(aligner.image(params, rows.image))
-
-
-def _bank(mapped: tuple[tuple[Array, ...], Array], part: Part) -> tuple[list[np.ndarray], np.ndarray]:
+def _bank(rows: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
     """The rows that are no padding."""
-    text, image = mapped
-    return [np.asarray(rows)[owner >= 0] for rows, owner in zip(text, part.image_of, strict=True)], np.asarray(image)
+    text = [np.asarray(rows)[np.asarray(owner) >= 0] for rows, owner in zip(rows.text, rows.part.image_of, strict=True)]
+    return text, np.asarray(rows.image)
 
 
 def _described(text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]) -> Mapping[str, Any] | None:

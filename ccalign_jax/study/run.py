@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +40,7 @@ from ccalign_jax.training import (
     FoldArrays,
     Group,
     Part,
+    Program,
     Recipe,
     RunResult,
     Space,
@@ -194,15 +196,17 @@ def run_sweep(
     lap("baselines")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
     done = 0
-    for number, group in enumerate(plan.groups):
-        if group.aligner in CLOSED_FORMS:
-            runs = closed_runs(group, plan.space, embeddings, arrays)
-        else:
-            runs = _trained_runs(plan, group, number, embeddings, arrays, key, folder)
-        for trial, fold, run in runs:
-            _record(outcomes[trial.index], run, plan, identity, fold)
-            done += 1
-            progress(trial.name, done, total)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        trained = _TrainedRuns(plan, embeddings, arrays, key, folder, pool)
+        for number, group in enumerate(plan.groups):
+            if group.aligner in CLOSED_FORMS:
+                runs = closed_runs(group, plan.space, embeddings, arrays)
+            else:
+                runs = trained.of(number)
+            for trial, fold, run in runs:
+                _record(outcomes[trial.index], run, plan, identity, fold)
+                done += 1
+                progress(trial.name, done, total)
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
     result.summary = summarise(result)
@@ -255,31 +259,60 @@ def _selection(plan: Plan, scores: np.ndarray) -> float:
     return float(scores[0] if plan.config.protocol == "seed" else scores.mean())
 
 
-def _trained_runs(
-    plan: Plan, group: Group, number: int, embeddings: Embeddings, arrays: FoldArrays, key, folder: RunFolder
-) -> Iterator[tuple[Trial, int, RunResult]]:
-    """Every trial of a group on every fold, slice by slice, from the folder where it has them."""
-    accelerator = jax.default_backend() != "cpu"
-    aligner = plan.space.aligner(group.aligner, group.recipe)
-    shapes = jax.eval_shape(aligner.init, jax.random.key(0))
-    params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
-    width, slices = plan_slices(group, len(plan.folds), params_bytes=params_bytes, accelerator=accelerator)
-    program = make_program(group, plan.space, least=plan.least, accelerator=accelerator)
-    folds = [leaf for fold in plan.folds for leaf in dataclasses.astuple(fold)]
-    for index in range(slices):
-        runs = slice_runs(group, len(plan.folds), width=width, number=index)
-        inputs = slice_inputs(group, len(plan.folds), key=key, width=width, number=index)
-        stamp = _stamp(group, runs, folds)
-        stored = folder.load_slice(
-            number, index, lambda given=inputs: (0, jax.eval_shape(program, embeddings, arrays, *given))
-        )
-        if stored is not None and np.array_equal(stored[0], stamp):
-            result = stored[1]
-        else:
-            result = jax.tree.map(np.asarray, program(embeddings, arrays, *inputs))
-            folder.save_slice(number, index, (stamp, result))
-        for position, (trial, fold) in enumerate(runs):
-            yield trial, fold, jax.tree.map(lambda leaf, p=position: leaf[p], result)
+class _TrainedRuns:
+    """The runs of trained groups; while one group runs, the program of the next is compiled."""
+
+    def __init__(self, plan: Plan, embeddings: Embeddings, arrays: FoldArrays, key, folder: RunFolder, pool: Executor):
+        self.plan, self.embeddings, self.arrays, self.key, self.folder = plan, embeddings, arrays, key, folder
+        self.pool, self.ahead = pool, dict[int, Future[Program]]()
+        self.accelerator = jax.default_backend() != "cpu"
+
+    def of(self, number: int) -> Iterator[tuple[Trial, int, RunResult]]:
+        """Every trial of a group on every fold, slice by slice, from the folder where it has them."""
+        plan, group, folds = self.plan, self.plan.groups[number], len(self.plan.folds)
+        width, slices = self._slices(group)
+        program = make_program(group, plan.space, least=plan.least, accelerator=self.accelerator)
+        rows = [leaf for fold in plan.folds for leaf in dataclasses.astuple(fold)]
+        for index in range(slices):
+            runs = slice_runs(group, folds, width=width, number=index)
+            inputs = slice_inputs(group, folds, key=self.key, width=width, number=index)
+            stamp = _stamp(group, runs, rows)
+            stored = self.folder.load_slice(
+                number,
+                index,
+                lambda given=inputs: (0, jax.eval_shape(program, self.embeddings, self.arrays, *given)),
+            )
+            if stored is not None and np.array_equal(stored[0], stamp):
+                result = stored[1]
+            else:
+                compiled = self._compiled(number).result()
+                for later in range(number + 1, len(plan.groups)):
+                    if plan.groups[later].aligner not in CLOSED_FORMS:
+                        self._compiled(later)
+                        break
+                result = jax.tree.map(np.asarray, compiled(self.embeddings, self.arrays, *inputs))
+                self.folder.save_slice(number, index, (stamp, result))
+            for position, (trial, fold) in enumerate(runs):
+                yield trial, fold, jax.tree.map(lambda leaf, p=position: leaf[p], result)
+        self.ahead.pop(number, None)
+
+    def _compiled(self, number: int) -> Future[Program]:
+        if number not in self.ahead:
+            self.ahead[number] = self.pool.submit(self._compile, self.plan.groups[number])
+        return self.ahead[number]
+
+    def _compile(self, group: Group) -> Program:
+        program = make_program(group, self.plan.space, least=self.plan.least, accelerator=self.accelerator)
+        width, _ = self._slices(group)
+        inputs = slice_inputs(group, len(self.plan.folds), key=self.key, width=width, number=0)
+        return program.compile(self.embeddings, self.arrays, *inputs)
+
+    def _slices(self, group: Group) -> tuple[int, int]:
+        aligner = self.plan.space.aligner(group.aligner, group.recipe)
+        shapes = jax.eval_shape(aligner.init, jax.random.key(0))
+        params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+        folds = len(self.plan.folds)
+        return plan_slices(group, folds, params_bytes=params_bytes, accelerator=self.accelerator)
 
 
 def _stamp(group: Group, runs: Sequence[tuple[Trial, int]], folds: Sequence[np.ndarray]) -> np.ndarray:

@@ -11,6 +11,7 @@ from ccalign_jax.aligners import ALIGNERS, canonical_name, settings_read, split_
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
+from ccalign_jax.study.closed import closed_why_not
 from ccalign_jax.study.grids import CHOICES, FILTERS, NUMBERS
 from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
@@ -134,14 +135,6 @@ def why_not(pivot: Pivot, aligner: str, loss: str, space: Space, *, heldout: str
         )
     if pivot.within_text and len(space.languages) < 2:
         return f"pivot {pivot.name} needs a second language, the data has {space.languages[0]} alone"
-    return None
-
-
-def closed_why_not(name: str, pivot: Pivot) -> str | None:
-    """Why this closed form does not go with a pivot whose images move or stay as the form needs."""
-    wanted = {"gcca": "gcca", "generalised_procrustes": "consensus"}
-    if pivot.moves_images and wanted.get(name, "symmetric") != pivot.name:
-        return f"{name} is a closed form of pivot {wanted.get(name, 'symmetric')}, not of {pivot.name}"
     return None
 
 

@@ -30,7 +30,6 @@ from ccalign_jax.reporting import (
     to_svg,
     trials_table,
 )
-from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
 from ccalign_jax.study.refit import describe, refit
@@ -128,7 +127,7 @@ def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     found: dict[str, list[np.ndarray]] = {}
     starts = np.cumsum([0, *(len(plan.data.text[language]) for language in plan.data.languages)])
     for number, (fold, ranks) in enumerate(zip(plan.folds, outcome.ranks, strict=True)):
-        part = make_part(plan.data, fold.report)
+        part = plan.report_part(fold)
         for place, language in enumerate(plan.data.languages):
             queries = {"t2i": part.captions[place] - starts[place], "i2t": part.images}
             for direction, one in zip(DIRECTIONS, ranks[place], strict=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -13,7 +14,15 @@ from ccalign_jax.metrics import Ranks, rank_pairs, recall_at
 from ccalign_jax.numerics import AnyArray, map_by_shape, unit_rows
 from ccalign_jax.training.batches import Embeddings
 
-__all__ = ["Part", "PartRows", "mean_scores", "part_ranks", "ranks_of_parts", "take_part"]
+__all__ = [
+    "Part",
+    "PartRows",
+    "map_part",
+    "mean_scores",
+    "part_ranks",
+    "rank_part",
+    "take_part",
+]
 
 LanguageRanks = tuple[tuple[Ranks, Ranks], ...]
 
@@ -48,26 +57,41 @@ def take_part(embeddings: Embeddings, part: Part) -> PartRows:
     return PartRows(part, embeddings.image[jnp.maximum(part.images, 0)], text)
 
 
+def map_rows(aligner: Aligner, params: Params, rows: PartRows) -> PartRows:
+    """The rows of a part under a map, of length one."""
+
+    def one_language(inputs: tuple[AnyArray, AnyArray]) -> Float[Array, "m d"]:
+        text, number = map(jnp.asarray, inputs)
+        return unit_rows(aligner.text(params, text, number))
+
+    text = map_by_shape(one_language, list(zip(rows.text, jnp.arange(len(rows.text)), strict=True)))
+    return PartRows(rows.part, unit_rows(aligner.image(params, rows.image)), tuple(text))
+
+
+def rank_rows(rows: PartRows) -> LanguageRanks:
+    """For each language the text→image ranks of its captions and the image→text ranks of the images, as rows stand."""
+    part = rows.part
+    image_mask = jnp.asarray(part.images >= 0)
+
+    def one_language(inputs: tuple[AnyArray, AnyArray, AnyArray]) -> tuple[Ranks, Ranks]:
+        text, image_of, captions_of = map(jnp.asarray, inputs)
+        return rank_pairs(text, rows.image, image_of, captions_of, image_mask=image_mask)
+
+    return tuple(map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, strict=True))))
+
+
 def part_ranks(aligner: Aligner, params: Params, rows: PartRows) -> LanguageRanks:
-    """For each language the text→image ranks of its captions and the image→text ranks of the images."""
-    part, image = rows.part, unit_rows(aligner.image(params, rows.image))
-
-    def one_language(inputs: tuple[AnyArray, AnyArray, AnyArray, AnyArray]) -> tuple[Ranks, Ranks]:
-        text, image_of, captions_of, number = map(jnp.asarray, inputs)
-        text = unit_rows(aligner.text(params, text, number))
-        return rank_pairs(text, image, image_of, captions_of, image_mask=jnp.asarray(part.images >= 0))
-
-    numbers = jnp.arange(len(rows.text))
-    return tuple(
-        map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, numbers, strict=True)))
-    )
+    """The ranks of a part under a map."""
+    return rank_rows(map_rows(aligner, params, rows))
 
 
-def ranks_of_parts(
-    aligner: Aligner, params: Params, embeddings: Embeddings, parts: Sequence[Part]
-) -> list[LanguageRanks]:
-    """The ranks of several parts of the data under one map."""
-    return map_by_shape(lambda part: part_ranks(aligner, params, take_part(embeddings, part)), parts)
+@partial(jax.jit, static_argnums=0)
+def map_part(aligner: Aligner, params: Params, embeddings: Embeddings, part: Part) -> PartRows:
+    """The rows of a part of the data under a map; compiled for each aligner."""
+    return map_rows(aligner, params, take_part(embeddings, part))
+
+
+rank_part = jax.jit(rank_rows)  # compiled once for all aligners
 
 
 def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,17 +18,19 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.fit import FitResult, fit
 from ccalign_jax.training.objective import OPTIONAL, Hyper, Recipe, fitting_recipe
-from ccalign_jax.training.parts import LanguageRanks, Part, mean_scores, ranks_of_parts, take_part
+from ccalign_jax.training.parts import LanguageRanks, Part, map_part, mean_scores, rank_part, take_part
 
 __all__ = [
     "SIZES",
     "FoldArrays",
     "Group",
+    "Program",
     "RunResult",
     "Space",
     "Trial",
     "evaluate_folds",
     "group_trials",
+    "holdout_ranks",
     "make_program",
     "plan_slices",
     "slice_inputs",
@@ -104,8 +106,14 @@ class Space:
     languages: tuple[str, ...]
 
     def aligner(self, name: str, recipe: Recipe) -> Aligner:
-        sizes = {size: getattr(recipe, size) for size in SIZES}
-        return make_aligner(name, self.d_text, self.d_image, languages=len(self.languages), **sizes)
+        """The aligner of this name; one object for one answer, so that what is compiled for it serves again."""
+        return _aligner(self, name, *(getattr(recipe, size) for size in SIZES))
+
+
+@functools.cache
+def _aligner(space: Space, name: str, *sizes: int) -> Aligner:
+    known = dict(zip(SIZES, sizes, strict=True))
+    return make_aligner(name, space.d_text, space.d_image, languages=len(space.languages), **known)
 
 
 def group_trials(trials: Sequence[Trial]) -> list[Group]:
@@ -135,43 +143,80 @@ def plan_slices(group: Group, folds: int, *, params_bytes: int, accelerator: boo
     return -(-runs // slices), slices
 
 
-def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -> Callable[..., RunResult]:
-    """The jit-compiled program of a group: `program(embeddings, folds, hyper, keys, fold_numbers)`.
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What runs the trials of a group: `program(embeddings, folds, hyper, keys, fold_numbers)`.
 
-    The last three have a leading axis of runs, and so has the result.
+    The last three have a leading axis of runs, and so has the result. Training is compiled for the group; ranking,
+    which is most of the code, once for all groups.
+
+    Attributes:
+        aligner: of the group.
+        fit: `fit(embeddings, folds, hyper, keys, fold_numbers) -> FitResult`, jit-compiled.
     """
+
+    aligner: Aligner
+    fit: Any
+
+    def compile(self, *inputs: Any) -> Program:
+        """The same for inputs of these shapes, compiled now."""
+        return dataclasses.replace(self, fit=self.fit.lower(*inputs).compile())
+
+    def __call__(
+        self, embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array
+    ) -> RunResult:
+        done = self.fit(embeddings, folds, hyper, keys, numbers)
+        runs = []
+        for run in range(numbers.shape[0]):
+            params, number = jax.tree.map(lambda leaf, run=run: leaf[run], (done.params, numbers))
+            runs.append(holdout_ranks(self.aligner, params, embeddings, folds, number))
+        report, sample = jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
+        return RunResult(done, report, sample)
+
+
+def holdout_ranks(
+    aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays, number: Array | int
+) -> tuple[LanguageRanks, LanguageRanks]:
+    """The ranks of a fold's report part and of its training sample under a map."""
+    parts = (jax.tree.map(lambda leaf: jnp.asarray(leaf)[number], part) for part in (folds.report, folds.sample))
+    report, sample = (rank_part(map_part(aligner, params, embeddings, part)) for part in parts)
+    return report, sample
+
+
+def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -> Program:
+    """The program of a group; `least` is the size of the smallest training part."""
     aligner = space.aligner(group.aligner, group.recipe)
     pivot, loss = make_pivot(group.pivot, space.languages), LOSSES[group.loss]
     recipe = fitting_recipe(group.recipe, least)
 
     @jax.jit
-    def program(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> RunResult:
+    def fit_runs(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> FitResult:
         def one_run(inputs):
             run_hyper, key, number = inputs
-            fold: FoldArrays = jax.tree.map(lambda leaf: leaf[number], folds)
+            train, count, select, consensus = jax.tree.map(
+                lambda leaf: leaf[number], (folds.train, folds.train_count, folds.select, folds.consensus)
+            )
             rows = embeddings
-            if pivot.consensus is not None and fold.consensus is not None:
-                rows = embeddings._replace(consensus=fold.consensus[pivot.consensus])
-            done = fit(
+            if pivot.consensus is not None and consensus is not None:
+                rows = embeddings._replace(consensus=consensus[pivot.consensus])
+            return fit(
                 aligner,
                 pivot,
                 loss,
                 run_hyper,
                 key,
                 rows,
-                fold.train,
-                fold.train_count,
-                take_part(embeddings, fold.select),
+                train,
+                count,
+                take_part(embeddings, select),
                 recipe=recipe,
                 least=least,
             )
-            report, sample = ranks_of_parts(aligner, done.params, embeddings, [fold.report, fold.sample])
-            return RunResult(done, report, sample)
 
         inputs = (hyper, keys, numbers)
         return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)
 
-    return program
+    return Program(aligner, fit_runs)
 
 
 def slice_inputs(group: Group, folds: int, *, key: Array, width: int, number: int) -> tuple[Hyper, Array, Array]:
@@ -189,18 +234,10 @@ def slice_runs(group: Group, folds: int, *, width: int, number: int) -> list[tup
     return runs[number * width : (number + 1) * width]
 
 
-@partial(jax.jit, static_argnums=0)
-def _evaluate(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> tuple:
-    def one_fold(fold: FoldArrays):
-        parts = [fold.select, fold.report, fold.sample]
-        select, report, sample = ranks_of_parts(aligner, params, embeddings, parts)
-        return mean_scores(select), report, sample
-
-    return jax.lax.map(one_fold, folds)
-
-
 def evaluate_folds(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> Iterator[tuple]:
     """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
-    done = jax.tree.map(np.asarray, _evaluate(aligner, params, embeddings, folds))
     for number in range(len(folds.train_count)):
-        yield jax.tree.map(lambda leaf, at=number: leaf[at], done)
+        select = jax.tree.map(lambda leaf, at=number: jnp.asarray(leaf)[at], folds.select)
+        scores = mean_scores(rank_part(map_part(aligner, params, embeddings, select)))
+        found = scores, *holdout_ranks(aligner, params, embeddings, folds, number)
+        yield jax.tree.map(np.asarray, found)

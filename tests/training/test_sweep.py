@@ -174,7 +174,7 @@ def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
     for given_inputs in inputs[1:]:
         program(DATA, ARRAYS, *given_inputs)
     assert len(traces) == once
-    assert program._cache_size() == 1
+    assert program.fit._cache_size() == 1
 
 
 def test_a_trial_is_its_index_whatever_else_is_swept(group, results):

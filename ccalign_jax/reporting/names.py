@@ -1,0 +1,233 @@
+"""What aligners, pivots, losses, families and trials are called wherever people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "MOST_FAMILIES",
+    "aligner_name",
+    "best_families",
+    "by_pivot",
+    "family_labels",
+    "family_names",
+    "is_solved",
+    "pivot_name",
+    "setting_words",
+    "shown_families",
+    "state_name",
+    "trial_names",
+]
+
+Summary = Mapping[str, Any]
+Family = Mapping[str, Any]
+
+CLOSED = "closed_form"
+MOST_FAMILIES = 12  # of more, only the best of each pivot are shown where room is short
+
+ALIGNERS = {
+    "identity": "identity",
+    "shift": "shift x + b",
+    "diagonal": "scale per feature",
+    "linear": "linear W (unconstrained)",
+    "residual": "residual W = I + ΔW",
+    "low_rank": "low-rank W = I + UV'",
+    "orthogonal": "orthogonal W",
+    "residual_mlp": "residual MLP",
+    "gated_mlp": "gated MLP",
+    "fourier": "random Fourier features",
+    "nystroem": "Nyström features",
+    "conditional": "residual W, low rank per language",
+    "film": "residual W, FiLM per language",
+    "mixture": "mixture of residual maps",
+    "centring": "centring",
+    "ridge": "ridge to identity",
+    "pooled_ridge": "ridge, languages partly pooled",
+    "procrustes": "Procrustes",
+    "scaled_procrustes": "scaled Procrustes",
+    "multi_step": "multi-step orthogonal map",
+    "cca": "CCA",
+    "csa": "CSA",
+    "gcca": "GCCA-MAXVAR",
+    "generalised_procrustes": "generalised Procrustes",
+}
+PIVOTS = {
+    "image": "image pivot",
+    "text": "text pivot ({})",
+    "centroid": "centroid pivot",
+    "auxiliary": "text pivot ({}) with images",
+    "symmetric": "symmetric",
+    "consensus": "consensus pivot",
+    "gcca": "GCCA pivot",
+}
+LOSSES = {
+    "infonce": "InfoNCE",
+    "supcon_in": "SupCon (in)",
+    "supcon_out": "SupCon (out)",
+    "sigmoid": "sigmoid",
+    "triplet": "triplet",
+    "rcsls": "RCSLS",
+    "alignment_uniformity": "alignment and uniformity",
+    "structure": "structure",
+    "mse": "MSE",
+    "cosine": "cosine",
+    "gram": "Gram matching",
+    CLOSED: "closed form",
+}
+
+
+def aligner_name(aligner: str) -> str:
+    """What a reader calls an aligner or a combination; one that is not listed keeps its name.
+
+    Example:
+        >>> aligner_name("residual"), aligner_name("dual(per_language(linear),shift)")
+        ('residual W = I + ΔW', 'linear W (unconstrained) per language, images: shift x + b')
+    """
+    outer, bracket, inside = aligner.removesuffix(")").partition("(")
+    if bracket and outer == "per_language":
+        return f"{aligner_name(inside)} per language"
+    if bracket and outer == "dual":
+        text, comma, image = inside.partition(",")
+        return f"{aligner_name(text)}, images: {aligner_name(image)}" if comma else f"dual {aligner_name(text)}"
+    return ALIGNERS.get(aligner, aligner)
+
+
+def pivot_name(pivot: str) -> str:
+    """What a reader calls a pivot.
+
+    Example:
+        >>> pivot_name("image"), pivot_name("text:en")
+        ('image pivot', 'text pivot (en)')
+    """
+    kind, _, language = pivot.partition(":")
+    return PIVOTS[kind].format(language) if kind in PIVOTS else pivot
+
+
+def is_solved(family: Family) -> bool:
+    """Whether a family or trial is a closed form.
+
+    Example:
+        >>> is_solved({"loss": "closed_form"}), is_solved({"loss": "mse"})
+        (True, False)
+    """
+    return family["loss"] == CLOSED
+
+
+def setting_words(families: Sequence[Family]) -> str:
+    """The pivot and the loss that all share, for a title; what is solved has no loss.
+
+    Example:
+        >>> setting_words([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
+        ', image pivot, loss MSE'
+    """
+    pivots, losses = {family["pivot"] for family in families}, _losses(families)
+    pivot = f", {pivot_name(pivots.pop())}" if len(pivots) == 1 else ""
+    loss = losses.pop() if len(losses) == 1 else None
+    return pivot if loss is None else f"{pivot}, loss {LOSSES.get(loss, loss)}"
+
+
+def family_names(families: Sequence[Family]) -> list[str]:
+    """The aligner of each family, and its loss where several were trained with.
+
+    Example:
+        >>> family_names([{"aligner": "residual", "loss": "mse"}, {"aligner": "residual", "loss": "cosine"}])
+        ['residual W = I + ΔW, MSE', 'residual W = I + ΔW, cosine']
+    """
+    several = len(_losses(families)) > 1
+    return [
+        aligner_name(family["aligner"])
+        + (f", {LOSSES.get(family['loss'], family['loss'])}" if several and not is_solved(family) else "")
+        for family in families
+    ]
+
+
+def family_labels(families: Sequence[Family]) -> list[str]:
+    """As `family_names`, after the pivot where there are several.
+
+    Example:
+        >>> family_labels([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
+        ['linear W (unconstrained)']
+    """
+    several = len({family["pivot"] for family in families}) > 1
+    return [
+        f"{pivot_name(family['pivot'])}: {name}" if several else name
+        for family, name in zip(families, family_names(families), strict=True)
+    ]
+
+
+def trial_names(summary: Summary) -> dict[str, str]:
+    """For the name of each trial what a reader calls it: family, and the settings that tell its trials apart.
+
+    Example:
+        >>> trial = {"name": "image/shift/mse/l2=0.05", "pivot": "image", "aligner": "shift", "loss": "mse"}
+        >>> trial_names({"trials": [trial]})
+        {'image/shift/mse/l2=0.05': 'shift x + b, l2 .05'}
+    """
+    trials = summary["trials"]
+    found = {}
+    for trial, label in zip(trials, family_labels(trials), strict=True):
+        settings = [part.partition("=") for part in settings_in(trial).split(",") if part]
+        words = [f"{key.replace('_', ' ')} {value.removeprefix('0') or '0'}".strip() for key, _, value in settings]
+        found[trial["name"]] = ", ".join([label, *words])
+    return found
+
+
+def settings_in(trial: Mapping[str, Any]) -> str:
+    """The settings in a trial's name, after its family."""
+    return trial["name"].removeprefix(f"{trial['pivot']}/{trial['aligner']}/{trial['loss']}").strip("/")
+
+
+def by_pivot(families: Sequence[Family]) -> dict[str, list[tuple[str, Family]]]:
+    """Name and family below the name of their pivot, which is empty where all share one.
+
+    Example:
+        >>> family = {"pivot": "image", "aligner": "shift", "loss": "mse"}
+        >>> by_pivot([family]) == {"": [("shift x + b", family)]}
+        True
+    """
+    several = len({family["pivot"] for family in families}) > 1
+    groups: dict[str, list[tuple[str, Family]]] = {}
+    for family, name in zip(families, family_names(families), strict=True):
+        groups.setdefault(pivot_name(family["pivot"]) if several else "", []).append((name, family))
+    return groups
+
+
+def best_families(families: Sequence[Family], key: str = "pivot") -> dict[str, Family]:
+    """Of each pivot, or aligner, the family with the best mean selection score; of equal ones the first.
+
+    Example:
+        >>> scored = [{"pivot": "image", "selection": {"mean": score}} for score in (0.25, 0.5)]
+        >>> best_families(scored)["image"]["selection"]
+        {'mean': 0.5}
+    """
+    best: dict[str, Family] = {}
+    for family in families:
+        if family[key] not in best or family["selection"]["mean"] > best[family[key]]["selection"]["mean"]:
+            best[family[key]] = family
+    return best
+
+
+def shown_families(summary: Summary) -> list[Family]:
+    """All families, or where there are more than `MOST_FAMILIES` the best of each pivot."""
+    families = summary["families"]
+    return list(families) if len(families) <= MOST_FAMILIES else list(best_families(families).values())
+
+
+def state_name(summary: Summary, state: str) -> str:
+    """What a key of `scores` or `diagnostics` is called: a family, a pivot's choice, or any other as it is."""
+    families = summary.get("families", [])
+    for family, label in zip(families, family_labels(families), strict=True):
+        if state == family_key(family):
+            return label
+    return pivot_name(state) if any(family["pivot"] == state for family in families) else state
+
+
+def family_key(family: Family) -> str:
+    """The key of a family in `scores` and `diagnostics`."""
+    return f"{family['pivot']}/{family['aligner']}/{family['loss']}"
+
+
+def _losses(families: Sequence[Family]) -> set[str]:
+    """Those that anything was trained with."""
+    return {family["loss"] for family in families if not is_solved(family)}

@@ -1,0 +1,216 @@
+"""Every closed form by the name of its aligner: from pairs of rows to a path of maps that begins at the identity.
+
+The maps are parameters of `aligners.affine`, of `per_language(affine)` or of `dual(affine, affine)`, as the aligner of
+the same name has them: x ↦ (x − mean)(E + delta) + offset on each side, so that zeros are the identity. Every map ends
+in the width of the images; a space of fewer dimensions is filled up with zero columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ccalign_jax.numerics import AnyArray
+from ccalign_jax.solvers._eigen import eigendecompose, inverse, mean_eigenvalue, scaled_penalty
+from ccalign_jax.solvers.cca import cca
+from ccalign_jax.solvers.consensus import gcca, generalised_procrustes
+from ccalign_jax.solvers.moments import Moments, add_rows, centred, empty_moments, means, merge
+from ccalign_jax.solvers.pooled_ridge import pooled_ridge
+from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes
+from ccalign_jax.solvers.ridge import leave_one_out, ridge_map, ridge_path
+
+__all__ = ["CLOSED_FORMS", "OWN_PENALTY", "POOLED_PENALTIES", "RIDGE_PENALTIES", "ClosedForm", "Pairs", "Path"]
+
+RIDGE_PENALTIES = np.geomspace(1e3, 1e-4, 22)  # three a decade
+POOLED_PENALTIES = np.geomspace(1e2, 1e-4, 7)
+OWN_PENALTY = 10.0  # of a language's own part, over that of the shared part
+STEPS = (100.0, 10.0, 1.0)  # times the penalty that is asked for
+CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary")
+
+AffineParams = dict[str, Float[np.ndarray, "..."]]
+
+
+class Pairs(NamedTuple):
+    """The captions of the training images and what each is to meet, an entry a language; only those that meet a row.
+
+    Attributes:
+        text: `[m_l, d_text]`, caption rows.
+        image_of: `[m_l]`, the row of `target` that each caption is to meet.
+        target: `[n, d_target]`, a row an image; those that no caption points at may hold anything. Languages may share
+            one array.
+        weights: `[m_l]`, positive; of one sum for languages that are to weigh the same.
+        views: `[n, d_v]` each, for forms that look for a consensus: one caption row an image in each language, and
+            last the images, all of which are there.
+        masks: `[views, n]`, where the views have a row.
+    """
+
+    text: tuple[Float[AnyArray, "m d_text"], ...]
+    image_of: tuple[Int[np.ndarray, " m"], ...]
+    target: tuple[Float[AnyArray, "n d_target"], ...]
+    weights: tuple[Float[np.ndarray, " m"], ...]
+    views: tuple[Float[AnyArray, "n d_v"], ...] = ()
+    masks: Bool[np.ndarray, "views n"] | None = None
+
+
+class Path(NamedTuple):
+    """Maps from the identity to the least regularised.
+
+    Attributes:
+        points: parameters, float32: the identity, then solutions from strong to weak penalties.
+        losses: `[points − 1]` float32, the leave-one-out error of each solution where the form knows it, else 0.
+    """
+
+    points: list[Any]
+    losses: Float[np.ndarray, " solutions"]
+
+
+class Solve(Protocol):
+    """From pairs to a path; `penalty` is relative, and forms without one do not look at it."""
+
+    def __call__(self, pairs: Pairs, *, penalty: float) -> Path: ...
+
+
+class ClosedForm(NamedTuple):
+    """A closed form: `path(pairs, penalty=…)`, and the kinds of pivots that it goes with, the most usual first."""
+
+    path: Solve
+    pivots: tuple[str, ...]
+
+
+def _path(points: Sequence[Any], losses: Float[np.ndarray, " solutions"] | None = None) -> Path:
+    identity = jax.tree.map(np.zeros_like, points[0])
+    losses = np.zeros(len(points)) if losses is None else losses
+    return Path([identity, *points], losses.astype(np.float32))
+
+
+def _affine(
+    delta: Float[np.ndarray, "d width"],
+    *,
+    mean: Float[np.ndarray, " d"] | None = None,
+    offset: Float[np.ndarray, " width"] | None = None,
+) -> AffineParams:
+    """Parameters of `aligners.affine`."""
+    d, width = delta.shape
+    mean = np.zeros(d) if mean is None else mean
+    offset = np.zeros(width) if offset is None else offset
+    return {name: leaf.astype(np.float32) for name, leaf in (("mean", mean), ("delta", delta), ("offset", offset))}
+
+
+def _delta(matrix: Float[np.ndarray, "d k"], width: int) -> Float[np.ndarray, "d width"]:
+    """W − E for a matrix W, its columns filled up with zeros, or cut, to the width."""
+    kept = matrix[:, :width]
+    return np.pad(kept, ((0, 0), (0, width - kept.shape[1]))) - np.eye(len(matrix), width)
+
+
+def _moments(pairs: Pairs) -> list[Moments]:
+    """The second moments of each language."""
+    return [
+        add_rows(empty_moments(text.shape[1], target.shape[1]), text, target[image_of], weights=weights)
+        for text, image_of, target, weights in zip(*pairs[:4], strict=True)
+    ]
+
+
+def _centring(pairs: Pairs, *, penalty: float) -> Path:
+    text_mean, image_mean = means(merge(*_moments(pairs)))
+    width = len(image_mean)
+    text, image = (_affine(np.zeros((len(mean), width)), mean=mean) for mean in (text_mean, image_mean))
+    return _path([{"text": text, "image": image}])
+
+
+def _ridge(pairs: Pairs, *, penalty: float) -> Path:
+    """The penalties are the path's own. Its errors leave one caption out, but not the others of the image: they are
+    too small, as is the penalty at which they are least."""
+    path = ridge_path(merge(*_moments(pairs)))
+    lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
+    errors = np.zeros(len(lambdas))
+    for text, image_of, target, weights in zip(*pairs[:4], strict=True):
+        errors += weights @ leave_one_out(path, text, target[image_of], lambdas, weights=weights)
+    mean = errors / sum(weights.sum() for weights in pairs.weights)
+    return _path([_affine(ridge_map(path, lam).delta) for lam in lambdas], mean)
+
+
+def _pooled_ridge(pairs: Pairs, *, penalty: float) -> Path:
+    """The penalties are the path's own. Here a language weighs as many images as it has: if few, its map keeps near
+    those of the others."""
+    points = []
+    images = [len(np.unique(image_of)) for image_of in pairs.image_of]
+    moments = [
+        jax.tree.map(partial(np.multiply, count), one) for count, one in zip(images, _moments(pairs), strict=True)
+    ]
+    for shared in POOLED_PENALTIES:
+        found = pooled_ridge(moments, shared_penalty=shared, own_penalty=OWN_PENALTY * shared)
+        each = [_affine(found.shared + own) for own in found.own]
+        points.append(jax.tree.map(lambda *leaves: np.stack(leaves), *each))
+    return _path(points)
+
+
+def _procrustes(pairs: Pairs, *, penalty: float, scaled: bool = False) -> Path:
+    found = procrustes(merge(*_moments(pairs)), scale=scaled, centre=scaled)
+    delta = _delta(found.scale * found.matrix, found.matrix.shape[1])
+    return _path([_affine(delta, mean=found.text_mean, offset=found.target_mean)])
+
+
+def _two_sided(pairs: Pairs, *, penalty: float, solve: Callable[..., TwoSided], weighted: bool = False) -> Path:
+    """Directions of both sides, `weighted` by the root of their correlation.
+
+    The inner products of weighted rows are those of `csa_rows`, which has them divided by the lengths before.
+    """
+    moments = merge(*_moments(pairs))
+    points = []
+    for step in STEPS:
+        found = solve(moments, penalty=step * penalty)
+        scale, width = np.sqrt(found.correlations) if weighted else 1.0, len(found.target_map)
+        text = _affine(_delta(scale * found.text_map, width), mean=found.text_mean)
+        image = _affine(_delta(scale * found.target_map, width), mean=found.target_mean)
+        points.append({"text": text, "image": image})
+    return _path(points)
+
+
+def _towards(pairs: Pairs, rows: Float[np.ndarray, "n k"]) -> Moments:
+    """The moments of all captions with the row of their image."""
+    return merge(*_moments(pairs._replace(target=(rows,) * len(pairs.text))))
+
+
+def _gcca(pairs: Pairs, *, penalty: float) -> Path:
+    """All languages and the images are views. A map is the ridge regression of the consensus on its view; that of the
+    captions, which all languages share, is regressed on all of them."""
+    points = []
+    for step in STEPS:
+        found = gcca(pairs.views, pairs.masks, penalty=step * penalty)
+        moments = _towards(pairs, found.rows)
+        about, width = centred(moments), pairs.views[-1].shape[1]
+        values, vectors = eigendecompose(about.text_text)
+        values = values + scaled_penalty(step * penalty, mean_eigenvalue(about.text_text))
+        matrix = (vectors * inverse(values)) @ (vectors.T @ about.text_target)
+        text = _affine(_delta(matrix, width), mean=means(moments)[0])
+        image = _affine(_delta(found.maps[-1], width), mean=found.means[-1])
+        points.append({"text": text, "image": image})
+    return _path(points)
+
+
+def _generalised_procrustes(pairs: Pairs, *, penalty: float) -> Path:
+    """All languages and the images are views; their consensus is turned to the images, which therefore stay. The map of
+    the captions, which all languages share, is the best orthogonal one to it."""
+    width = pairs.views[-1].shape[1]
+    consensus = generalised_procrustes(pairs.views, pairs.masks, anchor=len(pairs.views) - 1).rows
+    matrix = procrustes(_towards(pairs, consensus[:, :width])).matrix
+    return _path([{"text": _affine(_delta(matrix, width)), "image": _affine(np.zeros((width, width)))}])
+
+
+CLOSED_FORMS: dict[str, ClosedForm] = {
+    "centring": ClosedForm(_centring, ("symmetric",)),
+    "ridge": ClosedForm(_ridge, CAPTIONS_MOVE),
+    "pooled_ridge": ClosedForm(_pooled_ridge, CAPTIONS_MOVE),
+    "procrustes": ClosedForm(_procrustes, CAPTIONS_MOVE),
+    "scaled_procrustes": ClosedForm(partial(_procrustes, scaled=True), CAPTIONS_MOVE),
+    "multi_step": ClosedForm(partial(_two_sided, solve=multi_step), ("symmetric",)),
+    "cca": ClosedForm(partial(_two_sided, solve=cca), ("symmetric",)),
+    "csa": ClosedForm(partial(_two_sided, solve=cca, weighted=True), ("symmetric",)),
+    "gcca": ClosedForm(_gcca, ("gcca",)),
+    "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",)),
+}

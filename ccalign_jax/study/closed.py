@@ -1,0 +1,210 @@
+"""Trials of closed forms: pairs from the training images, a path of maps, and the point of it that selects best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ccalign_jax.aligners import ALIGNERS
+from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.pivots import Pivot, make_pivot
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
+from ccalign_jax.training import (
+    Embeddings,
+    FitResult,
+    FoldArrays,
+    Group,
+    Part,
+    Recipe,
+    RunResult,
+    Space,
+    Trial,
+    holdout_ranks,
+    map_part,
+    mean_scores,
+    rank_part,
+)
+
+__all__ = ["closed_fit", "closed_runs", "closed_why_not", "gather_pairs"]
+
+
+def closed_why_not(name: str, pivot: Pivot) -> str | None:
+    """Why this closed form does not go with a pivot, in one line; None if it does.
+
+    Example:
+        >>> closed_why_not("gcca", make_pivot("image", ("en",)))
+        'gcca is solved under the pivot gcca, not image; use --pivot=gcca'
+    """
+    kinds = CLOSED_FORMS[name].pivots
+    if pivot.name.partition(":")[0] in kinds:
+        return None
+    return f"{name} is solved under the pivot {' or '.join(kinds)}, not {pivot.name}; use --pivot={kinds[0]}"
+
+
+def closed_runs(
+    group: Group, space: Space, embeddings: Embeddings, arrays: FoldArrays
+) -> Iterator[tuple[Trial, int, RunResult]]:
+    """Every trial of a group on every fold, as NumPy arrays: what `training.make_program` is for trained aligners.
+
+    Args:
+        group: of a closed form.
+        space: widths and languages of the data.
+        embeddings: all rows; captions that are not counted are reported, not solved for.
+        arrays: all folds.
+    """
+    folds = jax.tree.map(np.asarray, arrays)
+    for trial in group.trials:
+        for number, count in enumerate(folds.train_count):
+            fold: FoldArrays = jax.tree.map(lambda leaf, at=number: leaf[at], folds)
+            done = closed_fit(trial, space, embeddings, np.asarray(fold.train)[:count], select=fold.select)
+            aligner = space.aligner(_stand_in(trial.aligner), Recipe())
+            report, sample = holdout_ranks(aligner, done.params, embeddings, arrays, number)
+            yield trial, number, jax.tree.map(np.asarray, RunResult(done, report, sample))
+
+
+def closed_fit(
+    trial: Trial,
+    space: Space,
+    embeddings: Embeddings,
+    images: np.ndarray,
+    *,
+    select: Part | None = None,
+    stop: int = 0,
+) -> FitResult:
+    """A closed form solved on these images: what `training.fit` is for trained aligners, places on the path for epochs.
+
+    Args:
+        trial: of a closed form.
+        space, embeddings: as in `closed_runs`.
+        images: rows of `embeddings` to solve for.
+        select: the part that picks the point of the path, by the recipe's criterion; ties go to the earlier.
+        stop: without `select`, the point that is returned.
+    """
+    pivot = make_pivot(trial.pivot, space.languages)
+    pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
+    path = CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
+    scores, best = np.zeros((len(path.points), 3), np.float32), stop
+    if select is not None:
+        aligner = space.aligner(_stand_in(trial.aligner), Recipe())
+        for place, params in enumerate(path.points):
+            scores[place] = mean_scores(rank_part(map_part(aligner, params, embeddings, select)))
+        values = scores[:, 0] if trial.recipe.criterion == "t2i" else scores.mean(axis=1)
+        first = 0 if trial.recipe.start_counts else 1
+        best = first + int(np.argmax(values[first:]))
+    return FitResult(path.points[best], *map(jnp.asarray, (best, scores, path.losses)))
+
+
+def gather_pairs(
+    pivot: Pivot, space: Space, embeddings: Embeddings, images: np.ndarray, *, image_weight: float
+) -> Pairs:
+    """The captions of these images, and what the pivot has them meet.
+
+    A language's row of an image is the unit mean of its captions. A text pivot aims at that of its language, `centroid`
+    at the unit mean of those of all other languages, and `auxiliary` at the text's and the image's at once. As in
+    training, languages weigh the same, in a language all images that have a target, and in an image all its captions.
+
+    Args:
+        pivot: any.
+        space: the languages of the data.
+        embeddings: all rows; captions that are not counted are not looked at.
+        images: the rows of `embeddings` that are.
+        image_weight: λ of the auxiliary pivot.
+
+    Raises:
+        InputError: no caption of these images has a target.
+    """
+    text, image = np.asarray(embeddings.text), np.asarray(embeddings.image)[images]
+    counts, rows = np.asarray(embeddings.caption_counts)[:, images], np.asarray(embeddings.caption_rows)[:, images]
+    exists = np.asarray(np.arange(rows.shape[2])) < counts[..., None]
+    views = np.zeros((0, *image.shape), np.float32)
+    if pivot.within_text or pivot.consensus:
+        views = _unit_means(text, rows, exists)
+    texts, owners, targets, weights = [], [], [], []
+    for language, aims in enumerate(_aims(pivot, space.languages, image, views, counts > 0, image_weight)):
+        weight, target = _blend(aims, counts[language] > 0)
+        image_of, place = np.nonzero(exists[language] & (weight > 0)[:, None])
+        texts.append(text[rows[language, image_of, place]])
+        owners.append(image_of)
+        targets.append(target)
+        weights.append(weight[image_of] / counts[language, image_of])
+    if not any(map(len, owners)):
+        raise InputError(f"pivot {pivot.name}: no caption to train on has a target; use another pivot")
+    seen = counts[: len(views)].any(axis=1)
+    masks = np.concatenate([counts[: len(views)][seen] > 0, np.ones((1, len(images)), bool)])
+    pairs = Pairs(tuple(texts), tuple(owners), tuple(targets), tuple(weights))
+    return pairs._replace(views=(*views[seen], image), masks=masks)
+
+
+def _unit_means(
+    text: Float[np.ndarray, "m d"], rows: Int[np.ndarray, "languages n c"], exists: Bool[np.ndarray, "languages n c"]
+) -> Float[np.ndarray, "languages n d"]:
+    """The mean of the captions of each image in each language, a unit row, or zero for an image without."""
+    sums = np.zeros((*rows.shape[:2], text.shape[1]), np.float32)
+    for place in range(rows.shape[2]):
+        np.add(sums, text[rows[..., place]], out=sums, where=exists[..., place, None])
+    return np.asarray(unit_rows(jnp.asarray(sums)))
+
+
+class _Aim(NamedTuple):
+    """Rows that captions are to meet: how much they count, one for each image, and which images have one."""
+
+    share: float
+    rows: Float[np.ndarray, "n d"]
+    exists: Bool[np.ndarray, " n"]
+
+
+def _aims(
+    pivot: Pivot,
+    languages: tuple[str, ...],
+    image: Float[np.ndarray, "n d_image"],
+    views: Float[np.ndarray, "languages n d_text"],
+    there: Bool[np.ndarray, "languages n"],
+    image_weight: float,
+) -> list[list[_Aim]]:
+    """What the captions of each language are to meet."""
+    to_image = _Aim(1.0, image, np.ones(len(image), bool))
+    if not pivot.within_text:
+        return [[to_image]] * len(languages)
+    if pivot.language is None:  # the centroid, without the caption's own language
+        total, many = views.sum(axis=0), there.sum(axis=0)
+        return [
+            [_Aim(1.0, np.asarray(unit_rows(total - own)), many > has)] for own, has in zip(views, there, strict=True)
+        ]
+    hub = languages.index(pivot.language)
+    to_text = _Aim(1.0, views[hub], there[hub])
+    if "image_weight" not in pivot.reads:
+        return [[to_text]] * len(languages)
+    share = image_weight / (1.0 + image_weight)
+    return [[to_text._replace(share=1.0 - share), to_image._replace(share=share)]] * len(languages)
+
+
+def _blend(aims: list[_Aim], there: Bool[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
+    """The weight of each image with captions, and its one target: to least squares, the mean of two is as good as both.
+
+    Args:
+        aims: one or two; each weighs its share over all images that have both captions and it.
+        there: which images have captions.
+    """
+    weights = [np.where(aim.exists & there, aim.share / max((aim.exists & there).sum(), 1), 0.0) for aim in aims]
+    total = np.sum(weights, axis=0)
+    if len(aims) == 1:
+        return total, aims[0].rows
+    sums = sum(weight[:, None] * aim.rows for weight, aim in zip(weights, aims, strict=True))
+    return total, sums / np.where(total > 0, total, 1.0)[:, None]
+
+
+def _stand_in(name: str) -> str:
+    """The first closed form whose aligner is the same, so that one compiled program serves them all."""
+    wanted = ALIGNERS[name]
+    every = ((other, ALIGNERS[other]) for other in CLOSED_FORMS)
+    return next(
+        other
+        for other, entry in every
+        if (entry.by_language, entry.two_sided) == (wanted.by_language, wanted.two_sided)
+    )
