@@ -38,11 +38,12 @@ def main() -> None:
     if listed():
         return
     from ccalign_jax.errors import InputError
-    from ccalign_jax.reporting import main_table, print_table, progress_bar
+    from ccalign_jax.reporting import count_words, ladder_words, main_table, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
     from ccalign_jax.study.holdout import measure_holdouts
     from ccalign_jax.study.run import plan_sweep, run_sweep
+    from ccalign_jax.study.trials import CLOSED
     from ccalign_jax.study.write import write_results
 
     if FLAGS.resume and FLAGS.out is None:
@@ -67,16 +68,20 @@ def main() -> None:
         return
 
     captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
-    print(f"{data.name}: {len(data)} images [{data.d_image}], captions [{data.d_text}]: {captions}")
+    print(f"{data.name}: {count_words(len(data), 'image')} [{data.d_image}], captions [{data.d_text}]: {captions}")
     for note in plan.notes:
         print(f"note: {note}")
-    print(f"{len(plan.trials)} trials x {len(plan.folds)} folds, {len(plan.groups)} compiled programs, into {out}")
+    trials, folds = count_words(len(plan.trials), "trial"), count_words(len(plan.folds), "fold")
+    programs = count_words(sum(group.loss != CLOSED for group in plan.groups), "compiled program")
+    print(f"{trials} x {folds}, {programs}, into {out}")
     with progress_bar() as progress:
         result = run_sweep(plan, folder, progress=progress)
     print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
     with progress_bar("holdouts") as progress:
         result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
     print_table(main_table(result.summary))
+    if said := ladder_words(result.summary):
+        print(f"{said} All rungs: {out}/tables/ladder.md")
     write_results(folder, result)
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")

@@ -118,6 +118,7 @@ def test_the_whole_protocol(aligner, pivot, loss):
 
     def run(hyper, key):
         done = fit(made, towards, LOSSES[loss], hyper, key, embeddings, jnp.arange(IMAGES), IMAGES, recipe=RECIPE)
+        done = done._replace(params=jax.tree.map(lambda leaf: leaf[-1], done.params))
         start = made.init(jax.random.split(key, 3)[0])
         # What is set once, off the training rows, is the same before and after.
         start = jax.tree.map(
@@ -136,7 +137,7 @@ def test_the_whole_protocol(aligner, pivot, loss):
     assert text.shape == (IMAGES, space.d_image) and image.shape == (IMAGES, space.d_image)
     assert np.isfinite(text).all() and np.isfinite(image).all()
     assert made.trains_image or np.array_equal(image, whole.image)
-    assert int(done.epoch) == RECIPE.epochs and done.losses.shape == (2,) and np.isfinite(done.losses).all()
+    assert done.losses.shape == (2,) and np.isfinite(done.losses).all()
     assert after < before if done.losses.any() and trained else after == before, (before, after)
     if made.matrix is not None:
         assert jax.eval_shape(made.matrix, done.params).shape[-2:] == (space.d_text, space.d_image)

@@ -10,13 +10,21 @@ from ccalign_jax.reporting.evaluation_diagnostics import diagnostics_table as di
 from ccalign_jax.reporting.evaluation_page import render_evaluation as render_evaluation
 from ccalign_jax.reporting.evaluation_plots import evaluation_plots as evaluation_plots
 from ccalign_jax.reporting.evaluation_words import evaluation_headline as evaluation_headline
+from ccalign_jax.reporting.headline import best_words as best_words
 from ccalign_jax.reporting.headline import headline as headline
 from ccalign_jax.reporting.html import render_report as render_report
+from ccalign_jax.reporting.html import study_tables as study_tables
+from ccalign_jax.reporting.ladder import ladder_table as ladder_table
+from ccalign_jax.reporting.ladder import ladder_words as ladder_words
+from ccalign_jax.reporting.ladder_plot import ladder_plot as ladder_plot
+from ccalign_jax.reporting.panels import to_svg as to_svg
+from ccalign_jax.reporting.pivot_tables import pivots_by_language_table as pivots_by_language_table
+from ccalign_jax.reporting.pivot_tables import pivots_table as pivots_table
+from ccalign_jax.reporting.pivot_tables import text_to_text_table as text_to_text_table
 from ccalign_jax.reporting.plots import changes_plot as changes_plot
 from ccalign_jax.reporting.plots import curves_plot as curves_plot
 from ccalign_jax.reporting.plots import languages_plot as languages_plot
 from ccalign_jax.reporting.plots import overfitting_plot as overfitting_plot
-from ccalign_jax.reporting.plots import to_svg as to_svg
 from ccalign_jax.reporting.results import language_table as language_table
 from ccalign_jax.reporting.results import main_table as main_table
 from ccalign_jax.reporting.results import trials_table as trials_table
@@ -25,3 +33,4 @@ from ccalign_jax.reporting.tables import to_html as to_html
 from ccalign_jax.reporting.tables import to_latex as to_latex
 from ccalign_jax.reporting.tables import to_markdown as to_markdown
 from ccalign_jax.reporting.tables import to_rich as to_rich
+from ccalign_jax.reporting.wording import count_words as count_words

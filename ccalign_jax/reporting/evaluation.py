@@ -13,7 +13,6 @@ from ccalign_jax.reporting.evaluation_diagnostics import (
 )
 from ccalign_jax.reporting.evaluation_pairs import TEXT_ROUTES, pair_table, text_table
 from ccalign_jax.reporting.evaluation_words import (
-    both_directions,
     by_chance,
     compared,
     evaluation_place,
@@ -26,7 +25,7 @@ from ccalign_jax.reporting.figure_names import amount, change, figure_name, scor
 from ccalign_jax.reporting.notes import DIRECTION_NOTE
 from ccalign_jax.reporting.results import MAIN_METRICS
 from ccalign_jax.reporting.tables import Table
-from ccalign_jax.reporting.wording import DIRECTIONS, find
+from ccalign_jax.reporting.wording import DIRECTIONS, both_directions, count_words, find
 
 __all__ = ["evaluation_table", "evaluation_tables", "metrics_table", "scores_table"]
 
@@ -75,7 +74,7 @@ def evaluation_table(summary: Summary) -> Table:
         rows.append((language, *(cell for path in named for cell in compared(summary, *path))))
     rows.append(("mean", *(cell for path in paths for cell in compared(summary, *path))))
     rows.append(("chance", *(cell for path in paths for cell in by_chance(summary, *path))))
-    notes = [DIRECTION_NOTE, f"The gallery is all {summary['data']['images']} images scored: R@k falls as it grows."]
+    notes = [DIRECTION_NOTE, f"The gallery is all {_images(summary['data'])} scored: R@k falls as it grows."]
     if "metrics" in summary:
         notes.append(
             f"mapped: {summary['name']}; identity: the embeddings as they are; change: mapped minus identity, on the "
@@ -163,8 +162,12 @@ def scores_table(summary: Summary) -> Table:
         alignment="l" + "r" * 8,
         notes=(
             "change: against identity under the cosine. A trained map has to beat what a score earns without training.",
-            f"All but the cosine look at a bank, {bank['images']} images and their captions{most}: {seen}.",
+            f"All but the cosine look at a bank, {_images(bank)} and their captions{most}: {seen}.",
             "To pick the best row of this table would be to choose on the images that are reported.",
         ),
         rules=tuple(rules),
     )
+
+
+def _images(part: Mapping[str, Any]) -> str:
+    return count_words(part["images"], "image")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccalign_jax.reporting.evaluation_words import maps
 from ccalign_jax.reporting.figure_names import GROUPS, amount, change, figure_name
+from ccalign_jax.reporting.names import state_name
 from ccalign_jax.reporting.tables import Table
+from ccalign_jax.reporting.wording import count_words
 
 __all__ = ["calibration_table", "diagnostics_by_language_table", "diagnostics_table", "map_table", "probe_figures"]
 
@@ -17,6 +20,7 @@ SINGLE = (
     *("effective_rank", "pca90_components", "iso_score", "mean_pairwise_cosine", "PoZ", "entropy", "hub_skew"),
     *("hub_ratio_1pct", "modality_gap"),
 )
+HEADING_WIDTH = 14
 WITH_IMAGE = ("gram_correlation", "unbiased_cka", "mutual_neighbours")
 MAP_FIGURES = (
     *("deviation", "relative_deviation", "orthogonality", "condition", "effective_rank", "rotation_mean"),
@@ -31,7 +35,8 @@ def diagnostics_table(summary: Summary) -> Table:
         summary: of an evaluation, or of a sweep, with `diagnostics`: a state each.
     """
     found = summary["diagnostics"]
-    columns = (*found, *["change"] * (len(found) == 2), "better") if len(found) > 1 else ("value", "better")
+    states = ["\n".join(textwrap.wrap(state_name(summary, state), HEADING_WIDTH)) for state in found]
+    columns = (*states, *["change"] * (len(found) == 2), "better") if len(found) > 1 else ("value", "better")
     rows: list[tuple[str, ...]] = []
     rules = []
     for group, heading in GROUPS.items():
@@ -86,8 +91,8 @@ def calibration_table(summary: Summary) -> Table:
         rows=tuple(rows),
         alignment="l" + "r" * len(columns),
         notes=(
-            f"by chance: the mean over {first['permutations']} permutations of the rows, {first['rows']} images; the "
-            "value is read on the same images.",
+            f"by chance: the mean over {count_words(first['permutations'], 'permutation')} of the rows, "
+            f"{count_words(first['rows'], 'image')}; the value is read on the same images.",
             "calibrated: 0 is no more than chance, 1 is perfect. largest p: of all pairs or languages, the one that "
             f"stands out least; no p is below 1/{first['permutations'] + 1}.",
         ),
@@ -117,7 +122,7 @@ def diagnostics_by_language_table(summary: Summary) -> Table:
                 value = one["with_image"][key]["per_language"].get(name)
                 cells.append("" if value is None else amount(value, figure_name(key).places))
             rows.append((name, *cells))
-    notes = [f"{first['rows']} images that have every language, one caption each."]
+    notes = [f"{count_words(first['rows'], 'image')} with every language, one caption each."]
     if paired:
         notes.append("Gram correlation, CKA, mutual k-NN: with the images.")
     return Table(
@@ -179,15 +184,12 @@ def _group(diagnostics: Mapping[str, Any], group: str) -> dict[str, float]:
 
 
 def _diagnostics_notes(first: Mapping[str, Any]) -> Iterator[str]:
-    some = first["sampled_rows"]
-    sampled = f"; what compares pairs of rows is read on {some} of them" if some < first["rows"] else ""
+    rows, some, near = (round(first[key]) for key in ("rows", "sampled_rows", "neighbours"))  # of folds, their means
+    sampled = f"; what compares pairs of rows is read on {some} of them" if some < rows else ""
+    yield f"{count_words(rows, 'image')} with every language, one caption each{sampled}. Neighbours: {near} nearest."
     yield (
-        f"{first['rows']} images that have every language, one caption each{sampled}. Neighbours: the nearest "
-        f"{first['neighbours']}."
-    )
-    yield (
-        "depends on n: changes with the number of rows alone, so that only figures of equally many rows compare. "
-        "neither: no side is better in itself."
+        "at equal n, depends on n: changes with the number of rows alone, so that only figures of equally many rows "
+        "compare. neither: no side is better in itself."
     )
     if first.get("probe"):
         yield (

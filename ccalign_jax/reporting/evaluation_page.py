@@ -7,8 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.evaluation_words import evaluation_headline
-from ccalign_jax.reporting.html import data_table, render_page
-from ccalign_jax.reporting.plots import to_svg
+from ccalign_jax.reporting.html import data_table, figure_html, render_page
 from ccalign_jax.reporting.tables import Table, to_html
 
 if TYPE_CHECKING:
@@ -58,14 +57,17 @@ def render_evaluation(summary: Mapping[str, Any], tables: Mapping[str, Table], f
         (heading, [part for name in names for part in _parts(name, tables, figures)])
         for heading, names in {**SECTIONS, "More": more}.items()
     ]
+    what = "before and after a map" if "metrics" in summary else "the embeddings as they are"
     return render_page(
-        "evaluation.html",
-        data=summary["data"]["name"],
-        title="before and after a map" if "metrics" in summary else "the embeddings as they are",
-        headline=evaluation_headline(summary),
+        "report.html",
+        title=f"{summary['data']['name']}: evaluation",
+        heading=f"{summary['data']['name']}: {what}",
+        headline=[escape(sentence) for sentence in evaluation_headline(summary)],
         sections=[(heading, parts) for heading, parts in sections if parts],
+        notes_heading="Notes",
         notes=summary.get("notes", []),
-        data_table=data_table({**summary["data"], "split": summary.get("split", "all")}),
+        last_heading="Data",
+        last=[data_table({**summary["data"], "split": summary.get("split", "all")})],
     )
 
 
@@ -74,5 +76,4 @@ def _parts(name: str, tables: Mapping[str, Table], figures: Mapping[str, Figure]
     if name in tables:
         yield to_html(tables[name])
     if name in figures:
-        caption = f"<figcaption>{escape(CAPTIONS[name])}</figcaption>\n" if name in CAPTIONS else ""
-        yield f"<figure>\n{to_svg(figures[name])}\n{caption}</figure>"
+        yield figure_html(figures[name], CAPTIONS.get(name, ""))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ccalign_jax.reporting.evaluation_words import maps, states
 from ccalign_jax.reporting.figure_names import amount, change
 from ccalign_jax.reporting.geometry_plots import gram_correlation_plot, gram_plot, map_plot, set_names, spectra_plot
-from ccalign_jax.reporting.plots import BLUE, CYCLE, GREY, INK, ORANGE, make_panels, styled
+from ccalign_jax.reporting.panels import BLUE, CYCLE, GREY, INK, ORANGE, make_panels, styled
 from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, find
 
 if TYPE_CHECKING:

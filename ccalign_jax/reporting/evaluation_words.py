@@ -9,6 +9,8 @@ from ccalign_jax.reporting.figure_names import amount, change, figure_name, scor
 from ccalign_jax.reporting.wording import (
     DIRECTION_WORDS,
     DIRECTIONS,
+    both_directions,
+    count_words,
     find,
     mean_change_words,
     plain,
@@ -16,7 +18,6 @@ from ccalign_jax.reporting.wording import (
 )
 
 __all__ = [
-    "both_directions",
     "by_chance",
     "compared",
     "evaluation_headline",
@@ -72,7 +73,7 @@ def evaluation_place(summary: Summary) -> str:
         'toy, split test, 10 images'
     """
     data, split = summary["data"], summary.get("split", "all")
-    return f"{data['name']}, {'' if split == 'all' else f'split {split}, '}{data['images']} images"
+    return f"{data['name']}, {'' if split == 'all' else f'split {split}, '}{count_words(data['images'], 'image')}"
 
 
 def headings(summary: Summary, head: str) -> list[str]:
@@ -132,15 +133,10 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     if free:
         best = max(free, key=lambda name: free[name])
         said.append(
-            f"Without any training, the best of {len(free)} scores on identity, {scoring_name(summary, best)}, reads "
-            f"{plain(free[best])} in the mean of both directions; the map under the plain cosine reads "
-            f"{plain(both_directions(summary['metrics']))}."
+            f"Without any training, the best of {count_words(len(free), 'score')} on identity, "
+            f"{scoring_name(summary, best)}, reads {plain(free[best])} in the mean of both directions; the map "
+            f"under the plain cosine reads {plain(both_directions(summary['metrics']))}."
         )
     known = [f"{words[route]} {interval(change)}" for route, change in changes.items() if interval(change)]
     said.append(f"95 % intervals of the changes: {', '.join(known)}." if known else "No interval is computed yet.")
     return tuple(said)
-
-
-def both_directions(metrics: Mapping[str, Any]) -> float:
-    """R@1, the mean of both directions: what only one of them gains may be lost by the other."""
-    return sum(metrics[direction]["R@1"]["mean"] for direction in DIRECTIONS) / len(DIRECTIONS)

@@ -10,6 +10,7 @@ from ccalign_jax.reporting.wording import DIRECTION_WORDS, NOTHING, find
 __all__ = ["FIGURES", "GROUPS", "ROUTES", "SCORINGS", "FigureName", "amount", "change", "figure_name", "scoring_name"]
 
 HIGHER, LOWER, NEITHER, DEPENDS = "higher", "lower", "neither", "depends on n"
+HIGHER_AT_N, LOWER_AT_N = "higher, at equal n", "lower, at equal n"  # of equally many rows; others do not compare
 
 
 class FigureName(NamedTuple):
@@ -17,7 +18,8 @@ class FigureName(NamedTuple):
 
     Attributes:
         words: its name in a row.
-        better: `higher`, `lower`, `neither`, or `depends on n`: to be compared at equal numbers of rows alone.
+        better: `higher`, `lower`, either of them `at equal n`, `neither`, or `depends on n`: what names n is to be
+            compared at equal numbers of rows alone.
         places: decimals.
         heading: its name above a column, where `words` is too long for one.
     """
@@ -35,29 +37,29 @@ FIGURES = {
     "effective_rank": FigureName("effective rank, of the variances", DEPENDS, 1, "effective\nrank"),
     "effective_rank_roy_vetterli": FigureName("effective rank, of the singular values", DEPENDS, 1),
     "pca90_components": FigureName("components for 90 % of the variance", DEPENDS, 1, "PCA\n90 %"),
-    "iso_score": FigureName("IsoScore", HIGHER, 3, "Iso-\nScore"),
+    "iso_score": FigureName("IsoScore", HIGHER_AT_N, 3, "Iso-\nScore"),
     "mean_pairwise_cosine": FigureName("mean pairwise cosine", NEITHER, 3, "mean\ncosine"),
     "PoZ": FigureName("entries near zero, below .001", LOWER, 3, "near\nzero"),
     "PoZ_relative": FigureName("entries near zero, relative to the width", LOWER),
     "entropy": FigureName("entropy of a dimension, nats", HIGHER, 3, "entropy"),
     "entropy_relative": FigureName("entropy of a dimension, relative to the width", HIGHER),
-    "hub_skew": FigureName("hubs within the set, skew", LOWER, 2, "hub\nskew"),
-    "hub_ratio_1pct": FigureName("hubs within the set, share of the top 1 %", LOWER, 3, "top 1 %\nhubs"),
-    "hub_skew_ties_shared": FigureName("hubs within the set, skew, ties shared", LOWER, 2),
-    "hub_ratio_1pct_ties_shared": FigureName("hubs within the set, share of the top 1 %, ties shared", LOWER),
-    "hub_skew_t2i": FigureName("hubs among the images, text to image, skew", LOWER, 2),
-    "hub_ratio_1pct_t2i": FigureName("hubs among the images, text to image, share of the top 1 %", LOWER),
-    "hub_skew_i2t": FigureName("hubs among the captions, image to text, skew", LOWER, 2),
-    "hub_ratio_1pct_i2t": FigureName("hubs among the captions, image to text, share of the top 1 %", LOWER),
+    "hub_skew": FigureName("hubs within the set, skew", LOWER_AT_N, 2, "hub\nskew"),
+    "hub_ratio_1pct": FigureName("hubs within the set, share of the top 1 %", LOWER_AT_N, 3, "top 1 %\nhubs"),
+    "hub_skew_ties_shared": FigureName("hubs within the set, skew, ties shared", LOWER_AT_N, 2),
+    "hub_ratio_1pct_ties_shared": FigureName("hubs within the set, share of the top 1 %, ties shared", LOWER_AT_N),
+    "hub_skew_t2i": FigureName("hubs among the images, text to image, skew", LOWER_AT_N, 2),
+    "hub_ratio_1pct_t2i": FigureName("hubs among the images, text to image, share of the top 1 %", LOWER_AT_N),
+    "hub_skew_i2t": FigureName("hubs among the captions, image to text, skew", LOWER_AT_N, 2),
+    "hub_ratio_1pct_i2t": FigureName("hubs among the captions, image to text, share of the top 1 %", LOWER_AT_N),
     "modality_gap": FigureName("modality gap, distance of the means", NEITHER, 3, "modality\ngap"),
     # two sets whose rows are aligned
     "gram_correlation": FigureName("Gram correlation, Pearson", HIGHER, 3, "Gram\ncorr."),
     "gram_rank_correlation": FigureName("Gram correlation, Spearman"),
     "biased_cka": FigureName("CKA, biased", DEPENDS),
     "unbiased_cka": FigureName("CKA, unbiased", HIGHER, 3, "unbiased\nCKA"),
-    "neighbour_jaccard": FigureName("neighbours in common, Jaccard"),
-    "mutual_neighbours": FigureName("neighbours in common, share of k", HIGHER, 3, "mutual\nk-NN"),
-    "cknna": FigureName("CKNNA"),
+    "neighbour_jaccard": FigureName("neighbours in common, Jaccard", HIGHER_AT_N),
+    "mutual_neighbours": FigureName("neighbours in common, share of k", HIGHER_AT_N, 3, "mutual\nk-NN"),
+    "cknna": FigureName("CKNNA", HIGHER_AT_N),
     # the language probe
     "by_image": FigureName("accuracy, images split", LOWER),
     "shuffled": FigureName("accuracy, images split, labels shuffled", NEITHER),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.evaluation_words import maps
-from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, make_panels, styled
+from ccalign_jax.reporting.panels import BLUE, GREY, INK, WIDTH, make_panels, styled
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from ccalign_jax.reporting.ladder import ladder_words
+from ccalign_jax.reporting.names import choice_words, trial_names
 from ccalign_jax.reporting.wording import (
     DIRECTION_WORDS,
     DIRECTIONS,
-    chosen_words,
     mean_change_words,
     plain,
     signed,
     signed_spread,
 )
 
-__all__ = ["headline"]
+__all__ = ["best_words", "headline"]
 
 
 def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -25,9 +27,11 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
         summary: the content of `summary.json`.
     """
     selected, folds = summary["selected"], summary["folds"]
-    said = [f"Chosen: {chosen_words(selected['per_fold'])}."]
+    said = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
+    free = ladder_words(summary)
     if set(selected["per_fold"]) == {"identity"}:
-        return (*said, "No trial beat the embeddings as they are on the inner parts, so that nothing is changed.")
+        said.append("No trial beat the embeddings as they are on the inner parts, so that nothing is changed.")
+        return (*said, free) if free else tuple(said)
     changes = {direction: selected["delta"][direction]["R@1"] for direction in DIRECTIONS}
     earned = [
         f"{DIRECTION_WORDS[direction]} R@1 {plain(summary['baselines']['identity'][direction]['R@1']['mean'])} → "
@@ -36,6 +40,7 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     ]
     said.append(f"Against identity, on images kept out of training: {', '.join(earned)}.")
     said.append(mean_change_words([change["mean"] for change in changes.values()]))
+    said += [free] if free else []
     small = [d for d, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]]
     if small:
         which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
@@ -53,3 +58,25 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if summary["protocol"] == "seed":
         said.append("Optimistic: under the seed protocol the choice was made on the very folds that are reported.")
     return tuple(said)
+
+
+def best_words(summary: Mapping[str, Any], *, folder: str = "RUN", data: str = "DATA") -> tuple[str, ...]:
+    """Which map is kept, where, and the command that applies it; what stands between backticks is to be typed.
+
+    Args:
+        summary: the content of `summary.json`.
+        folder: of the run.
+        data: what the command is to map.
+
+    Example:
+        >>> best_words({"trials": [], "best": "identity"}, folder="runs/mine")
+        ('Kept in `runs/mine/best`: identity, the embeddings as they are.',)
+    """
+    best = summary["best"]
+    if best == "identity":
+        return (f"Kept in `{folder}/best`: identity, the embeddings as they are.",)
+    where, rows = (shlex.quote(path) for path in (f"{folder}/best", data))
+    return (
+        f"Kept in `{folder}/best`, refitted: {trial_names(summary).get(best, best)} (`{best}`). To apply it:",
+        f"`python experiments/apply.py --checkpoint={where} --data={rows} --out=aligned.npz`",
+    )

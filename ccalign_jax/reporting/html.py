@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from html import escape
 from importlib import resources
 from typing import Any
 
-from ccalign_jax.reporting.headline import headline
-from ccalign_jax.reporting.plots import changes_plot, curves_plot, languages_plot, overfitting_plot, to_svg
+from ccalign_jax.reporting.evaluation_diagnostics import diagnostics_table
+from ccalign_jax.reporting.headline import best_words, headline
+from ccalign_jax.reporting.ladder import ladder_table
+from ccalign_jax.reporting.ladder_plot import ladder_plot
+from ccalign_jax.reporting.names import is_solved, shown_families
+from ccalign_jax.reporting.panels import to_svg
+from ccalign_jax.reporting.pivot_tables import TEXT_ROUTES, pivots_by_language_table, pivots_table, text_to_text_table
+from ccalign_jax.reporting.plots import changes_plot, curves_plot, languages_plot, overfitting_plot
 from ccalign_jax.reporting.results import language_table, main_table, trials_table
 from ccalign_jax.reporting.tables import Table, to_html
-from ccalign_jax.reporting.wording import NOTHING
+from ccalign_jax.reporting.wording import NOTHING, count_words, find
 
-__all__ = ["data_table", "render_page", "render_report"]
+__all__ = ["data_table", "figure_html", "render_page", "render_report", "study_tables"]
+
+MOST_ROWS = 40  # longer tables are folded away
 
 
-def render_report(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def study_tables(summary: Mapping[str, Any]) -> dict[str, Table]:
+    """Every table that the summary of a study has the figures for, by the name of its file.
+
+    Args:
+        summary: the content of `summary.json`.
+    """
+    tables = {
+        "main": main_table(summary),
+        "pivots": pivots_table(summary),
+        "pivots_by_language": pivots_by_language_table(summary),
+        "ladder": ladder_table(summary),
+        "languages": language_table(summary),
+    }
+    if summary["baselines"]["identity"].keys() & set(TEXT_ROUTES):
+        tables["text_to_text"] = text_to_text_table(summary)
+    if "diagnostics" in summary:
+        tables["diagnostics"] = diagnostics_table(summary)
+    return {**tables, "trials": trials_table(summary)}
+
+
+def render_report(summary: Mapping[str, Any], config: Mapping[str, Any], *, folder: str = "RUN") -> str:
     """The page as HTML; the same bytes for the same arguments.
 
     Args:
         summary: the content of `summary.json`.
         config: the content of `config.json`, or any nested mapping of choices.
+        folder: of the run, as a person would type it.
     """
+    data = find(config, "config", "data")
+    best = best_words(summary, folder=folder, data="DATA" if data in (None, "arrays") else data)
+    tables = {name: _folded(table) for name, table in study_tables(summary).items()}
+    languages = figure_html(
+        languages_plot(summary), "R@1 on the holdout, as the embeddings are and after what was selected."
+    )
+    sections = {
+        "Results": [tables["main"]],
+        "Pivots": [tables["pivots"], tables["pivots_by_language"]],
+        "The ladder": [
+            tables["ladder"],
+            figure_html(ladder_plot(summary), "A trained map is worth its training where it stands right of the rest."),
+        ],
+        "Changes, overfitting, training": list(_plots(summary)),
+        "Languages": [languages, tables["languages"]],
+        "Text to text": [tables[name] for name in ("text_to_text",) if name in tables],
+        "Diagnostics": [tables[name] for name in ("diagnostics",) if name in tables],
+        "Trials": [tables["trials"]],
+    }
     return render_page(
         "report.html",
-        data=summary["data"]["name"],
-        headline=headline(summary),
-        main=to_html(main_table(summary)),
-        languages=to_html(language_table(summary)),
-        trials=to_html(trials_table(summary)),
-        plots=_plots(summary),
-        languages_plot=to_svg(languages_plot(summary)),
-        left_out=summary["notes"],
-        data_table=data_table(summary["data"]),
-        config_table=to_html(_pairs("Configuration", config)),
+        title=f"{summary['data']['name']}: alignment study",
+        heading=f"{summary['data']['name']}: what an alignment earns",
+        headline=[_typed(sentence) for sentence in (*headline(summary), *best)],
+        sections=[(heading, parts) for heading, parts in sections.items() if parts],
+        notes_heading="What was left out, and other notes",
+        notes=summary["notes"],
+        last_heading="Data and configuration",
+        last=[data_table(summary["data"]), to_html(_pairs("Configuration", config))],
     )
 
 
@@ -59,29 +107,48 @@ def data_table(data: Mapping[str, Any]) -> str:
     return to_html(_pairs("Data", {**data, "captions": captions}))
 
 
-def _plots(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """SVG and caption of each plot that stands beside the main table."""
+def figure_html(figure: Any, caption: str = "") -> str:
+    """A plot as SVG, and what is said below it."""
+    said = f"<figcaption>{escape(caption)}</figcaption>\n" if caption else ""
+    return f"<figure>\n{to_svg(figure)}\n{said}</figure>"
+
+
+def _plots(summary: Mapping[str, Any]) -> Iterator[str]:
     folds, seed = summary["folds"], summary["protocol"] == "seed"
     bars = (
         f"bars: standard deviation over {folds} folds, no confidence interval" if folds > 1 else "one fold, no spread"
     )
     pool = " (a larger pool, hence harder)" if seed else ""
     part = "the reported folds" if seed else "inner parts that are never reported"
-    return [
-        (
-            to_svg(changes_plot(summary)),
-            f"Right of the line, mapping beats leaving the embeddings alone ({bars}).",
-        ),
-        (
-            to_svg(overfitting_plot(summary)),
-            f"Filled: holdout; ring: training images{pool}; a long bar between them is overfitting.",
-        ),
-        (
-            to_svg(curves_plot(summary)),
-            f"The best trial of each family as it trains, scored on {part}, mean over folds; epoch 0 is the untrained "
-            "start, a dot the epoch chosen (median over folds).",
-        ),
-    ]
+    yield figure_html(changes_plot(summary), f"Right of the line, mapping beats leaving the embeddings alone ({bars}).")
+    yield figure_html(
+        overfitting_plot(summary),
+        f"Filled: holdout; ring: training images{pool}. A ring right of its dot, further than identity's, is "
+        "overfitting.",
+    )
+    if not all(map(is_solved, shown_families(summary))):
+        yield figure_html(
+            curves_plot(summary),
+            f"The best trial of each trained family as it trains, scored on {part}, mean over folds; epoch 0 is the "
+            "untrained start, a dot the epoch chosen (median over folds).",
+        )
+
+
+def _folded(table: Table) -> str:
+    """The table, behind a line to click on where it is long."""
+    if len(table.rows) <= MOST_ROWS:
+        return to_html(table)
+    shown = f"{escape(table.title)}: show {count_words(len(table.rows), 'row')}"
+    return f"<details>\n<summary>{shown}</summary>\n{to_html(table)}</details>\n"
+
+
+def _typed(sentence: str) -> str:
+    """A sentence, escaped; what stands between backticks is code, which breaks between words alone."""
+    return re.sub(
+        r"`([^`]+)`",
+        lambda found: " ".join(f"<code>{word}</code>" for word in found[1].split(" ")),
+        escape(sentence),
+    )
 
 
 def _pairs(title: str, tree: Mapping[str, Any]) -> Table:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.reporting.wording import chosen_words
+
 __all__ = [
     "MOST_FAMILIES",
     "aligner_name",
     "best_families",
     "by_pivot",
+    "choice_words",
+    "family_key",
     "family_labels",
     "family_names",
     "is_solved",
@@ -171,6 +175,17 @@ def trial_names(summary: Summary) -> dict[str, str]:
         words = [f"{key.replace('_', ' ')} {value.removeprefix('0') or '0'}".strip() for key, _, value in settings]
         found[trial["name"]] = ", ".join([label, *words])
     return found
+
+
+def choice_words(summary: Summary, per_fold: Sequence[str]) -> str:
+    """Which trials were chosen in how many folds, by what a reader calls them.
+
+    Example:
+        >>> choice_words({"trials": []}, ["identity", "identity"])
+        'identity in all 2 folds'
+    """
+    names = trial_names(summary)
+    return chosen_words([names.get(name, name) for name in per_fold])
 
 
 def settings_in(trial: Mapping[str, Any]) -> str:

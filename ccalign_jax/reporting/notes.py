@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ccalign_jax.reporting.wording import chosen_words, pool_size
+from ccalign_jax.reporting.names import choice_words, family_labels, shown_families
+from ccalign_jax.reporting.pivot_tables import shown_note
+from ccalign_jax.reporting.wording import count_words, pool_size
 
 __all__ = ["DIRECTION_NOTE", "main_notes"]
 
@@ -21,48 +23,51 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     Args:
         summary: the content of `summary.json`.
     """
-    folds, pool, families = summary["folds"], pool_size(summary), summary["families"]
+    folds, families = summary["folds"], shown_families(summary)
+    pool = count_words(pool_size(summary), "image")
+    trials = count_words(len(summary["trials"]), "trial")
     nested = summary["protocol"] != "seed"
+    yield from shown_note(summary)
     yield DIRECTION_NOTE
     if folds > 1:
         yield (
-            f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} images and their "
+            f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} and their "
             "captions, none of them trained on: R@k falls as the gallery grows."
         )
     else:
-        yield f"One fold. The gallery is the whole holdout, {pool} images and their captions, none of them trained on."
+        yield f"One fold. The gallery is the whole holdout, {pool} and their captions, none of them trained on."
     spread = " ± is the standard deviation over folds: a spread, not a confidence interval." if folds > 1 else ""
     yield f"change: against identity, the embeddings as they are, on the same queries.{spread}"
     if nested:
         yield "gap: R@1 on as many training images minus R@1 on the holdout; far above identity's, it is overfitting."
     else:
-        larger = summary["data"]["images"] - pool
+        larger = count_words(summary["data"]["images"] - pool_size(summary), "image")
         yield (
             f"gap: R@1 on the whole training part minus R@1 on the holdout. The training pool is larger (about "
-            f"{larger} images) and so harder: compare with the gap of identity, not with 0."
+            f"{larger}) and so harder: compare with the gap of identity, not with 0."
         )
     if nested:
         yield (
             "Settings and epoch of each row were chosen in each fold on an inner part, apart from the holdout, that is "
-            f"never reported. selected: the same choice among all trials and identity ({len(summary['trials'])} "
-            "trials): what choosing earns."
+            f"never reported. selected: the same choice among all trials and identity ({trials}): "
+            "what choosing earns."
         )
     else:
         yield (
             "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
-            f"selected: the best of {len(summary['trials'])} trials."
+            f"selected: the best of {trials}."
         )
-    yield f"selected is {chosen_words(summary['selected']['per_fold'])}."
+    yield f"selected is {choice_words(summary, summary['selected']['per_fold'])}."
     started = [
-        f"{f['pivot']}/{f['aligner']}/{f['loss']} ({f['epochs'].count(0)} of {folds})"
-        for f in families
-        if 0 in f["epochs"]
+        f"{label} ({family['epochs'].count(0)} of {folds})"
+        for label, family in zip(family_labels(families), families, strict=True)
+        if 0 in family["epochs"]
     ]
     if started:
-        yield f"Folds that kept epoch 0, the untrained start: {', '.join(started)}."
+        yield f"Folds that kept the start, which nothing beat on the inner part: {'; '.join(started)}."
     meanings = {
-        "per_language(": "per_language(A): a map A for each language.",
-        "dual(": "dual(A): A on captions and a second A on images.",
+        "per_language(": "per language: a map for each language.",
+        "dual(": "dual: a map of captions and a second one of images.",
     }
     used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
     if used:

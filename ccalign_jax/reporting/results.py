@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ccalign_jax.reporting.names import aligner_name, setting_words
+from ccalign_jax.reporting.names import (
+    LOSSES,
+    MOST_FAMILIES,
+    aligner_name,
+    by_pivot,
+    choice_words,
+    family_labels,
+    is_solved,
+    pivot_name,
+    setting_words,
+    settings_in,
+    shown_families,
+    trial_names,
+)
 from ccalign_jax.reporting.notes import main_notes
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
     NOTHING,
-    chosen_words,
+    count_words,
     find,
+    gap,
     plain,
     range_words,
-    signed,
     signed_spread,
 )
 
@@ -27,22 +40,21 @@ MAIN_METRICS = ("R@1", "mAP")
 
 
 def main_table(summary: Summary) -> Table:
-    """Identity, the best of each family, what choosing earns, and chance.
+    """Identity, each family or of many the best of each pivot, what choosing earns, and chance.
 
     Args:
         summary: the content of `summary.json`.
     """
-    families, identity = summary["families"], summary["baselines"]["identity"]
+    families, identity = shown_families(summary), summary["baselines"]["identity"]
     rows = [_main_row("identity", {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")})]
     rules = []
-    named = [key for key in ("pivot", "loss") if len({family[key] for family in families}) > 1]
-    groups: dict[str, list[Any]] = {}
-    for family in families:
-        groups.setdefault(", ".join(f"{key} {family[key]}" for key in named), []).append(family)
-    for heading, members in groups.items():
+    groups = by_pivot(families)
+    if len(summary["families"]) > MOST_FAMILIES:  # one of each pivot: no group to head
+        groups = {"": list(zip(family_labels(families), families, strict=True))}
+    for pivot, members in groups.items():
         rules.append(len(rows))
-        rows += [(heading, *[""] * (len(rows[0]) - 1))] if heading else []
-        rows += [_main_row(aligner_name(family["aligner"]), family) for family in members]
+        rows += [(pivot, *[""] * (len(rows[0]) - 1))] if pivot else []
+        rows += [_main_row(name, family) for name, family in members]
     rules.append(len(rows))
     rows.append(_main_row("selected", summary["selected"]))
     rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}))
@@ -68,7 +80,7 @@ def language_table(summary: Summary) -> Table:
     languages = list(identity["t2i"]["per_language"])
     unmapped = [name for name in selected["metrics"]["t2i"]["per_language"] if name not in languages]
     rows = [(name, *_compared(identity, selected, ("R@1",), name)) for name in (*languages, *unmapped, None)]
-    notes = [f"selected: {chosen_words(selected['per_fold'])}."]
+    notes = [f"selected: {choice_words(summary, selected['per_fold'])}."]
     if summary["folds"] > 1:
         notes.append("± is the standard deviation over folds, not a confidence interval.")
     if unmapped:
@@ -92,34 +104,36 @@ def trials_table(summary: Summary) -> Table:
     trials = summary["trials"]
     varied, shared = [], []
     for key in dict.fromkeys(key for trial in trials for key in trial["hyper"]):
-        values = {trial["hyper"].get(key) for trial in trials}
-        (varied.append(key) if len(values) > 1 else shared.append(f"{key} {_number(values.pop())}"))
+        values = {trial["hyper"][key] for trial in trials if key in trial["hyper"]}  # others do not read it
+        (varied.append(key) if len(values) > 1 else shared.append(f"{key.replace('_', ' ')} {_number(values.pop())}"))
     others = [_other_settings(trial) for trial in trials]
-    named = [key for key in ("pivot", "loss") if len({trial[key] for trial in trials}) > 1]
+    told: dict[str, Callable[[str], str]] = {"pivot": pivot_name, "loss": lambda loss: LOSSES.get(loss, loss)}
+    several = {"pivot": trials, "loss": [trial for trial in trials if not is_solved(trial)]}
+    named = [key for key, members in several.items() if len({trial[key] for trial in members}) > 1]
     columns = ["aligner", *named, *varied, *(["other"] if any(others) else [])]
     rows = []
     for trial, other in zip(trials, others, strict=True):
         times = summary["selected"]["per_fold"].count(trial["name"])
         cells = [
-            trial["aligner"],
-            *(trial[key] for key in named),
+            aligner_name(trial["aligner"]),
+            *(told[key](trial[key]) for key in named),
             *(_number(trial["hyper"].get(key)) for key in varied),
         ]
         cells += [other] if any(others) else []
         for direction in DIRECTIONS:
             cells.append(plain(trial["metrics"][direction]["R@1"]["mean"]))
             cells.append(signed_spread(trial["delta"][direction]["R@1"]))
-        cells += [_gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
+        cells += [gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
         rows.append((*cells, f"{times} of {summary['folds']}" if times else ""))
     part = "the reported folds" if summary["protocol"] == "seed" else "the inner parts"
     notes = [
-        f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start; "
-        "chosen: in how many folds this trial was.",
-        f"Chosen over all folds: {summary['best']}.",
+        f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start, "
+        "of closed forms the place on their path; chosen: in how many folds this trial was.",
+        f"Chosen over all folds: {trial_names(summary).get(summary['best'], summary['best'])}.",
     ]
-    notes += [f"The same in all trials: {', '.join(shared)}."] if shared else []
+    notes += [f"The same in all trials that read it: {', '.join(shared)}."] if shared else []
     return Table(
-        title=f"All {len(trials)} trials{setting_words(trials)}",
+        title=f"{count_words(len(trials), 'trial')}{setting_words(trials)}",
         columns=(
             *(key.replace("_", "\n") for key in columns),
             *(name for direction in DIRECTIONS for name in (f"{direction}\nR@1", "change")),
@@ -137,12 +151,7 @@ def _main_row(name: str, part: Mapping[str, Any]) -> tuple[str, ...]:
         for direction in DIRECTIONS:
             cells.append(plain(part["metrics"][direction][metric]["mean"]))
             cells.append(signed_spread(part["delta"][direction][metric]) if "delta" in part else "")
-    return (name, *cells, *(_gap(part, direction) for direction in DIRECTIONS))
-
-
-def _gap(part: Mapping[str, Any], direction: str) -> str:
-    train = find(part, "train_metrics", direction, "R@1", "mean")
-    return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
+    return (name, *cells, *(gap(part, direction) for direction in DIRECTIONS))
 
 
 def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | None) -> list[str]:
@@ -167,8 +176,8 @@ def _value(metrics: Any, direction: str, metric: str, language: str | None) -> s
 
 def _other_settings(trial: Mapping[str, Any]) -> str:
     """What the name says beyond family and numbers, such as the width of a hidden layer."""
-    tail = trial["name"].removeprefix(f"{trial['pivot']}/{trial['aligner']}/{trial['loss']}").strip("/")
-    return ", ".join(part for part in tail.split(",") if part.partition("=")[0] not in ("", *trial["hyper"]))
+    settings = settings_in(trial).split(",")
+    return ", ".join(part for part in settings if part.partition("=")[0] not in ("", *trial["hyper"]))
 
 
 def _number(value: Any) -> str:

@@ -35,6 +35,8 @@ _LATEX = {
     "\n": " ",
 }
 
+WIDEST_LATEX, WIDEST_NAME = 80, 45  # signs of a row, and of its name; what is wider is set smaller, or broken
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -157,9 +159,12 @@ def to_latex(table: Table) -> str:
         else:
             body.append(" & ".join(map(_latex, row)) + r" \\")
     caption = " ".join([table.title + ("." if table.notes else ""), *table.notes])
-    lines = [rf"\caption{{{_latex(caption)}}}", rf"\begin{{tabular}}{{{table.alignment}}}"]
+    names = max((len(row[0]) for row in table.rows if not is_heading(row)), default=0)
+    sides = rf"p{{.36\linewidth}}{table.alignment[1:]}" if names > WIDEST_NAME else table.alignment
+    lines = [rf"\caption{{{_latex(caption)}}}", rf"\begin{{tabular}}{{{sides}}}"]
     lines += ["  " + line for line in (r"\toprule", *body, r"\bottomrule")]
-    inside = [r"\centering", *lines, r"\end{tabular}"]
+    small = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if _width(table) > WIDEST_LATEX else []
+    inside = [r"\centering", *small, *lines, r"\end{tabular}"]
     return "\n".join([r"\begin{table}", *("  " + line for line in inside), r"\end{table}", ""])
 
 
@@ -183,7 +188,8 @@ def to_html(table: Table) -> str:
         if is_heading(row):
             cells = f'<th scope="rowgroup" colspan="{len(row)}">{escape(row[0])}</th>'
         else:
-            cells = f'<th scope="row"{sides[0]}>{escape(row[0])}</th>'
+            long = ' class="long"' if len(row[0]) > WIDEST_NAME else sides[0]
+            cells = f'<th scope="row"{long}>{escape(row[0])}</th>'
             cells += "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row[1:], sides[1:], strict=True))
         lines.append(f"{start}{cells}</tr>")
     lines += ["</tbody>", "</table></div>"]
@@ -222,6 +228,14 @@ def _header_lines(table: Table) -> Iterator[list[str]]:
     high = max(map(len, parts))
     for line in range(high):
         yield [part[line - high + len(part)] if line >= high - len(part) else "" for part in parts]
+
+
+def _width(table: Table) -> int:
+    """Signs of a row, all columns as wide as their widest cell."""
+    lines = [table.columns, *(row for row in table.rows if not is_heading(row))]
+    return sum(
+        2 + max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*lines, strict=True)
+    )
 
 
 def _latex(text: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 __all__ = [
     "both_directions",
     "chosen_words",
+    "count_words",
     "find",
+    "gap",
     "mean_change_words",
     "plain",
     "pool_size",
@@ -80,6 +82,16 @@ def pool_size(summary: Mapping[str, Any]) -> int:
     return round(1 / chance) if chance else max(summary["data"]["images"] // summary["folds"], 1)
 
 
+def count_words(count: int, what: str) -> str:
+    """So many of something.
+
+    Example:
+        >>> count_words(1, "trial"), count_words(2, "trial")
+        ('1 trial', '2 trials')
+    """
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def range_words(values: Sequence[int]) -> str:
     """Smallest and largest of whole numbers.
 
@@ -96,7 +108,7 @@ def chosen_words(names: Sequence[str]) -> str:
 
     Example:
         >>> chosen_words(["a", "b", "a"]), chosen_words(["a", "a"]), chosen_words(["a"])
-        ('a in 2 of 3 folds, b in 1', 'a in all 2 folds', 'a')
+        ('a in 2 of 3 folds; b in 1', 'a in all 2 folds', 'a')
     """
     counts = Counter(names).most_common()
     if len(names) == 1:
@@ -104,7 +116,7 @@ def chosen_words(names: Sequence[str]) -> str:
     if len(counts) == 1:
         return f"{names[0]} in all {len(names)} folds"
     (first, times), *rest = counts
-    return ", ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])
+    return "; ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])
 
 
 def mean_change_words(changes: Sequence[float]) -> str:
@@ -118,6 +130,12 @@ def mean_change_words(changes: Sequence[float]) -> str:
     size = plain(abs(mean))
     verb = "did not change" if size == ".000" else f"{'rose' if mean > 0 else 'fell'} by {size}"
     return f"The mean of both directions {verb}."
+
+
+def gap(part: Mapping[str, Any], direction: str) -> str:
+    """R@1 on training images minus R@1 on the holdout; empty where it was not measured."""
+    train = find(part, "train_metrics", direction, "R@1", "mean")
+    return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
 
 
 def both_directions(metrics: Mapping[str, Any], metric: str = "R@1") -> float:

@@ -226,11 +226,15 @@ def leave_one_out_residuals(
     """
     scale = np.ones(len(text)) if weights is None else check_weights(weights, len(text))
     inverses = inverse(path.eigenvalues + _checked(lam))
-    rows, rest = _residual_rows(path, text, target)
-    turned = rows @ path.eigenvectors
-    leverage = (np.square(turned) @ inverses + path.mean_leverage) * scale
-    rest -= (turned * inverses) @ path.projected
-    return _over_rest(rest, leverage[:, None])
+    found = np.empty((len(text), path.projected.shape[1]))
+    for start in range(0, len(text), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        rows, rest = _residual_rows(path, text[block], target[block])
+        turned = rows @ path.eigenvectors
+        leverage = (np.square(turned) @ inverses + path.mean_leverage) * scale[block]
+        rest -= (turned * inverses) @ path.projected
+        found[block] = _over_rest(rest, leverage[:, None])
+    return found
 
 
 def _checked(lambdas: Sequence[float] | Float[AnyArray, "*k"] | float) -> Float[np.ndarray, "*k"]:

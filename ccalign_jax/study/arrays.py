@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
@@ -24,6 +26,9 @@ __all__ = [
     "unit_float32",
     "without_language",
 ]
+
+
+ALIKE = 1.1  # parts whose sizes differ by less are padded to one shape
 
 
 def lay_out(data: EmbeddingSet) -> Embeddings:
@@ -78,14 +83,15 @@ def make_part(data: EmbeddingSet, images: np.ndarray, languages: Sequence[str] |
     return Part(np.asarray(images, np.int32), tuple(captions), tuple(image_of), tuple(captions_of))
 
 
-def caption_means(data: EmbeddingSet) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of each image's captions in each language, `[languages, n, d_text]` unit rows, and which there are."""
-    counts = data.caption_counts()
-    means = np.zeros((*counts.shape, data.d_text), np.float32)
-    for number, language in enumerate(data.languages):
-        np.add.at(means[number], data.image_of[language], unit_float32(data.text[language]))
+def caption_means(embeddings: Embeddings, images: np.ndarray) -> Float[np.ndarray, "languages n d_text"]:
+    """The mean of the captions of each of these images in each language: a unit row, or zero where there is none."""
+    text = np.asarray(embeddings.text)
+    counts, rows = (np.asarray(table)[:, images] for table in (embeddings.caption_counts, embeddings.caption_rows))
+    means = np.zeros((*counts.shape, text.shape[1]), np.float32)
+    for place in range(rows.shape[2]):
+        np.add(means, text[rows[..., place]], out=means, where=(place < counts)[..., None])
     norms = np.linalg.norm(means, axis=-1, keepdims=True)
-    return np.divide(means, norms, out=means, where=norms > 0), counts > 0
+    return np.divide(means, norms, out=means, where=norms > 0)
 
 
 def consensus_rows(data: EmbeddingSet, images: np.ndarray, kind: str) -> np.ndarray:
@@ -96,9 +102,9 @@ def consensus_rows(data: EmbeddingSet, images: np.ndarray, kind: str) -> np.ndar
         images: rows, of the training part alone.
         kind: `procrustes`, all views turned to their mean, or `gcca`, the leading common directions.
     """
-    means, there = caption_means(data.take(images))
-    views = [*means, unit_float32(data.image[images])]
-    masks = np.concatenate([there, np.ones((1, len(images)), bool)])
+    embeddings = lay_out(data.take(images))
+    views = [*caption_means(embeddings, np.arange(len(images))), np.asarray(embeddings.image)]
+    masks = np.concatenate([np.asarray(embeddings.caption_counts) > 0, np.ones((1, len(images)), bool)])
     if kind == "gcca":
         found = gcca(views, masks, dimensions=min(data.d_text, data.d_image)).rows
     else:
@@ -137,18 +143,11 @@ def fold_arrays(
         languages = seen if name == "select" else None if heldout is None else [heldout]
         return [make_part(data, getattr(fold, name), languages) for fold in folds]
 
-    count, reports, samples = len(folds), parts("report"), parts("sample")
-    if all(len(fold.sample) <= 1.25 * len(fold.report) for fold in folds):
-        both = _stack(reports + samples)  # of one shape, they share their compiled code
-        report, sample = (
-            jax.tree.map(lambda leaf, half=half: leaf[half], both) for half in (slice(count), slice(count, None))
-        )
-    else:
-        report, sample = _stack(reports), _stack(samples)
+    report, sample, select = _stack_alike([parts(name) for name in ("report", "sample", "select")])
     return FoldArrays(
         train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
         train_count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
-        select=_stack(parts("select")),
+        select=select,
         report=report,
         sample=sample,
         consensus={
@@ -184,6 +183,19 @@ def _place_within(owner: np.ndarray) -> np.ndarray:
     """0, 1, 2 … within each run of equal numbers of a nondecreasing array."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     return np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
+
+
+def _stack_alike(several: Sequence[Sequence[Part]]) -> list[Part]:
+    """Each stacked; those of about the size of the first have its shape, and so share their compiled code."""
+    images = [max(len(part.images) for part in parts) for parts in several]
+    alike = [max(size, images[0]) <= ALIKE * min(size, images[0]) for size in images]
+    together = _stack([part for parts, same in zip(several, alike, strict=True) if same for part in parts])
+    found, start = [], 0
+    for parts, same in zip(several, alike, strict=True):
+        rows = slice(start, start + len(parts))
+        found.append(jax.tree.map(operator.itemgetter(rows), together) if same else _stack(parts))
+        start += len(parts) if same else 0
+    return found
 
 
 def _stack(trees):

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
+from ccalign_jax.study.arrays import caption_means
 from ccalign_jax.training import (
     Embeddings,
     FitResult,
@@ -24,11 +25,11 @@ from ccalign_jax.training import (
     Recipe,
     RunResult,
     Space,
+    Trajectory,
     Trial,
+    choose_epoch,
     holdout_ranks,
-    map_part,
-    mean_scores,
-    rank_part,
+    keep_epoch,
 )
 
 __all__ = ["closed_fit", "closed_runs", "closed_why_not", "gather_pairs"]
@@ -89,15 +90,11 @@ def closed_fit(
     pivot = make_pivot(trial.pivot, space.languages)
     pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
     path = CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
-    scores, best = np.zeros((len(path.points), 3), np.float32), stop
-    if select is not None:
-        aligner = space.aligner(_stand_in(trial.aligner), Recipe())
-        for place, params in enumerate(path.points):
-            scores[place] = mean_scores(rank_part(map_part(aligner, params, embeddings, select)))
-        values = scores[:, 0] if trial.recipe.criterion == "t2i" else scores.mean(axis=1)
-        first = 0 if trial.recipe.start_counts else 1
-        best = first + int(np.argmax(values[first:]))
-    return FitResult(path.points[best], *map(jnp.asarray, (best, scores, path.losses)))
+    run = Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
+    if select is None:
+        return keep_epoch(run, stop)
+    aligner = space.aligner(_stand_in(trial.aligner), Recipe())
+    return choose_epoch(aligner, run, embeddings, select, recipe=trial.recipe)
 
 
 def gather_pairs(
@@ -124,7 +121,7 @@ def gather_pairs(
     exists = np.asarray(np.arange(rows.shape[2])) < counts[..., None]
     views = np.zeros((0, *image.shape), np.float32)
     if pivot.within_text or pivot.consensus:
-        views = _unit_means(text, rows, exists)
+        views = caption_means(embeddings, images)
     texts, owners, targets, weights = [], [], [], []
     for language, aims in enumerate(_aims(pivot, space.languages, image, views, counts > 0, image_weight)):
         weight, target = _blend(aims, counts[language] > 0)
@@ -139,16 +136,6 @@ def gather_pairs(
     masks = np.concatenate([counts[: len(views)][seen] > 0, np.ones((1, len(images)), bool)])
     pairs = Pairs(tuple(texts), tuple(owners), tuple(targets), tuple(weights))
     return pairs._replace(views=(*views[seen], image), masks=masks)
-
-
-def _unit_means(
-    text: Float[np.ndarray, "m d"], rows: Int[np.ndarray, "languages n c"], exists: Bool[np.ndarray, "languages n c"]
-) -> Float[np.ndarray, "languages n d"]:
-    """The mean of the captions of each image in each language, a unit row, or zero for an image without."""
-    sums = np.zeros((*rows.shape[:2], text.shape[1]), np.float32)
-    for place in range(rows.shape[2]):
-        np.add(sums, text[rows[..., place]], out=sums, where=exists[..., place, None])
-    return np.asarray(unit_rows(jnp.asarray(sums)))
 
 
 class _Aim(NamedTuple):

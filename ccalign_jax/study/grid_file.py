@@ -12,7 +12,7 @@ from ccalign_jax.errors import InputError
 __all__ = ["NO_GRID", "Setting", "read_grid_file"]
 
 NO_GRID = "a grid is a list of blocks, each a mapping such as 'temperature: [0.03, 0.07]'"
-MERGE = "tag:yaml.org,2002:merge"
+LIST, MAPPING, MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("seq", "map", "merge"))
 
 
 class Setting(NamedTuple):
@@ -47,7 +47,7 @@ def read_grid_file(path: Path) -> list[list[Setting]]:
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        if not isinstance(root, yaml.SequenceNode) or not root.value:
+        if not isinstance(root, yaml.SequenceNode) or root.tag != LIST or not root.value:
             raise InputError(f"{path}{'' if root is None else f':{_line(root)}'}: {NO_GRID}")
         return [_block(loader, path, number, node) for number, node in enumerate(root.value, start=1)]
     except yaml.reader.ReaderError as error:
@@ -61,7 +61,7 @@ def read_grid_file(path: Path) -> list[list[Setting]]:
 
 
 def _block(loader: yaml.SafeLoader, path: Path, number: int, block: yaml.Node) -> list[Setting]:
-    if not isinstance(block, yaml.MappingNode):
+    if not isinstance(block, yaml.MappingNode) or block.tag != MAPPING:
         raise InputError(f"{path}:{_line(block)}: block {number}: {NO_GRID}")
 
     def place(node: yaml.Node) -> str:
@@ -69,14 +69,16 @@ def _block(loader: yaml.SafeLoader, path: Path, number: int, block: yaml.Node) -
 
     first: dict[str, int] = {}
     for key, _ in block.value:
-        if key.tag != MERGE and first.setdefault(key.value, _line(key)) != _line(key):
-            raise InputError(f"{place(key)}: {key.value} is given twice, first in line {first[key.value]}; keep one")
+        if key.tag != MERGE:
+            name = str(_built(loader, place(key), key))
+            if name in first:
+                raise InputError(f"{place(key)}: {name} is given twice, first in line {first[name]}; keep one")
+            first[name] = _line(key)
     loader.flatten_mapping(block)  # `<<: *other`, whose keys come first and are overridden
     found: dict[str, Setting] = {}
     for key, value in block.value:
         name = str(_built(loader, place(key), key))
-        several = isinstance(value, yaml.SequenceNode)
-        nodes = value.value if several else [value]
+        nodes = value.value if isinstance(value, yaml.SequenceNode) and value.tag == LIST else [value]
         values = [_built(loader, place(node), node) for node in nodes]
         found[name] = Setting(name, place(key), values, [place(node) for node in nodes])
     return list(found.values())

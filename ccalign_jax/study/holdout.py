@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 def measure_holdouts(
     result: SweepResult,
     *,
-    routes: Sequence[str] = SWEEP_ROUTES,
+    routes: Sequence[str] | None = None,
     scores: bool = True,
     diagnostics: bool = True,
     progress: Progress = lambda what, done, total: None,
@@ -41,12 +41,15 @@ def measure_holdouts(
 
     Args:
         result: from `run_sweep`.
-        routes: between languages, of `metrics.PAIR_ROUTES`; none where there is one language.
+        routes: between languages, of `metrics.PAIR_ROUTES`, none where there is one language; by default
+            `SWEEP_ROUTES`, or of more than `MOST_FAMILIES` the direct one alone.
         scores: whether to rank by the scores without parameters, too; their banks are training rows of the fold.
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
     plan = result.plan
+    if routes is None:
+        routes = SWEEP_ROUTES if len({one.family for one in result.outcomes}) <= MOST_FAMILIES else SWEEP_ROUTES[:1]
     embeddings, arrays = plan.arrays()
     parts = jax.tree.map(np.asarray, arrays.report)
     if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with

@@ -18,7 +18,18 @@ from ccalign_jax.study.arrays import consensus_rows, lay_out, train_rows, withou
 from ccalign_jax.study.closed import closed_fit
 from ccalign_jax.study.run import Plan, SweepResult
 from ccalign_jax.study.summary import IDENTITY
-from ccalign_jax.training import SIZES, Embeddings, FitResult, Part, Recipe, Trial, fit, fitting_recipe, take_part
+from ccalign_jax.training import (
+    SIZES,
+    Embeddings,
+    FitResult,
+    Part,
+    Recipe,
+    Trial,
+    choose_epoch,
+    fit,
+    fitting_recipe,
+    keep_epoch,
+)
 
 __all__ = ["describe", "make_checkpoint", "refit", "train_one"]
 
@@ -86,10 +97,10 @@ def train_one(
         embeddings = embeddings._replace(consensus=jnp.asarray(consensus_rows(seen, images, pivot.consensus)))
 
     @jax.jit
-    def program(data, chosen, part, hyper, run_key, epoch):
-        rows = None if part is None else take_part(data, part)
-        return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), rows, recipe=recipe, stop=epoch)
+    def program(data, chosen, hyper, run_key):
+        return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), recipe=recipe)
 
     numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    found = program(embeddings, jnp.asarray(images), jax.tree.map(jnp.asarray, select), numbers, key, jnp.int32(stop))
+    run = program(embeddings, jnp.asarray(images), numbers, key)
+    found = keep_epoch(run, stop) if select is None else choose_epoch(aligner, run, embeddings, select, recipe=recipe)
     return jax.tree.map(np.asarray, found)

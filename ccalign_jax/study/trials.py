@@ -56,9 +56,9 @@ def make_trials(
 
     Args:
         space: widths and languages of the data.
-        pivots: names; `all` stands for every pivot (a text pivot for English, or the first language).
-        aligners: names, or None for the default ones of each pivot: `per_language(…)` under a text pivot,
-            `dual(…)` where images move, too. `all` stands for every aligner, `closed` for every closed form.
+        pivots: names; `all` stands for every pivot (a text pivot for English, or the first language trained on).
+        aligners: names, or None for the default ones of each pivot: `per_language(…)` under a text pivot (unless a
+            language is held out), `dual(…)` where images move, too. `all` stands for every aligner, `closed` for every closed form.
         losses: names.
         blocks: from `load_grid`.
         settings: from `parse_settings`; overrides the blocks.
@@ -76,7 +76,7 @@ def make_trials(
     fixed = dict(SEED_PROTOCOL) if protocol == "seed" else {}
     families: dict[tuple[str, str, str], list[tuple[Hyper, Recipe]]] = {}
     skipped: list[str] = []
-    for pivot, aligner, loss in _families(pivots, aligners, losses, space, full=full):
+    for pivot, aligner, loss in _families(pivots, aligners, losses, space, full=full, heldout=heldout):
         family = f"{pivot.name}/{aligner}/{loss}"
         reason = why_not(pivot, aligner, loss, space, heldout=heldout)
         if reason:
@@ -86,7 +86,7 @@ def make_trials(
         found = families.setdefault((pivot.name, aligner, loss), [])
         combinations = list(_combinations(blocks, settings, pivot.name, aligner, loss))
         if not combinations and loss == CLOSED:  # grids are of what is trained
-            combinations = [{}]
+            combinations = list(_combinations([{}], settings, pivot.name, aligner, loss))
         if not combinations:
             skipped.append(f"{family}: no block of the grid is for it; add one")
         for values in combinations:
@@ -133,19 +133,26 @@ def why_not(pivot: Pivot, aligner: str, loss: str, space: Space, *, heldout: str
             f"pivot {pivot.name} aligns within the text space [{space.d_text}], which is not that of the images "
             f"[{space.d_image}]; use image or symmetric"
         )
-    if pivot.within_text and len(space.languages) < 2:
-        return f"pivot {pivot.name} needs a second language, the data has {space.languages[0]} alone"
+    seen = [language for language in space.languages if language != heldout]
+    if pivot.within_text and len(seen) < 2:
+        return f"pivot {pivot.name} needs a second language to train on, there is {seen[0]} alone"
     return None
 
 
 def _families(
-    pivots: Sequence[str], aligners: Sequence[str] | None, losses: Sequence[str], space: Space, *, full: bool
+    pivots: Sequence[str],
+    aligners: Sequence[str] | None,
+    losses: Sequence[str],
+    space: Space,
+    *,
+    full: bool,
+    heldout: str | None,
 ) -> Iterator[tuple[Pivot, str, str]]:
     """Pivot, aligner and loss of every family asked for; closed forms have no loss to choose."""
     compared: set[bool] = set()
-    for pivot in _pivots(pivots, space.languages):
+    for pivot in _pivots(pivots, space.languages, heldout):
         if full and aligners is None:
-            for aligner in _aligners(["all"], pivot):
+            for aligner in _aligners(["all"], pivot, heldout):
                 yield pivot, aligner, "infonce"
             # The losses at one pivot of each kind: with the images frozen, and with them moving.
             residual = canonical_name("dual(residual)" if pivot.moves_images else "residual")
@@ -153,27 +160,29 @@ def _families(
                 if loss != "infonce":
                     yield pivot, residual, loss
             compared.add(pivot.moves_images)
-            for aligner in _aligners(["closed"], pivot):
+            for aligner in _aligners(["closed"], pivot, heldout):
                 if not closed_why_not(aligner, pivot):
                     yield pivot, aligner, CLOSED
             continue
-        for aligner in _aligners(aligners, pivot):
+        for aligner in _aligners(aligners, pivot, heldout):
             closed = ALIGNERS[split_name(aligner)[1]].closed
             for loss in (CLOSED,) if closed else dict.fromkeys(losses):
                 yield pivot, aligner, loss
 
 
-def _pivots(names: Sequence[str], languages: tuple[str, ...]) -> list[Pivot]:
+def _pivots(names: Sequence[str], languages: tuple[str, ...], heldout: str | None) -> list[Pivot]:
     every = list(names)
     if "all" in every:
-        hub = "en" if "en" in languages else languages[0]
+        seen = [language for language in languages if language != heldout]
+        hub = "en" if "en" in seen else seen[0]
         every = [f"{name}:{hub}" if entry.takes_language else name for name, entry in PIVOTS.items()]
     return [make_pivot(name, languages) for name in dict.fromkeys(every)]
 
 
-def _aligners(names: Sequence[str] | None, pivot: Pivot) -> list[str]:
+def _aligners(names: Sequence[str] | None, pivot: Pivot, heldout: str | None) -> list[str]:
     """Canonical names; those that stand for several fit the pivot."""
-    own = "dual({})" if pivot.moves_images else "per_language({})" if pivot.language else "{}"
+    apart = pivot.language is not None and heldout is None  # a language that is held out has no map of its own
+    own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
     if names is None:
         names = [own.format(name) for name in DEFAULT_ALIGNERS]
     found: list[str] = []

@@ -17,18 +17,15 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
     Table,
     diagnostics_rows,
-    diagnostics_table,
     evaluation_plots,
     evaluation_tables,
-    language_table,
-    main_table,
     render_evaluation,
     render_report,
     retrieval_rows,
+    study_tables,
     to_latex,
     to_markdown,
     to_svg,
-    trials_table,
 )
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
@@ -47,12 +44,10 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     path, plan = folder.path, result.plan
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     write_csv(path / "results.csv", csv_rows([result.identity, *result.outcomes], settings))
-    tables = {"main": main_table, "languages": language_table, "trials": trials_table}
-    if "diagnostics" in result.summary:
-        tables["diagnostics"] = diagnostics_table
-    _write_tables(path, {name: build(result.summary) for name, build in tables.items()})
+    _write_tables(path, study_tables(result.summary))
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-    (path / "report.html").write_text(render_report(result.summary, config), encoding="utf-8")
+    page = render_report(result.summary, config, folder=str(path))
+    (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in (result.identity, *result.outcomes):
         np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **_rank_arrays(plan, outcome))

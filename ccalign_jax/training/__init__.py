@@ -3,8 +3,8 @@
 from ccalign_jax.training.batches import Embeddings as Embeddings
 from ccalign_jax.training.batches import draw_batch as draw_batch
 from ccalign_jax.training.batches import image_order as image_order
-from ccalign_jax.training.fit import FitResult as FitResult
 from ccalign_jax.training.fit import TrainState as TrainState
+from ccalign_jax.training.fit import Trajectory as Trajectory
 from ccalign_jax.training.fit import fit as fit
 from ccalign_jax.training.fit import frozen_leaves as frozen_leaves
 from ccalign_jax.training.fit import learning_rate as learning_rate
@@ -22,7 +22,12 @@ from ccalign_jax.training.parts import map_part as map_part
 from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import part_ranks as part_ranks
 from ccalign_jax.training.parts import rank_part as rank_part
+from ccalign_jax.training.parts import score_part as score_part
 from ccalign_jax.training.parts import take_part as take_part
+from ccalign_jax.training.selection import FitResult as FitResult
+from ccalign_jax.training.selection import choose_epoch as choose_epoch
+from ccalign_jax.training.selection import keep_epoch as keep_epoch
+from ccalign_jax.training.selection import take as take
 from ccalign_jax.training.sweep import SIZES as SIZES
 from ccalign_jax.training.sweep import FoldArrays as FoldArrays
 from ccalign_jax.training.sweep import Group as Group

@@ -1,4 +1,4 @@
-"""One run as a pure function: every step in one `lax.scan`, the best epoch kept on the way."""
+"""One run as a pure function: every step in one `lax.scan`, the map kept after every epoch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from ccalign_jax.losses import LossEntry
 from ccalign_jax.pivots import Batch, Pivot
 from ccalign_jax.training.batches import Embeddings, draw_batch, image_order
 from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective
-from ccalign_jax.training.parts import PartRows, mean_scores, part_ranks
 
-__all__ = ["FitResult", "TrainState", "fit", "frozen_leaves", "learning_rate", "start", "step"]
+__all__ = ["TrainState", "Trajectory", "fit", "frozen_leaves", "learning_rate", "start", "step"]
 
 FLOOR = 0.1  # the schedule ends at this share of its peak
 
@@ -32,20 +31,15 @@ class TrainState(NamedTuple):
     steps: Int[Array, ""]
 
 
-class FitResult(NamedTuple):
-    """What a run returns.
+class Trajectory(NamedTuple):
+    """Where a run came by.
 
     Attributes:
-        params: parameters of the best epoch.
-        epoch: the best epoch; 0 is the start.
-        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch; zeros
-            where there is none.
+        params: parameters at the start and after each epoch, `[epochs + 1, …]` each.
         losses: `[epochs]` mean objective of the steps of each epoch.
     """
 
     params: Params
-    epoch: Int[Array, ""]
-    scores: Float[Array, "epochs 3"]
     losses: Float[Array, " epochs"]
 
 
@@ -145,12 +139,10 @@ def fit(
     embeddings: Embeddings,
     images: Int[Array, " t"],
     count: Int[Array, ""] | int,
-    select: PartRows | None = None,
     *,
     recipe: Recipe,
     least: int | None = None,
-    stop: Int[Array, ""] | int | None = None,
-) -> FitResult:
+) -> Trajectory:
     """Train one aligner; pure, so that `jit`, `vmap` and `lax.map` apply.
 
     Args:
@@ -160,13 +152,11 @@ def fit(
         embeddings: the data.
         images: `[t]` training images, the first `count` real, the rest padding.
         count: how many are real; may be traced.
-        select: the part that picks the epoch, by `recipe.criterion`; ties go to the earlier epoch.
         recipe: static choices.
         least: a static lower bound of `count`, by default `t`.
-        stop: without `select`, the epoch whose parameters are returned; the last by default.
 
     Returns:
-        Parameters of the best epoch, and the curves.
+        Parameters after every epoch; `choose_epoch` picks one.
     """
     init_key, order_key, step_key = jax.random.split(key, 3)
     least = images.shape[0] if least is None else least
@@ -181,14 +171,6 @@ def fit(
         replacement=recipe.replacement,
         least=least,
     ).reshape(recipe.epochs, recipe.steps_per_epoch, recipe.batch_images)
-    stop = recipe.epochs if stop is None else stop
-
-    def score(params: Params, epoch: Array) -> tuple[Array, Array]:
-        """The selection scores, and the criterion that the best epoch maximises."""
-        if select is None:
-            return jnp.zeros(3), -jnp.abs(epoch - stop).astype(jnp.float32)
-        scores = mean_scores(part_ranks(aligner, params, select))
-        return scores, scores[0] if recipe.criterion == "t2i" else jnp.mean(scores)
 
     def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
@@ -197,23 +179,9 @@ def fit(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
         )
 
-    def train_epoch(carry, inputs):
-        state, best_params, best_value, best_epoch = carry
-        epoch, chosen = inputs
-        # Epoch 0 is the start: a turn without training, so that the scoring code is compiled once.
-        state, values = jax.lax.cond(
-            epoch > 0,
-            lambda now: jax.lax.scan(train_step, now, chosen),
-            lambda now: (now, jnp.zeros(recipe.steps_per_epoch)),
-            state,
-        )
-        scores, value = score(state.params.map, epoch)
-        if not recipe.start_counts:
-            value = jnp.where(epoch > 0, value, -jnp.inf)
-        better = value > best_value
-        best_params = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params.map, best_params)
-        carry = state, best_params, jnp.where(better, value, best_value), jnp.where(better, epoch, best_epoch)
-        return carry, (scores, jnp.mean(values))
+    def train_epoch(state: TrainState, chosen: Array) -> tuple[TrainState, tuple[Params, Array]]:
+        state, values = jax.lax.scan(train_step, state, chosen)
+        return state, (state.params.map, jnp.mean(values))
 
     sample = None
     if aligner.adapt is not None:
@@ -221,9 +189,6 @@ def fit(
         sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, least)]])
     state = start(aligner, hyper, recipe, init_key, sample)
     frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
-    (_, params, _, epoch), (scores, losses) = jax.lax.scan(
-        train_epoch,
-        (state, state.params.map, jnp.float32(-jnp.inf), jnp.int32(0)),
-        (jnp.arange(recipe.epochs + 1), jnp.concatenate([order[:1], order])),
-    )
-    return FitResult(params, epoch, scores, losses[1:])
+    _, (later, losses) = jax.lax.scan(train_epoch, state, order)
+    params = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state.params.map, later)
+    return Trajectory(params, losses)

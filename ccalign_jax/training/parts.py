@@ -21,6 +21,7 @@ __all__ = [
     "mean_scores",
     "part_ranks",
     "rank_part",
+    "score_part",
     "take_part",
 ]
 
@@ -91,7 +92,9 @@ def map_part(aligner: Aligner, params: Params, embeddings: Embeddings, part: Par
     return map_rows(aligner, params, take_part(embeddings, part))
 
 
-rank_part = jax.jit(rank_rows)  # compiled once for all aligners
+# Compiled once for all aligners.
+rank_part = jax.jit(rank_rows)
+score_part = jax.jit(lambda rows: mean_scores(rank_rows(rows)))
 
 
 def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:

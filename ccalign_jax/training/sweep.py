@@ -16,9 +16,10 @@ from ccalign_jax.aligners import Aligner, Sizes, make_aligner
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training.batches import Embeddings
-from ccalign_jax.training.fit import FitResult, fit
+from ccalign_jax.training.fit import Trajectory, fit
 from ccalign_jax.training.objective import OPTIONAL, Hyper, Recipe, fitting_recipe
-from ccalign_jax.training.parts import LanguageRanks, Part, map_part, mean_scores, rank_part, take_part
+from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_part
+from ccalign_jax.training.selection import FitResult, choose_epoch, take
 
 __all__ = [
     "SIZES",
@@ -137,8 +138,8 @@ def plan_slices(group: Group, folds: int, *, params_bytes: int, accelerator: boo
     runs = len(group.trials) * folds
     if not accelerator:
         return folds, len(group.trials)
-    # parameters, gradient, two Adam moments, the best so far, and room for activations
-    widest = max(1, min(runs, ACCELERATOR_BYTES // max(8 * params_bytes, 2**26)))
+    # parameters, gradient, two Adam moments, room for activations, and the map of every epoch
+    widest = max(1, min(runs, ACCELERATOR_BYTES // max((8 + group.recipe.epochs) * params_bytes, 2**26)))
     slices = -(-runs // widest)
     return -(-runs // slices), slices
 
@@ -152,10 +153,12 @@ class Program:
 
     Attributes:
         aligner: of the group.
-        fit: `fit(embeddings, folds, hyper, keys, fold_numbers) -> FitResult`, jit-compiled.
+        recipe: of the group.
+        fit: `fit(embeddings, folds, hyper, keys, fold_numbers) -> Trajectory`, jit-compiled.
     """
 
     aligner: Aligner
+    recipe: Recipe
     fit: Any
 
     def compile(self, *inputs: Any) -> Program:
@@ -165,20 +168,20 @@ class Program:
     def __call__(
         self, embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array
     ) -> RunResult:
-        done = self.fit(embeddings, folds, hyper, keys, numbers)
+        trajectories = self.fit(embeddings, folds, hyper, keys, numbers)
         runs = []
         for run in range(numbers.shape[0]):
-            params, number = jax.tree.map(lambda leaf, run=run: leaf[run], (done.params, numbers))
-            runs.append(holdout_ranks(self.aligner, params, embeddings, folds, number))
-        report, sample = jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
-        return RunResult(done, report, sample)
+            trajectory, number = take((trajectories, numbers), run)
+            done = choose_epoch(self.aligner, trajectory, embeddings, take(folds.select, number), recipe=self.recipe)
+            runs.append(RunResult(done, *holdout_ranks(self.aligner, done.params, embeddings, folds, number)))
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
 
 
 def holdout_ranks(
     aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays, number: Array | int
 ) -> tuple[LanguageRanks, LanguageRanks]:
     """The ranks of a fold's report part and of its training sample under a map."""
-    parts = (jax.tree.map(lambda leaf: jnp.asarray(leaf)[number], part) for part in (folds.report, folds.sample))
+    parts = take((folds.report, folds.sample), number)
     report, sample = (rank_part(map_part(aligner, params, embeddings, part)) for part in parts)
     return report, sample
 
@@ -190,11 +193,11 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
     recipe = fitting_recipe(group.recipe, least)
 
     @jax.jit
-    def fit_runs(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> FitResult:
+    def fit_runs(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> Trajectory:
         def one_run(inputs):
             run_hyper, key, number = inputs
-            train, count, select, consensus = jax.tree.map(
-                lambda leaf: leaf[number], (folds.train, folds.train_count, folds.select, folds.consensus)
+            train, count, consensus = jax.tree.map(
+                lambda leaf: leaf[number], (folds.train, folds.train_count, folds.consensus)
             )
             rows = embeddings
             if pivot.consensus is not None and consensus is not None:
@@ -208,7 +211,6 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
                 rows,
                 train,
                 count,
-                take_part(embeddings, select),
                 recipe=recipe,
                 least=least,
             )
@@ -216,7 +218,7 @@ def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -
         inputs = (hyper, keys, numbers)
         return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)
 
-    return Program(aligner, fit_runs)
+    return Program(aligner, recipe, fit_runs)
 
 
 def slice_inputs(group: Group, folds: int, *, key: Array, width: int, number: int) -> tuple[Hyper, Array, Array]:
@@ -237,7 +239,6 @@ def slice_runs(group: Group, folds: int, *, width: int, number: int) -> list[tup
 def evaluate_folds(aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays) -> Iterator[tuple]:
     """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
     for number in range(len(folds.train_count)):
-        select = jax.tree.map(lambda leaf, at=number: jnp.asarray(leaf)[at], folds.select)
-        scores = mean_scores(rank_part(map_part(aligner, params, embeddings, select)))
+        scores = score_part(map_part(aligner, params, embeddings, take(folds.select, number)))
         found = scores, *holdout_ranks(aligner, params, embeddings, folds, number)
         yield jax.tree.map(np.asarray, found)

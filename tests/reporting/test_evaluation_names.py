@@ -25,7 +25,9 @@ def test_every_figure_has_a_name_of_its_own(diagnosed):
     assert keys - {"singular_values", "rotation_degrees"} <= FIGURES.keys()
     words = [name.words for name in FIGURES.values()]
     assert len(set(words)) == len(words)
-    assert {name.better for name in FIGURES.values()} == {"higher", "lower", "neither", "depends on n"}
+    sides = {name.better for name in FIGURES.values()}
+    assert sides == {"higher", "higher, at equal n", "lower", "lower, at equal n", "neither", "depends on n"}
+    assert all("n" in FIGURES[key].better.split() for key in FIGURES if key.startswith(("hub_", "iso_score")))
     assert {scoring_name({}, name) for name in SCORINGS}.isdisjoint(set(SCORINGS) - {"cosine"})
 
 

@@ -67,16 +67,27 @@ def test_no_global_figure_is_made(make):
 
 def test_changes_stand_beside_their_family(make):
     words = texts(to_svg(changes_plot(make(*TWO))))
-    for word in ("image · linear", "symmetric · dual(residual)", "selected", "−.270", "+.040", ".000"):
+    for word in (
+        "image pivot: linear W (unconstrained)",
+        "symmetric: dual residual W = I + ΔW",
+        "selected",
+        "−.270",
+        "+.040",
+        ".000",
+    ):
         assert word in words
     axes = changes_plot(make(*TWO)).axes[0]
-    assert next(label.get_text() for label in axes.get_yticklabels()) == "image · linear"
+    assert next(label.get_text() for label in axes.get_yticklabels()) == "image pivot: linear W (unconstrained)"
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
 def test_overfitting_shows_train_and_holdout_of_identity_first(make):
     figure = overfitting_plot(make())
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["identity", "residual", "selected"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "identity",
+        "residual W = I + ΔW",
+        "selected",
+    ]
     points = {(round(float(line.get_xdata()[0]), 3), float(line.get_ydata()[0])) for line in figure.axes[0].lines[1:-3]}
     assert {(0.51, 0.0), (0.5, 0.0), (0.641, 1.0), (0.541, 1.0)} <= points
 

@@ -3,8 +3,9 @@
 import re
 import subprocess
 import sys
+from html import escape
 
-from ccalign_jax.reporting import headline, render_report
+from ccalign_jax.reporting import best_words, headline, render_report, study_tables
 
 CONFIG = {
     "config": {"data": "x.npz", "folds": 5, "aligners": None, "pivots": ["image", "text:en"]},
@@ -17,10 +18,53 @@ def test_page_holds_headline_tables_plots_notes_and_configuration(make):
     page = render_report(summary, CONFIG)
     for sentence in headline(summary):
         assert sentence in page
-    assert page.count("<svg") == 4 and page.count("<table>") == 5
+    assert page.count("<svg") == 5 and page.count("<table>") == len(study_tables(summary)) + 2  # data, configuration
+    for table in study_tables(summary).values():
+        assert f"<caption>{escape(table.title)}</caption>" in page
     for words in ("left out 3 of 100 images", "config.pivots", "image, text:en", "data_sha256", "de 100, en 100"):
         assert words in page
     assert "config.aligners</th><td>—</td>" in page
+
+
+def test_sections_come_in_order_and_none_is_empty(make, evaluation):
+    summary = make()
+    first = ["Results", "Pivots", "The ladder", "Changes, overfitting, training", "Languages"]
+    last = ["Trials", "What was left out, and other notes", "Data and configuration"]
+    assert re.findall("<h2>(.*)</h2>", render_report(summary, CONFIG)) == [*first, *last]
+    identity = summary["baselines"]["identity"]
+    identity["t2t"] = summary["families"][0]["metrics"]["t2t"] = identity["t2i"]
+    summary["diagnostics"] = {"identity": evaluation()["diagnostics"]["identity"]}
+    page = render_report(summary, CONFIG)
+    assert re.findall("<h2>(.*)</h2>", page) == [*first, "Text to text", "Diagnostics", *last]
+
+
+def test_long_tables_are_folded_away(make, balanced_tags):
+    assert "<details>" not in render_report(make(), CONFIG)
+    page = render_report(make(*(("image", f"map{number}", "mse", 0.1, 0.1) for number in range(41))), CONFIG)
+    balanced_tags(page)
+    assert "<summary>What each pivot changes on the holdout, image pivot, loss MSE: show 42 rows</summary>" in page
+
+
+def test_page_says_where_the_map_is_and_how_to_apply_it(make):
+    summary = make(("image", "residual", "infonce", 0.1, 0.1))
+    said, command = best_words(summary, folder="runs/my run", data="x.npz")
+    assert said == "Kept in `runs/my run/best`, refitted: residual W = I + ΔW (`image/residual/infonce`). To apply it:"
+    assert command == ("`python experiments/apply.py --checkpoint='runs/my run/best' --data=x.npz --out=aligned.npz`")
+    page = render_report(summary, CONFIG, folder="runs/mine")
+    assert "<code>--checkpoint=runs/mine/best</code> <code>--data=x.npz</code>" in page
+    assert "<code>image/residual/infonce</code>" in page
+    assert "<code>--data=DATA</code>" in render_report(summary, {"config": {"data": "arrays"}})
+
+
+def test_identity_is_kept_without_a_command(make):
+    summary = make() | {"best": "identity"}
+    assert "</code>: identity, the embeddings as they are." in render_report(summary, {})
+    assert "apply.py" not in render_report(summary, {})
+
+
+def test_closed_forms_alone_have_no_curves(make):
+    page = render_report(make(("image", "ridge", "closed_form", 0.1, 0.1)), {})
+    assert page.count("<svg") == 4 and "as it trains" not in page
 
 
 def test_page_is_balanced_and_runs_and_loads_nothing(make, balanced_tags):
@@ -59,7 +103,7 @@ def test_names_cannot_become_markup(make, balanced_tags):
 
 
 def test_no_note_is_said_too(make):
-    assert "<p>Nothing.</p>" in render_report(make(), {})
+    assert "<p>None.</p>" in render_report(make(), {})
 
 
 def test_importing_reporting_is_light():

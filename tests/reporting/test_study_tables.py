@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ccalign_jax.reporting import headline, language_table, main_table, to_markdown, trials_table
+from ccalign_jax.reporting import diagnostics_table, headline, language_table, main_table, to_markdown, trials_table
 from ccalign_jax.reporting.wording import plain, signed, signed_spread
 
 MANY = [
@@ -20,7 +20,7 @@ def notes(table) -> str:
 
 def test_main_table_of_one_family(make):
     lines = to_markdown(main_table(make())).splitlines()
-    assert lines[0] == "**toy: retrieval on the holdout, pivot image, loss infonce**"
+    assert lines[0] == "**toy: retrieval on the holdout, image pivot, loss InfoNCE**"
     same = [".541", "+.041±.010", ".500", ".000±.010"] * 2
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[4:8]] == [
         ["identity", *[".500", ""] * 4, "+.010", "−.010"],
@@ -34,17 +34,17 @@ def test_families_stand_under_their_pivot_in_the_order_they_come(make):
     table = main_table(make(*MANY))
     assert [row[0] for row in table.rows] == [
         "identity",
-        "pivot image",
+        "image pivot",
         "linear W (unconstrained)",
         "residual W = I + ΔW",
-        "pivot text:en",
-        "per_language(residual)",
+        "text pivot (en)",
+        "residual W = I + ΔW per language",
         "selected",
         "chance",
     ]
     assert table.rules == (1, 4, 6)
-    assert table.title.endswith(", loss infonce")
-    assert "per_language(A): a map A for each language." in table.notes
+    assert table.title.endswith(", loss InfoNCE")
+    assert "per language: a map for each language." in table.notes
 
 
 def test_notes_say_pool_folds_spread_and_how_rows_were_chosen(make):
@@ -73,14 +73,39 @@ def test_one_fold_has_no_spread_and_says_so(make):
     assert "±" not in to_markdown(language_table(summary))
 
 
+def test_one_of_anything_is_singular(make):
+    summary = make()
+    assert trials_table(summary).title.startswith("1 trial, ")
+    assert "among all trials and identity (1 trial)" in notes(main_table(summary))
+    assert "the best of 1 trial." in notes(main_table(make(protocol="seed")))
+
+
+def test_chosen_trials_are_called_by_what_tells_them_apart(make):
+    summary = make()
+    trial = summary["trials"][0]
+    trial["name"] += "/learning_rate=0.001,temperature=0.03"
+    summary["selected"]["per_fold"] = [trial["name"]] * 5
+    assert headline(summary)[0] == "Chosen: residual W = I + ΔW, learning rate .001, temperature .03 in all 5 folds."
+
+
+def test_settings_that_closed_forms_do_not_read_are_still_the_same_in_all_others(make):
+    summary = make(("image", "residual", "infonce", 0.1, 0.1), ("image", "ridge", "closed_form", 0.1, 0.1))
+    summary["trials"][1]["hyper"] = {}
+    table = trials_table(summary)
+    assert "loss" not in table.columns and "learning\nrate" not in table.columns
+    assert "The same in all trials that read it: learning rate 0.001, l2 0.0005." in table.notes
+
+
 def test_epoch_zero_is_told(make):
-    assert "untrained start: image/residual/infonce (2 of 5)" in notes(main_table(make(epochs=(0, 3, 0, 1, 2))))
-    assert "untrained start" not in notes(main_table(make()))
+    assert "kept the start, which nothing beat on the inner part: residual W = I + ΔW (2 of 5)" in notes(
+        main_table(make(epochs=(0, 3, 0, 1, 2)))
+    )
+    assert "kept the start" not in notes(main_table(make()))
 
 
 def test_headline_tells_both_directions_and_their_mean(make):
     said = headline(make(("image", "residual", "infonce", 0.041, -0.011), chosen=("a", "b", "b", "b", "b")))
-    assert said[0] == "Chosen: b in 4 of 5 folds, a in 1."
+    assert said[0] == "Chosen: b in 4 of 5 folds; a in 1."
     assert "text to image R@1 .500 → .541 (+.041 ± .010), image to text R@1 .500 → .489 (−.011 ± .010)" in said[1]
     assert said[2] == "The mean of both directions rose by .015."
     assert "No interval is computed yet" in said[-1]
@@ -129,13 +154,26 @@ def test_trials_show_what_differs_and_note_what_does_not(make):
     table = trials_table(summary)
     assert table.columns[:4] == ("aligner", "pivot", "learning\nrate", "other")
     assert [row[:4] for row in table.rows] == [
-        ("linear", "image", "0.001", "hidden=64"),
-        ("per_language(residual)", "text:en", "0.002", ""),
-        ("residual", "image", "0.003", ""),
+        ("linear W (unconstrained)", "image pivot", "0.001", "hidden=64"),
+        ("residual W = I + ΔW per language", "text pivot (en)", "0.002", ""),
+        ("residual W = I + ΔW", "image pivot", "0.003", ""),
     ]
     assert [row[-1] for row in table.rows] == ["", "", "4 of 5"]
     assert [row[-2] for row in table.rows] == ["2–3"] * 3
-    assert "The same in all trials: l2 0.0005." in table.notes
+    assert "The same in all trials that read it: l2 0.0005." in table.notes
+
+
+def test_diagnostics_stand_under_the_names_of_families_and_of_pivots(make, evaluation):
+    summary = make(*MANY)
+    one = evaluation()["diagnostics"]["identity"]
+    summary["diagnostics"] = {"identity": one, "image/residual/infonce": one, "text:en": one}
+    summary["diagnostics"]["identity"] = one | {"rows": 90.4, "sampled_rows": 90.4, "neighbours": 10.0}
+    table = diagnostics_table(summary)
+    assert table.notes[0] == "90 images with every language, one caption each. Neighbours: 10 nearest."
+    columns = table.columns
+    assert [name.replace("\n", " ") for name in columns] == [
+        *("figure", "identity", "image pivot: residual W = I + ΔW", "text pivot (en)", "better"),
+    ]
 
 
 def test_no_change_has_no_sign():

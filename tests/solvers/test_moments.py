@@ -50,6 +50,27 @@ def test_more_rows_than_a_block():
     assert found.weight == count
 
 
+def test_files_larger_than_memory_are_read_once_in_chunks(tmp_path):
+    """Float16 rows on disk, as data sets have them; a few thousand stand for more than memory holds."""
+    count, chunk = BLOCK_ROWS + 700, 1000
+    stored = []
+    for name, rows_in_memory in (("text", rows(7, count, 6)), ("image", rows(8, count, 4))):
+        file = np.memmap(tmp_path / name, np.float16, "w+", shape=rows_in_memory.shape)
+        file[:] = rows_in_memory
+        file.flush()
+        stored.append(np.memmap(tmp_path / name, np.float16, "r", shape=file.shape))
+    streamed = solvers.empty_moments(6, 4)
+    for start in range(0, count, chunk):
+        streamed = solvers.add_rows(streamed, *(file[start : start + chunk] for file in stored))
+    whole = gathered(*(np.asarray(file, np.float64) for file in stored))
+    mapped = gathered(*stored)
+    for found in (streamed, mapped):
+        assert_same(found, whole, rtol=1e-10)
+        for penalty in (1e-3, 1.0):
+            delta = solvers.ridge(found, penalty=penalty).delta
+            np.testing.assert_allclose(delta, solvers.ridge(whole, penalty=penalty).delta, atol=1e-10)
+
+
 def test_permuted_rows():
     order = np.random.default_rng(4).permutation(101)
     assert_same(gathered(TEXT[order], TARGET[order]), gathered())

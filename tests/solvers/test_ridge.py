@@ -108,8 +108,10 @@ def test_leave_one_out_in_chunks_and_blocks(monkeypatch):
     whole = solvers.leave_one_out(path, text, target, PENALTIES)
     parts = [solvers.leave_one_out(path, text[part], target[part], PENALTIES) for part in (slice(9), slice(9, None))]
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-10)
+    exact = solvers.leave_one_out_residuals(path, text, target, 0.1)
     monkeypatch.setattr(sys.modules["ccalign_jax.solvers.ridge"], "BLOCK_ROWS", 7)
     np.testing.assert_allclose(solvers.leave_one_out(path, text, target, PENALTIES), whole, rtol=1e-10)
+    np.testing.assert_allclose(solvers.leave_one_out_residuals(path, text, target, 0.1), exact, atol=1e-12)
 
 
 def test_rows_of_weight_zero_are_held_out():

@@ -7,7 +7,7 @@ import pytest
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.splits import Fold, nested_folds
-from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, unit_float32
+from ccalign_jax.study.arrays import caption_means, consensus_rows, fold_arrays, lay_out, make_part, unit_float32
 from ccalign_jax.study.summary import chance_metrics, fold_metrics
 from ccalign_jax.training import part_ranks, take_part
 
@@ -58,6 +58,27 @@ def test_a_part_by_hand():
     none = make_part(data, np.array([4]))
     np.testing.assert_array_equal([none.captions[1], none.image_of[1]], [[-1], [-1]])
     np.testing.assert_array_equal(none.captions_of[1], [[-1]])
+
+
+def test_caption_means_by_hand():
+    data = ragged()
+    en, ja = (unit_float32(data.text[language]) for language in ("en", "ja"))
+    found = caption_means(lay_out(data), np.array([0, 2, 4]))
+    np.testing.assert_allclose(found[0], unit_float32(np.stack([en[0] + en[1], en[2], en[6]])), atol=1e-6)
+    np.testing.assert_allclose(found[1], [np.zeros(6), ja[1], np.zeros(6)], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["procrustes", "gcca"])
+def test_consensus_rows_are_made_of_the_images_asked_for(kind):
+    data = ragged(30)
+    images = np.arange(0, len(data), 2)
+    found = consensus_rows(data, images, kind)
+    np.testing.assert_allclose(np.linalg.norm(found[images], axis=1), 1, atol=1e-5)
+    assert found.shape == (len(data), 6) and not found[1::2].any()
+    alone = consensus_rows(data.take(images), np.arange(len(images)), kind)
+    np.testing.assert_allclose(found[images], alone, atol=1e-5)
+    if kind == "procrustes":  # in the space of the images, and near them
+        assert np.mean(np.sum(found[images] * unit_float32(data.image[images]), axis=1)) > 0.8
 
 
 def test_folds_are_padded_with_minus_one():

@@ -66,9 +66,44 @@ def test_a_yaml_file_is_a_list_of_blocks(tmp_path):
         ("- 5: 1", ["unknown hyper-parameter '5'"]),
     ],
 )
-def test_mistakes_are_named_by_file_block_and_key(tmp_path, text, parts, one_line):
-    path = written(tmp_path, "- temperature: 0.1\n" + text)
-    one_line(lambda: load_grid(path), str(path), "block 2", *parts)
+def test_mistakes_are_named_by_file_line_block_and_key(tmp_path, text, parts, one_line):
+    path = written(tmp_path, "- temperature: 0.1\n\n# the second\n" + text)
+    message = one_line(lambda: load_grid(path), "block 2", *parts)
+    assert message.startswith(f"{path}:4: block 2: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("- aligners: linear\n  prox: 1\n  epoch: 3", 3, "unknown hyper-parameter 'epoch'"),
+        ("- temperature:\n    - 0.1\n    - 0.2\n    - 0", 4, "temperature is 0"),
+        ("- temperature: [0.1,\n    -1]", 2, "temperature is -1"),
+        ("- losses:\n  - mse\n  - hinge", 3, "unknown name 'hinge'"),
+        ("- &first\n  l2: 0\n  prox: -1\n- *first", 3, "block 1: prox is -1"),
+        ("- l2: 0\n- prox: 0\n  l2: 0\n  prox: 1", 4, "block 2: prox is given twice, first in line 2"),
+        ("- {l2: 0, l2: 1}", 1, "l2 is given twice"),
+        ("- ? [l2]\n  : 0", 1, "unknown hyper-parameter"),
+        ("- l2: 0\n- 3", 2, "block 2: a grid is a list of blocks"),
+        ("temperature: 0.1", 1, "list of blocks"),
+        ("# nothing\n[]", 2, "list of blocks"),
+        ("- l2: 0\n- l2: {\n", 3, "not YAML"),
+        ("- l2: 0\n  prox: a: b", 2, "not YAML"),
+        ("- l2: 0\n- !!python/object:os.system {}", 2, "list of blocks"),
+        ("- l2: 0\n- l2: !!python/object:os.system []", 2, "not YAML"),
+        ("- l2: 0\n- prox: *nobody", 2, "not YAML"),
+        ("- l2: 0\n- prox: 2020-13-01", 2, "not YAML"),
+        ("- l2: 0\n- prox: \a", 2, "not YAML"),
+        ("- l2: 0\n---\n- l2: 0", 2, "not YAML"),
+    ],
+)
+def test_the_line_is_that_of_the_mistake(tmp_path, text, line, part, one_line):
+    path = written(tmp_path, text)
+    assert one_line(lambda: load_grid(path), part).startswith(f"{path}:{line}: ")
+
+
+def test_a_block_may_begin_with_what_another_says(tmp_path):
+    path = written(tmp_path, "- &base\n  l2: 0.5\n  prox: [1, 2]\n- <<: *base\n  l2: 0.25\n")
+    assert load_grid(path) == [{"l2": [0.5], "prox": [1.0, 2.0]}, {"l2": [0.25], "prox": [1.0, 2.0]}]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "temperature: 0.1", "- 3", "[]", "- temperature: 0.1\n-"])
@@ -76,17 +111,12 @@ def test_what_is_no_list_of_blocks(tmp_path, text, one_line):
     one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml", "list of blocks")
 
 
-@pytest.mark.parametrize("text", ["- {", "- a: b: c", "- !!python/object:os.system {}", "- l2: 2020-13-01"])
-def test_what_is_no_yaml(tmp_path, text, one_line):
-    one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml", "not YAML")
-
-
 def test_bytes_and_names_that_are_no_file(tmp_path, one_line):
     path = tmp_path / "my.yaml"
-    path.write_bytes(b"- l2: \xff\xfe")
-    one_line(lambda: load_grid(path), "my.yaml", "not YAML")
-    one_line(lambda: load_grid("defaults"), "unknown grid 'defaults'", "seed_recipe")
-    one_line(lambda: load_grid(tmp_path), "unknown grid")
+    path.write_bytes(b"- l2: 1\n- l2: \xff\xfe")
+    one_line(lambda: load_grid(path), "my.yaml:2: not YAML", "UTF-8")
+    for name in ("defaults", "nope.yaml", tmp_path):
+        one_line(lambda name=name: load_grid(name), f"unknown grid '{name}'", "no such file", *GRIDS)
 
 
 def test_settings_of_the_command_line():

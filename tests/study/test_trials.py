@@ -4,15 +4,29 @@ import itertools
 
 import pytest
 
+from ccalign_jax.aligners import ALIGNERS, split_name
 from ccalign_jax.errors import InputError
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.grids import GRIDS, load_grid, parse_settings
-from ccalign_jax.study.trials import SEED_PROTOCOL, make_trials
+from ccalign_jax.study.trials import CLOSED, SEED_PROTOCOL, make_trials, why_not
 from ccalign_jax.training import Recipe, Space
 
 SPACE = Space(8, 8, ("de", "en"))
 
 
-def make(*, space=SPACE, pivots=("image",), aligners=None, losses=("infonce",), grid="default", hyper=(), seed=False):
+def make(
+    *,
+    space=SPACE,
+    pivots=("image",),
+    aligners=None,
+    losses=("infonce",),
+    grid="default",
+    hyper=(),
+    seed=False,
+    heldout=None,
+):
     return make_trials(
         space,
         pivots=pivots,
@@ -21,11 +35,18 @@ def make(*, space=SPACE, pivots=("image",), aligners=None, losses=("infonce",), 
         blocks=load_grid(grid),
         settings=parse_settings(hyper),
         protocol="seed" if seed else "nested",
+        full=grid == "full",
+        heldout=heldout,
     )
 
 
 def families(found):
     return list(dict.fromkeys((trial.pivot, trial.aligner, trial.loss) for trial in found.trials))
+
+
+def skipped(found):
+    """`[pivot, aligner, loss]` of each combination that was left out."""
+    return [line.split(": ")[0].split("/") for line in found.skipped]
 
 
 def test_each_pivot_has_its_default_aligners():
@@ -182,3 +203,103 @@ def test_the_command_line_overrides_every_block():
     found = make(aligners=("residual",), grid="default", hyper=["temperature=0.5"])
     assert {trial.hyper.temperature for trial in found.trials} == {0.5}
     assert [trial.hyper.learning_rate for trial in found.trials] == [1e-3, 3e-4]
+
+
+def test_the_full_grid_has_every_trained_aligner_under_every_pivot():
+    """Once each under InfoNCE, alone or, where images move, as `dual`; or it is skipped, with a reason."""
+    found = make(pivots=("all",), grid="full")
+    pivots = {trial.pivot for trial in found.trials}
+    trained = {name for name, entry in ALIGNERS.items() if not entry.closed} - {"identity"}
+    for pivot in pivots:
+        names = [trial.aligner for trial in found.trials if (trial.pivot, trial.loss) == (pivot, "infonce")]
+        names += [where[1] for where in skipped(found) if where[::2] == [pivot, "infonce"]]
+        wanted = sorted([*trained, *(["residual"] if not make_pivot(pivot, SPACE.languages).moves_images else [])])
+        assert sorted(split_name(name)[1] for name in names) == wanted and len(set(names)) == len(names)
+    assert len(pivots) == 7 and len({trial.name for trial in found.trials}) == len(found.trials)
+
+
+def test_the_full_grid_has_every_loss_at_residual():
+    """Once with images frozen, once with them moving, where a loss that pushes nothing apart has no place."""
+    found = make(pivots=("all",), grid="full")
+    losses = {}
+    for trial in found.trials:
+        if trial.aligner in ("residual", "dual(residual)"):
+            losses.setdefault((trial.pivot, trial.aligner), []).append(trial.loss)
+    whole = {key: sorted(each) for key, each in losses.items() if each != ["infonce"]}
+    negatives = sorted(name for name, entry in LOSSES.items() if entry.has_negatives)
+    assert whole == {("image", "residual"): sorted(LOSSES), ("symmetric", "dual(residual)"): negatives}
+    assert sum("/dual(residual)/" in line and "collapse" in line for line in found.skipped) == len(LOSSES) - len(
+        negatives
+    )
+
+
+def test_the_full_grid_has_every_closed_form_under_its_pivots():
+    found = make(pivots=("all",), grid="full")
+    solved = sorted((trial.aligner, trial.pivot.partition(":")[0]) for trial in found.trials if trial.loss == CLOSED)
+    assert solved == sorted((name, kind) for name, form in CLOSED_FORMS.items() for kind in form.pivots)
+    assert set(CLOSED_FORMS) == {name for name, entry in ALIGNERS.items() if entry.closed}
+
+
+def test_the_full_grid_of_narrow_images_leaves_out_pivots_within_text():
+    found = make(pivots=("all",), grid="full", space=Space(8, 6, ("de", "en")))
+    assert {trial.pivot for trial in found.trials} == {"image", "symmetric", "consensus", "gcca"}
+    narrow = found._replace(skipped=[line for line in found.skipped if "text space [8]" in line])
+    assert {where[0] for where in skipped(narrow)} == {"text:en", "auxiliary:en", "centroid"}
+
+
+@pytest.mark.parametrize("grid", [[{}], [{"aligners": ["linear"]}]])
+def test_settings_reach_closed_forms_whatever_the_grid_is_for(grid):
+    found = make(pivots=("symmetric",), aligners=("cca", "centring"), grid=grid, hyper=["penalty=0.1,1"])
+    assert [(trial.aligner, trial.hyper.penalty) for trial in found.trials] == [
+        ("cca", 0.1),
+        ("cca", 1.0),
+        ("centring", 1.0),
+    ]
+
+
+def test_closed_forms_are_asked_for_by_name_or_all_at_once():
+    found = make(pivots=("image", "gcca"), aligners=("closed",), losses=("infonce", "mse"), grid="default")
+    assert families(found) == [
+        *(("image", name, CLOSED) for name in ("ridge", "pooled_ridge", "procrustes", "scaled_procrustes")),
+        ("gcca", "gcca", CLOSED),
+    ]
+    assert all("solved under the pivot" in line for line in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("pivot", "aligner", "loss", "reason"),
+    [
+        ("image", "ridge", "infonce", "solved, not trained"),
+        ("image", "residual", CLOSED, "trained, not solved"),
+        ("image", "cca", CLOSED, "use --pivot=symmetric"),
+        ("symmetric", "ridge", CLOSED, "use cca or multi_step"),
+        ("symmetric", "gcca", CLOSED, "use --pivot=gcca"),
+        ("consensus", "cca", CLOSED, "use --pivot=symmetric"),
+    ],
+)
+def test_closed_forms_and_losses_that_do_not_go_together(pivot, aligner, loss, reason):
+    assert reason in why_not(make_pivot(pivot, SPACE.languages), aligner, loss, SPACE)
+
+
+def test_a_language_that_is_held_out_has_no_map_and_is_no_hub():
+    space = Space(8, 8, ("de", "en", "zh"))
+    found = make(space=space, pivots=("all",), heldout="en", grid=[{}])
+    assert {trial.pivot for trial in found.trials} > {"text:de", "auxiliary:de"}
+    assert found.skipped == [] and not any("per_language" in trial.aligner for trial in found.trials)
+    found = make(space=space, aligners=("per_language(residual)", "pooled_ridge", "conditional"), heldout="zh")
+    assert {trial.aligner for trial in found.trials} == {"conditional"}
+    assert len(found.skipped) == 2 and all("no map for zh" in line for line in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("languages", "heldout", "pivot", "reason"),
+    [
+        (("de", "en", "zh"), "zh", "text:zh", "aligns to the language that is held out"),
+        (("de", "en", "zh"), "zh", "auxiliary:zh", "aligns to the language that is held out"),
+        (("en", "zh"), "zh", "centroid", "there is en alone"),
+        (("en", "zh"), "zh", "text:en", "there is en alone"),
+    ],
+)
+def test_pivots_that_a_held_out_language_leaves_without_a_target(languages, heldout, pivot, reason, one_line):
+    space = Space(8, 8, languages)
+    one_line(lambda: make(space=space, pivots=(pivot,), heldout=heldout), "nothing to train: ", reason)

@@ -1,0 +1,64 @@
+"""Which of several maps to keep: all are scored on the selection part, by one program for all aligners."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.training.batches import Embeddings
+from ccalign_jax.training.fit import Trajectory
+from ccalign_jax.training.objective import Recipe
+from ccalign_jax.training.parts import Part, map_part, score_part
+
+__all__ = ["FitResult", "choose_epoch", "keep_epoch", "take"]
+
+
+class FitResult(NamedTuple):
+    """What is kept of a run.
+
+    Attributes:
+        params: parameters of the best epoch.
+        epoch: the best epoch; 0 is the start.
+        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch; zeros
+            where nothing was scored.
+        losses: `[epochs]` mean objective of the steps of each epoch.
+    """
+
+    params: Params
+    epoch: Int[Array, ""]
+    scores: Float[Array, "epochs 3"]
+    losses: Float[Array, " epochs"]
+
+
+@jax.jit
+def take(tree, place):
+    """The entry at one place of the leading axis of every leaf."""
+    return jax.tree.map(lambda leaf: leaf[place], tree)
+
+
+def keep_epoch(run: Trajectory, epoch: int) -> FitResult:
+    """An epoch that was settled before; its scores are zeros."""
+    return FitResult(take(run.params, epoch), jnp.int32(epoch), jnp.zeros((len(run.losses) + 1, 3)), run.losses)
+
+
+def choose_epoch(
+    aligner: Aligner, run: Trajectory, embeddings: Embeddings, select: Part, *, recipe: Recipe
+) -> FitResult:
+    """The epoch with the best criterion on the selection part; of equal ones the earliest.
+
+    Args:
+        aligner: whose parameters `run` holds.
+        run: from `fit`, or the path of a closed form.
+        embeddings: the data.
+        select: the part.
+        recipe: its `criterion`, and whether the start counts.
+    """
+    epochs = range(len(run.losses) + 1)
+    scores = jnp.stack([score_part(map_part(aligner, take(run.params, epoch), embeddings, select)) for epoch in epochs])
+    values = scores[:, 0] if recipe.criterion == "t2i" else scores.mean(axis=1)
+    best = jnp.argmax(values if recipe.start_counts else values.at[0].set(-jnp.inf))
+    return FitResult(take(run.params, best), best, scores, run.losses)

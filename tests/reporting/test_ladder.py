@@ -1,0 +1,127 @@
+"""The ladder: which rungs there are, in which order, and what it says of the best map."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from ccalign_jax.reporting import headline, ladder_plot, ladder_table, ladder_words, to_svg
+from ccalign_jax.reporting.ladder import MOST_TRAINED
+
+FAMILIES = [
+    ("symmetric", "centring", "closed_form", 0.004, -0.01),
+    ("image", "ridge", "closed_form", 0.01, -0.024),
+    ("text:en", "ridge", "closed_form", 0.012, 0.01),
+    ("image", "residual", "infonce", 0.003, 0.002),
+    ("image", "linear", "infonce", -0.27, -0.25),
+    ("text:en", "residual", "infonce", 0.006, 0.004),
+]
+SCORES = {"cosine": (0.0, 0.0), "centred_cosine": (-0.004, -0.012), "csls": (0.03, -0.02), "nnn": (0.029, -0.007)}
+
+
+def with_scores(summary, *states, scores=SCORES, shift=0.0):
+    """Each score changes t2i and i2t by so much, on top of the states after identity by `shift` more."""
+    found = {
+        state: {
+            name: {
+                "t2i": {"R@1": {"mean": 0.5 + t2i + shift * (state != "identity")}},
+                "i2t": {"R@1": {"mean": 0.5 + i2t + shift * (state != "identity")}},
+            }
+            for name, (t2i, i2t) in scores.items()
+        }
+        for state in ("identity", *states)
+    }
+    summary["scores"] = {"bank": {"images": 64, "most_rows": 5000, "transductive": False}, **found}
+    return summary
+
+
+def notes(table) -> str:
+    return " ".join(table.notes)
+
+
+def test_rungs_go_from_identity_over_scores_and_closed_forms_to_trained_maps(make):
+    table = ladder_table(with_scores(make(*FAMILIES), "text:en/residual/infonce", shift=0.001))
+    assert table.rows == (
+        ("identity", ".500", "", ".500", "", ""),
+        ("no parameters", *[""] * 5),
+        ("centred cosine", ".496", "−.004", ".488", "−.012", "−.008"),
+        ("CSLS", ".530", "+.030", ".480", "−.020", "+.005"),
+        ("nearest-neighbour normalisation", ".529", "+.029", ".493", "−.007", "+.011"),
+        ("symmetric: centring", ".504", "+.004", ".490", "−.010", "−.003"),
+        ("closed forms", *[""] * 5),
+        ("text pivot (en): ridge to identity", ".512", "+.012", ".510", "+.010", "+.011"),
+        ("trained", *[""] * 5),
+        ("text pivot (en): residual W = I + ΔW", ".506", "+.006", ".504", "+.004", "+.005"),
+        ("image pivot: linear W (unconstrained)", ".230", "−.270", ".250", "−.250", "−.260"),
+        ("a score on top of text pivot (en): residual W = I + ΔW", *[""] * 5),
+        ("centred cosine", ".497", "−.003", ".489", "−.011", "−.007"),
+        ("CSLS", ".531", "+.031", ".481", "−.019", "+.006"),
+        ("nearest-neighbour normalisation", ".530", "+.030", ".494", "−.006", "+.012"),
+    )
+    assert table.rules == (1, 6, 8, 11)
+    assert "not selected in a nested way" in notes(table) and "64 images and their captions" in notes(table)
+
+
+def test_without_scores_there_are_fewer_rungs_and_nothing_is_claimed(make):
+    summary = make(("image", "residual", "infonce", 0.1, 0.1))
+    assert [row[0] for row in ladder_table(summary).rows] == ["identity", "trained", "residual W = I + ΔW"]
+    assert ladder_words(summary) == ""
+    assert "nested" not in notes(ladder_table(summary))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(0.1, "by +.100: it is .089 ahead."), (0.001, "by +.001: it is .010 behind."), (0.011, "it does no better.")],
+)
+def test_the_best_map_is_set_against_the_best_score(make, change, words):
+    summary = with_scores(make(("image", "residual", "infonce", change, change)))
+    said = ladder_words(summary)
+    assert said.startswith(
+        "Without training, nearest-neighbour normalisation changes the mean of both directions by +.011; the best "
+        "trained map by its selection score, residual W = I + ΔW, "
+    )
+    assert said.endswith(words)
+    assert said in headline(summary) and said in ladder_table(summary).notes
+
+
+def test_the_best_map_is_the_one_that_selects_best_not_the_one_that_scores_best(make):
+    summary = with_scores(make(*FAMILIES))
+    for family in summary["families"]:
+        family["selection"]["mean"] = 0.9 if family["aligner"] == "linear" else 0.1
+    assert "linear W (unconstrained), by −.260" in ladder_words(summary)
+
+
+def test_scores_that_only_harm_leave_identity_as_the_best_without_training(make):
+    summary = with_scores(make(), scores={"csls": (-0.1, -0.1)})
+    assert ladder_words(summary).startswith("Without training, identity changes the mean of both directions by .000;")
+
+
+def test_where_nothing_was_trained_the_best_closed_form_is_compared(make):
+    summary = with_scores(make(*FAMILIES[:3]))
+    assert "the best closed form by its selection score, text pivot (en): ridge to identity" in ladder_words(summary)
+    assert not any(row[0].startswith(("trained", "a score on top")) for row in ladder_table(summary).rows)
+
+
+def test_scores_on_top_of_a_pivots_choice_say_so(make):
+    table = ladder_table(with_scores(make(*FAMILIES), "text:en"))
+    assert ("a score on top of text pivot (en), the choice of each fold", *[""] * 5) in table.rows
+
+
+def test_of_many_aligners_the_best_stand_and_the_rest_are_named(make):
+    families = [("image", f"map{number:02}", "infonce", number / 100, 0.0) for number in range(MOST_TRAINED + 2)]
+    table = ladder_table(make(*families))
+    assert [row[0] for row in table.rows[2:]] == [f"map{number:02}" for number in range(MOST_TRAINED + 1, 1, -1)]
+    assert "Left out of the trained, with lower selection scores: map01; map00." in table.notes
+
+
+def test_plot_has_every_rung_and_the_same_bytes(make):
+    summary = with_scores(make(*FAMILIES), "text:en/residual/infonce")
+    svg = to_svg(ladder_plot(summary))
+    assert svg == to_svg(ladder_plot(summary))
+    words = ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("}text")]
+    for word in ("text to image", "image to text", "mean of both", "trained", "CSLS", "symmetric: centring", "−.260"):
+        assert word in words
+    assert "identity" not in words
+
+
+def test_a_plot_without_scores_is_one_too(make):
+    ElementTree.fromstring(to_svg(ladder_plot(make(("image", "a<b>&c", "infonce", 0.1, 0.1), folds=1, std=None))))

@@ -1,0 +1,160 @@
+"""What the tables of pivots say: order, signs, dashes, spread, and languages."""
+
+import pytest
+
+from ccalign_jax.reporting import main_table, pivots_by_language_table, pivots_table, text_to_text_table, to_latex
+from ccalign_jax.reporting.names import MOST_FAMILIES
+
+TWO_PIVOTS = [
+    ("image", "linear", "infonce", -0.27, -0.25),
+    ("image", "shift", "infonce", 0.03, -0.05),
+    ("image", "residual", "infonce", 0.041, -0.011),
+    ("symmetric", "dual(residual)", "infonce", 0.02, 0.01),
+]
+PIVOTS = ("image", "text:en", "centroid", "auxiliary:en", "symmetric", "consensus", "gcca")
+
+
+def notes(table) -> str:
+    return " ".join(table.notes)
+
+
+def with_text_to_text(summary, *changes, std=0.002):
+    """Identity is .600 from text to text; each family changes it by so much, or was not measured (None)."""
+    summary["baselines"]["identity"]["t2t"] = {"R@1": {"mean": 0.6, "std": std}}
+    for family, change in zip(summary["families"], changes, strict=True):
+        if change is not None:
+            family["metrics"]["t2t"] = {"R@1": {"mean": 0.6 + change, "std": std}}
+            family["delta"]["t2t"] = {"R@1": {"mean": change, "std": std}}
+    return summary
+
+
+def many(make, **settings):
+    """Two trained aligners and a closed form under each of seven pivots: the residual map selects best."""
+    each = [("linear", "infonce", -0.1), ("residual", "infonce", 0.05), ("ridge", "closed_form", 0.02)]
+    return make(*((pivot, *rest, change, change) for pivot in PIVOTS for *rest, change in each), **settings)
+
+
+def test_families_stand_under_their_pivot_the_best_mean_of_both_first(make):
+    table = pivots_table(with_text_to_text(make(*TWO_PIVOTS, std=None, folds=1), -0.1, None, 0.004, -0.0001, std=None))
+    assert table.columns == (
+        "aligner",
+        "t2i\nΔR@1",
+        "i2t\nΔR@1",
+        "t2i\nΔmAP",
+        "i2t\nΔmAP",
+        "t2t\nΔR@1",
+        "gap\nt2i",
+        "gap\ni2t",
+    )
+    assert table.rows == (
+        ("identity (levels)", ".500", ".500", ".500", ".500", ".600", "+.010", "−.010"),
+        ("image pivot", *[""] * 7),
+        ("residual W = I + ΔW", "+.041", "−.011", "+.041", "−.011", "+.004", "+.100", "+.100"),
+        ("shift x + b", "+.030", "−.050", "+.030", "−.050", "—", "+.100", "+.100"),
+        ("linear W (unconstrained)", "−.270", "−.250", "−.270", "−.250", "−.100", "+.100", "+.100"),
+        ("symmetric", *[""] * 7),
+        ("dual residual W = I + ΔW", "+.020", "+.010", "+.020", "+.010", ".000", "+.100", "+.100"),
+    )
+    assert table.rules == (1, 5)
+    assert "choose on the images that are reported" in notes(table)
+    assert "±" not in notes(table)
+
+
+def test_changes_over_folds_have_a_spread_and_levels_and_gaps_have_none(make):
+    table = pivots_table(with_text_to_text(make(*TWO_PIVOTS), 0.1, 0.1, 0.1, 0.1))
+    assert table.rows[2] == ("residual W = I + ΔW", *["+.041±.010", "−.011±.010"] * 2, "+.100±.002", "+.100", "+.100")
+    assert "±" not in "".join(table.rows[0])
+    assert "± the standard deviation over 5 folds" in notes(table)
+
+
+def test_one_pivot_needs_no_heading_and_what_was_not_measured_is_a_dash(make):
+    summary = make()
+    del summary["baselines"]["identity_train"], summary["families"][0]["train_metrics"]
+    table = pivots_table(summary)
+    assert table.title == "What each pivot changes on the holdout, image pivot, loss InfoNCE"
+    assert [row[0] for row in table.rows] == ["identity (levels)", "residual W = I + ΔW"]
+    assert [row[5:] for row in table.rows] == [("—", "—", "—")] * 2
+
+
+def test_several_losses_are_named_and_closed_forms_have_none(make):
+    table = pivots_table(
+        make(
+            ("image", "residual", "mse", 0.1, 0.1),
+            ("image", "residual", "infonce", 0.2, 0.2),
+            ("image", "ridge", "closed_form", 0.0, 0.0),
+        )
+    )
+    assert [row[0] for row in table.rows[1:]] == [
+        "residual W = I + ΔW, InfoNCE",
+        "residual W = I + ΔW, MSE",
+        "ridge to identity",
+    ]
+
+
+def test_of_many_families_the_main_table_has_the_best_of_each_pivot_and_this_one_all(make):
+    summary = many(make)
+    assert len(summary["families"]) > MOST_FAMILIES
+    names = [row[0] for row in main_table(summary).rows]
+    assert names == [
+        "identity",
+        *(
+            f"{pivot}: residual W = I + ΔW"
+            for pivot in (
+                *("image pivot", "text pivot (en)", "centroid pivot", "text pivot (en) with images", "symmetric"),
+                *("consensus pivot", "GCCA pivot"),
+            )
+        ),
+        "selected",
+        "chance",
+    ]
+    assert "Of 21 combinations of pivot, aligner and loss" in notes(main_table(summary))
+    assert "7 pivots; all are in tables/pivots" in notes(main_table(summary))
+    assert len(pivots_table(summary).rows) == 1 + len(PIVOTS) * (1 + 3)
+    assert "tables/pivots" not in notes(main_table(make(*TWO_PIVOTS)))
+
+
+def test_each_language_has_a_column_and_each_direction_a_block(make):
+    summary = make(*TWO_PIVOTS[2:], languages=("de", "zh"))
+    summary["families"][0]["delta"]["i2t"]["per_language"]["zh"]["R@1"]["mean"] = 0.009
+    table = pivots_by_language_table(summary)
+    assert table.columns == ("aligner", "de", "zh", "mean")
+    assert table.rows == (
+        ("text to image", "", "", ""),
+        ("identity (levels)", ".500", ".500", ".500"),
+        ("image pivot: residual W = I + ΔW", "+.041", "+.041", "+.041"),
+        ("symmetric: dual residual W = I + ΔW", "+.020", "+.020", "+.020"),
+        ("image to text", "", "", ""),
+        ("identity (levels)", ".500", ".500", ".500"),
+        ("image pivot: residual W = I + ΔW", "−.011", "+.009", "−.011"),
+        ("symmetric: dual residual W = I + ΔW", "+.010", "+.010", "+.010"),
+    )
+    assert table.rules == (0, 4)
+
+
+def test_many_languages_are_summarised(make):
+    languages = tuple(f"l{number:02}" for number in range(13))
+    summary = make(languages=languages)
+    each = summary["families"][0]["delta"]["t2i"]["per_language"]
+    each["l03"]["R@1"]["mean"], each["l07"]["R@1"]["mean"] = -0.2, 0.3
+    table = pivots_by_language_table(summary)
+    assert table.rows[2] == ("residual W = I + ΔW", "+.041", "−.200 l03", "+.300 l07", "12 of 13")
+    assert table.rows[1] == ("identity (levels)", ".500", ".500 l00", ".500 l00", "")
+
+
+def test_text_to_text_has_the_routes_that_were_taken(make):
+    summary = with_text_to_text(make(*TWO_PIVOTS[2:]), 0.004, None)
+    table = text_to_text_table(summary)
+    assert table.columns == ("aligner", "directly", "change\n±fold std")
+    assert table.rows == (
+        ("identity", ".600", ""),
+        ("image pivot: residual W = I + ΔW", ".604", "+.004±.002"),
+        ("symmetric: dual residual W = I + ΔW", "—", "—"),
+    )
+
+
+@pytest.mark.parametrize("table", [pivots_table, pivots_by_language_table, main_table])
+def test_wide_tables_are_set_small_and_long_names_broken(make, table):
+    family = ("auxiliary:en", "dual(conditional,residual)", "infonce", 0.1, 0.1)
+    languages = ("ar", "de", "en", "es", "fr", "it", "ja", "pt", "zh")
+    wide = to_latex(table(make(family, ("image", "linear", "infonce", 0.1, 0.1), languages=languages)))
+    assert r"\footnotesize" in wide and r"\begin{tabular}{p{.36\linewidth}r" in wide
