@@ -55,9 +55,9 @@ def read_grid_file(path: Path) -> list[list[Setting]]:
         raise InputError(f"{path}:{line}: not YAML: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = "" if mark is None else f":{mark.line + 1}"
+        place = f"{path}" if mark is None else f"{path}:{mark.line + 1}"
         said = " ".join(part for part in (error.context, error.problem) if part)
-        raise InputError(f"{path}{line}: not YAML: {' '.join(said.split())}") from None
+        raise InputError(f"{place}: not YAML: {' '.join(said.split())}") from None
 
 
 def _block(loader: yaml.SafeLoader, path: Path, number: int, block: yaml.Node) -> list[Setting]:

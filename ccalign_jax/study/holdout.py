@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
+from ccalign_jax.reporting.names import MOST_FAMILIES
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
 from ccalign_jax.study.run import SweepResult, summarise
@@ -20,7 +21,6 @@ from ccalign_jax.training import Part, PartRows, Recipe, map_part
 __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
 
 SWEEP_ROUTES = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
-MOST_FAMILIES = 12
 LEAST_ROWS = 5
 
 Progress = Callable[[str, int, int], None]

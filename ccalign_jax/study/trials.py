@@ -58,7 +58,8 @@ def make_trials(
         space: widths and languages of the data.
         pivots: names; `all` stands for every pivot (a text pivot for English, or the first language trained on).
         aligners: names, or None for the default ones of each pivot: `per_language(…)` under a text pivot (unless a
-            language is held out), `dual(…)` where images move, too. `all` stands for every aligner, `closed` for every closed form.
+            language is held out), `dual(…)` where images move, too. `all` stands for every aligner, `closed` for
+            every closed form.
         losses: names.
         blocks: from `load_grid`.
         settings: from `parse_settings`; overrides the blocks.

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.checkpoints import load_tree
+from ccalign_jax.pivots import PIVOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2", "--aligners=residual,dual"]
@@ -54,7 +55,9 @@ def finished(data, tmp_path_factory) -> Path:
 def test_a_sweep_leaves_what_the_design_promises(finished):
     summary = json.loads((finished / "summary.json").read_text())
     assert summary["schema"] == 1 and summary["data"]["images"] == 80 and summary["folds"] == 2
-    assert {trial["pivot"] for trial in summary["trials"]} == {"image", "text:en", "symmetric"}
+    assert {trial["pivot"] for trial in summary["trials"]} == {
+        f"{name}:en" if entry.takes_language else name for name, entry in PIVOTS.items()
+    }
     for trial in summary["trials"]:
         for direction in ("t2i", "i2t"):
             figure = trial["delta"][direction]["R@1"]
@@ -68,8 +71,8 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
     with (finished / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     languages = {"macro": 1, "de": 1, "en": 1}
-    plain = [row for row in rows if not row["pivot"].startswith("text")]
-    assert len(plain) == (1 + sum(t["pivot"] != "text:en" for t in summary["trials"])) * 2 * 2 * len(languages)
+    plain = [row for row in rows if not row["pivot"].endswith(":en")]
+    assert len(plain) == (1 + sum(t["pivot"][-3:] != ":en" for t in summary["trials"])) * 2 * 2 * len(languages)
     page = (finished / "report.html").read_text()
     assert page.count("<svg") >= 2 and not re.search(r"(src|href)=.http", page)
     assert not (finished / "slices").exists()

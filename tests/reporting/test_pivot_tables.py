@@ -60,6 +60,16 @@ def test_families_stand_under_their_pivot_the_best_mean_of_both_first(make):
     assert "±" not in notes(table)
 
 
+def test_what_kept_its_start_in_every_fold_is_marked(make):
+    summary = make(*TWO_PIVOTS)
+    summary["families"][1]["epochs"] = [0] * 5
+    table = pivots_table(summary)
+    assert [row[0] for row in table.rows if "(start)" in row[0]] == ["shift x + b (start)"]
+    assert "the start was kept" in notes(table)
+    summary["families"][1]["epochs"] = [0, 0, 1, 0, 0]
+    assert "(start)" not in notes(pivots_table(summary))
+
+
 def test_changes_over_folds_have_a_spread_and_levels_and_gaps_have_none(make):
     table = pivots_table(with_text_to_text(make(*TWO_PIVOTS), 0.1, 0.1, 0.1, 0.1))
     assert table.rows[2] == ("residual W = I + ΔW", *["+.041±.010", "−.011±.010"] * 2, "+.100±.002", "+.100", "+.100")
