@@ -39,11 +39,12 @@ def main() -> None:
         return
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import count_words, ladder_words, main_table, print_table, progress_bar
+    from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
     from ccalign_jax.study.holdout import measure_holdouts
-    from ccalign_jax.study.run import plan_sweep, run_sweep
-    from ccalign_jax.study.trials import CLOSED
+    from ccalign_jax.study.plan import plan_sweep
+    from ccalign_jax.study.run import run_sweep
     from ccalign_jax.study.write import write_results
 
     if FLAGS.resume and FLAGS.out is None:

@@ -12,7 +12,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
-from ccalign_jax.study.trials import why_not
+from ccalign_jax.study.combinations import why_not
 from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, Trained, fit, frozen_leaves, make_objective
 
 IMAGES, WIDTH, LANGUAGES = 14, 6, ("de", "en", "ja")

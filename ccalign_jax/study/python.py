@@ -16,8 +16,9 @@ from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import make_checkpoint, refit, train_one
-from ccalign_jax.study.run import Progress, SweepResult, plan_sweep, run_sweep
+from ccalign_jax.study.run import Progress, SweepResult, run_sweep
 from ccalign_jax.study.write import write_results
 
 __all__ = ["fit", "sweep"]

@@ -29,8 +29,9 @@ from ccalign_jax.reporting import (
 )
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
+from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
-from ccalign_jax.study.run import Plan, SweepResult
+from ccalign_jax.study.run import SweepResult
 from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
 from ccalign_jax.training import Group
 

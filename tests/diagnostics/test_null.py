@@ -6,10 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_similarity import figures, noise, unit
 
 from ccalign_jax import diagnostics as d
 from ccalign_jax.diagnostics.null import _orders
+
+
+def noise(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def text():
     return {name: (common + 0.6 * noise(seed, 70, 16)).astype(np.float32) for seed, name in enumerate("abc", 1)}
 
 
-def test_permuted_structure_is_permuted_rows(pair):
+def test_permuted_structure_is_permuted_rows(pair, figures):
     """The fast way reads, permutation by permutation, what recomputing everything reads."""
     a, b = pair
     key = jax.random.key(3)
@@ -75,7 +82,7 @@ def test_sample_is_the_seeds():
     np.testing.assert_array_equal(d.sample_rows(2001), wanted)
 
 
-def test_block_is_its_parts(text):
+def test_block_is_its_parts(text, figures):
     image = noise(9, 70, 16)
     found = d.diagnose(text, image, k=5, nulls=True, permutations=10)
     json.dumps(found)

@@ -15,22 +15,6 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def figures(a, b, k=5):
-    """Every paired figure of two sets."""
-    grams = d.gram_matrices([a, b])
-    near = [d.nearest_rows(gram, k) for gram in grams]
-    sums = d.moments(grams)
-    return {
-        "gram_correlation": d.gram_correlation(sums)[0, 1],
-        "gram_rank_correlation": d.gram_correlation(d.moments([d.gram_ranks(gram) for gram in grams]))[0, 1],
-        "biased_cka": d.biased_cka(sums)[0, 1],
-        "unbiased_cka": d.unbiased_cka(sums)[0, 1],
-        "neighbour_jaccard": d.neighbour_jaccard(*near),
-        "mutual_neighbours": d.mutual_neighbours(*near),
-        "cknna": d.cknna(grams, near)[0, 1],
-    }
-
-
 def hsic1(k, m):
     """Equation 5 of Song et al., 2012, as it stands there."""
     n = len(k)
@@ -61,7 +45,7 @@ def pair():
     return unit(a + 0.8), unit(a[:, :9] + 0.7 * noise(1, 40, 9) + 0.5)
 
 
-def test_gold(pair):
+def test_gold(pair, figures):
     a, b = pair
     found = figures(a, b)
     upper = np.triu_indices(40, 1)
@@ -93,7 +77,7 @@ def test_ties_take_mean_ranks():
     assert (ranks == ranks.T).all()
 
 
-def test_invariances(pair):
+def test_invariances(pair, figures):
     """Any order of the rows, a rotation of either space, and another scale leave every figure alone."""
     a, b = pair
     base = figures(a, b)
@@ -108,7 +92,7 @@ def test_invariances(pair):
 
 
 @pytest.mark.parametrize("broken", ["duplicate", "zero"])
-def test_odd_rows_keep_figures_finite(pair, broken):
+def test_odd_rows_keep_figures_finite(pair, broken, figures):
     a, b = (rows.copy() for rows in pair)
     if broken == "duplicate":
         a[1::2] = a[::2]
@@ -131,7 +115,7 @@ def test_biased_cka_reads_noise_and_the_unbiased_one_does_not():
     np.testing.assert_allclose(d.gram_correlation(read)[upper], 0.0, atol=0.01)
 
 
-def test_a_common_direction_hides_nothing():
+def test_a_common_direction_hides_nothing(figures):
     """Rows in a narrow cone: float32 would lose the variance under the mean square."""
     a = noise(0, 60, 8)
     b = a + 0.5 * noise(1, 60, 8)

@@ -16,9 +16,10 @@ from ccalign_jax.study import fit, sweep
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import lay_out, make_part, train_rows
 from ccalign_jax.study.closed import closed_fit, gather_pairs
+from ccalign_jax.study.combinations import CLOSED
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.run import plan_sweep, run_sweep
-from ccalign_jax.study.trials import CLOSED
+from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
 LANGUAGES = ("de", "en", "fr")

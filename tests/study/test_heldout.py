@@ -8,8 +8,9 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import consensus_rows, make_part, unit_float32, without_language
 from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit
-from ccalign_jax.study.run import plan_sweep, run_sweep
+from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Recipe, make_program, slice_inputs
 
 QUICK = ("epochs=1", "steps_per_epoch=2", "batch_images=8", "features=4", "hidden=4", "rank=2", "learning_rate=0.1")

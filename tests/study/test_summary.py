@@ -12,9 +12,11 @@ from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import fit, sweep
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit
-from ccalign_jax.study.run import _stamp, plan_sweep, run_sweep
+from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.summary import Outcome, best_of, csv_rows, make_summary, select
+from ccalign_jax.study.trained import stamp
 from ccalign_jax.training import Hyper, Recipe, Trial
 
 QUICK = {"epochs": 2, "steps_per_epoch": 2, "batch_images": 8}
@@ -192,8 +194,8 @@ def test_a_slice_is_stamped_with_all_that_it_follows_from(whole):
     """The blocks of a grid file may change while its name in config.json stays."""
     (group,), folds = whole.plan.groups, [fold.train for fold in whole.plan.folds]
     runs = [(group.trials[0], 0), (group.trials[0], 1)]
-    stamp = _stamp(group, runs, folds)
-    np.testing.assert_array_equal(stamp, _stamp(group, list(runs), [rows.copy() for rows in folds]))
+    made_of = stamp(group, runs, folds)
+    np.testing.assert_array_equal(made_of, stamp(group, list(runs), [rows.copy() for rows in folds]))
     hotter = dataclasses.replace(group.trials[0], hyper=group.trials[0].hyper._replace(temperature=0.2))
     longer = dataclasses.replace(group, recipe=dataclasses.replace(group.recipe, epochs=3))
     for change in (
@@ -204,7 +206,7 @@ def test_a_slice_is_stamped_with_all_that_it_follows_from(whole):
         (dataclasses.replace(group, loss="mse"), runs, folds),
         (group, runs, folds[::-1]),
     ):
-        assert not np.array_equal(stamp, _stamp(*change))
+        assert not np.array_equal(made_of, stamp(*change))
 
 
 def test_the_summary_is_of_this_sweep(whole):

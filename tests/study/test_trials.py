@@ -9,8 +9,9 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.combinations import CLOSED, why_not
 from ccalign_jax.study.grids import GRIDS, load_grid, parse_settings
-from ccalign_jax.study.trials import CLOSED, SEED_PROTOCOL, make_trials, why_not
+from ccalign_jax.study.trials import SEED_PROTOCOL, make_trials
 from ccalign_jax.training import Recipe, Space
 
 SPACE = Space(8, 8, ("de", "en"))

@@ -1,0 +1,110 @@
+"""A sweep before it runs: everything that can be wrong is found here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ccalign_jax.data import EmbeddingSet, Fold
+from ccalign_jax.errors import InputError
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, train_rows
+from ccalign_jax.study.combinations import left_out_notes
+from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.study.grids import load_grid, parse_settings
+from ccalign_jax.study.trials import make_trials
+from ccalign_jax.training import Embeddings, FoldArrays, Group, Part, Space, Trial, group_trials
+
+__all__ = ["Plan", "plan_sweep"]
+
+
+class Plan(NamedTuple):
+    """A sweep that has been checked and not begun."""
+
+    data: EmbeddingSet
+    config: SweepConfig
+    folds: list[Fold]
+    space: Space
+    groups: list[Group]
+    notes: list[str]
+
+    def report_part(self, fold: Fold) -> Part:
+        """What is reported of a fold: all languages, or the one that was not trained on."""
+        heldout = self.config.heldout_language
+        return make_part(self.data, fold.report, None if heldout is None else [heldout])
+
+    @property
+    def trials(self) -> list[Trial]:
+        return sorted((trial for group in self.groups for trial in group.trials), key=lambda trial: trial.index)
+
+    @property
+    def trained_languages(self) -> list[str]:
+        return [language for language in self.data.languages if language != self.config.heldout_language]
+
+    def arrays(self) -> tuple[Embeddings, FoldArrays]:
+        """The data and its folds on the device; a language that is held out has no caption to train on."""
+        heldout = self.config.heldout_language
+        embeddings = train_rows(self.data, lay_out(self.data), heldout)
+        return embeddings, fold_arrays(self.data, self.folds, consensus=self.consensus, heldout=heldout)
+
+    @property
+    def consensus(self) -> set[str]:
+        """The kinds of consensus rows that its pivots ask for."""
+        trained = [group for group in self.groups if group.aligner not in CLOSED_FORMS]
+        pivots = (make_pivot(group.pivot, self.space.languages) for group in trained)
+        return {pivot.consensus for pivot in pivots if pivot.consensus is not None}
+
+    @property
+    def least(self) -> int:
+        """Images in the smallest training part."""
+        return min(len(fold.train) for fold in self.folds)
+
+
+def plan_sweep(
+    data: EmbeddingSet, config: SweepConfig, folds: list[Fold], *, blocks: Sequence[Mapping[str, Any]] | None = None
+) -> Plan:
+    """Check everything that can be wrong before anything is written or computed.
+
+    Args:
+        data: prepared.
+        config: what is asked for.
+        folds: plans.
+        blocks: of a grid, in place of the config's.
+
+    Raises:
+        InputError: an unknown name, an impossible setting, or nothing to train.
+    """
+    space = Space(data.d_text, data.d_image, data.languages)
+    found = make_trials(
+        space,
+        pivots=config.pivots,
+        aligners=config.aligners,
+        losses=config.losses,
+        blocks=load_grid(config.grid if blocks is None else blocks),
+        settings=parse_settings(config.hyper),
+        protocol=config.protocol,
+        full=blocks is None and config.grid == "full",
+        heldout=_checked_heldout(data, config),
+    )
+    notes = [*data.notes, *left_out_notes(found.skipped)]
+    if data.d_text != data.d_image:
+        notes.append(
+            f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
+        )
+    plan = Plan(data, config, folds, space, group_trials(found.trials), notes)
+    sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
+    for size in sorted(size for size in sizes if size > plan.least):
+        notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")
+    return plan
+
+
+def _checked_heldout(data: EmbeddingSet, config: SweepConfig) -> str | None:
+    language = config.heldout_language
+    if language is None:
+        return None
+    if language not in data.languages:
+        raise InputError(f"--heldout_language={language}: the data has {', '.join(data.languages)}")
+    if len(data.languages) < 2:
+        raise InputError(f"--heldout_language={language}: the data has no other language to train on")
+    return language
