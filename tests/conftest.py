@@ -1,6 +1,8 @@
 """What every test shares: strict JAX settings, the way to real data, and what an error message looks like."""
 
+import atexit
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +10,12 @@ from typing import NamedTuple
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices, for the tests that spread a batch; must stand before jax starts.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# One store of compiled programs for this run: its workers and the scripts they start compile much the same.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    store = tempfile.TemporaryDirectory(prefix="ccalign_jax-compiled-")
+    atexit.register(store.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = store.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax
 import pytest
