@@ -114,8 +114,13 @@ def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
     return [Fold(train, select, report, _sample(train, len(report), (seed, 0)), rest)]
 
 
-def check_folds(data: EmbeddingSet, folds: list[Fold]) -> None:
+def check_folds(data: EmbeddingSet, folds: list[Fold], *, nested: bool = False) -> None:
     """Check that plans have images for each part, train apart from the others, and every language in each.
+
+    Args:
+        data: that they are for.
+        folds: plans.
+        nested: whether what selects must not be reported either.
 
     Raises:
         InputError: names the fold and what is wrong with it.
@@ -149,6 +154,10 @@ def check_folds(data: EmbeddingSet, folds: list[Fold]) -> None:
         for part in ("report", "select"):
             if len(np.intersect1d(fold.train, getattr(fold, part))):
                 raise InputError(f"{data.name}: fold {number} trains on images that it {part}s; make the plan disjoint")
+        if len(np.intersect1d(fold.sample, fold.report)):
+            raise InputError(f"{data.name}: fold {number} has images to report in its training sample; leave them out")
+        if nested and len(np.intersect1d(fold.select, fold.report)):
+            raise InputError(f"{data.name}: fold {number} selects on images that it reports; make the plan disjoint")
 
 
 def _check_count(data: EmbeddingSet, count: int, folds: int, what: str) -> None:

@@ -22,6 +22,7 @@ from ccalign_jax.reporting.wording import DIRECTIONS, count_words, find, plain, 
 __all__ = ["Rung", "ladder_rungs", "ladder_table", "ladder_words"]
 
 FREE, SOLVED, TRAINED = "no parameters", "closed forms", "trained"
+SELECTED = "what each fold chose of all"
 MOST_TRAINED = 12
 CENTRING = "centring"  # a closed form, but with nothing in it to fit beyond two means
 
@@ -50,8 +51,8 @@ class Rung(NamedTuple):
 def ladder_rungs(summary: Summary) -> list[Rung]:
     """Every rung that the summary has figures for, from identity up.
 
-    Of each closed form, and of each trained aligner, the pivot and loss with the best selection score; the scores on
-    top are those of the trained map that selects best. In a group the best selection score comes first.
+    Of each closed form, and of each trained aligner, the pivot and loss with the best mean selection score; the scores
+    on top are those of the trained map that selects best. In a group the best selection score comes first.
 
     Args:
         summary: the content of `summary.json`.
@@ -67,6 +68,8 @@ def ladder_rungs(summary: Summary) -> list[Rung]:
         TRAINED: trained,
     }.items():
         rungs += [_rung(summary, group, labels[family_key(family)], family["metrics"]) for family in members]
+    if solved or trained:
+        rungs.append(_rung(summary, SELECTED, "selected", summary["selected"]["metrics"]))
     if trained:
         key = family_key(trained[0])
         state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, scores stand on pivots
@@ -119,7 +122,7 @@ def ladder_words(summary: Summary) -> str:
     verdict = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
     return (
         f"Without training, {best.name} changes the mean of both directions by {signed(best.both)}; the best {kind} by "
-        f"its selection score, {mine.name}, by {signed(mine.both)}: it {verdict}."
+        f"its mean selection score, {mine.name}, by {signed(mine.both)}: it {verdict}."
     )
 
 
@@ -138,9 +141,14 @@ def _ladder_notes(summary: Summary, rungs: list[Rung]) -> Iterator[str]:
         yield f"Scores look at neighbours or means among training rows of the fold{near}; nothing is fitted."
     nested = summary["protocol"] != "seed"
     yield (
-        "Closed forms and trained: of each the pivot and loss with the best selection score, which is that of "
+        "Closed forms and trained: of each the pivot and loss with the best mean selection score, which is that of "
         f"{'the inner parts' if nested else 'the folds reported'}; the best one first."
     )
+    if nested and summary["folds"] > 1:
+        yield (
+            "That mean is over all folds, and what is inner to one fold is reported in another: selected, which every "
+            "fold chose for itself, is the figure to quote."
+        )
     left = _best(summary["families"], solved=False)[MOST_TRAINED:]
     if left:
         names = "; ".join(aligner_name(family["aligner"]) for family in left)

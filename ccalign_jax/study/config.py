@@ -118,5 +118,5 @@ def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:
         folds = official_folds(data, seed=config.seed)
     else:
         folds = nested_folds(data, folds=config.folds, seed=config.seed)
-    check_folds(data, folds)
+    check_folds(data, folds, nested=config.protocol == "nested")
     return folds

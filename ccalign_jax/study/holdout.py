@@ -93,6 +93,8 @@ def measure_holdouts(
                     continue
                 for family in families:
                     described.setdefault(family, []).append(one)
+    if scored and plan.config.heldout_language is not None:
+        notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
     progress("holdouts", total, total)
     summary = summarise(result, notes=notes)
     if scored:
@@ -118,9 +120,10 @@ def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
 
 
 def _bank(rows: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
-    """The rows that are no padding."""
+    """The rows that are no padding; a language without any has those of all others."""
     text = [np.asarray(rows)[np.asarray(owner) >= 0] for rows, owner in zip(rows.text, rows.part.image_of, strict=True)]
-    return text, np.asarray(rows.image)
+    every = np.concatenate(text)
+    return [own if len(own) else every for own in text], np.asarray(rows.image)
 
 
 def _described(text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]) -> Mapping[str, Any] | None:

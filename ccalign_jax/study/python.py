@@ -96,7 +96,7 @@ def sweep(
     )
     chosen = prepare_data(read_data(data, images, languages=languages), config)
     plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
-    check_folds(chosen, plans)
+    check_folds(chosen, plans, nested=config.protocol == "nested")
     plan = plan_sweep(chosen, config, plans)
     folder = RunFolder(out)
     folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)

@@ -9,6 +9,8 @@ from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.metrics import rank_text_pairs, retrieval_metrics
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.study.holdout import _bank
+from ccalign_jax.training import Part, PartRows
 
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": (1e-3, 3e-2), "temperature": 0.07}
 
@@ -58,3 +60,13 @@ def test_too_few_whole_images_are_said_and_cost_nothing_else():
     )
     summary = sweep(data, aligners=["residual"], hyper={**QUICK, "learning_rate": 1e-3}, folds=2).summary
     assert "diagnostics" not in summary and any("fewer than 5 images" in note for note in summary["notes"])
+
+
+def test_a_language_without_training_captions_has_the_neighbours_of_all_others():
+    """One that is held out: with a bank of none, scores on top would change nothing and look like a result."""
+    rows = [np.full((3, 2), number, np.float32) for number in range(3)]
+    owners = (np.array([0, 1, -1]), np.array([-1, -1, -1]), np.array([0, 0, 1]))
+    part = Part(np.arange(2), tuple(rows), owners, ())
+    text, image = _bank(PartRows(part, np.ones((2, 2), np.float32), tuple(rows)))
+    assert [sorted(np.unique(one)) for one in text] == [[0], [0, 2], [2]] and [len(one) for one in text] == [2, 5, 3]
+    assert len(image) == 2
