@@ -48,7 +48,9 @@ class Checkpoint(NamedTuple):
             return known.index(language)
         outer, inner = split_name(self.about["aligner"])
         if "per_language" in outer or inner == "pooled_ridge":
-            raise InputError(f"{self.about['aligner']} has no map for {language}; it was trained on {', '.join(known)}")
+            raise InputError(
+                f"{self.about['aligner']} has no map for {language}; leave it out with --languages={','.join(known)}"
+            )
         return -1
 
 

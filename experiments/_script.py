@@ -19,6 +19,9 @@ def run(main: Callable[[], None]) -> None:
             fail(error)
         if len(rest) > 1:
             fail(f"{rest[1]!r} is not a flag; write --NAME=VALUE (see --help)")
+        for flag in flags.FLAGS.get_key_flags_for_module(sys.modules["__main__"]):
+            if flag.present and flag.value in ("", [], [""]):
+                fail(f"--{flag.name} is empty; give it a value, or leave it out")
         return rest
 
     def guarded(argv: Sequence[str]) -> None:

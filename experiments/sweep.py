@@ -15,7 +15,7 @@ START = time.perf_counter()
 
 flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
 flags.DEFINE_list("pivot", ["image"], "what captions align to: a comma list, 'all', or 'list'")
-flags.DEFINE_list("aligners", None, "a comma list, or 'list'; by default the ones that suit each pivot")
+flags.DEFINE_string("aligners", None, "a comma list, or 'list'; by default the ones that suit each pivot")
 flags.DEFINE_list("losses", ["infonce"], "a comma list, or 'list'")
 flags.DEFINE_string("grid", "default", "a built-in grid, a YAML file, or 'list'")
 flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the grid; may be repeated")
@@ -51,8 +51,6 @@ def main() -> None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
     if FLAGS.split == "official" and FLAGS["folds"].present:
         raise InputError("--split=official is one fold of its own; leave --folds out")
-    if not [name for name in FLAGS.pivot if name]:
-        raise InputError("--pivot is empty; name at least one (--pivot=list)")
     config = given(SweepConfig())
     stored = None if FLAGS.out is None else Path(FLAGS.out) / "config.json"
     if FLAGS.resume and stored is not None and stored.is_file():
@@ -95,6 +93,10 @@ def given(config):
         name: name for name in ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
     }
     values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
+    if "aligners" in values:
+        from ccalign_jax.aligners import list_names
+
+        values["aligners"] = list_names(values["aligners"])  # a comma inside brackets is part of a name
     return dataclasses.replace(
         config, **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     )
@@ -102,7 +104,7 @@ def given(config):
 
 def listed() -> bool:
     """Print what there is, if a flag asks for it."""
-    asked = [flag for flag in ("pivot", "aligners", "losses", "grid") if "list" in (FLAGS[flag].value or [])]
+    asked = [flag for flag in ("pivot", "aligners", "losses", "grid") if FLAGS[flag].value in ("list", ["list"])]
     if not asked:
         return False
     if "pivot" in asked:

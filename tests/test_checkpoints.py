@@ -138,4 +138,4 @@ def test_a_language_finds_its_number(tmp_path, one_line):
     shared, own = load_aligner(tmp_path / "one"), load_aligner(tmp_path / "each")
     assert [shared.language_number(language) for language in ("de", "en", "xx")] == [0, 1, -1]
     assert own.language_number("en") == 1
-    one_line(lambda: own.language_number("xx"), "no map for xx", "de, en")
+    one_line(lambda: own.language_number("xx"), "no map for xx", "--languages=de,en")

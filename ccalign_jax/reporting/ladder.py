@@ -67,9 +67,9 @@ def ladder_rungs(summary: Summary) -> list[Rung]:
         SOLVED: [family for family in solved if family["aligner"] != CENTRING],
         TRAINED: trained,
     }.items():
-        rungs += [_rung(summary, group, labels[family_key(family)], family["metrics"]) for family in members]
+        rungs += [_rung(summary, group, labels[family_key(family)], family["metrics"], family) for family in members]
     if solved or trained:
-        rungs.append(_rung(summary, SELECTED, "selected", summary["selected"]["metrics"]))
+        rungs.append(_rung(summary, SELECTED, "selected", summary["selected"]["metrics"], summary["selected"]))
     if trained:
         key = family_key(trained[0])
         state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, scores stand on pivots
@@ -174,7 +174,13 @@ def _scored(summary: Summary, state: str, group: str) -> list[Rung]:
     ]
 
 
-def _rung(summary: Summary, group: str, name: str, metrics: Mapping[str, Any]) -> Rung:
+def _rung(
+    summary: Summary, group: str, name: str, metrics: Mapping[str, Any], chosen: Mapping[str, Any] | None = None
+) -> Rung:
+    """The change is the one that the other tables quote, where there is one: the last digit may round otherwise."""
+    if chosen is not None:
+        return Rung(group, name, metrics, {way: chosen["delta"][way]["R@1"]["mean"] for way in DIRECTIONS})
     identity = summary["baselines"]["identity"]
-    change = {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
-    return Rung(group, name, metrics, change)
+    return Rung(
+        group, name, metrics, {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
+    )

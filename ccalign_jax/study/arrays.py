@@ -109,6 +109,7 @@ def consensus_rows(data: EmbeddingSet, images: np.ndarray, kind: str) -> np.ndar
         found = gcca(views, masks, dimensions=min(data.d_text, data.d_image)).rows
     else:
         found = generalised_procrustes(views, masks, anchor=len(views) - 1).rows
+    found = found[:, : data.d_image]  # captions may be wider than the images, in whose space it lies
     rows = np.zeros((len(data), data.d_image), np.float32)
     rows[images, : found.shape[1]] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
     return rows

@@ -25,8 +25,12 @@ def families(
     *,
     full: bool,
     heldout: str | None,
+    named: Sequence[str] = (),
 ) -> Iterator[tuple[Pivot, str, str]]:
-    """Pivot, aligner and loss of every family asked for; closed forms have no loss to choose."""
+    """Pivot, aligner and loss of every family asked for; closed forms have no loss to choose.
+
+    Without aligners those of the grid are taken, `named`, beside the default ones.
+    """
     compared: set[bool] = set()
     for pivot in _pivots(pivots, space.languages, heldout):
         if full and aligners is None:
@@ -42,7 +46,7 @@ def families(
                 if not closed_why_not(aligner, pivot):
                     yield pivot, aligner, CLOSED
             continue
-        for aligner in _aligners(aligners, pivot, heldout):
+        for aligner in _aligners(aligners, pivot, heldout, named):
             closed = ALIGNERS[split_name(aligner)[1]].closed
             for loss in (CLOSED,) if closed else dict.fromkeys(losses):
                 yield pivot, aligner, loss
@@ -57,12 +61,17 @@ def _pivots(names: Sequence[str], languages: tuple[str, ...], heldout: str | Non
     return [make_pivot(name, languages) for name in dict.fromkeys(every)]
 
 
-def _aligners(names: Sequence[str] | None, pivot: Pivot, heldout: str | None) -> list[str]:
+def _aligners(names: Sequence[str] | None, pivot: Pivot, heldout: str | None, named: Sequence[str] = ()) -> list[str]:
     """Canonical names; those that stand for several fit the pivot."""
     apart = pivot.language is not None and heldout is None  # a language that is held out has no map of its own
     own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
     if names is None:
         names = [own.format(name) for name in DEFAULT_ALIGNERS]
+        others = [name for name in named if name not in DEFAULT_ALIGNERS]
+        alone = [name in ALIGNERS and not ALIGNERS[name].closed for name in others]
+        names += [
+            f"dual({name})" if pivot.moves_images and one else name for name, one in zip(others, alone, strict=True)
+        ]
     found: list[str] = []
     for name in names:
         if name == "all":

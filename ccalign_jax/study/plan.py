@@ -76,18 +76,24 @@ def plan_sweep(
         InputError: an unknown name, an impossible setting, or nothing to train.
     """
     space = Space(data.d_text, data.d_image, data.languages)
+    settings = parse_settings(config.hyper)
     found = make_trials(
         space,
         pivots=config.pivots,
         aligners=config.aligners,
         losses=config.losses,
         blocks=load_grid(config.grid if blocks is None else blocks),
-        settings=parse_settings(config.hyper),
+        settings=settings,
         protocol=config.protocol,
         full=blocks is None and config.grid == "full",
         heldout=_checked_heldout(data, config),
     )
     notes = [*data.notes, *left_out_notes(found.skipped)]
+    for key in settings:
+        if not any(key in trial.reads for trial in found.trials):
+            notes.append(f"{key} changes nothing: no aligner, pivot or loss that was asked for reads it")
+    if config.heldout_language is not None:
+        notes.append(f"{config.heldout_language} is held out: not trained on, and all figures are of it alone")
     if data.d_text != data.d_image:
         notes.append(
             f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"

@@ -75,7 +75,8 @@ def make_trials(
     fixed = dict(SEED_PROTOCOL) if protocol == "seed" else {}
     members: dict[tuple[str, str, str], list[tuple[Hyper, Recipe]]] = {}
     skipped: list[str] = []
-    for pivot, aligner, loss in families(pivots, aligners, losses, space, full=full, heldout=heldout):
+    named = list(dict.fromkeys(name for block in blocks for name in block.get("aligners", ())))
+    for pivot, aligner, loss in families(pivots, aligners, losses, space, full=full, heldout=heldout, named=named):
         family = f"{pivot.name}/{aligner}/{loss}"
         reason = why_not(pivot, aligner, loss, space, heldout=heldout)
         if reason:

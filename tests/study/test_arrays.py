@@ -1,5 +1,7 @@
 """From a ragged data set to padded index arrays, and metrics through them against NumPy on the data itself."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -79,6 +81,19 @@ def test_consensus_rows_are_made_of_the_images_asked_for(kind):
     np.testing.assert_allclose(found[images], alone, atol=1e-5)
     if kind == "procrustes":  # in the space of the images, and near them
         assert np.mean(np.sum(found[images] * unit_float32(data.image[images]), axis=1)) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["procrustes", "gcca"])
+@pytest.mark.parametrize("narrow", ["image", "text"])
+def test_consensus_rows_are_as_wide_as_the_images(kind, narrow):
+    data = ragged(30)
+    if narrow == "image":
+        data = dataclasses.replace(data, image=data.image[:, :4])
+    else:
+        data = dataclasses.replace(data, text={language: rows[:, :4] for language, rows in data.text.items()})
+    found = consensus_rows(data, np.arange(len(data)), kind)
+    assert found.shape == data.image.shape
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
 def test_folds_are_padded_with_minus_one():

@@ -303,3 +303,15 @@ def test_a_language_that_is_held_out_has_no_map_and_is_no_hub():
 def test_pivots_that_a_held_out_language_leaves_without_a_target(languages, heldout, pivot, reason, one_line):
     space = Space(8, 8, languages)
     one_line(lambda: make(space=space, pivots=(pivot,), heldout=heldout), "nothing to train: ", reason)
+
+
+def test_a_grid_brings_the_aligners_that_it_names():
+    grid = [{}, {"aligners": ["orthogonal", "dual(residual,shift)", "ridge"]}]
+    named = {
+        pivot: [name for where, name, _ in families(make(pivots=(pivot,), grid=grid)) if where == pivot]
+        for pivot in ("image", "symmetric")
+    }
+    assert named["image"] == ["linear", "residual", "residual_mlp", "orthogonal", "ridge"]
+    assert named["symmetric"][3:] == ["dual(orthogonal)", "dual(residual,shift)"]
+    only = make(pivots=("image",), aligners=("linear",), grid=grid)
+    assert {aligner for _, aligner, _ in families(only)} == {"linear"}  # what is asked for by flag is all
