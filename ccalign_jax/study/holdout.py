@@ -81,10 +81,11 @@ def measure_holdouts(
                 )
                 figures = route_metrics(jax.tree.map(np.asarray, found), languages)
                 outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
-            for family in families if scores else ():
+            if families and scores:
                 near = _bank(map_part(aligner, params, embeddings, banks[fold]))
                 rungs = score_ladder(text, image, part, *near, languages)
-                scored.setdefault(family, []).append(rungs)
+                for family in families:
+                    scored.setdefault(family, []).append(rungs)
             if families and diagnostics:
                 one = _described(text, image, part, languages)
                 if one is None:

@@ -42,7 +42,6 @@ class TrainedRuns:
         """Every trial of a group on every fold, slice by slice, from the folder where it has them."""
         plan, group, folds = self.plan, self.plan.groups[number], len(self.plan.folds)
         width, slices = self._slices(group)
-        program = make_program(group, plan.space, least=plan.least, accelerator=self.accelerator)
         rows = [leaf for fold in plan.folds for leaf in dataclasses.astuple(fold)]
         for index in range(slices):
             runs = slice_runs(group, folds, width=width, number=index)
@@ -51,7 +50,7 @@ class TrainedRuns:
             stored = self.folder.load_slice(
                 number,
                 index,
-                lambda given=inputs: (0, jax.eval_shape(program, self.embeddings, self.arrays, *given)),
+                lambda given=inputs: (0, jax.eval_shape(self._program(group), self.embeddings, self.arrays, *given)),
             )
             if stored is not None and np.array_equal(stored[0], made_of):
                 result = stored[1]
@@ -67,16 +66,18 @@ class TrainedRuns:
                 yield trial, fold, jax.tree.map(lambda leaf, p=position: leaf[p], result)
         self.ahead.pop(number, None)
 
+    def _program(self, group: Group) -> Program:
+        return make_program(group, self.plan.space, least=self.plan.least, accelerator=self.accelerator)
+
     def _compiled(self, number: int) -> Future[Program]:
         if number not in self.ahead:
             self.ahead[number] = self.pool.submit(self._compile, self.plan.groups[number])
         return self.ahead[number]
 
     def _compile(self, group: Group) -> Program:
-        program = make_program(group, self.plan.space, least=self.plan.least, accelerator=self.accelerator)
         width, _ = self._slices(group)
         inputs = slice_inputs(group, len(self.plan.folds), key=self.key, width=width, number=0)
-        return program.compile(self.embeddings, self.arrays, *inputs)
+        return self._program(group).compile(self.embeddings, self.arrays, *inputs)
 
     def _slices(self, group: Group) -> tuple[int, int]:
         aligner = self.plan.space.aligner(group.aligner, group.recipe)

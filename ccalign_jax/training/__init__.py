@@ -20,7 +20,6 @@ from ccalign_jax.training.parts import Part as Part
 from ccalign_jax.training.parts import PartRows as PartRows
 from ccalign_jax.training.parts import map_part as map_part
 from ccalign_jax.training.parts import mean_scores as mean_scores
-from ccalign_jax.training.parts import part_ranks as part_ranks
 from ccalign_jax.training.parts import rank_part as rank_part
 from ccalign_jax.training.parts import score_part as score_part
 from ccalign_jax.training.parts import take_part as take_part

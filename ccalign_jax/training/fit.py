@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ def _optimizer(hyper: Hyper, recipe: Recipe) -> optax.GradientTransformation:
         parts.append(optax.clip_by_global_norm(jnp.where(hyper.clip > 0, hyper.clip, jnp.inf)))
     if "l2" in recipe.terms:
         # The temperature is no weight: it has no zero to decay to.
-        decays: Any = Trained(True, False if recipe.learned_temperature else None)  # type: ignore[arg-type]
+        decays = Trained._make([True, False if recipe.learned_temperature else None])
         parts.append(optax.add_decayed_weights(hyper.l2, mask=decays))
     return optax.chain(*parts, optax.scale_by_adam())
 

@@ -19,7 +19,6 @@ __all__ = [
     "PartRows",
     "map_part",
     "mean_scores",
-    "part_ranks",
     "rank_part",
     "score_part",
     "take_part",
@@ -79,11 +78,6 @@ def rank_rows(rows: PartRows) -> LanguageRanks:
         return rank_pairs(text, rows.image, image_of, captions_of, image_mask=image_mask)
 
     return tuple(map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, strict=True))))
-
-
-def part_ranks(aligner: Aligner, params: Params, rows: PartRows) -> LanguageRanks:
-    """The ranks of a part under a map."""
-    return rank_rows(map_rows(aligner, params, rows))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -11,7 +11,7 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.splits import Fold, nested_folds
 from ccalign_jax.study.arrays import caption_means, consensus_rows, fold_arrays, lay_out, make_part, unit_float32
 from ccalign_jax.study.summary import chance_metrics, fold_metrics
-from ccalign_jax.training import part_ranks, take_part
+from ccalign_jax.training import map_part, rank_part
 
 
 def ragged(count=5, seed=0):
@@ -136,7 +136,10 @@ def test_metrics_through_the_arrays_are_numpys(seed):
     folds = nested_folds(data, folds=3, seed=seed)
     embeddings, arrays = lay_out(data), fold_arrays(data, folds)
     aligner = make_aligner("identity", 6, 6, languages=2)
-    ranks_of = jax.jit(lambda part: part_ranks(aligner, {}, take_part(embeddings, part)))
+
+    def ranks_of(part):
+        return rank_part(map_part(aligner, {}, embeddings, part))
+
     for number, fold in enumerate(folds):
         for name in ("report", "sample"):
             part = jax.tree.map(lambda leaf, at=number: leaf[at], getattr(arrays, name))

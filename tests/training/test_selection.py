@@ -16,8 +16,7 @@ from ccalign_jax.training import (
     keep_epoch,
     map_part,
     mean_scores,
-    part_ranks,
-    take_part,
+    rank_part,
 )
 
 COUNT, D = 24, 6
@@ -62,8 +61,7 @@ def test_the_best_epoch_is_kept_with_its_parameters_and_scores(data, path):
     np.testing.assert_array_equal(found.params["delta"], run.params["delta"][2])
     np.testing.assert_allclose(found.scores[2], 1.0, atol=1e-6)
     for epoch in range(4):
-        rows = take_part(data, PART)
-        wanted = mean_scores(part_ranks(ALIGNER, {"delta": run.params["delta"][epoch]}, rows))
+        wanted = mean_scores(rank_part(map_part(ALIGNER, {"delta": run.params["delta"][epoch]}, data, PART)))
         np.testing.assert_allclose(found.scores[epoch], wanted, atol=1e-6)
 
 

@@ -27,13 +27,13 @@ from ccalign_jax.training import (
     fitting_recipe,
     group_trials,
     make_program,
+    map_part,
     mean_scores,
-    part_ranks,
     plan_slices,
+    rank_part,
     slice_inputs,
     slice_runs,
     take,
-    take_part,
 )
 
 COUNT, D, FOLDS = 48, 6, 3
@@ -138,7 +138,7 @@ def test_mapped_runs_equal_single_fits_to_the_bit(group, results):
             key = jax.random.fold_in(jax.random.fold_in(KEY, trial.index), fold)
             arrays = take(ARRAYS, fold)
             done = choose_epoch(aligner, single(hyper, key, arrays), DATA, arrays.select, recipe=group.recipe)
-            ranks = part_ranks(aligner, done.params, take_part(DATA, arrays.report))
+            ranks = rank_part(map_part(aligner, done.params, DATA, arrays.report))
             assert_same(done.params, results[trial.name][fold].fit.params)
             assert int(done.epoch) == results[trial.name][fold].fit.epoch
             assert_same(ranks[0][0][:3], results[trial.name][fold].report[0][0][:3])
@@ -231,7 +231,10 @@ def test_an_absent_term_changes_nothing():
 
 def test_identity_on_every_fold():
     aligner = SPACE.aligner("identity", RECIPE)
-    ranks_of = jax.jit(lambda part: part_ranks(aligner, {}, take_part(DATA, part)))
+
+    def ranks_of(part):
+        return rank_part(map_part(aligner, {}, DATA, part))
+
     found = list(evaluate_folds(aligner, {}, DATA, ARRAYS))
     assert len(found) == FOLDS
     for number, (scores, report, sample) in enumerate(found):
