@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
     from ccalign_jax.study import apply as apply
+    from ccalign_jax.study import compare as compare
     from ccalign_jax.study import evaluate as evaluate
     from ccalign_jax.study import fit as fit
     from ccalign_jax.study import sweep as sweep
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "EmbeddingSet": "ccalign_jax.data",
     "apply": "ccalign_jax.study",
+    "compare": "ccalign_jax.study",
     "evaluate": "ccalign_jax.study",
     "fit": "ccalign_jax.study",
     "load": "ccalign_jax.data",
@@ -28,7 +30,7 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "losses", "metrics", "numerics", "pivots", "reporting",
-    "seed_maps", "solvers", "study", "training",
+    "seed_maps", "solvers", "statistics", "study", "training",
 )  # fmt: skip
 
 

@@ -21,11 +21,14 @@ flags.DEFINE_string("grid", "default", "a built-in grid, a YAML file, or 'list'"
 flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the grid; may be repeated")
 flags.DEFINE_string("protocol", "nested", "'nested', or 'seed' for the seed study's own way")
 flags.DEFINE_integer("folds", 5, "outer folds")
+flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
+flags.DEFINE_integer("repeats", 1, "how often the images are divided into folds anew")
+flags.DEFINE_float("duplicate_cosine", 0.999, "images nearer than this are one picture, which no split tears apart")
 flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_string("heldout_language", None, "train without this language, and report on it")
 flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
-flags.DEFINE_integer("seed", 0, "of folds, samples and training")
+flags.DEFINE_integer("seed", 0, "of folds, samples, training and resamples")
 flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the holdouts")
 flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
@@ -89,9 +92,8 @@ def main() -> None:
 def given(config):
     """The config with every flag that was given on the command line."""
     names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "grid": "grid"}
-    names |= {
-        name: name for name in ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
-    }
+    same = ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
+    names |= {name: name for name in (*same, "inner_folds", "repeats", "duplicate_cosine")}
     values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
     if "aligners" in values:
         from ccalign_jax.aligners import list_names

@@ -21,6 +21,7 @@ ORDER = (
     "solvers",
     "pivots",
     "metrics",
+    "statistics",
     "diagnostics",
     "training",
     "data",
@@ -86,6 +87,13 @@ def test_losses_know_nothing_but_numerics():
     assert outside <= {"__future__", "typing", "collections", "functools", "jax", "jaxtyping", "optax", "ccalign_jax"}
 
 
+def test_statistics_know_numpy_and_scipy_alone():
+    known = {name.split(".")[0] for path in (PACKAGE / "statistics").glob("*.py") for name, _ in imports(path)}
+    assert known <= {"__future__", "typing", "collections", "numpy", "scipy", "jaxtyping", "ccalign_jax"}
+    rooms = {name for path in (PACKAGE / "statistics").glob("*.py") for name, _ in imports(path)}
+    assert all(name.startswith("ccalign_jax.statistics") for name in rooms if name.startswith("ccalign_jax"))
+
+
 def test_training_knows_no_data_format():
     for path in (PACKAGE / "training").rglob("*.py"):
         assert not [
@@ -134,6 +142,15 @@ def test_the_root_is_no_more_than_its_version():
 def test_losses_and_aligners_need_jax_alone(code):
     loaded = loaded_by(code)
     assert "jax" in loaded and not loaded & set(HEAVY)
+
+
+def test_statistics_need_neither_jax_nor_scipy_to_start():
+    assert not loaded_by("import ccalign_jax.statistics") & {*HEAVY, "jax", "scipy"}
+
+
+def test_every_room_is_reached_from_the_root():
+    rooms = {room(path) for path in FILES} - {"__init__", "_version", "errors"}
+    assert set(ccalign_jax._MODULES) == rooms <= set(dir(ccalign_jax))
 
 
 def test_lazy_names_are_those_promised():

@@ -4,6 +4,7 @@ from ccalign_jax.data.embedding_set import EmbeddingSet as EmbeddingSet
 from ccalign_jax.data.formats import load as load
 from ccalign_jax.data.formats import save as save
 from ccalign_jax.data.splits import Fold as Fold
+from ccalign_jax.data.splits import Inner as Inner
 from ccalign_jax.data.splits import nested_folds as nested_folds
 from ccalign_jax.data.splits import official_folds as official_folds
 from ccalign_jax.data.splits import seed_folds as seed_folds

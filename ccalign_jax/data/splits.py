@@ -9,11 +9,28 @@ import numpy as np
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
 
-__all__ = ["INNER_SHARE", "Fold", "check_folds", "inner_fold", "nested_folds", "official_folds", "seed_folds"]
+__all__ = [
+    "INNER_SHARE",
+    "Fold",
+    "Inner",
+    "inner_fold",
+    "nested_folds",
+    "official_folds",
+    "seed_folds",
+]
 
 INNER_SHARE = 0.2
+LEAST_CROSSED = 4  # of three folds, two that select in turn would leave a third of the images to fit
 SEED_PROTOCOL_STATE = 7  # the seed study's KFold(random_state=7)
 DEVELOPMENT = ("dev", "val", "valid", "validation")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inner:
+    """Images to fit on, and images that the fits are scored on to choose between them, as ascending rows."""
+
+    train: np.ndarray
+    select: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,38 +38,60 @@ class Fold:
     """One plan, as ascending image rows.
 
     Attributes:
-        train: images that are fitted.
-        select: images that pick the epoch and the trial.
+        train: images that are fitted, for what is reported.
+        inner: what picks the epoch and the trial, by the mean of its scores. One whose `train` is the fold's own costs
+            no fit of its own; neither do equal ones of several folds.
         report: images that report, touched by nothing else (the seed protocol selects on them too).
         sample: training images on which `train_metrics` are taken.
         refit: images on which the final choice is refitted; the same in every fold of a plan.
     """
 
     train: np.ndarray
-    select: np.ndarray
+    inner: tuple[Inner, ...]
     report: np.ndarray
     sample: np.ndarray
     refit: np.ndarray
 
 
-def nested_folds(data: EmbeddingSet, *, folds: int = 5, seed: int = 0) -> list[Fold]:
-    """Outer folds that report, and of the rest a fifth that selects; groups are never split.
+def nested_folds(
+    data: EmbeddingSet, *, folds: int = 5, inner: int | None = None, repeats: int = 1, seed: int = 0
+) -> list[Fold]:
+    """Outer folds that report, and inner ones of the rest that choose; groups are never split.
 
     Args:
         data: images and their groups.
         folds: ≥ 2.
-        seed: of the shuffle.
+        inner: inner folds. By default the other outer folds select in turn; as two outer folds share what is fitted
+            without both, k folds take k (k + 1) / 2 fits, not k². With 1, and by default where there are fewer than
+            `LEAST_CROSSED` folds, a fifth of the rest selects, and what was fitted on the others is reported itself.
+        repeats: how often all images are divided anew; the plans come one after another.
+        seed: of the shuffles.
 
     Raises:
         InputError: too few groups for the folds.
     """
+    if repeats < 1:
+        raise InputError(f"--repeats={repeats}: at least 1 is needed")
+    if inner is not None and inner < 1:
+        raise InputError(f"--inner_folds={inner}: at least 1 is needed")
+    if inner is None and folds < LEAST_CROSSED:
+        inner = 1
     everything = np.arange(len(data))
     plans = []
-    for number, report in enumerate(_grouped_parts(data, everything, folds, seed)):
-        rest = np.setdiff1d(everything, report)
-        select = _inner_part(data, rest, seed=(seed, number + 1))
-        train = np.setdiff1d(rest, select)
-        plans.append(Fold(train, select, report, _sample(train, len(report), (seed, number)), everything))
+    for repeat in range(repeats):
+        stream = (seed,) if repeat == 0 else (seed, 0, repeat)
+        outer = _grouped_parts(data, everything, folds, stream)
+        for number, report in enumerate(outer):
+            rest, own = np.setdiff1d(everything, report), (*stream, number + 1)
+            if inner is None:
+                parts = outer[:number] + outer[number + 1 :]
+            elif inner == 1:
+                parts = [_inner_part(data, rest, own)]
+            else:
+                parts = _grouped_parts(data, rest, inner, own, flag="inner_folds")
+            choosing = tuple(Inner(np.setdiff1d(rest, select), select) for select in parts)
+            train = choosing[0].train if inner == 1 else rest
+            plans.append(Fold(train, choosing, report, _sample(train, len(report), (*stream, number)), everything))
     return plans
 
 
@@ -71,7 +110,7 @@ def seed_folds(data: EmbeddingSet, *, folds: int = 5) -> list[Fold]:
     for part in np.array_split(shuffled, folds):
         report = np.sort(part)
         train = np.setdiff1d(shuffled, report)
-        plans.append(Fold(train, report, report, train, np.sort(shuffled)))
+        plans.append(Fold(train, (Inner(train, report),), report, train, np.sort(shuffled)))
     return plans
 
 
@@ -80,16 +119,17 @@ def inner_fold(data: EmbeddingSet, *, seed: int = 0) -> Fold:
     everything = np.arange(len(data))
     select = _inner_part(data, everything, seed=(seed, 0))
     train = np.setdiff1d(everything, select)
-    return Fold(train, select, select, _sample(train, len(select), (seed, 0)), everything)
+    return Fold(train, (Inner(train, select),), select, _sample(train, len(select), (seed, 0)), everything)
 
 
 def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
     """The file's own split as one fold: `test` reports, `dev` selects, all else trains.
 
-    The final choice is refitted without the test images, so that they stay a test for whoever takes it.
+    Images that share a group with one of the test split are left out of the others, and those that share one with a
+    selecting image out of training. The final choice is refitted without the test images, so that they stay a test.
 
     Raises:
-        InputError: no split in the file, no `test` in it, or a group on both sides.
+        InputError: no split in the file, no `test` in it, or nothing left to train on.
     """
     if data.split is None:
         raise InputError(f"{data.name}: --split=official, but the file has no array 'split'; use --split=kfold")
@@ -97,80 +137,30 @@ def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
     if not len(report):
         names = ", ".join(sorted(set(data.split.tolist())))
         raise InputError(f"{data.name}: no image is in split 'test' (there are {names}); use --split=kfold")
-    rest = np.setdiff1d(np.arange(len(data)), report)
+    rest = np.flatnonzero(~np.isin(data.groups, data.groups[report]))
     if not len(rest):
-        raise InputError(f"{data.name}: every image is in split 'test', none is left to train on; use --split=kfold")
-    shared = np.intersect1d(data.groups[report], data.groups[rest])
-    if len(shared):
-        key = data.keys[rest[np.isin(data.groups[rest], shared)][0]]
         raise InputError(
-            f"{data.name}: the official split tears {len(shared)} image groups apart (such as that of {key}); "
+            f"{data.name}: every image is in split 'test', or in a group with one that is: none is left to train on; "
             "use --split=kfold"
         )
     select = rest[np.isin(data.split[rest], DEVELOPMENT)]
     if not len(select):
         select = _inner_part(data, rest, seed=(seed, 0))
-    train = np.setdiff1d(rest, select)
-    return [Fold(train, select, report, _sample(train, len(report), (seed, 0)), rest)]
+    train = rest[~np.isin(data.groups[rest], data.groups[select])]
+    return [Fold(train, (Inner(train, select),), report, _sample(train, len(report), (seed, 0)), rest)]
 
 
-def check_folds(data: EmbeddingSet, folds: list[Fold], *, nested: bool = False) -> None:
-    """Check that plans have images for each part, train apart from the others, and every language in each.
-
-    Args:
-        data: that they are for.
-        folds: plans.
-        nested: whether what selects must not be reported either.
-
-    Raises:
-        InputError: names the fold and what is wrong with it.
-    """
-    if not folds:
-        raise InputError(f"{data.name}: no fold is given; give one plan at least")
-    for number, fold in enumerate(folds):
-        for part in ("train", "select", "report", "sample", "refit"):
-            rows = np.asarray(getattr(fold, part))
-            if not np.issubdtype(rows.dtype, np.integer) or rows.ndim != 1 or (np.diff(rows) <= 0).any():
-                raise InputError(f"{data.name}: fold {number}: {part} must be ascending image rows, each once")
-            if len(rows) and not 0 <= rows[0] <= rows[-1] < len(data):
-                raise InputError(
-                    f"{data.name}: fold {number}: {part} has rows {rows[0]} to {rows[-1]}, "
-                    f"there are 0 to {len(data) - 1}; make the plan for these data"
-                )
-        for part in ("train", "select", "report"):
-            rows = getattr(fold, part)
-            if not len(rows):
-                raise InputError(
-                    f"{data.name}: fold {number} has no image to {part}; give more images or fewer --folds"
-                )
-            present = np.zeros(len(data), bool)
-            present[rows] = True
-            for language in data.languages:
-                if not present[data.image_of[language]].any():
-                    raise InputError(
-                        f"{data.name}: fold {number} has no caption in {language} to {part}; "
-                        "give more images, fewer --folds, or leave the language out with --languages"
-                    )
-        for part in ("report", "select"):
-            if len(np.intersect1d(fold.train, getattr(fold, part))):
-                raise InputError(f"{data.name}: fold {number} trains on images that it {part}s; make the plan disjoint")
-        if len(np.intersect1d(fold.sample, fold.report)):
-            raise InputError(f"{data.name}: fold {number} has images to report in its training sample; leave them out")
-        if nested and len(np.intersect1d(fold.select, fold.report)):
-            raise InputError(f"{data.name}: fold {number} selects on images that it reports; make the plan disjoint")
-
-
-def _check_count(data: EmbeddingSet, count: int, folds: int, what: str) -> None:
+def _check_count(data: EmbeddingSet, count: int, folds: int, what: str, *, flag: str = "folds") -> None:
     if folds < 2:
         raise InputError(f"--folds={folds}: at least 2 are needed, one to train on and one to report")
     if count < folds:
-        raise InputError(f"{data.name}: {count} {what} cannot make {folds} folds; lower --folds")
+        raise InputError(f"{data.name}: {count} {what} cannot make {folds} folds; lower --{flag}")
 
 
-def _grouped_parts(data: EmbeddingSet, rows: np.ndarray, parts: int, seed) -> list[np.ndarray]:
+def _grouped_parts(data: EmbeddingSet, rows: np.ndarray, parts: int, seed, *, flag: str = "folds") -> list[np.ndarray]:
     """`parts` parts of `rows` of nearly equal size, groups whole, shuffled."""
     names, which, sizes = np.unique(data.groups[rows], return_inverse=True, return_counts=True)
-    _check_count(data, len(names), parts, "images" if len(names) == len(rows) else "image groups")
+    _check_count(data, len(names), parts, "images" if len(names) == len(rows) else "image groups", flag=flag)
     owner = np.empty(len(names), int)
     filled = np.zeros(parts, int)
     for group in np.random.default_rng(seed).permutation(len(names)):

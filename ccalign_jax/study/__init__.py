@@ -3,6 +3,7 @@
 from ccalign_jax.study.apply import apply as apply
 from ccalign_jax.study.apply import read_map as read_map
 from ccalign_jax.study.apply import take_split as take_split
+from ccalign_jax.study.compare import compare as compare
 from ccalign_jax.study.config import SweepConfig as SweepConfig
 from ccalign_jax.study.config import read_data as read_data
 from ccalign_jax.study.evaluation import Evaluation as Evaluation

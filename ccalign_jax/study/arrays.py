@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.solvers import gcca, generalised_procrustes
-from ccalign_jax.training import Embeddings, FoldArrays, Part
+from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 
 __all__ = [
     "caption_means",
@@ -22,6 +22,7 @@ __all__ = [
     "fold_arrays",
     "lay_out",
     "make_part",
+    "plan_fits",
     "train_rows",
     "unit_float32",
     "without_language",
@@ -126,34 +127,64 @@ def without_language(data: EmbeddingSet, language: str | None) -> EmbeddingSet:
     )
 
 
+def plan_fits(folds: Sequence[Fold]) -> FitPlan:
+    """What has to be fitted and scored for these folds, equal sets of images once: inner fits first.
+
+    Example:
+        >>> from ccalign_jax.data import Inner
+        >>> rows = np.arange(6)
+        >>> plan = plan_fits([Fold(rows[2:], (Inner(rows[4:], rows[2:4]),), rows[:2], rows[2:4], rows)])
+        >>> plan.inner, plan.report
+        ((((0, 0),),), (1,))
+    """
+    train: dict[bytes, np.ndarray] = {}
+    select: dict[bytes, np.ndarray] = {}
+
+    def place(known: dict[bytes, np.ndarray], rows: np.ndarray) -> int:
+        rows = np.asarray(rows, np.int32)
+        known.setdefault(rows.tobytes(), rows)
+        return list(known).index(rows.tobytes())
+
+    inner = tuple(tuple((place(train, one.train), place(select, one.select)) for one in fold.inner) for fold in folds)
+    report = tuple(place(train, fold.train) for fold in folds)
+    return FitPlan(tuple(train.values()), tuple(select.values()), inner, report)
+
+
 def fold_arrays(
-    data: EmbeddingSet, folds: Sequence[Fold], *, consensus: Iterable[str] = (), heldout: str | None = None
+    data: EmbeddingSet,
+    folds: Sequence[Fold],
+    fits: FitPlan,
+    *,
+    consensus: Iterable[str] = (),
+    heldout: str | None = None,
 ) -> FoldArrays:
-    """All folds stacked, each array padded with -1 to the largest, so that one program serves them.
+    """All fits, selection parts and folds stacked, each array padded with -1 to the largest: one program serves them.
 
     Args:
         data: every language at least once in every training part.
         folds: plans.
+        fits: of these folds, from `plan_fits`.
         consensus: the kinds of `consensus_rows` that pivots ask for.
         heldout: the language that is reported and not trained on; None reports all.
     """
-
     seen = None if heldout is None else [language for language in data.languages if language != heldout]
-
-    def parts(name: str) -> list[Part]:
-        languages = seen if name == "select" else None if heldout is None else [heldout]
-        return [make_part(data, getattr(fold, name), languages) for fold in folds]
-
-    report, sample, select = _stack_alike([parts(name) for name in ("report", "sample", "select")])
+    told = None if heldout is None else [heldout]
+    report, sample, select = _stack_alike(
+        [
+            [make_part(data, fold.report, told) for fold in folds],
+            [make_part(data, fold.sample, told) for fold in folds],
+            [make_part(data, images, seen) for images in fits.select],
+        ]
+    )
     return FoldArrays(
-        train=_stack([np.asarray(fold.train, np.int32) for fold in folds]),
-        train_count=jnp.asarray([len(fold.train) for fold in folds], jnp.int32),
+        train=_stack(list(fits.train)),
+        train_count=jnp.asarray([len(images) for images in fits.train], jnp.int32),
         select=select,
         report=report,
         sample=sample,
         consensus={
             kind: jnp.stack(
-                [jnp.asarray(consensus_rows(without_language(data, heldout), fold.train, kind)) for fold in folds]
+                [jnp.asarray(consensus_rows(without_language(data, heldout), images, kind)) for images in fits.train]
             )
             for kind in sorted(set(consensus))
         }

@@ -18,6 +18,7 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
 from ccalign_jax.study.arrays import caption_means
 from ccalign_jax.training import (
     Embeddings,
+    FitPlan,
     FitResult,
     FoldArrays,
     Group,
@@ -28,11 +29,11 @@ from ccalign_jax.training import (
     Trajectory,
     Trial,
     choose_epoch,
-    holdout_ranks,
+    cross_validate,
     keep_epoch,
 )
 
-__all__ = ["closed_fit", "closed_runs", "closed_why_not", "gather_pairs"]
+__all__ = ["closed_fit", "closed_path", "closed_runs", "closed_why_not", "gather_pairs"]
 
 
 def closed_why_not(name: str, pivot: Pivot) -> str | None:
@@ -49,24 +50,37 @@ def closed_why_not(name: str, pivot: Pivot) -> str | None:
 
 
 def closed_runs(
-    group: Group, space: Space, embeddings: Embeddings, arrays: FoldArrays
+    group: Group, space: Space, plan: FitPlan, embeddings: Embeddings, arrays: FoldArrays
 ) -> Iterator[tuple[Trial, int, RunResult]]:
-    """Every trial of a group on every fold, as NumPy arrays: what `training.make_program` is for trained aligners.
+    """Every trial of a group on every fold, as NumPy arrays.
 
     Args:
         group: of a closed form.
         space: widths and languages of the data.
+        plan: what is to be solved for.
         embeddings: all rows; captions that are not counted are reported, not solved for.
-        arrays: all folds.
+        arrays: of the plan.
     """
-    folds = jax.tree.map(np.asarray, arrays)
+    aligner = space.aligner(_stand_in(group.aligner), Recipe())
     for trial in group.trials:
-        for number, count in enumerate(folds.train_count):
-            fold: FoldArrays = jax.tree.map(lambda leaf, at=number: leaf[at], folds)
-            done = closed_fit(trial, space, embeddings, np.asarray(fold.train)[:count], select=fold.select)
-            aligner = space.aligner(_stand_in(trial.aligner), Recipe())
-            report, sample = holdout_ranks(aligner, done.params, embeddings, arrays, number)
-            yield trial, number, jax.tree.map(np.asarray, RunResult(done, report, sample))
+        fits = ((number, closed_path(trial, space, embeddings, images)) for number, images in enumerate(plan.train))
+        crossed = dict(cross_validate(aligner, fits, plan, embeddings, arrays, recipe=trial.recipe))
+        for fold in sorted(crossed):
+            yield trial, fold, crossed[fold]
+
+
+def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.ndarray) -> Trajectory:
+    """A closed form solved on these images: what `training.fit` is for trained aligners, places on the path for epochs.
+
+    Args:
+        trial: of a closed form.
+        space, embeddings: as in `closed_runs`.
+        images: rows of `embeddings` to solve for.
+    """
+    pivot = make_pivot(trial.pivot, space.languages)
+    pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
+    path = CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
+    return Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
 
 
 def closed_fit(
@@ -78,19 +92,14 @@ def closed_fit(
     select: Part | None = None,
     stop: int = 0,
 ) -> FitResult:
-    """A closed form solved on these images: what `training.fit` is for trained aligners, places on the path for epochs.
+    """One point of a closed form's path.
 
     Args:
-        trial: of a closed form.
-        space, embeddings: as in `closed_runs`.
-        images: rows of `embeddings` to solve for.
+        trial, space, embeddings, images: as in `closed_path`.
         select: the part that picks the point of the path, by the recipe's criterion; ties go to the earlier.
         stop: without `select`, the point that is returned.
     """
-    pivot = make_pivot(trial.pivot, space.languages)
-    pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
-    path = CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
-    run = Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
+    run = closed_path(trial, space, embeddings, images)
     if select is None:
         return keep_epoch(run, stop)
     aligner = space.aligner(_stand_in(trial.aligner), Recipe())

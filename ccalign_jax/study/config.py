@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_folds, seed_folds, synthetic
-from ccalign_jax.data.splits import check_folds
+from ccalign_jax.data.duplicates import group_duplicates
+from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
 
 __all__ = ["SYNTHETIC", "SweepConfig", "plan_folds", "prepare_data", "read_data"]
 
 SYNTHETIC = "synthetic"
+DUPLICATE_COSINE = 0.999
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,10 @@ class SweepConfig:
         languages: a subset to use; None for all.
         heldout_language: trained without, and the one that is reported; None to train and report all.
         limit: use a random so many images; None for all.
-        seed: of folds, samples and training.
+        seed: of folds, samples, training and resamples.
+        inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
+        repeats: how often the images are divided anew.
+        duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
     """
 
     data: str = SYNTHETIC
@@ -51,6 +56,9 @@ class SweepConfig:
     heldout_language: str | None = None
     limit: int | None = None
     seed: int = 0
+    inner_folds: int | None = None
+    repeats: int = 1
+    duplicate_cosine: float = DUPLICATE_COSINE
 
     def __post_init__(self) -> None:
         for name, allowed in (("protocol", ("nested", "seed")), ("split", ("kfold", "official"))):
@@ -58,6 +66,10 @@ class SweepConfig:
                 raise InputError(f"--{name}={getattr(self, name)}: it must be {' or '.join(allowed)}")
         if self.protocol == "seed" and self.split == "official":
             raise InputError("--protocol=seed makes folds of its own; leave --split=official out")
+        if self.protocol == "seed" and (self.inner_folds is not None or self.repeats != 1):
+            raise InputError("--protocol=seed has no inner folds and no repeats; leave --inner_folds and --repeats out")
+        if self.split == "official" and (self.inner_folds is not None or self.repeats != 1):
+            raise InputError("--split=official is one fold of its own; leave --inner_folds and --repeats out")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit={self.limit}: it must be at least 1 image")
         if not 0 <= self.seed < 2**32:
@@ -107,7 +119,7 @@ def prepare_data(data: EmbeddingSet, config: SweepConfig) -> EmbeddingSet:
         data = data.limit(config.limit, seed=config.seed)
     if config.protocol == "seed":
         data = data.complete().first_captions()
-    return data
+    return group_duplicates(data, cosine=config.duplicate_cosine)
 
 
 def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:
@@ -117,6 +129,8 @@ def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:
     elif config.split == "official":
         folds = official_folds(data, seed=config.seed)
     else:
-        folds = nested_folds(data, folds=config.folds, seed=config.seed)
+        folds = nested_folds(
+            data, folds=config.folds, inner=config.inner_folds, repeats=config.repeats, seed=config.seed
+        )
     check_folds(data, folds, nested=config.protocol == "nested")
     return folds

@@ -17,14 +17,12 @@ from ccalign_jax.metrics import PAIR_ROUTES, Routes, rank_routes, recall_curve
 from ccalign_jax.numerics import resize_rows, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part, unit_float32
-from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
-from ccalign_jax.study.summary import (
-    chance_metrics,
-    describe_data,
-    figures_of,
-    minus,
-    route_metrics,
-)
+from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
+from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, minus, route_metrics
+from ccalign_jax.study.intervals import FoldTally, draw_resamples
+from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
+from ccalign_jax.study.summary import describe_data
+from ccalign_jax.study.tally import tally_directions, tally_pairs
 from ccalign_jax.training import Part
 
 __all__ = ["Evaluation", "evaluate"]
@@ -71,6 +69,7 @@ def evaluate(
     scores: bool = True,
     diagnostics: bool = True,
     nulls: bool = False,
+    seed: int = 0,
     progress: Progress = lambda what, done, total: None,
 ) -> Evaluation:
     """Score all captions and images as they are, and through a map.
@@ -84,6 +83,7 @@ def evaluate(
         scores: also rank by the scores without parameters, such as CSLS.
         diagnostics: also describe the sets and the map; on the images that have every language, first captions.
         nulls: also say what the paired diagnostics read by chance.
+        seed: of the resamples that intervals and p-values come from.
         progress: called with what goes on, steps done, and steps in all.
 
     Raises:
@@ -106,24 +106,35 @@ def evaluate(
     measured = {name: route_metrics(state.routes, data.languages) for name, state in ranked.items()}
     part = ranked[IDENTITY].part
     [chance] = chance_metrics([part], data.languages, routes=routes)
-    summary["baselines"] = {IDENTITY: figures_of([measured[IDENTITY]]), "chance": figures_of([chance])}
+    summary["baselines"] = {
+        IDENTITY: figures_of([measured[IDENTITY]]),
+        "chance": figures_of([chance], exact=True),
+    }
+    resamples = draw_resamples(data.groups, seed=seed)
+    claims = Claims(_measured(IDENTITY, ranked), resamples, test_share=0.0)
+    claims.level(summary["baselines"][IDENTITY], _measured(IDENTITY, ranked).report)
+    summary["statistics"] = describe_statistics(resamples)
     if checkpoint is not None:
+        changes = minus(measured[MAPPED], measured[IDENTITY])
         summary["name"] = checkpoint.about["trial"]
         summary["metrics"] = figures_of([measured[MAPPED]])
-        summary["delta"] = figures_of([minus(measured[MAPPED], measured[IDENTITY])], delta=True)
+        summary["delta"] = figures_of([changes], delta=True)
+        claims.entry(summary, _measured(MAPPED, ranked), [changes])
+        adjust([summary])
     summary["pool_curves"] = _pool_curves(ranked, part)
     summary["similarities"] = _similarities(ranked)
     if scores:
         whole = data if bank is None else bank
         summary["scores"] = {"bank": {"images": len(whole), "most_rows": BANK_ROWS, "transductive": bank is None}}
+        scored = {}
         for name, state in ranked.items():
             begin(f"{name}: scores on top")
             other = (state.text, state.image)
             if bank is not None:
                 moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
                 other = _bank_rows(moved, data.languages)
-            rungs = score_ladder(state.text, state.image, state.part, *other, data.languages)
-            summary["scores"][name] = {scoring: figures_of([one]) for scoring, one in rungs.items()}
+            scored[name] = [score_ladder(state.text, state.image, state.part, *other, data.languages)]
+        summary["scores"] |= score_figures(scored, [np.arange(len(data))], resamples, test_share=0.0)
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else _describe_map(checkpoint)
@@ -138,6 +149,15 @@ def evaluate(
                 grams[name] = _grams(one)
     progress("done", len(kinds) * len(states), len(kinds) * len(states))
     return Evaluation(summary, grams)
+
+
+def _measured(name: str, ranked: Mapping[str, _State]) -> Measured:
+    state = ranked[name]
+    ranks = tuple(zip(state.routes.t2i, state.routes.i2t, strict=True))
+    pairs = {route: found for route, found in state.routes._asdict().items() if found and route not in DIRECTIONS}
+    tally = tally_directions(ranks, state.part, state.data.languages)
+    tally |= tally_pairs(pairs, state.part, state.data.languages)
+    return Measured((name,), [FoldTally(tally, np.arange(len(state.data)))])
 
 
 def _rank(data: EmbeddingSet, routes: Sequence[str]) -> _State:

@@ -13,9 +13,13 @@ from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
 from ccalign_jax.reporting.names import MOST_FAMILIES
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.ladder import BANK_ROWS, score_ladder
+from ccalign_jax.study.figures import IDENTITY, route_metrics
+from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.ladder import BANK_ROWS, Rungs, score_figures, score_ladder
 from ccalign_jax.study.run import SweepResult, summarise
-from ccalign_jax.study.summary import IDENTITY, FoldMetrics, Outcome, figures_of, route_metrics, select
+from ccalign_jax.study.summary import Outcome, select
+from ccalign_jax.study.tally import tally_pairs
+from ccalign_jax.study.where import where_gained
 from ccalign_jax.training import Part, PartRows, Recipe, map_part
 
 __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
@@ -56,8 +60,9 @@ def measure_holdouts(
         routes, diagnostics = (), False
     languages = plan.data.languages
     outcomes = [result.identity, *result.outcomes]
+    by_name = {outcome.name: outcome for outcome in outcomes}
     described: dict[str, list[Mapping[str, Any]]] = {}
-    scored: dict[str, list[dict[str, FoldMetrics]]] = {}
+    scored: dict[str, list[Rungs]] = {}
     wanted = _chosen(result) if diagnostics or scores else {}
     banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
     total, done = len(outcomes) * len(plan.folds), 0
@@ -81,6 +86,8 @@ def measure_holdouts(
                 )
                 figures = route_metrics(jax.tree.map(np.asarray, found), languages)
                 outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
+                taken = {route: getattr(found, route) for route in routes}
+                outcome.tallies[fold].tally.update(tally_pairs(taken, plan.part(fold, "report"), languages))
             if families and scores:
                 near = _bank(map_part(aligner, params, embeddings, banks[fold]))
                 rungs = score_ladder(text, image, part, *near, languages)
@@ -97,13 +104,17 @@ def measure_holdouts(
     if scored and plan.config.heldout_language is not None:
         notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
     progress("holdouts", total, total)
-    summary = summarise(result, notes=notes)
+    result.resamples = resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
+    summary = summarise(result, notes=notes, resamples=resamples)
     if scored:
-        summary["scores"] = {"bank": {"images": plan.least, "most_rows": BANK_ROWS, "transductive": False}}
-        for family, folds in scored.items():
-            summary["scores"][family] = {name: figures_of([fold[name] for fold in folds]) for name in folds[0]}
+        bank = min(len(fold.train) for fold in plan.folds)
+        summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
+        images = list(np.maximum(parts.images, 0))  # padding has no queries
+        summary["scores"] |= score_figures(scored, images, resamples, test_share=plan.test_share)
     if diagnostics:
         summary["diagnostics"] = {family: _mean(each) for family, each in described.items()}
+    chosen = [by_name[name] for name in summary["selected"]["per_fold"]]
+    summary["where"] = where_gained(plan, result.identity, chosen, resamples)
     result.summary = summary
     return result
 

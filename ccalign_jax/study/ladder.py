@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 from ccalign_jax.metrics import SCORINGS, Banks, Ranks, rank_pairs
-from ccalign_jax.study.summary import FoldMetrics, fold_metrics
+from ccalign_jax.study.claims import Claims, Measured, adjust
+from ccalign_jax.study.figures import IDENTITY, FoldMetrics, figures_of, fold_metrics, minus
+from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.tally import Tally, tally_directions
 from ccalign_jax.training import Part
 
-__all__ = ["BANK_ROWS", "score_ladder", "take_bank"]
+__all__ = ["BANK_ROWS", "Rungs", "score_figures", "score_ladder", "take_bank"]
+
+Rungs = dict[str, tuple[FoldMetrics, Tally]]  # by the name of the score, on one fold
 
 BANK_STEP = 500
 BANK_ROWS = 5000  # of each side: the neighbourhoods of more tell hardly more, and take their time
@@ -44,8 +50,8 @@ def score_ladder(
     bank_text: Sequence[np.ndarray],
     bank_image: np.ndarray,
     languages: Sequence[str],
-) -> dict[str, FoldMetrics]:
-    """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`.
+) -> Rungs:
+    """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`; and what each image adds to it.
 
     Args:
         text: for each language `[m_l, d]` unit rows.
@@ -63,5 +69,44 @@ def score_ladder(
         for rows, owner, gold, (near, mask) in zip(text, part.image_of, part.captions_of, captions, strict=True):
             banks = Banks(near, images, mask, image_mask)
             ranks.append(jax.tree.map(np.asarray, _ranks(name, rows, image, owner, gold, there, banks)))
-        found[name] = fold_metrics(tuple(ranks), languages)
+        found[name] = fold_metrics(tuple(ranks), languages), tally_directions(tuple(ranks), part, languages)
     return found
+
+
+def score_figures(
+    scored: Mapping[str, Sequence[Rungs]],
+    images: Sequence[Int[np.ndarray, " s"]],
+    resamples: Resamples,
+    *,
+    test_share: float,
+) -> dict[str, Any]:
+    """Every score's metrics and its changes against the cosine on identity, with intervals and adjusted p-values.
+
+    Args:
+        scored: for each state, of which identity is one, the rungs of every fold.
+        images: of each fold, the rows of the data that the tallies are of.
+        resamples: of the data.
+        test_share: as in `Claims`.
+    """
+
+    def measured(state: str, name: str) -> Measured:
+        folds = [FoldTally(rungs[name][1], rows) for rungs, rows in zip(scored[state], images, strict=True)]
+        return Measured((state, name), folds)
+
+    base = [rungs["cosine"][0] for rungs in scored[IDENTITY]]
+    claims = Claims(measured(IDENTITY, "cosine"), resamples, test_share=test_share)
+    found: dict[str, dict[str, Any]] = {}
+    for state, folds in scored.items():
+        found[state] = {}
+        for name in folds[0]:
+            metrics = [rungs[name][0] for rungs in folds]
+            changes = [minus(mine, other) for mine, other in zip(metrics, base, strict=True)]
+            entry = {"metrics": figures_of(metrics), "delta": figures_of(changes, delta=True)}
+            claims.entry(entry, measured(state, name), changes)
+            found[state][name] = entry
+    compared = [(state, name) for state, entries in found.items() for name in entries]
+    adjust([found[state][name] for state, name in compared if (state, name) != (IDENTITY, "cosine")], words=False)
+    return {
+        state: {name: {**entry["metrics"], "delta": entry["delta"]} for name, entry in entries.items()}
+        for state, entries in found.items()
+    }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from ccalign_jax.data import EmbeddingSet, Fold
+from ccalign_jax.data.fold_checks import unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, train_rows
+from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, plan_fits, train_rows
 from ccalign_jax.study.combinations import left_out_notes
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import make_trials
-from ccalign_jax.training import Embeddings, FoldArrays, Group, Part, Space, Trial, group_trials
+from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
 __all__ = ["Plan", "plan_sweep"]
 
@@ -25,14 +28,33 @@ class Plan(NamedTuple):
     data: EmbeddingSet
     config: SweepConfig
     folds: list[Fold]
+    fits: FitPlan
     space: Space
     groups: list[Group]
     notes: list[str]
 
-    def report_part(self, fold: Fold) -> Part:
-        """What is reported of a fold: all languages, or the one that was not trained on."""
+    def part(self, fold: int, name: Literal["report", "sample"]) -> Part:
+        """What is ranked of a fold: all languages, or the one that was not trained on."""
         heldout = self.config.heldout_language
-        return make_part(self.data, fold.report, None if heldout is None else [heldout])
+        return make_part(self.data, getattr(self.folds[fold], name), None if heldout is None else [heldout])
+
+    @property
+    def inner(self) -> str:
+        """By what epochs and trials are chosen, in words."""
+        counts = {len(fold.inner) for fold in self.folds}
+        several = f"{counts.pop() if len(counts) == 1 else 'several'} inner folds"
+        if self.config.protocol == "seed":
+            return "the reported folds themselves"
+        if counts == {1} or several == "1 inner folds":
+            return "one inner part of the images that are not reported"
+        reported = [fold.report for fold in self.folds]
+        crossed = all(any(np.array_equal(one.select, rows) for rows in reported) for one in self.folds[0].inner)
+        return f"each of the other {len(self.folds[0].inner)} folds in turn" if crossed else several
+
+    @property
+    def test_share(self) -> float:
+        """Images that are reported over images that are fitted, the mean over folds."""
+        return float(np.mean([len(fold.report) / len(fold.train) for fold in self.folds]))
 
     @property
     def trials(self) -> list[Trial]:
@@ -46,7 +68,7 @@ class Plan(NamedTuple):
         """The data and its folds on the device; a language that is held out has no caption to train on."""
         heldout = self.config.heldout_language
         embeddings = train_rows(self.data, lay_out(self.data), heldout)
-        return embeddings, fold_arrays(self.data, self.folds, consensus=self.consensus, heldout=heldout)
+        return embeddings, fold_arrays(self.data, self.folds, self.fits, consensus=self.consensus, heldout=heldout)
 
     @property
     def consensus(self) -> set[str]:
@@ -58,7 +80,7 @@ class Plan(NamedTuple):
     @property
     def least(self) -> int:
         """Images in the smallest training part."""
-        return min(len(fold.train) for fold in self.folds)
+        return min(map(len, self.fits.train))
 
 
 def plan_sweep(
@@ -92,13 +114,17 @@ def plan_sweep(
     for key in settings:
         if not any(key in trial.reads for trial in found.trials):
             notes.append(f"{key} changes nothing: no aligner, pivot or loss that was asked for reads it")
+    if unused := unused_images(data, folds):
+        notes.append(
+            f"left out {unused} of {len(data)} images: no fold has them, such as those that show what test images do"
+        )
     if config.heldout_language is not None:
         notes.append(f"{config.heldout_language} is held out: not trained on, and all figures are of it alone")
     if data.d_text != data.d_image:
         notes.append(
             f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
         )
-    plan = Plan(data, config, folds, space, group_trials(found.trials), notes)
+    plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes)
     sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
     for size in sorted(size for size in sizes if size > plan.least):
         notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")

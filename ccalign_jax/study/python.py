@@ -10,10 +10,11 @@ import jax
 
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
-from ccalign_jax.data.splits import check_folds, inner_fold
+from ccalign_jax.data.fold_checks import check_folds
+from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.arrays import lay_out, make_part
-from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+from ccalign_jax.study.config import DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.plan import plan_sweep
@@ -42,6 +43,9 @@ def sweep(
     heldout_language: str | None = None,
     limit: int | None = None,
     seed: int = 0,
+    inner_folds: int | None = None,
+    repeats: int = 1,
+    duplicate_cosine: float = DUPLICATE_COSINE,
     diagnostics: bool = True,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -63,7 +67,10 @@ def sweep(
         languages: a subset to use.
         heldout_language: train without this language, and report on it.
         limit: use a random so many images, for a quick run.
-        seed: of folds, samples and training.
+        seed: of folds, samples, training and resamples.
+        inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
+        repeats: how often the images are divided anew.
+        duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
         diagnostics: also describe the sets of rows before and after, on the holdouts.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
@@ -93,6 +100,9 @@ def sweep(
         heldout_language=heldout_language,
         limit=limit,
         seed=seed,
+        inner_folds=inner_folds,
+        repeats=repeats,
+        duplicate_cosine=duplicate_cosine,
     )
     chosen = prepare_data(read_data(data, images, languages=languages), config)
     plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
@@ -159,7 +169,7 @@ def fit(
         names = ", ".join(trial.name for trial in plan.trials)
         raise InputError(f"fit trains one map, this asks for {len(plan.trials)}: {names}; choose one, or call sweep")
     (trial,) = plan.trials
-    select = make_part(chosen, fold.select)
+    select = make_part(chosen, fold.inner[0].select)
     done = train_one(plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select)
     epoch = int(done.epoch)
     found = make_checkpoint(plan, trial, done.params, epoch)

@@ -16,9 +16,9 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import consensus_rows, lay_out, train_rows, without_language
 from ccalign_jax.study.closed import closed_fit
+from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
-from ccalign_jax.study.summary import IDENTITY
 from ccalign_jax.training import (
     SIZES,
     Embeddings,
@@ -42,8 +42,9 @@ def refit(result: SweepResult) -> Checkpoint:
     trial, epoch = best.trial, int(np.median(best.epochs))
     params: Any = {}
     if trial is not None:
-        # A key of its own, as if this were one more fold.
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), len(plan.folds))
+        # A key of its own, as if this were one more fit.
+        fits = len(plan.fits.train)
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), fits)
         embeddings = train_rows(plan.data, lay_out(plan.data), plan.config.heldout_language)
         params = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch).params
     result.best = make_checkpoint(plan, trial, params, epoch)

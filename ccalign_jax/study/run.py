@@ -14,24 +14,26 @@ import numpy as np
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.claims import Claims, Measured, describe_statistics
 from ccalign_jax.study.closed import closed_runs
+from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, chance_metrics, fold_metrics
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.summary import (
-    DIRECTIONS,
-    IDENTITY,
     Outcome,
     best_of,
-    chance_metrics,
     describe_data,
-    fold_metrics,
     kept_its_start,
     make_summary,
 )
+from ccalign_jax.study.tally import tally_directions
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.training import (
     Embeddings,
     FoldArrays,
+    LanguageRanks,
     Recipe,
     evaluate_folds,
 )
@@ -52,6 +54,7 @@ class SweepResult:
         outcomes: every trial on every fold, with its ranks and parameters.
         seconds: how long each part took.
         best: the map that was chosen, refitted; None until `refit.refit` has made it.
+        resamples: what intervals and p-values come from; None until `holdout.measure_holdouts` has drawn them.
     """
 
     summary: dict[str, Any]
@@ -60,6 +63,7 @@ class SweepResult:
     outcomes: list[Outcome]
     seconds: dict[str, float]
     best: Checkpoint | None = None
+    resamples: Resamples | None = None
 
 
 def run_sweep(
@@ -92,7 +96,7 @@ def run_sweep(
         trained = TrainedRuns(plan, embeddings, arrays, key, folder, pool)
         for number, group in enumerate(plan.groups):
             if group.aligner in CLOSED_FORMS:
-                runs = closed_runs(group, plan.space, embeddings, arrays)
+                runs = closed_runs(group, plan.space, plan.fits, embeddings, arrays)
             else:
                 runs = trained.of(number)
             for trial, fold, run in runs:
@@ -106,12 +110,15 @@ def run_sweep(
     return result
 
 
-def summarise(result: SweepResult, *, notes: Sequence[str] | None = None) -> dict[str, Any]:
+def summarise(
+    result: SweepResult, *, notes: Sequence[str] | None = None, resamples: Resamples | None = None
+) -> dict[str, Any]:
     """The summary of all that the outcomes hold.
 
     Args:
         result: its own summary is not looked at.
         notes: in place of the plan's.
+        resamples: from which intervals and p-values come; without them they stay open.
     """
     plan, identity = result.plan, result.identity
     candidates = [identity, *result.outcomes] if plan.config.protocol == "nested" else result.outcomes
@@ -120,30 +127,52 @@ def summarise(result: SweepResult, *, notes: Sequence[str] | None = None) -> dic
     if kept_its_start(best):
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
-    routes = [route for route in identity.report[0] if route not in DIRECTIONS]
-    return make_summary(
+    routes = [route for route in identity.tallies[0].tally if route not in DIRECTIONS]
+    claims = None
+    if resamples is not None:
+        base = Measured((IDENTITY,) * len(plan.folds), identity.tallies, identity.sample_tallies)
+        claims = Claims(base, resamples, test_share=plan.test_share)
+    summary = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
         folds=len(plan.folds),
         identity=identity,
-        chance=chance_metrics([plan.report_part(fold) for fold in plan.folds], plan.data.languages, routes=routes),
+        chance=chance_metrics(
+            [plan.part(fold, "report") for fold in range(len(plan.folds))], plan.data.languages, routes=routes
+        ),
         outcomes=result.outcomes,
         best=best,
         notes=notes,
+        claims=claims,
     )
+    summary |= {"repeats": plan.config.repeats, "inner": plan.inner}
+    if resamples is not None:
+        summary["statistics"] = describe_statistics(resamples)
+    if plan.config.protocol == "seed" and (found := seed_optimism(result.outcomes, identity)):
+        summary["optimism"] = found
+    return summary
 
 
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
     outcome = Outcome(IDENTITY)
     languages = plan.data.languages
     aligner = plan.space.aligner(IDENTITY, Recipe())
-    for scores, report, sample in evaluate_folds(aligner, {}, embeddings, arrays):
+    for fold, (scores, report, sample) in enumerate(evaluate_folds(aligner, {}, plan.fits, embeddings, arrays)):
         outcome.report.append(fold_metrics(report, languages))
         outcome.sample.append(fold_metrics(sample, languages))
         outcome.selection.append(_selection(plan, scores))
         outcome.epochs.append(0)
-        outcome.ranks.append(report)
+        _keep_ranks(outcome, plan, fold, report, sample)
     return outcome
+
+
+def _keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
+    outcome.ranks.append(report)
+    for part, ranks, kept in (
+        (plan.part(fold, "report"), report, outcome.tallies),
+        (plan.part(fold, "sample"), sample, outcome.sample_tallies),
+    ):
+        kept.append(FoldTally(tally_directions(ranks, part, plan.data.languages), np.asarray(part.images)))
 
 
 def _selection(plan: Plan, scores: np.ndarray) -> float:
@@ -169,5 +198,5 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
     outcome.epochs.append(epoch)
     outcome.curves.append(run.fit.scores)
     outcome.losses.append(run.fit.losses)
-    outcome.ranks.append(run.report)
+    _keep_ranks(outcome, plan, fold, run.report, run.sample)
     outcome.params.append(run.fit.params)

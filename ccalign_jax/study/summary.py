@@ -1,40 +1,30 @@
-"""From ranks to the figures of `summary.json` and the rows of `results.csv`."""
+"""Outcomes of trials, the choice among them, and what `summary.json` says of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS, PAIR_ROUTES, Ranks, Routes, all_tied, macro, ordered_pairs, retrieval_metrics
-from ccalign_jax.training import LanguageRanks, Part, Trial
+from ccalign_jax.study.claims import Claims, Measured, adjust
+from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, figure, figures_of, minus
+from ccalign_jax.study.intervals import FoldTally
+from ccalign_jax.training import LanguageRanks, Trial
 
 __all__ = [
-    "DIRECTIONS",
     "Outcome",
     "best_of",
-    "chance_metrics",
-    "csv_rows",
     "describe_data",
-    "figures_of",
-    "fold_metrics",
     "kept_its_start",
     "make_summary",
-    "minus",
-    "pair_names",
-    "route_metrics",
     "select",
 ]
 
-DIRECTIONS = ("t2i", "i2t")
-IDENTITY = "identity"
+GAP = "R@1"  # the metric that train and holdout are compared by
 ROUNDING = 1e-6
-
-FoldMetrics = dict[str, dict[str, Any]]
-Figures = dict[str, Any]
 
 
 @dataclasses.dataclass
@@ -50,6 +40,7 @@ class Outcome:
         curves: `[folds, epochs + 1, 3]` selection scores; empty for a baseline.
         losses: `[folds, epochs]`; empty for a baseline.
         ranks: of the report part, a fold each.
+        tallies, sample_tallies: what each image adds to the metrics of the report part and the training sample.
         params: of the best epoch, a fold each.
     """
 
@@ -62,6 +53,8 @@ class Outcome:
     curves: list[np.ndarray] = dataclasses.field(default_factory=list)
     losses: list[np.ndarray] = dataclasses.field(default_factory=list)
     ranks: list[LanguageRanks] = dataclasses.field(default_factory=list)
+    tallies: list[FoldTally] = dataclasses.field(default_factory=list)
+    sample_tallies: list[FoldTally] = dataclasses.field(default_factory=list)
     params: list[Any] = dataclasses.field(default_factory=list)
 
     @property
@@ -81,66 +74,6 @@ def describe_data(data: EmbeddingSet) -> dict[str, Any]:
         "d_text": data.d_text,
         "d_image": data.d_image,
     }
-
-
-def fold_metrics(ranks: LanguageRanks, languages: Sequence[str]) -> FoldMetrics:
-    """Both directions: the macro mean over languages, and each language; one without a query is left out."""
-    return {
-        direction: _with_macro({name: pair[number] for name, pair in zip(languages, ranks, strict=True)})
-        for number, direction in enumerate(DIRECTIONS)
-    }
-
-
-def route_metrics(routes: Routes, languages: Sequence[str]) -> FoldMetrics:
-    """Every route that was taken: the macro mean over languages or ordered pairs (`ar->de`), and each of them.
-
-    A route on which no query has an answer is left out: languages without an image in common have no pairs.
-    """
-    named: dict[str, Sequence[str]] = dict.fromkeys(DIRECTIONS, languages)
-    named |= dict.fromkeys(PAIR_ROUTES, pair_names(languages))
-    taken = {route: ranks for route, ranks in routes._asdict().items() if ranks}
-    asked = {route: ranks for route, ranks in taken.items() if any((np.asarray(one.tied) > 0).any() for one in ranks)}
-    return {route: _with_macro(dict(zip(named[route], ranks, strict=True))) for route, ranks in asked.items()}
-
-
-def pair_names(languages: Sequence[str]) -> list[str]:
-    """What summaries call the ordered pairs.
-
-    Example:
-        >>> pair_names(["de", "en"])
-        ['de->en', 'en->de']
-    """
-    return [f"{languages[a]}->{languages[b]}" for a, b in ordered_pairs(len(languages))]
-
-
-def chance_metrics(parts: Sequence[Part], languages: Sequence[str], *, routes: Sequence[str] = ()) -> list[FoldMetrics]:
-    """What a score that tells nothing gets on each part, and on these routes between languages."""
-    found = []
-    for part in parts:
-        owners = [np.asarray(owner) for owner in part.image_of]
-        golds = [np.asarray(gold) for gold in part.captions_of]
-        images = int((np.asarray(part.images) >= 0).sum())
-        pairs = tuple(
-            (all_tied(owner[:, None], images), all_tied(gold, int((owner >= 0).sum())))
-            for owner, gold in zip(owners, golds, strict=True)
-        )
-        figures = fold_metrics(pairs, languages)
-        if routes and len(languages) > 1:
-            between = {
-                name: all_tied(
-                    np.where((owners[a] >= 0)[:, None], golds[b][owners[a]], -1), int((owners[b] >= 0).sum())
-                )
-                for name, (a, b) in zip(pair_names(languages), ordered_pairs(len(languages)), strict=True)
-            }
-            if any((one.tied > 0).any() for one in between.values()):
-                figures |= dict.fromkeys(routes, _with_macro(between))
-        found.append(figures)
-    return found
-
-
-def _with_macro(ranks: Mapping[str, Ranks]) -> dict[str, Any]:
-    each = {name: retrieval_metrics(one) for name, one in ranks.items() if (np.asarray(one.tied) > 0).any()}
-    return {**macro(list(each.values())), "per_language": each}
 
 
 def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
@@ -184,74 +117,62 @@ def make_summary(
     outcomes: Sequence[Outcome],
     best: Outcome,
     notes: Sequence[str],
+    claims: Claims | None = None,
 ) -> dict[str, Any]:
-    """`summary.json` as a dict; see `docs/results.md` for its keys."""
+    """`summary.json` as a dict; see `docs/results.md` for its keys.
+
+    Args:
+        data: from `describe_data`.
+        protocol: of the config.
+        folds: how many.
+        identity, chance: baselines.
+        outcomes: every trial on every fold.
+        best: the one to refit.
+        notes: sentences.
+        claims: fills in intervals and p-values; without it they stay open.
+    """
     per_fold = protocol == "nested"
     families: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
         families.setdefault(outcome.family, []).append(outcome)
     candidates = [identity, *outcomes] if per_fold else list(outcomes)
-    selected = select(candidates, per_fold=per_fold)
+
+    def entries(several: Sequence[Sequence[Outcome]]) -> list[Figures]:
+        found = [_chosen_summary(chosen, identity, claims) for chosen in several]
+        if claims is not None:
+            adjust(found)
+        return found
+
+    folded = range(len(identity.report))
+    trials = entries([[outcome for _ in folded] for outcome in outcomes])
+    chosen = entries([select(members, per_fold=per_fold) for members in families.values()])
+    [selected] = entries([select(candidates, per_fold=per_fold)])
+    baselines = {
+        IDENTITY: figures_of(identity.report),
+        "chance": figures_of(chance, exact=True),
+        "identity_train": figures_of(identity.sample),
+    }
+    if claims is not None:
+        claims.level(baselines[IDENTITY], identity.tallies)
+        claims.level(baselines["identity_train"], identity.sample_tallies)
     return {
         "schema": 1,
         "data": dict(data),
         "protocol": protocol,
         "folds": folds,
         "notes": list(notes),
-        "baselines": {
-            IDENTITY: figures_of(identity.report),
-            "chance": figures_of(chance),
-            "identity_train": figures_of(identity.sample),
-        },
-        "trials": [_trial_summary(outcome, identity) for outcome in outcomes],
+        "baselines": baselines,
+        "trials": [_trial_summary(outcome, entry) for outcome, entry in zip(outcomes, trials, strict=True)],
         "families": [
-            {
-                "pivot": family[0],
-                "aligner": family[1],
-                "loss": family[2],
-                **_chosen_summary(select(members, per_fold=per_fold), identity),
-            }
-            for family, members in families.items()
+            {"pivot": family[0], "aligner": family[1], "loss": family[2], **entry}
+            for family, entry in zip(families, chosen, strict=True)
         ],
-        "selected": _chosen_summary(selected, identity),
+        "selected": selected,
         "best": best.name,
     }
 
 
-def csv_rows(outcomes: Sequence[Outcome], settings: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """A row a trial × fold × language or pair (and `macro`) × direction or route.
-
-    Args:
-        outcomes: the identity first.
-        settings: hyper-parameters to give a column.
-    """
-    for outcome in outcomes:
-        trial = outcome.trial
-        head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
-        if trial is not None:
-            head = {"trial": outcome.name, "pivot": trial.pivot, "aligner": trial.aligner, "loss": trial.loss}
-        read = {} if trial is None else {key: getattr(trial.hyper, key) for key in trial.reads if key in settings}
-        values = {key: f"{read[key]:g}" if key in read else "" for key in settings}
-        for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
-            for direction, figures in report.items():
-                for language in ("macro", *figures["per_language"]):
-                    one, train = (
-                        each if language == "macro" else each.get("per_language", {}).get(language, {})
-                        for each in (figures, sample.get(direction, {}))
-                    )
-                    yield {
-                        **head,
-                        "fold": fold,
-                        "language": language,
-                        "direction": direction,
-                        **{metric: f"{one[metric]:.6f}" for metric in METRICS},
-                        **{f"train_{metric}": f"{train[metric]:.6f}" for metric in METRICS if train},
-                        "epoch": outcome.epochs[fold],
-                        **values,
-                    }
-
-
-def _trial_summary(outcome: Outcome, identity: Outcome) -> dict[str, Any]:
+def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:
     assert outcome.trial is not None
     curve = np.mean(outcome.curves, axis=0)
     return {
@@ -260,43 +181,32 @@ def _trial_summary(outcome: Outcome, identity: Outcome) -> dict[str, Any]:
         "aligner": outcome.trial.aligner,
         "loss": outcome.trial.loss,
         "hyper": {key: value for key, value in outcome.trial.hyper._asdict().items() if key in outcome.trial.reads},
-        **_chosen_summary([outcome] * len(outcome.report), identity),
+        **entry,
         "curve": {
             key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))
         },
     }
 
 
-def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome) -> dict[str, Any]:
+def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome, claims: Claims | None) -> Figures:
     """The figures of the outcome chosen in each fold."""
-    report = [outcome.report[fold] for fold, outcome in enumerate(chosen)]
-    return {
-        "per_fold": [outcome.name for outcome in chosen],
-        "epochs": [outcome.epochs[fold] for fold, outcome in enumerate(chosen)],
-        "selection": _figure([outcome.selection[fold] for fold, outcome in enumerate(chosen)]),
+    places = list(enumerate(chosen))
+    report, sample = ([getattr(one, part)[fold] for fold, one in places] for part in ("report", "sample"))
+    changes = [minus(mine, base) for mine, base in zip(report, identity.report, strict=True)]
+    gaps = [
+        {way: {GAP: train[way][GAP] - held[way][GAP]} for way in train}
+        for train, held in zip(sample, report, strict=True)
+    ]
+    entry: Figures = {
+        "per_fold": [one.name for one in chosen],
+        "epochs": [one.epochs[fold] for fold, one in places],
+        "selection": figure([one.selection[fold] for fold, one in places]),
         "metrics": figures_of(report),
-        "delta": figures_of(
-            [minus(mine, base) for mine, base in zip(report, identity.report, strict=True)], delta=True
-        ),
-        "train_metrics": figures_of([outcome.sample[fold] for fold, outcome in enumerate(chosen)]),
+        "delta": figures_of(changes, delta=True),
+        "train_metrics": figures_of(sample),
+        "gap": figures_of(gaps),
     }
-
-
-def minus(mine: Any, base: Any) -> Any:
-    """Nested numbers less those of the same name."""
-    if isinstance(mine, Mapping):
-        return {key: minus(value, base[key]) for key, value in mine.items() if key in base}
-    return mine - base
-
-
-def figures_of(folds: Sequence[Any], *, delta: bool = False) -> Figures:
-    """Folds of nested numbers as nested figures."""
-    if isinstance(folds[0], Mapping):
-        shared = [key for key in folds[0] if all(key in fold for fold in folds)]
-        return {key: figures_of([fold[key] for fold in folds], delta=delta) for key in shared}
-    return {**_figure(folds), **({"p": None, "p_adjusted": None} if delta else {})}
-
-
-def _figure(values: Sequence[float]) -> dict[str, float | None]:
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "std": std, "low": None, "high": None}
+    if claims is not None:
+        parts = ([getattr(one, part)[fold] for fold, one in places] for part in ("tallies", "sample_tallies"))
+        claims.entry(entry, Measured(tuple(entry["per_fold"]), *parts), changes)
+    return entry

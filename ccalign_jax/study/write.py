@@ -28,11 +28,13 @@ from ccalign_jax.reporting import (
     to_svg,
 )
 from ccalign_jax.study.evaluation import Evaluation
+from ccalign_jax.study.figures import DIRECTIONS
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
+from ccalign_jax.study.results_csv import csv_rows
 from ccalign_jax.study.run import SweepResult
-from ccalign_jax.study.summary import DIRECTIONS, Outcome, csv_rows
+from ccalign_jax.study.summary import Outcome
 from ccalign_jax.training import Group
 
 __all__ = ["claim_evaluation", "write_evaluation", "write_results"]
@@ -44,14 +46,16 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
         return
     path, plan = folder.path, result.plan
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
-    write_csv(path / "results.csv", csv_rows([result.identity, *result.outcomes], settings))
+    outcomes = [result.identity, *result.outcomes]
+    write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
     _write_tables(path, study_tables(result.summary))
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     page = render_report(result.summary, config, folder=str(path))
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
-    for outcome in (result.identity, *result.outcomes):
+    for outcome in outcomes:
         np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **_rank_arrays(plan, outcome))
+    np.savez_compressed(path / "folds.npz", **_fold_arrays(plan))
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
     best = result.best or refit(result)
@@ -118,18 +122,30 @@ def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outco
     save_tree(folder / file_name(name), stacked, about)
 
 
+def _fold_arrays(plan: Plan) -> dict[str, Any]:
+    """The keys and groups of all images, and of each fold the rows that it trains on, reports and selects by."""
+    found = {"keys": plan.data.keys, "groups": plan.data.groups}
+    for number, fold in enumerate(plan.folds):
+        found |= {f"{number}/train": fold.train, f"{number}/report": fold.report}
+        for place, inner in enumerate(fold.inner):
+            found |= {f"{number}/inner/{place}/train": inner.train, f"{number}/inner/{place}/select": inner.select}
+    return found
+
+
 def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, Any]:
-    """`t2i/en/better` and the like: a row a query, with its fold and the row of its caption or image."""
+    """`t2i/en/better` and the like: a row a query, with its fold, the row of its caption or image, and its image's."""
     found: dict[str, list[np.ndarray]] = {}
     starts = np.cumsum([0, *(len(plan.data.text[language]) for language in plan.data.languages)])
-    for number, (fold, ranks) in enumerate(zip(plan.folds, outcome.ranks, strict=True)):
-        part = plan.report_part(fold)
+    for number, ranks in enumerate(outcome.ranks):
+        part = plan.part(number, "report")
         for place, language in enumerate(plan.data.languages):
-            queries = {"t2i": part.captions[place] - starts[place], "i2t": part.images}
+            owner = part.images[np.maximum(part.image_of[place], 0)]
+            queries = {"t2i": (part.captions[place] - starts[place], owner), "i2t": (part.images, part.images)}
             for direction, one in zip(DIRECTIONS, ranks[place], strict=True):
-                rows = queries[direction]
+                rows, images = queries[direction]
                 one = Ranks(*(leaf[: len(rows)] for leaf in one))  # the rest is padding
-                columns = {"fold": np.full(len(rows), number, np.int32), "row": rows.astype(np.int32), **one._asdict()}
+                columns = {"fold": np.full(len(rows), number), "row": rows, "image": images}
+                columns = {key: values.astype(np.int32) for key, values in columns.items()} | one._asdict()
                 for key, values in columns.items():
                     found.setdefault(f"{direction}/{language}/{key}", []).append(values[one.tied > 0])
     return {key: np.concatenate(values) for key, values in found.items()}

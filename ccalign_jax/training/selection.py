@@ -14,7 +14,7 @@ from ccalign_jax.training.fit import Trajectory
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import Part, map_part, score_part
 
-__all__ = ["FitResult", "choose_epoch", "keep_epoch", "take"]
+__all__ = ["FitResult", "choose_epoch", "keep_epoch", "score_epochs", "take", "take_best"]
 
 
 class FitResult(NamedTuple):
@@ -23,8 +23,8 @@ class FitResult(NamedTuple):
     Attributes:
         params: parameters of the best epoch.
         epoch: the best epoch; 0 is the start.
-        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch; zeros
-            where nothing was scored.
+        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch, the mean where
+            there are several; zeros where nothing was scored.
         losses: `[epochs]` mean objective of the steps of each epoch.
     """
 
@@ -57,8 +57,19 @@ def choose_epoch(
         select: the part.
         recipe: its `criterion`, and whether the start counts.
     """
+    return take_best(run, score_epochs(aligner, run, embeddings, select), recipe=recipe)
+
+
+def score_epochs(
+    aligner: Aligner, run: Trajectory, embeddings: Embeddings, select: Part
+) -> Float[Array, "epochs_and_one 3"]:
+    """t2i R@1, i2t R@1 and MRR on a part at the start and after each epoch."""
     epochs = range(len(run.losses) + 1)
-    scores = jnp.stack([score_part(map_part(aligner, take(run.params, epoch), embeddings, select)) for epoch in epochs])
+    return jnp.stack([score_part(map_part(aligner, take(run.params, epoch), embeddings, select)) for epoch in epochs])
+
+
+def take_best(run: Trajectory, scores: Float[Array, "epochs_and_one 3"], *, recipe: Recipe) -> FitResult:
+    """The epoch whose scores are best by the recipe's criterion; of equal ones the earliest."""
     values = scores[:, 0] if recipe.criterion == "t2i" else scores.mean(axis=1)
     best = jnp.argmax(values if recipe.start_counts else values.at[0].set(-jnp.inf))
     return FitResult(take(run.params, best), best, scores, run.losses)

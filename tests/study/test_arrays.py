@@ -1,4 +1,4 @@
-"""From a ragged data set to padded index arrays, and metrics through them against NumPy on the data itself."""
+"""From a ragged data set to padded index arrays, what has to be fitted, and metrics against NumPy on the data."""
 
 import dataclasses
 
@@ -8,9 +8,18 @@ import pytest
 
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.data.splits import Fold, nested_folds
-from ccalign_jax.study.arrays import caption_means, consensus_rows, fold_arrays, lay_out, make_part, unit_float32
-from ccalign_jax.study.summary import chance_metrics, fold_metrics
+from ccalign_jax.data.splits import Fold, Inner, nested_folds, official_folds, seed_folds
+from ccalign_jax.study.arrays import (
+    caption_means,
+    consensus_rows,
+    fold_arrays,
+    lay_out,
+    make_part,
+    plan_fits,
+    unit_float32,
+    without_language,
+)
+from ccalign_jax.study.figures import fold_metrics
 from ccalign_jax.training import map_part, rank_part
 
 
@@ -96,22 +105,113 @@ def test_consensus_rows_are_as_wide_as_the_images(kind, narrow):
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
+def folds_by_hand():
+    """Two folds: the first has two inner parts, the second one, fitted on what it reports itself."""
+    everything = np.arange(5)
+
+    def inner(train, select):
+        return Inner(np.array(train), np.array(select))
+
+    one = Fold(
+        np.array([0, 2, 3]), (inner([0, 2], [3]), inner([3], [0, 2])), np.array([1, 4]), np.array([0, 2]), everything
+    )
+    two = Fold(np.array([1, 2, 3]), (inner([1, 2, 3], [0]),), np.array([4]), np.array([2]), everything)
+    return [one, two]
+
+
 def test_folds_are_padded_with_minus_one():
-    data = ragged()
-    one = Fold(*(np.array(rows) for rows in ([0, 2], [1], [3, 4], [0, 2], [0, 1, 2, 3, 4])))
-    two = Fold(*(np.array(rows) for rows in ([1, 2, 3], [0], [4], [2], [0, 1, 2, 3, 4])))
-    found = fold_arrays(data, [one, two])
-    np.testing.assert_array_equal(found.train, [[0, 2, -1], [1, 2, 3]])
-    np.testing.assert_array_equal(found.train_count, [2, 3])
-    for number, fold in enumerate((one, two)):
-        for name in ("select", "report", "sample"):
-            plain = make_part(data, getattr(fold, name))
+    data, folds = ragged(), folds_by_hand()
+    fits = plan_fits(folds)
+    found = fold_arrays(data, folds, fits)
+    np.testing.assert_array_equal(found.train, [[0, 2, -1], [3, -1, -1], [1, 2, 3], [0, 2, 3]])
+    np.testing.assert_array_equal(found.train_count, [2, 1, 3, 3])
+    assert found.consensus is None
+    wanted = {
+        "select": fits.select,
+        "report": [fold.report for fold in folds],
+        "sample": [fold.sample for fold in folds],
+    }
+    for name, parts in wanted.items():
+        for number, images in enumerate(parts):
+            plain = make_part(data, images)
             padded = jax.tree.map(lambda leaf, at=number: np.asarray(leaf[at]), getattr(found, name))
             for small, large in zip(jax.tree.leaves(plain), jax.tree.leaves(padded), strict=True):
                 np.testing.assert_array_equal(large[tuple(slice(size) for size in small.shape)], small)
                 kept = np.zeros(large.shape, bool)
                 kept[tuple(slice(size) for size in small.shape)] = True
                 assert (large[~kept] == -1).all()
+
+
+def test_each_fit_has_consensus_rows_of_its_own():
+    data = ragged(40)
+    folds = nested_folds(data, folds=4)
+    fits = plan_fits(folds)
+    found = fold_arrays(data, folds, fits, consensus=["procrustes"], heldout="ja").consensus
+    assert list(found) == ["procrustes"] and found["procrustes"].shape == (len(fits.train), len(data), 6)
+    for rows, images in zip(found["procrustes"], fits.train, strict=True):
+        np.testing.assert_array_equal(rows, consensus_rows(without_language(data, "ja"), images, "procrustes"))
+
+
+def rows_of(*parts):
+    return [part.tolist() for part in parts]
+
+
+def test_equal_sets_are_fitted_and_scored_once():
+    fits = plan_fits(folds_by_hand())
+    assert rows_of(*fits.train) == [[0, 2], [3], [1, 2, 3], [0, 2, 3]]
+    assert rows_of(*fits.select) == [[3], [0, 2], [0]]
+    assert fits.inner == (((0, 0), (1, 1)), ((2, 2),)) and fits.report == (3, 2)
+
+
+def test_crossed_folds_share_what_is_fitted_without_two():
+    """k (k + 1) / 2 fits and k selection parts, not k² of either."""
+    data = ragged(40)
+    for folds, repeats in ((4, 1), (5, 1), (5, 2)):
+        fits = plan_fits(nested_folds(data, folds=folds, repeats=repeats))
+        assert len(fits.train) == repeats * folds * (folds + 1) // 2 and len(fits.select) == repeats * folds
+        assert [len(pairs) for pairs in fits.inner] == [folds - 1] * folds * repeats
+        both = {fit for pairs in fits.inner for fit, _ in pairs}
+        assert not both & set(fits.report) and both | set(fits.report) == set(range(len(fits.train)))
+
+
+PLANS = {
+    "one part": lambda data: nested_folds(data, inner=1),
+    "seed": seed_folds,
+    "official": official_folds,
+    "few folds": lambda data: nested_folds(data, folds=3),
+}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_what_selects_alone_selects_for_the_fit_that_reports(kind):
+    data = ragged(40)
+    data = dataclasses.replace(data, split=np.resize(["train", "train", "train", "dev", "test"], len(data)))
+    folds = PLANS[kind](data)
+    fits = plan_fits(folds)
+    assert len(fits.train) == len(fits.select) == len(folds)
+    assert fits.report == tuple(range(len(folds)))
+    assert fits.inner == tuple(((number, number),) for number in range(len(folds)))
+
+
+def test_inner_folds_of_their_own_are_all_fitted():
+    fits = plan_fits(nested_folds(ragged(40), folds=3, inner=4))
+    assert len(fits.train) == 3 * (4 + 1) and len(fits.select) == 12
+    assert len({fit for pairs in fits.inner for fit, _ in pairs}) == 12
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"inner": 1}, {"inner": 3}, {"folds": 3}, {"folds": 4, "repeats": 2}, {"folds": 6, "inner": 2}]
+)
+def test_a_fold_finds_its_own_sets_in_the_plan(options):
+    folds = nested_folds(ragged(40), **options)
+    fits = plan_fits(folds)
+    for number, fold in enumerate(folds):
+        np.testing.assert_array_equal(fits.train[fits.report[number]], fold.train)
+        for inner, (fit, part) in zip(fold.inner, fits.inner[number], strict=True):
+            np.testing.assert_array_equal(fits.train[fit], inner.train)
+            np.testing.assert_array_equal(fits.select[part], inner.select)
+    for sets in (fits.train, fits.select):
+        assert len({rows.tobytes() for rows in sets}) == len(sets)
 
 
 def numpy_metrics(data, images, language):
@@ -134,7 +234,7 @@ def numpy_metrics(data, images, language):
 def test_metrics_through_the_arrays_are_numpys(seed):
     data = ragged(60, seed)
     folds = nested_folds(data, folds=3, seed=seed)
-    embeddings, arrays = lay_out(data), fold_arrays(data, folds)
+    embeddings, arrays = lay_out(data), fold_arrays(data, folds, plan_fits(folds))
     aligner = make_aligner("identity", 6, 6, languages=2)
 
     def ranks_of(part):
@@ -151,23 +251,6 @@ def test_metrics_through_the_arrays_are_numpys(seed):
                     np.testing.assert_allclose([mine[key] for key in ("R@1", "R@5", "MRR")], figures, atol=1e-6)
             by_language = found["t2i"]["per_language"]
             assert found["t2i"]["MRR"] == pytest.approx((by_language["en"]["MRR"] + by_language["ja"]["MRR"]) / 2)
-
-
-def test_chance_counts_galleries_and_answers():
-    data = ragged()
-    (found,) = chance_metrics([make_part(data, np.arange(5))], data.languages)
-    assert found["t2i"]["per_language"]["en"]["R@1"] == pytest.approx(1 / 5)
-    # images a, c, d, e have 2, 1, 3, 1 of seven captions
-    assert found["i2t"]["per_language"]["en"]["R@1"] == pytest.approx(np.mean([2, 1, 3, 1]) / 7)
-    assert found["i2t"]["per_language"]["ja"]["R@1"] == pytest.approx(1 / 2)
-
-
-def test_a_language_without_a_query_is_left_out():
-    """A rare language may be absent from a training sample; the others still count."""
-    data = ragged()
-    (found,) = chance_metrics([make_part(data, np.array([0, 3, 4]))], data.languages)
-    assert list(found["t2i"]["per_language"]) == ["en"]
-    assert found["t2i"]["R@1"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("scale", [1e-44, 1e-30, 1e-20, 1.0, 1e20, 1e37])

@@ -12,7 +12,7 @@ from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study import fit, sweep
+from ccalign_jax.study import closed, fit, sweep
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import lay_out, make_part, train_rows
 from ccalign_jax.study.closed import closed_fit, gather_pairs
@@ -286,6 +286,27 @@ def test_every_closed_form_under_every_pivot_that_allows_it():
     assert set(reached) == {(name, kind) for name, form in CLOSED_FORMS.items() for kind in form.pivots}
     for (name, kind), share in reached.items():  # captions alone do not know the turn
         assert kind in ("text", "centroid", "auxiliary") or name == "centring" or share > 0.4, (name, kind, share)
+
+
+def test_every_set_of_crossed_folds_is_solved_once(monkeypatch):
+    solved, path = [], closed.closed_path
+    monkeypatch.setattr(closed, "closed_path", lambda *given: solved.append(given[3].tolist()) or path(*given))
+    data = turned(40, 6, 6)
+    config = SweepConfig(aligners=("ridge",), folds=4)
+    plan = plan_sweep(data, config, plan_folds(data, config))
+    found = run_sweep(plan)
+    assert solved == [images.tolist() for images in plan.fits.train] and len(solved) == 10
+    (outcome,), embeddings = found.outcomes, lay_out(data)
+    for number, fold in enumerate(plan.folds):
+        curves = [
+            closed_fit(outcome.trial, plan.space, embeddings, inner.train, select=make_part(data, inner.select)).scores
+            for inner in fold.inner
+        ]
+        np.testing.assert_allclose(outcome.curves[number], np.mean(curves, axis=0), atol=1e-6)
+        epoch = int(np.argmax(np.mean(curves, axis=0).mean(axis=1)))
+        assert outcome.epochs[number] == epoch
+        wanted = closed_fit(outcome.trial, plan.space, embeddings, fold.train, stop=epoch)
+        np.testing.assert_array_equal(outcome.params[number]["delta"], wanted.params["delta"])
 
 
 @pytest.mark.parametrize("widths", [(6, 5), (5, 6)])

@@ -17,6 +17,10 @@ from ccalign_jax.study.folder import RunFolder, file_name
         ({"protocol": "kfold"}, ["--protocol=kfold", "nested or seed"]),
         ({"split": "dev"}, ["--split=dev", "kfold or official"]),
         ({"protocol": "seed", "split": "official"}, ["--split=official"]),
+        ({"protocol": "seed", "inner_folds": 1}, ["--protocol=seed", "--inner_folds"]),
+        ({"protocol": "seed", "repeats": 2}, ["--protocol=seed", "--repeats"]),
+        ({"split": "official", "inner_folds": 1}, ["--split=official", "--inner_folds"]),
+        ({"split": "official", "repeats": 2}, ["--split=official", "--repeats"]),
         ({"limit": 0}, ["--limit=0"]),
         ({"seed": -1}, ["--seed=-1"]),
         ({"seed": 2**32}, ["--seed="]),
@@ -71,6 +75,31 @@ def test_the_seed_protocol_prepares_complete_first_captions(one_line):
     assert len(prepare_data(data, SweepConfig(limit=10))) == 10
     assert len(plan_folds(data, SweepConfig(folds=2))) == 2
     one_line(lambda: plan_folds(data, SweepConfig(split="official")), "split")
+
+
+def test_duplicates_are_grouped_and_said():
+    rows = np.random.default_rng(0).standard_normal((20, 4))
+    rows[7] = 3 * rows[2]
+    data = EmbeddingSet.build("toy", rows, {"en": np.random.default_rng(1).standard_normal((20, 4))})
+    found = prepare_data(data, SweepConfig())
+    assert found.groups[7] == found.groups[2] and len(np.unique(found.groups)) == 19
+    assert any("2 of 20 images have an exact or near duplicate" in note for note in found.notes)
+    for fold in plan_folds(found, SweepConfig(folds=4)):
+        for one in (fold.report, *(inner.select for inner in fold.inner)):
+            assert (2 in one) == (7 in one)
+    loose = prepare_data(data, SweepConfig(duplicate_cosine=0.5))
+    assert len(np.unique(loose.groups)) < 19
+
+
+def test_the_plan_follows_the_choices():
+    data = synthetic(40, dimensions=8)
+    crossed, alone, repeated = (
+        plan_folds(data, SweepConfig(folds=4, **choices)) for choices in ({}, {"inner_folds": 1}, {"repeats": 3})
+    )
+    assert [len(folds[0].inner) for folds in (crossed, alone, repeated)] == [3, 1, 3]
+    assert [len(folds) for folds in (crossed, alone, repeated)] == [4, 4, 12]
+    seed = plan_folds(data, SweepConfig(protocol="seed", folds=4))
+    assert all(len(fold.inner) == 1 and fold.inner[0].select is fold.report for fold in seed)
 
 
 def claim(path, config=None, sha256="abc", **how):

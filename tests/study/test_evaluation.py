@@ -56,7 +56,7 @@ def test_every_figure_is_what_its_function_gives(found):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     part = make_part(data, np.arange(len(data)))
     for metrics, state in ((summary["baselines"]["identity"], data), (summary["metrics"], apply(checkpoint, data))):
-        assert set(metrics) == {"t2i", "i2t", *PAIR_ROUTES}
+        assert list(metrics) == ["t2i", "i2t", "both", *PAIR_ROUTES]
         assert set(metrics["t2t"]["per_language"]) == {f"{a}->{b}" for a in LANGUAGES for b in LANGUAGES if a != b}
         for place, language in enumerate(LANGUAGES):
             where = part.image_of[place], part.captions_of[place]
@@ -73,6 +73,74 @@ def test_every_figure_is_what_its_function_gives(found):
     assert summary["diagnostics"]["identity"]["macro"] == pytest.approx(told["macro"])
     for name, value in diagnose_map(np.eye(D) + checkpoint.params["delta"]).items():
         assert summary["map"][name] == pytest.approx(value, abs=1e-5), name
+
+
+def walk(tree, path=()):
+    """Every figure of a tree, and where it stands."""
+    for key, one in tree.items():
+        if isinstance(one, dict):
+            yield from [((*path, key), one)] if "mean" in one else walk(one, (*path, key))
+
+
+def test_every_figure_lies_in_its_interval(found):
+    summary = found[3].summary
+    told = {key: summary[key] for key in ("baselines", "metrics", "delta", "scores")}
+    seen = 0
+    for path, figure in walk(told):
+        seen += 1
+        assert figure["low"] - 1e-6 <= figure["mean"] <= figure["high"] + 1e-6, (path, figure)
+        assert figure["std"] is None  # of one gallery
+        if "delta" in path:
+            assert 0 < figure["p"] <= 1 and figure["p_folds"] is None
+    assert seen > 1000
+    for route, change in summary["delta"].items():
+        one = change["R@1"]
+        assert one["p_adjusted"] == one["p"]  # one map is one hypothesis
+        sure = one["p"] < 0.05
+        assert summary["verdict"][route] == ("no evidence" if not sure else "gain" if one["mean"] > 0 else "loss")
+    assert summary["statistics"]["clusters"] == 10 and summary["statistics"]["flips"] == 2**10  # all of them
+
+
+def test_a_map_that_changes_nothing_changes_nothing():
+    identity = a_map()._replace(params={"delta": np.zeros((D, D), np.float32)})
+    summary, _ = evaluate(made(), identity, routes=["t2t"], scores=False, diagnostics=False)
+    for path, figure in walk(summary["delta"]):
+        assert {figure[key] for key in ("mean", "low", "high")} == {0.0} and figure["p"] == 1.0, path
+    assert set(summary["verdict"].values()) == {"no evidence"}
+
+
+def test_both_is_the_mean_of_the_two_directions(found):
+    summary = found[3].summary
+    for metrics in (summary["metrics"], summary["delta"], summary["scores"]["mapped"]["csls"]):
+        for metric in ("R@1", "MRR", "median_rank"):
+            halves = [metrics[way][metric]["mean"] for way in ("t2i", "i2t")]
+            assert metrics["both"][metric]["mean"] == pytest.approx(np.mean(halves))
+
+
+def test_duplicates_in_groups_are_no_more_images():
+    """Each image and caption twice: told that they are one, the interval is wider by the root of two."""
+    data = made()
+    twice = {language: np.concatenate([data.text[language]] * 2) for language in data.languages}
+    keys = {
+        language: np.concatenate([np.char.add(data.keys[data.image_of[language]], end) for end in "ab"])
+        for language in data.languages
+    }
+    widths = []
+    for groups in (None, np.tile(np.arange(IMAGES), 2)):
+        doubled = EmbeddingSet.build(
+            "doubled",
+            np.concatenate([data.image] * 2),
+            twice,
+            image_keys=np.concatenate([np.char.add(data.keys, end) for end in "ab"]),
+            text_keys=keys,
+            groups=groups,
+        )
+        summary, _ = evaluate(doubled, routes=[], scores=False, diagnostics=False)
+        figure = summary["baselines"]["identity"]["both"]["MRR"]
+        widths.append(figure["high"] - figure["low"])
+        wanted = (48, "image") if groups is None else (24, "group of images")
+        assert (summary["statistics"]["clusters"], summary["statistics"]["cluster"]) == wanted
+    assert widths[1] / widths[0] == pytest.approx(2**0.5, rel=0.1)
 
 
 def test_scores_look_at_the_bank_and_at_nothing_else(found):
@@ -119,7 +187,8 @@ def test_without_a_map_a_bank_or_a_wish():
     summary, grams = evaluate(data, routes=["t2t"], diagnostics=False)
     assert summary["scores"]["bank"]["transductive"] is True
     assert {"metrics", "delta", "map", "diagnostics"}.isdisjoint(summary) and grams == {}
-    assert set(summary["baselines"]["identity"]) == {"t2i", "i2t", "t2t"} == set(summary["baselines"]["chance"])
+    for name in ("identity", "chance"):
+        assert set(summary["baselines"][name]) == {"t2i", "i2t", "both", "t2t"}
 
 
 def test_images_that_lack_a_language_are_counted():
@@ -141,7 +210,7 @@ def test_captions_of_another_width_are_cut_or_padded(d_text):
 
 def test_one_language_alone():
     summary, _ = evaluate(made().with_languages(["en"]), a_map(name="residual_mlp"))
-    assert set(summary["metrics"]) == {"t2i", "i2t"} and summary["map"] is None
+    assert set(summary["metrics"]) == {"t2i", "i2t", "both"} and summary["map"] is None
 
 
 def test_a_map_a_language_is_described_a_language():

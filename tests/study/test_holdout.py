@@ -1,15 +1,18 @@
 """What is measured after a sweep: every trial between languages, and what each fold chose described."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
-from ccalign_jax.metrics import rank_text_pairs, retrieval_metrics
+from ccalign_jax.metrics import SCORINGS, rank_text_pairs, retrieval_metrics
+from ccalign_jax.statistics import holm
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import make_part, unit_float32
-from ccalign_jax.study.holdout import _bank
+from ccalign_jax.study.holdout import _bank, measure_holdouts
+from ccalign_jax.study.intervals import PAIR_DRAWS
 from ccalign_jax.training import Part, PartRows
 
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": (1e-3, 3e-2), "temperature": 0.07}
@@ -42,12 +45,62 @@ def test_every_trial_has_text_to_text_and_every_family_diagnostics(found):
             after, before = (
                 part[route]["R@1"]["mean"] for part in (trial["metrics"], summary["baselines"]["identity"])
             )
-            assert trial["delta"][route]["R@1"]["mean"] == pytest.approx(after - before)
+            change = trial["delta"][route]["R@1"]
+            assert change["mean"] == pytest.approx(after - before)
+            assert change["low"] <= change["mean"] <= change["high"] and 0 < change["p"] <= change["p_adjusted"] <= 1
+            assert trial["verdict"][route] in ("gain", "no evidence", "loss")
+            pair = trial["metrics"][route]["per_language"]["ar->de"]["MRR"]
+            assert pair["low"] < pair["mean"] < pair["high"]
+    assert summary["statistics"]["pair_draws"] == PAIR_DRAWS
     assert set(summary["diagnostics"]) == {"identity", "image/residual/infonce"}
     identity = summary["diagnostics"]["identity"]
     assert np.shape(identity["between_languages"]["gram_correlation"]["matrix"]) == (9, 9)
     assert 0 < identity["probe"]["by_image"]["accuracy"] < 1
     assert identity["image"] == pytest.approx(summary["diagnostics"]["image/residual/infonce"]["image"])
+
+
+@pytest.fixture(scope="module")
+def scored(solved):
+    """Scores on top of what a sweep on crossed folds chose."""
+    result = dataclasses.replace(solved[1])
+    return measure_holdouts(result, routes=(), scores=True, diagnostics=False)
+
+
+def test_the_bank_has_what_is_fitted_for_the_report(scored):
+    """Not what is fitted to choose, which is less."""
+    assert scored.plan.least == 50
+    assert scored.summary["scores"]["bank"]["images"] == 75 == min(len(fold.train) for fold in scored.plan.folds)
+
+
+def test_scores_are_compared_with_the_cosine_of_identity(scored):
+    scores = {state: each for state, each in scored.summary["scores"].items() if state != "bank"}
+    families = {"/".join(outcome.family) for outcome in scored.outcomes}
+    assert set(scores) == {"identity", *families} and all(set(each) == set(SCORINGS) for each in scores.values())
+    base = scores["identity"]["cosine"]
+    plain = scored.summary["baselines"]["identity"]
+    for way in ("t2i", "i2t", "both"):
+        assert base[way]["R@1"]["mean"] == pytest.approx(plain[way]["R@1"]["mean"], abs=1e-6)
+        own = base["delta"][way]["R@1"]  # against itself, which is no test
+        assert {own[key] for key in ("mean", "low", "high")} == {0.0} and own["p"] == 1.0 and own["p_adjusted"] is None
+        tested = []
+        for state, each in scores.items():
+            for name, entry in each.items():
+                change = entry["delta"][way]["R@1"]
+                assert change["mean"] == pytest.approx(entry[way]["R@1"]["mean"] - base[way]["R@1"]["mean"], abs=1e-9)
+                assert change["low"] - 1e-6 <= change["mean"] <= change["high"] + 1e-6
+                if (state, name) != ("identity", "cosine"):
+                    tested.append((change["p"], change["p_adjusted"]))
+        p, adjusted = np.transpose(tested)
+        np.testing.assert_allclose(adjusted, holm(p))
+
+
+def test_the_plain_cosine_of_a_choice_is_its_figure(scored):
+    for family in scored.summary["families"]:
+        name = "/".join(family[key] for key in ("pivot", "aligner", "loss"))
+        for key, found in (("metrics", scored.summary["scores"][name]["cosine"]), ("delta", None)):
+            found = found or scored.summary["scores"][name]["cosine"]["delta"]
+            for end in ("mean", "low", "high"):
+                assert found["t2i"]["R@1"][end] == pytest.approx(family[key]["t2i"]["R@1"][end], abs=1e-5)
 
 
 def test_too_few_whole_images_are_said_and_cost_nothing_else():

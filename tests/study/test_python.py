@@ -1,5 +1,6 @@
 """The calls for Python users: what they accept, and what they refuse in one line."""
 
+import numpy as np
 import pytest
 
 from ccalign_jax.data import synthetic
@@ -21,6 +22,46 @@ def test_a_name_alone_is_a_name_and_not_its_letters():
 def test_fit_takes_one_value_each():
     with pytest.raises(InputError, match="one value for temperature"):
         fit(synthetic(60, dimensions=8), hyper={"temperature": [0.01, 0.1]})
+
+
+QUICK = {"epochs": 2, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": 0.1}
+
+
+def test_fit_from_python(toy):
+    one, again = (fit(toy(), hyper=QUICK, seed=4) for _ in range(2))
+    assert one.about == again.about
+    for key, leaf in one.params.items():
+        np.testing.assert_array_equal(leaf, again.params[key])
+    scores = one.about["scores"]
+    assert np.mean(list(scores["after"].values())) >= np.mean(list(scores["before"].values()))
+
+
+def test_what_fit_refuses(toy):
+    with pytest.raises(InputError, match="fit trains one map"):
+        fit(toy(), hyper={"temperature": "0.1,0.2"})
+    with pytest.raises(InputError, match="fit trains one map"):
+        fit(toy(), pivot="all", aligner="residual", hyper={"l2": "0.1,0.2"})
+    with pytest.raises(InputError, match="nothing to train"):
+        fit(toy(), aligner="identity")
+    with pytest.raises(InputError, match="learning_rate"):
+        fit(toy(), hyper={"learning_rate": -1})
+
+
+def test_widths_may_differ(toy_rows):
+    texts, image = toy_rows(d_text=6)
+    found = fit(texts, image, hyper=QUICK)
+    assert found.params["delta"].shape == (6, 8)
+    with pytest.raises(InputError, match="text space"):
+        fit(texts, image, pivot="text:en")
+
+
+def test_folds_repeats_and_groups_are_asked_for_by_name(toy, one_line):
+    """Everything that is wrong is said before anything is written."""
+    one_line(lambda: sweep(toy(), repeats=0), "--repeats=0")
+    one_line(lambda: sweep(toy(), inner_folds=0), "--inner_folds=0")
+    one_line(lambda: sweep(toy(), folds=2, inner_folds=40), "--inner_folds")
+    one_line(lambda: sweep(toy(), duplicate_cosine=2.0), "cosine=2.0")
+    one_line(lambda: sweep(toy(), protocol="seed", repeats=2), "--protocol=seed")
 
 
 @pytest.mark.parametrize("epochs, kept", [([0, 0, 0, 5, 9], True), ([0, 3, 4], False), ([0, 0], True), ([1], False)])

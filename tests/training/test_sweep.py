@@ -21,25 +21,21 @@ from ccalign_jax.training import (
     Recipe,
     Space,
     Trial,
-    choose_epoch,
-    evaluate_folds,
     fit,
     fitting_recipe,
     group_trials,
     make_program,
-    map_part,
-    mean_scores,
     plan_slices,
-    rank_part,
     slice_inputs,
     slice_runs,
-    take,
 )
+from ccalign_jax.training.sweep import SLICE_BYTES
 
-COUNT, D, FOLDS = 48, 6, 3
+COUNT, D, FITS = 48, 6, 3
 SPACE = Space(D, D, ("en", "ja"))
 RECIPE = Recipe(epochs=2, steps_per_epoch=3, batch_images=8)
 KEY = jax.random.key(11)
+LEAST = 24
 
 
 def embeddings():
@@ -50,29 +46,18 @@ def embeddings():
     return Embeddings(unit_rows(jnp.asarray(text)), unit_rows(jnp.asarray(image)), rows, counts, jnp.arange(COUNT))
 
 
-def part_of(images):
-    rows, place = jnp.asarray(images, jnp.int32), jnp.arange(len(images), dtype=jnp.int32)
-    return Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None]))
+def fit_arrays():
+    """Sets to fit, padded: a program that fits looks at no other part."""
+    order = np.random.default_rng(1).permutation(COUNT)
+    train = [np.sort(np.roll(order, 12 * number)[:size]) for number, size in enumerate((24, 36, 30))]
+    padded = [np.pad(rows, (0, 36 - len(rows)), constant_values=-1) for rows in train]
+    nothing = Part(jnp.zeros((1, 0), jnp.int32), (), (), ())
+    return FoldArrays(
+        jnp.asarray(np.stack(padded), jnp.int32), jnp.asarray(list(map(len, train)), jnp.int32), *[nothing] * 3
+    )
 
 
-def fold_arrays():
-    order = np.random.default_rng(1).permutation(COUNT).reshape(FOLDS + 1, -1)
-    folds = []
-    for number in range(FOLDS):
-        select, report, *train = (order[(number + other) % 4] for other in range(4))
-        train = np.concatenate(train)
-        folds.append(
-            FoldArrays(
-                jnp.asarray(np.append(train, -1), jnp.int32),
-                jnp.int32(len(train)),
-                *(part_of(rows) for rows in (select, report, train[:12])),
-            )
-        )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *folds)
-
-
-DATA, ARRAYS = embeddings(), fold_arrays()
-LEAST = 24
+DATA, ARRAYS = embeddings(), fit_arrays()
 
 
 def trials(*changes, aligner="residual", recipe=RECIPE, first=0):
@@ -82,16 +67,16 @@ def trials(*changes, aligner="residual", recipe=RECIPE, first=0):
     ]
 
 
-def run_group(group, *, accelerator=False, width=FOLDS, program=None):
-    """`{trial name: {fold: result}}`, slice by slice, padding dropped."""
+def run_group(group, *, accelerator=False, width=FITS, program=None):
+    """`{trial name: {fit: trajectory}}`, slice by slice, padding dropped."""
     program = program or make_program(group, SPACE, least=LEAST, accelerator=accelerator)
     found = {}
-    for number in range(-(-len(group.trials) * FOLDS // width)):
-        inputs = slice_inputs(group, FOLDS, key=KEY, width=width, number=number)
+    for number in range(-(-len(group.trials) * FITS // width)):
+        inputs = slice_inputs(group, FITS, key=KEY, width=width, number=number)
         assert inputs[2].shape == (width,)
         done = jax.tree.map(np.asarray, program(DATA, ARRAYS, *inputs))
-        for place, (trial, fold) in enumerate(slice_runs(group, FOLDS, width=width, number=number)):
-            found.setdefault(trial.name, {})[fold] = jax.tree.map(lambda leaf, at=place: leaf[at], done)
+        for place, (trial, one) in enumerate(slice_runs(group, FITS, width=width, number=number)):
+            found.setdefault(trial.name, {})[one] = jax.tree.map(lambda leaf, at=place: leaf[at], done)
     return found
 
 
@@ -116,59 +101,49 @@ def results(group):
 
 def test_mapped_runs_equal_single_fits_to_the_bit(group, results):
     aligner, pivot = SPACE.aligner("residual", RECIPE), make_pivot("image", SPACE.languages)
+    recipe = fitting_recipe(group.recipe, LEAST)
 
     @jax.jit
-    def single(hyper, key, fold):
-        return fit(
-            aligner,
-            pivot,
-            LOSSES["infonce"],
-            hyper,
-            key,
-            DATA,
-            fold.train,
-            fold.train_count,
-            recipe=fitting_recipe(group.recipe, LEAST),
-            least=LEAST,
-        )
+    def single(hyper, key, images, count):
+        return fit(aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, count, recipe=recipe, least=LEAST)
 
     for trial in group.trials[:2]:
-        for fold in range(FOLDS):
+        for number in range(FITS):
             hyper = Hyper(*map(jnp.float32, trial.hyper))
-            key = jax.random.fold_in(jax.random.fold_in(KEY, trial.index), fold)
-            arrays = take(ARRAYS, fold)
-            done = choose_epoch(aligner, single(hyper, key, arrays), DATA, arrays.select, recipe=group.recipe)
-            ranks = rank_part(map_part(aligner, done.params, DATA, arrays.report))
-            assert_same(done.params, results[trial.name][fold].fit.params)
-            assert int(done.epoch) == results[trial.name][fold].fit.epoch
-            assert_same(ranks[0][0][:3], results[trial.name][fold].report[0][0][:3])
+            key = jax.random.fold_in(jax.random.fold_in(KEY, trial.index), number)
+            alone = single(hyper, key, ARRAYS.train[number], ARRAYS.train_count[number])
+            assert_same(alone, results[trial.name][number])
+            assert len(alone.losses) == RECIPE.epochs and np.any(alone.params["delta"][-1])
 
 
 def test_the_accelerators_program_agrees(group, results):
     width, slices = 4, 3  # nine runs in slices of four: the last is padded
     other = run_group(group, accelerator=True, width=width)
     assert slices == -(-9 // width)
-    assert {name: sorted(folds) for name, folds in other.items()} == {f"t{n}": [0, 1, 2] for n in range(3)}
-    for name, folds in results.items():
-        for fold, one in folds.items():
-            np.testing.assert_allclose(other[name][fold].fit.losses, one.fit.losses, atol=1e-4)
-            np.testing.assert_allclose(other[name][fold].fit.scores[0], one.fit.scores[0], atol=1e-4)
-            if other[name][fold].fit.epoch == one.fit.epoch:
-                assert np.abs(other[name][fold].fit.params["delta"] - one.fit.params["delta"]).max() < 1e-4
+    assert {name: sorted(fits) for name, fits in other.items()} == {f"t{n}": [0, 1, 2] for n in range(3)}
+    for name, fits in results.items():
+        for number, one in fits.items():
+            np.testing.assert_allclose(other[name][number].losses, one.losses, atol=1e-4)
+            np.testing.assert_allclose(other[name][number].params["delta"], one.params["delta"], atol=1e-4)
 
 
-def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
-    traces = []
-    entry = LOSSES["infonce"]
+def counted(monkeypatch):
+    """How often the loss has been traced since."""
+    traces, entry = [], LOSSES["infonce"]
 
     def counting(*args, **options):
         traces.append(1)
         return entry.call(*args, **options)
 
     monkeypatch.setitem(LOSSES, "infonce", entry._replace(call=counting))
+    return traces
+
+
+def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
+    traces = counted(monkeypatch)
     (one,) = group_trials(trials(*GRID))
     program = make_program(one, SPACE, least=LEAST, accelerator=False)
-    inputs = [slice_inputs(one, FOLDS, key=KEY, width=FOLDS, number=number) for number in range(3)]
+    inputs = [slice_inputs(one, FITS, key=KEY, width=FITS, number=number) for number in range(3)]
     program(DATA, ARRAYS, *inputs[0])
     once = len(traces)
     assert once > 0
@@ -176,6 +151,26 @@ def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
         program(DATA, ARRAYS, *given_inputs)
     assert len(traces) == once
     assert program.fit._cache_size() == 1
+
+
+def test_a_second_sweep_of_the_same_kind_compiles_nothing(monkeypatch):
+    """Other numbers and other data of the same shape; what is static asks for a program of its own."""
+    traces = counted(monkeypatch)
+    (one,) = group_trials(trials(*GRID))
+    inputs = slice_inputs(one, FITS, key=KEY, width=FITS, number=0)
+    first = make_program(one, SPACE, least=LEAST, accelerator=False).compile(DATA, ARRAYS, *inputs)
+    once = len(traces)
+    (other,) = group_trials(trials({"learning_rate": 0.2}, first=9))
+    second = make_program(other, SPACE, least=LEAST, accelerator=False)
+    turned = DATA._replace(text=-DATA.text)
+    found = second.compile(turned, ARRAYS, *slice_inputs(other, FITS, key=KEY, width=FITS, number=0))
+    assert found.fit is first.fit and len(traces) == once > 0
+    assert not np.array_equal(found(turned, ARRAYS, *inputs).losses, first(DATA, ARRAYS, *inputs).losses)
+    narrow = second.compile(DATA, ARRAYS, *slice_inputs(other, FITS, key=KEY, width=2, number=0))
+    assert narrow.fit is not first.fit
+    (longer,) = group_trials(trials(*GRID, recipe=dataclasses.replace(RECIPE, epochs=3)))
+    assert make_program(longer, SPACE, least=LEAST, accelerator=False).fit is not second.fit
+    assert make_program(one, SPACE, least=LEAST - 1, accelerator=False).fit is not second.fit
 
 
 def test_a_trial_is_its_index_whatever_else_is_swept(group, results):
@@ -187,25 +182,30 @@ def test_a_trial_is_its_index_whatever_else_is_swept(group, results):
     assert_same(results["t1"], run_group(alone, program=program)["t1"])
     renumbered = dataclasses.replace(group, trials=(dataclasses.replace(group.trials[1], index=7),))
     other = run_group(renumbered, program=program)["t1"]
-    assert not np.array_equal(other[0].fit.losses, results["t1"][0].fit.losses)
-    padded = run_group(group, width=4)
-    assert_same(results, padded)
+    assert not np.array_equal(other[0].losses, results["t1"][0].losses)
+    for width in (1, 4):  # one fit at a time; and padded
+        assert_same(results, run_group(group, width=width))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.integers(1, 40), st.integers(1, 7), st.integers(0, 2**31), st.booleans())
-def test_the_slices_hold_every_run_once(count, folds, params_bytes, accelerator):
+@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 2**31), st.booleans())
+def test_the_slices_hold_every_run_once(count, fits, params_bytes, accelerator):
     members = tuple(trials(*({"l2": float(number)} for number in range(count))))
     one = Group("image", "residual", "infonce", RECIPE, members)
-    width, slices = plan_slices(one, folds, params_bytes=params_bytes, accelerator=accelerator)
-    found = [slice_runs(one, folds, width=width, number=number) for number in range(slices)]
+    width, slices = plan_slices(one, fits, params_bytes=params_bytes, accelerator=accelerator)
+    found = [slice_runs(one, fits, width=width, number=number) for number in range(slices)]
     assert all(0 < len(runs) <= width for runs in found)
-    together = [(trial.name, fold) for runs in found for trial, fold in runs]
-    assert together == [(trial.name, fold) for trial in members for fold in range(folds)]
-    assert slice_runs(one, folds, width=width, number=slices) == []
+    together = [(trial.name, fit) for runs in found for trial, fit in runs]
+    assert together == [(trial.name, fit) for trial in members for fit in range(fits)]
+    assert slice_runs(one, fits, width=width, number=slices) == []
+    taken = (8 + RECIPE.epochs) * params_bytes
+    assert width == 1 or width * taken <= SLICE_BYTES
     if accelerator:
-        assert width * slices - count * folds < slices  # next to nothing is padded
-        assert width == 1 or width * (8 + RECIPE.epochs) * params_bytes <= 2**32
+        assert width * slices - count * fits < slices  # next to nothing is padded
+    else:
+        assert fits % width == 0  # nothing is
+        larger = [part for part in range(width + 1, fits + 1) if fits % part == 0]
+        assert all(part * taken > SLICE_BYTES for part in larger)
 
 
 def test_groups_keep_apart_what_is_static_and_drop_what_is_zero():
@@ -225,21 +225,17 @@ def test_an_absent_term_changes_nothing():
     (both,) = group_trials(trials(plain, {"l2": 0.1, "prox": 0.1, "ortho": 0.1}))
     assert lone.recipe.terms < both.recipe.terms
     one, other = run_group(lone)["t0"], run_group(both)["t0"]
-    for fold in range(FOLDS):
-        np.testing.assert_allclose(one[fold].fit.losses, other[fold].fit.losses, atol=1e-5)
+    for number in range(FITS):
+        np.testing.assert_allclose(one[number].losses, other[number].losses, atol=1e-5)
 
 
-def test_identity_on_every_fold():
-    aligner = SPACE.aligner("identity", RECIPE)
-
-    def ranks_of(part):
-        return rank_part(map_part(aligner, {}, DATA, part))
-
-    found = list(evaluate_folds(aligner, {}, DATA, ARRAYS))
-    assert len(found) == FOLDS
-    for number, (scores, report, sample) in enumerate(found):
-        fold = jax.tree.map(lambda leaf, at=number: leaf[at], ARRAYS)
-        expected = [ranks_of(part) for part in (fold.select, fold.report, fold.sample)]
-        np.testing.assert_allclose(scores, mean_scores(expected[0]), atol=1e-6)
-        assert_same([pair[0][:3] for pair in expected[1]], [pair[0][:3] for pair in report])
-        assert_same([pair[1][:3] for pair in expected[2]], [pair[1][:3] for pair in sample])
+def test_prepared_rows_are_those_of_the_fit():
+    """Each fit has consensus rows of its own, made of its training images alone."""
+    rows = unit_rows(jax.random.normal(jax.random.key(1), (FITS, COUNT, D)))
+    (only,) = group_trials([dataclasses.replace(trials(GRID[0])[0], pivot="consensus", aligner="dual(shift)")])
+    program = make_program(only, SPACE, least=LEAST, accelerator=False)
+    inputs = slice_inputs(only, FITS, key=KEY, width=FITS, number=0)
+    found = program(DATA, ARRAYS._replace(consensus={"procrustes": rows}), *inputs)
+    other = program(DATA, ARRAYS._replace(consensus={"procrustes": rows.at[1].multiply(-1)}), *inputs)
+    same = [np.array_equal(found.losses[number], other.losses[number]) for number in range(FITS)]
+    assert same == [True, False, True]

@@ -1,0 +1,171 @@
+"""Two finished runs on the same data against each other: paired, image by image, on what both report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.metrics import METRICS
+from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
+from ccalign_jax.study.figures import IDENTITY, figures_of, minus
+from ccalign_jax.study.finished import SELECTED, FinishedRun, read_run
+from ccalign_jax.study.intervals import draw_resamples
+
+__all__ = ["COMPARISON", "claim_comparison", "compare", "comparison_rows"]
+
+COMPARISON = "comparison.json"
+# Choices on which it depends what data a sweep has, and which images its folds report.
+OF_DATA = ("languages", "limit", "duplicate_cosine")
+OF_FOLDS = ("folds", "split", "repeats", "seed")
+
+
+def compare(
+    run_a: str | os.PathLike[str],
+    run_b: str | os.PathLike[str],
+    *,
+    trial_a: str = SELECTED,
+    trial_b: str = SELECTED,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What the map of one run does better or worse than that of another, on the same queries and galleries.
+
+    Intervals and tests are those of a sweep: the images are resampled, or the signs of their differences flipped, with
+    all their captions. The test over folds corrects both for the smaller training parts.
+
+    Args:
+        run_a, run_b: folders of finished sweeps; the same one twice compares two of its trials.
+        trial_a, trial_b: "selected", what each fold chose; the name of a trial; or "identity".
+        seed: of the resamples; with a sweep's own seed its intervals and p-values come out again.
+
+    Returns:
+        `{"schema", "a", "b", "data", "protocol", "folds", "repeats", "seed", "notes", "statistics", "a_metrics",
+        "b_metrics", "delta", "verdict"}`. `a` and `b` are `{"run", "name", "per_fold"}`; `delta` is b minus a; the
+        figures are those of `summary.json`.
+
+    Raises:
+        InputError: a folder is not a finished sweep's, a trial is unknown, or data, protocol or reported images differ.
+    """
+    a, b = read_run(run_a), read_run(run_b)
+    _check_comparable(a, b)
+    base, mine = a.holdouts(trial_a), b.holdouts(trial_b)
+    changes = [minus(one, other) for one, other in zip(mine.report, base.report, strict=True)]
+    levels = figures_of(base.report)
+    entry: dict[str, Any] = {"metrics": figures_of(mine.report), "delta": figures_of(changes, delta=True)}
+    resamples = draw_resamples(a.plan["groups"], seed=seed)
+    claims = Claims(Measured(("a",), base.tallies), resamples, test_share=max(a.test_share, b.test_share))
+    claims.level(levels, base.tallies)
+    claims.entry(entry, Measured(("b",), mine.tallies), changes)
+    adjust([entry])
+    return {
+        "schema": 1,
+        "a": {"run": str(a.path), "name": trial_a, "per_fold": base.per_fold},
+        "b": {"run": str(b.path), "name": trial_b, "per_fold": mine.per_fold},
+        "data": a.summary["data"],
+        "protocol": a.config.protocol,
+        "folds": a.summary["folds"],
+        "repeats": a.config.repeats,
+        "seed": seed,
+        "notes": list(_notes(a, b, trial_a, trial_b)),
+        "statistics": describe_statistics(resamples),
+        "a_metrics": levels,
+        "b_metrics": entry["metrics"],
+        "delta": entry["delta"],
+        "verdict": entry["verdict"],
+    }
+
+
+def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of `comparison.csv`: one a direction × language (and `macro`) × metric, with both levels and the change.
+
+    Example:
+        >>> figure = {"mean": 0.5, "std": None}
+        >>> both = {"t2i": {"R@1": figure, "per_language": {}}}
+        >>> next(comparison_rows({"a_metrics": both, "b_metrics": both, "delta": both}))["a"]
+        '0.500000'
+    """
+    sides = {"a": comparison["a_metrics"], "b": comparison["b_metrics"], "delta": comparison["delta"]}
+    for direction, figures in comparison["delta"].items():
+        for language in ("macro", *figures["per_language"]):
+            at = {
+                side: found[direction] if language == "macro" else found[direction]["per_language"][language]
+                for side, found in sides.items()
+            }
+            for metric in (metric for metric in METRICS if metric in at["delta"]):
+                cells = {
+                    side if key == "mean" else f"{side}_{key}": "" if value is None else f"{value:.6f}"
+                    for side, found in at.items()
+                    for key, value in found[metric].items()
+                }
+                yield {"direction": direction, "language": language, "metric": metric, **cells}
+
+
+def claim_comparison(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds something else than a comparison to be replaced.
+
+    Raises:
+        InputError: it holds other files, such as a run, or a comparison and `overwrite` is not given.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / COMPARISON).is_file():
+        raise InputError(f"{path}: holds files that are not a comparison's; give --out another folder")
+    if not overwrite:
+        raise InputError(f"{path}: holds a {COMPARISON} already; give --overwrite or another --out")
+
+
+def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:
+    """That both runs report the same images of the same data, under protocols whose figures mean the same."""
+    one, other = a.summary["data"], b.summary["data"]
+    mine, theirs = b.config, a.config
+    again = "sweep one of them again as the other was"
+    if mine.protocol != theirs.protocol:
+        raise InputError(
+            f"{b.path}: the protocol is {mine.protocol}, that of {a.path} is {theirs.protocol}, and seed chooses on "
+            f"what it reports; {again}"
+        )
+    if one["sha256"] != other["sha256"]:
+        if one["name"] != other["name"]:
+            raise InputError(f"{b.path}: its data are {other['name']}, those of {a.path} {one['name']}; {again}")
+        said = _differences(a, b, [*OF_DATA, "seed"] if mine.limit is not None else OF_DATA)
+        why = said or f"both are of {one['name']}, which has changed in between"
+        raise InputError(f"{b.path}: its data are not those of {a.path}: {why}; {again}")
+    if mine.heldout_language != theirs.heldout_language:
+        said = _differences(a, b, ["heldout_language"])
+        raise InputError(f"{b.path}: reports other languages than {a.path}: {said}; {again}")
+    reported = a.rows("report"), b.rows("report")
+    alike = [np.array_equal(*rows) for rows in zip(*reported, strict=False)]
+    if len(reported[0]) != len(reported[1]) or not all(alike):
+        what = f"fold {alike.index(False)} reports other images" if not all(alike) else "it has more or fewer folds"
+        said = _differences(a, b, OF_FOLDS) or "their folds were made in another way"
+        raise InputError(f"{b.path}: {what} than {a.path}: {said}; {again}")
+
+
+def _differences(a: FinishedRun, b: FinishedRun, choices: Iterable[str]) -> str:
+    """Which of these choices of run b are not those of run a."""
+    values = {key: (getattr(b.config, key), getattr(a.config, key)) for key in choices}
+    return ", ".join(f"--{key} is {mine}, there {theirs}" for key, (mine, theirs) in values.items() if mine != theirs)
+
+
+def _notes(a: FinishedRun, b: FinishedRun, trial_a: str, trial_b: str) -> Iterator[str]:
+    """What else differs, or weakens what is found: sentences."""
+    sizes = [np.mean([len(rows) for rows in run.rows("train")]) for run in (a, b)]
+    if sizes[0] != sizes[1]:
+        yield f"part of the change: a fold of a trains on {sizes[0]:.0f} images, one of b on {sizes[1]:.0f}"
+    elif not all(map(np.array_equal, a.rows("train"), b.rows("train"))):
+        yield "part of the change: a and b train on other images"
+    inner = [{key: rows.tobytes() for key, rows in run.plan.items() if "/inner/" in key} for run in (a, b)]
+    if inner[0] != inner[1]:
+        ways = [run.summary["inner"] for run in (a, b)]
+        words = f"a by {ways[0]}, b by {ways[1]}" if ways[0] != ways[1] else f"both by {ways[0]}, but not the same"
+        yield f"part of the change: epochs and trials are chosen in another way, {words}"
+    if a.config.protocol == "seed":
+        yield "both are optimistic: under protocol seed a fold chooses by the images that it reports"
+    for side, run, trial in (("a", a, trial_a), ("b", b, trial_b)):
+        count = len(run.summary["trials"])
+        if trial not in (SELECTED, IDENTITY) and count > 1:
+            yield f"{side} is one of {count} trials: if it was named for its results here, p takes no account of that"

@@ -1,0 +1,128 @@
+"""Both curves of overfitting in one dict, and the folder that keeps them."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.reporting import curves_tables, learning_plot, path_plot, to_latex, to_markdown, to_svg
+from ccalign_jax.study.claims import describe_statistics
+from ccalign_jax.study.folder import write_csv, write_json
+from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.learning import learning_curve
+from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.regularisation import regularisation_path
+from ccalign_jax.study.run import Progress
+from ccalign_jax.study.summary import describe_data
+
+__all__ = ["claim_curves", "curve_rows", "make_curves", "write_curves"]
+
+CURVES = "curves.json"
+PLOTS = {"path": path_plot, "learning": learning_plot}
+
+
+@contextmanager
+def _quiet(unit: str) -> Iterator[Progress]:
+    yield lambda what, done, total: None
+
+
+def make_curves(
+    *,
+    path: Plan | None = None,
+    learning: Sequence[Plan] = (),
+    bar: Callable[[str], AbstractContextManager[Progress]] = _quiet,
+) -> dict[str, Any]:
+    """The content of `curves.json`.
+
+    Args:
+        path: from `plan_path`; None for no path.
+        learning: from `plan_learning`, of the same data and seed; empty for no learning curve.
+        bar: shows the progress of one curve, whose unit it is given; `reporting.progress_bar`, say.
+
+    Returns:
+        `data`, `folds`, `inner` and `statistics` as in the summary of a sweep, `config` of each curve, `path` (see
+        `regularisation_path`), `learning` (see `learning_curve`) and `notes`.
+    """
+    plans = {name: plan for name, plan in (("path", path), ("learning", learning[-1] if learning else None)) if plan}
+    plan = next(iter(plans.values()))
+    resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
+    found: dict[str, Any] = {
+        "schema": 1,
+        "data": describe_data(plan.data),
+        "folds": len(plan.folds),
+        "inner": plan.inner,
+        "statistics": describe_statistics(resamples),
+        "config": {name: dataclasses.asdict(one.config) for name, one in plans.items()},
+    }
+    if path is not None:
+        with bar("steps of the path") as progress:
+            found["path"] = regularisation_path(path, resamples, progress=progress)
+    if learning:
+        with bar("runs of the learning curve") as progress:
+            found["learning"] = learning_curve(learning, resamples, progress=progress)
+    notes = dict.fromkeys(plan.data.notes)
+    for name, several in (("path", [path] if path else []), ("learning", learning)):
+        notes |= dict.fromkeys(f"{name}: {note}" for one in several for note in one.notes if note not in notes)
+    return {**found, "notes": [*notes, *(f"{name}: {found[name]['about']}" for name in plans)]}
+
+
+def claim_curves(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds anything, but for curves that are to be replaced.
+
+    Raises:
+        InputError: it holds other files, or curves and `overwrite` is not given.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / CURVES).is_file():
+        raise InputError(f"{path}: holds files that are not curves; give --out another folder")
+    if not overwrite:
+        raise InputError(f"{path}: holds curves already; give --overwrite or another --out")
+
+
+def write_curves(path: Path, curves: Mapping[str, Any]) -> None:
+    """Write tables, plots and CSV, and last `curves.json`."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / CURVES).unlink(missing_ok=True)
+    for folder in ("tables", "plots"):
+        shutil.rmtree(path / folder, ignore_errors=True)
+        (path / folder).mkdir()
+    for name, table in curves_tables(curves).items():
+        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
+        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
+    for name, plot in PLOTS.items():
+        if name in curves:
+            figure = plot(curves)
+            figure.savefig(path / "plots" / f"{name}.png", dpi=150)
+            (path / "plots" / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
+    write_csv(path / "curves.csv", curve_rows(curves))
+    write_json(path / CURVES, curves)
+
+
+def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A row a curve × point × direction; the penalty of the identity is `inf`."""
+    for name in PLOTS:
+        for point in curves.get(name, {}).get("points", ()):
+            head = {"curve": name, "penalty": "", "pairs": point.get("pairs", "")}
+            if "penalty" in point:
+                head["penalty"] = "inf" if point["penalty"] is None else f"{point['penalty']:g}"
+            moved = {key: point[key] for key in ("norm", "rotation") if point.get(key)}
+            for way in point["holdout"]:
+                cells = _cells(moved, "")
+                for part in ("holdout", "train", "delta", "gap"):
+                    cells |= _cells(point[part][way], f"{part}_")
+                yield {**head, "direction": way, "chosen_in": point.get("chosen_in", ""), **cells}
+
+
+def _cells(figures: Mapping[str, Mapping[str, float | None]], prefix: str) -> dict[str, str]:
+    """`{prefix}{name}` with the mean, and beside it what else is known of it."""
+    return {
+        f"{prefix}{name}" if key == "mean" else f"{prefix}{name}_{key}": "" if value is None else f"{value:.6f}"
+        for name, figure in figures.items()
+        for key, value in figure.items()
+    }

@@ -1,0 +1,171 @@
+"""A finished run, read back from its folder: its choices, its folds, and how its maps ranked what they report."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.metrics import Ranks
+from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, fold_metrics
+from ccalign_jax.study.folder import CONFIG, RunFolder, file_name
+from ccalign_jax.study.intervals import FoldTally
+from ccalign_jax.study.tally import tally_directions
+from ccalign_jax.training import LanguageRanks, Part
+
+__all__ = ["SELECTED", "FinishedRun", "Holdouts", "read_run"]
+
+SELECTED = "selected"
+DAMAGE = (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+MOST_NAMES = 4  # trials that a mistake is answered with
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Holdouts(NamedTuple):
+    """How one map, or what each fold selected, ranked the images that the folds report.
+
+    Attributes:
+        per_fold: the trial that each fold has, or "identity".
+        report: the metrics of each fold.
+        tallies: what each image adds to them.
+    """
+
+    per_fold: list[str]
+    report: list[FoldMetrics]
+    tallies: list[FoldTally]
+
+
+class FinishedRun(NamedTuple):
+    """What a run's folder says.
+
+    Attributes:
+        path: the folder.
+        config: what was asked for.
+        summary: what was found.
+        plan: the arrays of `folds.npz`.
+    """
+
+    path: Path
+    config: SweepConfig
+    summary: dict[str, Any]
+    plan: Arrays
+
+    def rows(self, part: Literal["train", "report"]) -> list[Int[np.ndarray, " s"]]:
+        """The images that each fold trains on or reports, ascending."""
+        return [self.plan[f"{fold}/{part}"] for fold in range(self.summary["folds"])]
+
+    @property
+    def test_share(self) -> float:
+        """Images that are reported over images that are fitted, the mean over folds."""
+        parts = zip(self.rows("report"), self.rows("train"), strict=True)
+        return float(np.mean([len(report) / len(train) for report, train in parts]))
+
+    def per_fold(self, trial: str) -> list[str]:
+        """The trial that each fold has: what it selected, or one name for all.
+
+        Raises:
+            InputError: no trial of that name.
+        """
+        if trial == SELECTED:
+            return self.summary["selected"]["per_fold"]
+        names = [one["name"] for one in self.summary["trials"]]
+        if trial not in (IDENTITY, *names):
+            near = difflib.get_close_matches(trial, names, n=MOST_NAMES, cutoff=0) if trial else names[:MOST_NAMES]
+            some = "there are" if len(names) <= MOST_NAMES else f"of {len(names)}, all in results.csv, the nearest are"
+            raise InputError(f"{self.path}: no trial {trial!r}; {some} {', '.join([*near, IDENTITY])} and {SELECTED}")
+        return [trial] * self.summary["folds"]
+
+    def holdouts(self, trial: str = SELECTED) -> Holdouts:
+        """What stands in `ranks/` of a trial, of "identity", or of what each fold selected.
+
+        Raises:
+            InputError: no trial of that name, or its file is damaged.
+        """
+        languages = self.summary["data"]["languages"]
+        found = Holdouts(self.per_fold(trial), [], [])
+        files = {name: self.path / "ranks" / f"{file_name(name)}.npz" for name in found.per_fold}
+        stored = {name: _read_arrays(file) for name, file in files.items()}
+        for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("report"), strict=True)):
+            try:
+                ranks, part = _fold_ranks(stored[name], fold, images, languages)
+            except (KeyError, ValueError, IndexError):
+                raise _damaged(files[name]) from None
+            found.report.append(fold_metrics(ranks, languages))
+            found.tallies.append(FoldTally(tally_directions(ranks, part, languages), images))
+        return found
+
+
+def read_run(path: str | os.PathLike[str]) -> FinishedRun:
+    """Read the folder of a finished sweep.
+
+    Args:
+        path: what `--out` was.
+
+    Raises:
+        InputError: not a finished sweep's folder, one that an older version made, or a damaged one.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; give the folder of a finished sweep")
+    config, summary = SweepConfig.read(path / CONFIG), RunFolder(path).finished()
+    if summary is None:
+        raise InputError(f"{path}: the sweep is not finished; finish it with sweep.py --out={path} --resume")
+    if not (path / "folds.npz").is_file():
+        raise InputError(f"{path}: no folds.npz, which older versions did not write; sweep again into another --out")
+    plan = _read_arrays(path / "folds.npz")
+    wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "report")}
+    if not {"keys", "groups", *wanted} <= plan.keys():
+        raise _damaged(path / "folds.npz")
+    return FinishedRun(path, config, summary, plan)
+
+
+def _fold_ranks(
+    stored: Arrays, fold: int, images: Int[np.ndarray, " s"], languages: Sequence[str]
+) -> tuple[LanguageRanks, Part]:
+    """The ranks of one fold as they were when its map was scored, and of its part what a tally looks at."""
+    ranks, owners = [], []
+    for language in languages:
+        (captions, owner), (rows, place) = (
+            _queries(stored, f"{direction}/{language}", fold, images) for direction in DIRECTIONS
+        )
+        whole = Ranks(*(np.zeros(len(images), leaf.dtype) for leaf in rows))  # images without a caption stay no queries
+        for leaf, values in zip(whole, rows, strict=True):
+            leaf[place] = values
+        ranks.append((captions, whole))
+        owners.append(owner)
+    return tuple(ranks), Part(images, (), tuple(owners), ())
+
+
+def _queries(stored: Arrays, where: str, fold: int, images: Int[np.ndarray, " s"]) -> tuple[Ranks, np.ndarray]:
+    """The ranks of a fold's queries, and the place of each one's image among those reported."""
+    here = stored[f"{where}/fold"] == fold
+    rows = stored[f"{where}/image"][here]
+    place = np.searchsorted(images, rows)
+    if not np.array_equal(images[place], rows):
+        raise ValueError("ranks of images that the fold does not report")
+    return Ranks(*(stored[f"{where}/{leaf}"][here] for leaf in Ranks._fields)), place
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as members:
+            if members.testzip() is not None:  # NumPy itself stops before the checksum
+                raise zipfile.BadZipFile
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except DAMAGE:
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: missing, damaged, or of another run; sweep again into another --out")

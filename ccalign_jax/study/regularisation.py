@@ -1,0 +1,204 @@
+"""The regularisation path: one map from the identity, where the penalty is infinite, to where nothing holds it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ccalign_jax.data import EmbeddingSet, Fold
+from ccalign_jax.diagnostics import rotation_angles
+from ccalign_jax.diagnostics.spectrum import deviation_from_identity
+from ccalign_jax.errors import InputError
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.solvers import add_rows, empty_moments, merge, ridge_map, ridge_path
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES
+from ccalign_jax.study.claims import Claims, Measured, adjust
+from ccalign_jax.study.closed import closed_runs, gather_pairs
+from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.study.curve_points import chosen_outcome, curve_point
+from ccalign_jax.study.figures import IDENTITY, figure, fold_metrics
+from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.plan import Plan, plan_sweep
+from ccalign_jax.study.run import Progress, run_sweep
+from ccalign_jax.study.summary import Outcome, select
+from ccalign_jax.study.tally import tally_directions
+from ccalign_jax.training import Embeddings, LanguageRanks, Recipe, holdout_ranks
+
+__all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
+
+WEAKER = (1e-5, 1e-6)  # beyond the penalties that folds choose from: ‖W − E‖ hardly grows any more
+# Trained to the end: an epoch that inner folds chose would hold back what a weak penalty no longer does.
+TRAINED: Mapping[str, Any] = {
+    "prox": [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4, 0.0],
+    "l2": 0.0,
+    "learning_rate": 1e-2,
+    "temperature": 0.03,
+    "epochs": 1,
+    "steps_per_epoch": 240,
+    "start_counts": False,
+}
+PATHS: Mapping[str, list[Mapping[str, Any]]] = {"ridge": [{}], "residual": [TRAINED]}  # blocks of a grid
+
+
+class _Steps(NamedTuple):
+    """A path as it was measured, its first point the identity.
+
+    Attributes:
+        penalties: from strong to weak; None for the identity.
+        outcomes: of each point.
+        moved: `[points, folds, 2]`, ‖W − E‖ and the mean rotation in degrees, which is NaN where W is not square.
+        chosen: for each fold the point that its inner parts choose.
+        about: one sentence.
+    """
+
+    penalties: list[float | None]
+    outcomes: list[Outcome]
+    moved: Float[np.ndarray, "points folds 2"]
+    chosen: list[int]
+    about: str
+
+
+def plan_path(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Plan:
+    """The sweep that a path is made of: one trial of `ridge`, or `residual` under each weight of its prox penalty.
+
+    Args:
+        data: prepared.
+        config: of one pivot, one loss, and one of `PATHS` as its aligner.
+        folds: plans.
+
+    Raises:
+        InputError: another aligner, or more than one pivot, loss or setting.
+    """
+    names = config.aligners or ()
+    if len(names) != 1 or names[0] not in PATHS:
+        raise InputError(f"--aligner={','.join(names)}: a path is of {' or '.join(PATHS)}")
+    plan = plan_sweep(data, config, folds, blocks=PATHS[names[0]])
+    settings = {(trial.pivot, trial.loss, trial.hyper._replace(prox=0.0), trial.recipe) for trial in plan.trials}
+    if len(settings) > 1:
+        raise InputError(f"a path is of one pivot, loss and setting, this asks for {len(settings)}; give one of each")
+    return plan
+
+
+def regularisation_path(
+    plan: Plan, resamples: Resamples, *, progress: Progress = lambda what, done, total: None
+) -> dict[str, Any]:
+    """How a map moves, fits its training images and retrieves on holdouts, from the identity to no constraint.
+
+    Args:
+        plan: from `plan_path`.
+        resamples: of the data.
+        progress: called with what goes on, steps done, and steps in all.
+
+    Returns:
+        `aligner`, `pivot`, `about`; `points`, from strong to weak penalties: `penalty` (None for the identity), `norm`
+        ‖W − E‖ and `rotation` (degrees, the mean angle of the nearest orthogonal map; None where W is not square) as
+        figures over folds, what `curve_point` says (changes are adjusted over the points but the identity), and
+        `chosen_in`, the number of folds whose inner parts choose the point; and `chosen`: the `points` that the folds
+        choose, and what they earn.
+    """
+    trial = plan.trials[0]
+    steps = (_solved if trial.aligner in CLOSED_FORMS else _trained)(plan, progress)
+    identity = steps.outcomes[0]
+    claims = Claims(Measured((identity.name,), identity.tallies), resamples, test_share=plan.test_share)
+    points = [
+        {
+            "penalty": penalty,
+            "norm": figure(moved[:, 0]),
+            "rotation": None if np.isnan(moved).any() else figure(moved[:, 1]),
+            **curve_point(outcome, identity, claims),
+            "chosen_in": steps.chosen.count(number),
+        }
+        for number, (penalty, outcome, moved) in enumerate(
+            zip(steps.penalties, steps.outcomes, steps.moved, strict=True)
+        )
+    ]
+    adjust(points[:1])
+    adjust(points[1:])
+    chosen = chosen_outcome("chosen", [steps.outcomes[point] for point in steps.chosen])
+    earned = {"points": steps.chosen, **curve_point(chosen, identity, claims)}
+    adjust([earned])
+    head = {"aligner": trial.aligner, "pivot": trial.pivot, "about": steps.about}
+    return {**head, "points": points, "chosen": earned}
+
+
+def _solved(plan: Plan, progress: Progress) -> _Steps:
+    """A path of ridge regressions; the folds choose as in a sweep, among its penalties."""
+    embeddings, arrays = plan.arrays()
+    (group,), folds = plan.groups, len(plan.folds)
+    penalties = [*map(float, RIDGE_PENALTIES), *WEAKER]
+    total = folds * (2 + len(penalties))
+    chosen: dict[int, int] = {}
+    for _, fold, run in closed_runs(group, plan.space, plan.fits, embeddings, arrays):
+        progress("ridge, inner folds", len(chosen), total)
+        chosen[fold] = int(run.fit.epoch)
+    aligner = plan.space.aligner(group.aligner, Recipe())
+    outcomes = [Outcome(IDENTITY), *(Outcome(f"penalty={penalty:g}") for penalty in penalties)]
+    moved, reached = np.zeros((len(outcomes), folds, 2)), np.zeros(folds)
+    for fold, fit in enumerate(plan.fits.report):
+        deltas, reached[fold] = _ridge_deltas(plan, embeddings, plan.fits.train[fit], penalties)
+        for point, (outcome, delta) in enumerate(zip(outcomes, deltas, strict=True)):
+            progress(f"ridge, {outcome.name}", folds + fold * len(outcomes) + point, total)
+            d_text, d_image = delta.shape
+            params = {"mean": np.zeros(d_text, np.float32), "delta": delta, "offset": np.zeros(d_image, np.float32)}
+            ranks = holdout_ranks(aligner, params, embeddings, arrays, fold)
+            _keep(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
+            moved[point, fold] = _moved(np.eye(d_text, d_image) + delta)
+    progress("ridge", total, total)
+    about = (
+        f"penalties in units of the mean eigenvalue; folds choose among those down to {RIDGE_PENALTIES[-1]:g}. At "
+        f"{penalties[-1]:g} ‖W − E‖ is {100 * reached.mean():.2f} % of that of least squares"
+    )
+    return _Steps([None, *penalties], outcomes, moved, [chosen[fold] for fold in range(folds)], about)
+
+
+def _ridge_deltas(
+    plan: Plan, embeddings: Embeddings, images: np.ndarray, penalties: Sequence[float]
+) -> tuple[Float[np.ndarray, "points d_text d_image"], float]:
+    """W − E of the identity and under each penalty, and the last norm over that of least squares."""
+    (trial,), languages = plan.trials, plan.space.languages
+    weight = float(trial.hyper.image_weight)
+    pairs = gather_pairs(make_pivot(trial.pivot, languages), plan.space, embeddings, images, image_weight=weight)
+    none = empty_moments(plan.space.d_text, pairs.target[0].shape[1])
+    each = zip(pairs.text, pairs.image_of, pairs.target, pairs.weights, strict=True)
+    path = ridge_path(merge(*(add_rows(none, text, rows[of], weights=weights) for text, of, rows, weights in each)))
+    deltas = [ridge_map(path, penalty * path.mean_eigenvalue).delta for penalty in penalties]
+    free = np.linalg.norm(ridge_map(path, 0.0).delta)
+    stacked = np.stack([np.zeros_like(deltas[0]), *deltas]).astype(np.float32)
+    return stacked, float(np.linalg.norm(deltas[-1]) / free) if free > 0 else 1.0
+
+
+def _trained(plan: Plan, progress: Progress) -> _Steps:
+    """A path of trained maps; the folds choose as they do between the trials of a sweep and the identity."""
+    found = run_sweep(plan, progress=progress)
+    solutions = sorted(found.outcomes, key=lambda outcome: -float(outcome.trial.hyper.prox))  # type: ignore[union-attr]
+    outcomes = [found.identity, *solutions]
+    penalties = [float(outcome.trial.hyper.prox) for outcome in solutions]  # type: ignore[union-attr]
+    aligner = plan.space.aligner(plan.trials[0].aligner, plan.trials[0].recipe)
+    moved = np.array([[_moved(aligner.matrix(params)) for params in outcome.params] for outcome in solutions])
+    moved = np.concatenate([np.zeros_like(moved[:1]), moved])
+    chosen = [next(n for n, one in enumerate(outcomes) if one is pick) for pick in select(outcomes, per_fold=True)]
+    recipe = plan.trials[0].recipe
+    steps = recipe.epochs * recipe.steps_per_epoch
+    about = f"the penalty is prox · ‖W − E‖² beside {plan.trials[0].loss}, and maps are those after all {steps} steps"
+    return _Steps([None, *penalties], outcomes, moved, chosen, about)
+
+
+def _moved(matrix: Any) -> tuple[float, float]:
+    """‖W − E‖, and the mean rotation in degrees: NaN where W is not square."""
+    square = matrix.shape[0] == matrix.shape[1]
+    return deviation_from_identity(matrix)[0], float(rotation_angles(matrix).mean()) if square else np.nan
+
+
+def _keep(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
+    languages = plan.data.languages
+    outcome.report.append(fold_metrics(report, languages))
+    outcome.sample.append(fold_metrics(sample, languages))
+    for part, ranks, kept in (
+        (plan.part(fold, "report"), report, outcome.tallies),
+        (plan.part(fold, "sample"), sample, outcome.sample_tallies),
+    ):
+        kept.append(FoldTally(tally_directions(ranks, part, languages), np.asarray(part.images)))

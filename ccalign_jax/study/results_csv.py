@@ -1,0 +1,76 @@
+"""The rows of `results.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ccalign_jax.metrics import METRICS
+from ccalign_jax.study.figures import IDENTITY
+from ccalign_jax.study.intervals import Resamples, bounds, draw_figures
+from ccalign_jax.study.summary import Outcome
+
+__all__ = ["csv_rows"]
+
+
+def csv_rows(
+    outcomes: Sequence[Outcome], settings: Sequence[str], summary: Mapping[str, Any], resamples: Resamples | None = None
+) -> Iterator[dict[str, Any]]:
+    """A row a trial × fold × language or pair (and `macro`) × direction or route; fold `all` has the means and changes.
+
+    Args:
+        outcomes: the identity first.
+        settings: hyper-parameters to give a column.
+        summary: of these outcomes: means, changes and their p-values.
+        resamples: from which the intervals of single folds come.
+    """
+    entries = {trial["name"]: trial for trial in summary["trials"]}
+    for outcome in outcomes:
+        trial = outcome.trial
+        head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
+        if trial is not None:
+            head = {"trial": outcome.name, "pivot": trial.pivot, "aligner": trial.aligner, "loss": trial.loss}
+        read = {} if trial is None else {key: getattr(trial.hyper, key) for key in trial.reads if key in settings}
+        values = {key: f"{read[key]:g}" if key in read else "" for key in settings}
+        entry = entries.get(outcome.name)
+        levels = summary["baselines"][IDENTITY] if entry is None else entry["metrics"]
+        train = summary["baselines"]["identity_train"] if entry is None else entry["train_metrics"]
+        for direction, language, figures in _tables(levels):
+            cells = _cells(figures) | _cells(_at(train, direction, language), "train_")
+            cells |= {} if entry is None else _cells(_at(entry["delta"], direction, language), "delta_")
+            yield {**head, "fold": "all", "language": language, "direction": direction, **cells, **values}
+        for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
+            known = {} if resamples is None else bounds(draw_figures([outcome.tallies[fold]], resamples))
+            for direction, language, found in _tables(report):
+                ends = known.get((direction, None if language == "macro" else language), {})
+                cells = {metric: f"{found[metric]:.6f}" for metric in METRICS}
+                cells |= {
+                    f"{metric}_{end}": f"{x:.6f}" for metric in METRICS for end, x in ends.get(metric, {}).items()
+                }
+                seen = _at(sample, direction, language)
+                cells |= {f"train_{metric}": f"{seen[metric]:.6f}" for metric in METRICS if seen}
+                place = {"fold": fold, "language": language, "direction": direction}
+                yield {**head, **place, **cells, "epoch": outcome.epochs[fold], **values}
+
+
+def _tables(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Direction, language, and what stands there, the macro mean first."""
+    for direction, found in figures.items():
+        yield direction, "macro", found
+        for language, each in found.get("per_language", {}).items():
+            yield direction, language, each
+
+
+def _at(figures: Mapping[str, Any], direction: str, language: str) -> Mapping[str, Any]:
+    found = figures.get(direction, {})
+    return found if language == "macro" else found.get("per_language", {}).get(language, {})
+
+
+def _cells(figures: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """`{prefix}{metric}` with the mean, and beside it what else is known of it."""
+    found = {}
+    for metric in METRICS:
+        for key, value in figures.get(metric, {}).items():
+            name = f"{prefix}{metric}" if key == "mean" else f"{prefix}{metric}_{key}"
+            found[name] = "" if value is None else f"{value:.6f}"
+    return found

@@ -1,0 +1,105 @@
+"""What every image adds to every figure: the ranks of its captions and its own, summed by image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ccalign_jax.metrics import METRICS, Ranks, ordered_pairs, recall_at
+from ccalign_jax.training import LanguageRanks, Part
+
+__all__ = ["MEANS", "MEDIAN", "Column", "Tally", "tally_directions", "tally_pairs", "within"]
+
+MEDIAN = "median_rank"
+MEANS = tuple(metric for metric in METRICS if metric != MEDIAN)  # means over queries
+
+
+class Column(NamedTuple):
+    """The queries of one language, or pair of languages, on one route.
+
+    Attributes:
+        sums: `[n, means]`, for each image the sum over its queries of each of `MEANS`.
+        counts: `[n]`, queries of each image.
+        rank: `[q]`, the expected rank of each query, for medians.
+        owner: `[q]`, the image of each query.
+    """
+
+    sums: Float[np.ndarray, "n means"]
+    counts: Float[np.ndarray, " n"]
+    rank: Float[np.ndarray, " q"]
+    owner: Int[np.ndarray, " q"]
+
+
+Tally = dict[str, dict[str, Column]]  # by route, then by language or pair; only those that have queries
+
+
+def tally_directions(ranks: LanguageRanks, part: Part, languages: Sequence[str]) -> Tally:
+    """The tally of both directions between captions and images.
+
+    Args:
+        ranks: of each language on `part`.
+        part: whose images the tally is of, one row for each place in `part.images`.
+        languages: their names.
+    """
+    images = len(part.images)
+    found: Tally = {"t2i": {}, "i2t": {}}
+    for name, owner, (t2i, i2t) in zip(languages, part.image_of, ranks, strict=True):
+        for route, one, owners in (("t2i", t2i, np.asarray(owner)), ("i2t", i2t, np.arange(images))):
+            column = _column(one, owners, images)
+            if len(column.rank):
+                found[route][name] = column
+    return found
+
+
+def tally_pairs(routes: Mapping[str, Sequence[Ranks]], part: Part, languages: Sequence[str]) -> Tally:
+    """The tally of routes between languages; a caption of the first language of a pair is its image's query.
+
+    Args:
+        routes: for each route the ranks of all `ordered_pairs`.
+        part, languages: as in `tally_directions`.
+    """
+    found: Tally = {}
+    for route, ranks in routes.items():
+        columns = {
+            f"{languages[a]}->{languages[b]}": _column(one, np.asarray(part.image_of[a]), len(part.images))
+            for one, (a, b) in zip(ranks, ordered_pairs(len(languages)), strict=True)
+        }
+        columns = {name: column for name, column in columns.items() if len(column.rank)}
+        if columns:
+            found[route] = columns
+    return found
+
+
+def within(tally: Tally, images: Bool[np.ndarray, " n"]) -> Tally:
+    """The tally of some of the images alone."""
+    return {
+        route: {
+            name: Column(
+                column.sums * images[:, None],
+                column.counts * images,
+                column.rank[images[column.owner]],
+                column.owner[images[column.owner]],
+            )
+            for name, column in columns.items()
+            if (column.counts * images).any()
+        }
+        for route, columns in tally.items()
+    }
+
+
+def _column(ranks: Ranks, owner: Int[np.ndarray, " q"], images: int) -> Column:
+    known = np.asarray(ranks.tied)[: len(owner)] > 0  # the rest is padding
+    ranks = Ranks(*(np.asarray(leaf)[: len(owner)][known] for leaf in ranks))
+    owner = owner[known]
+    values = {
+        **{f"R@{k}": recall_at(ranks, k) for k in (1, 5, 10)},
+        "MRR": ranks.reciprocal_rank,
+        "mAP": ranks.average_precision,
+        "nDCG@10": ranks.ndcg,
+    }
+    sums = np.stack([np.bincount(owner, values[name], minlength=images) for name in MEANS], axis=1)
+    rank = np.asarray(ranks.better + 1 + ranks.equal / (ranks.tied + 1))
+    return Column(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)

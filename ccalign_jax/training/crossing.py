@@ -1,0 +1,122 @@
+"""Nested cross-validation of one trial: every set of images fitted once, scored where it selects, chosen, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ccalign_jax.aligners import Aligner
+from ccalign_jax.training.batches import Embeddings
+from ccalign_jax.training.fit import Trajectory
+from ccalign_jax.training.objective import Recipe
+from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_part
+from ccalign_jax.training.selection import FitResult, score_epochs, take, take_best
+
+__all__ = ["FitPlan", "FoldArrays", "RunResult", "cross_validate", "evaluate_folds", "holdout_ranks"]
+
+
+class FitPlan(NamedTuple):
+    """Which images are fitted and scored, each set once, and what the folds take from it.
+
+    Attributes:
+        train: the images of each fit.
+        select: the images of each part that fits are scored on.
+        inner: for each fold the (fit, part) pairs whose scores choose for it.
+        report: for each fold the fit that is reported.
+    """
+
+    train: tuple[np.ndarray, ...]
+    select: tuple[np.ndarray, ...]
+    inner: tuple[tuple[tuple[int, int], ...], ...]
+    report: tuple[int, ...]
+
+
+class FoldArrays(NamedTuple):
+    """All fits, selection parts and folds of a plan, stacked along the first axis and padded with -1.
+
+    `consensus` has the rows of each kind that a pivot asks for, `[fits, n, d_image]`, made of training images alone.
+    """
+
+    train: Int[Array, "fits t"]
+    train_count: Int[Array, " fits"]
+    select: Part
+    report: Part
+    sample: Part
+    consensus: dict[str, Float[Array, "fits n d_image"]] | None = None
+
+
+class RunResult(NamedTuple):
+    """A trial on a fold: the fit, and the ranks of the report part and of the training sample."""
+
+    fit: FitResult
+    report: LanguageRanks
+    sample: LanguageRanks
+
+
+def cross_validate(
+    aligner: Aligner,
+    fits: Iterable[tuple[int, Trajectory]],
+    plan: FitPlan,
+    embeddings: Embeddings,
+    folds: FoldArrays,
+    *,
+    recipe: Recipe,
+) -> Iterator[tuple[int, RunResult]]:
+    """Every fold of one trial: the epoch with the best mean score of its inner fits, and how it ranks the holdout.
+
+    Args:
+        aligner: of the trial.
+        fits: number and trajectory of each of the plan's fits, in any order; looked at one after another, and kept no
+            longer than a fold needs them.
+        plan: what serves what.
+        embeddings: the data.
+        folds: of the plan.
+        recipe: says what an epoch is chosen by.
+
+    Yields:
+        The number of a fold, and its result as NumPy arrays.
+    """
+    scores: dict[tuple[int, int], Array] = {}
+    waiting: dict[int, Trajectory] = {}
+    left = set(range(len(plan.report)))
+    wanted = sorted({pair for pairs in plan.inner for pair in pairs})
+    for number, run in fits:
+        for fit, part in wanted:
+            if fit == number:
+                scores[fit, part] = score_epochs(aligner, run, embeddings, take(folds.select, part))
+        waiting[number] = run
+        for fold in sorted(left):
+            if plan.report[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
+                continue
+            curve = jnp.mean(jnp.stack([scores[pair] for pair in plan.inner[fold]]), axis=0)
+            done = take_best(waiting[plan.report[fold]], curve, recipe=recipe)
+            ranks = holdout_ranks(aligner, done.params, embeddings, folds, fold)
+            left.remove(fold)
+            yield fold, jax.tree.map(np.asarray, RunResult(done, *ranks))
+        waiting = {fit: kept for fit, kept in waiting.items() if any(plan.report[fold] == fit for fold in left)}
+
+
+def holdout_ranks(
+    aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays, number: Array | int
+) -> tuple[LanguageRanks, LanguageRanks]:
+    """The ranks of a fold's report part and of its training sample under a map."""
+    parts = take((folds.report, folds.sample), number)
+    report, sample = (rank_part(map_part(aligner, params, embeddings, part)) for part in parts)
+    return report, sample
+
+
+def evaluate_folds(
+    aligner: Aligner, params: Any, plan: FitPlan, embeddings: Embeddings, folds: FoldArrays
+) -> Iterator[tuple]:
+    """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
+    each = [
+        score_part(map_part(aligner, params, embeddings, take(folds.select, part))) for part in range(len(plan.select))
+    ]
+    for number, inner in enumerate(plan.inner):
+        scores = jnp.mean(jnp.stack([each[part] for _, part in inner]), axis=0)
+        yield jax.tree.map(np.asarray, (scores, *holdout_ranks(aligner, params, embeddings, folds, number)))

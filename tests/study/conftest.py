@@ -1,0 +1,171 @@
+"""Outcomes and tallies by hand, and one quick sweep that many tests look at."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.metrics import METRICS
+from ccalign_jax.study import SweepResult
+from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.intervals import FoldTally
+from ccalign_jax.study.plan import Plan, plan_sweep
+from ccalign_jax.study.refit import refit
+from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.summary import Outcome
+from ccalign_jax.study.tally import MEANS, Column
+from ccalign_jax.study.write import write_results
+from ccalign_jax.training import Hyper, Recipe, Trial
+
+
+def bent(count: int = 100) -> EmbeddingSet:
+    """Captions are bent images with noise; of the German ones some images have two, and some none."""
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((count, 6)).astype(np.float32)
+    bend = np.eye(6) + 0.5 * rng.standard_normal((6, 6))
+    keys = np.array([f"k{number:03d}" for number in range(count)])
+    owners = {"de": np.sort(rng.choice(count, count)), "en": np.arange(count)}
+    noise = {"de": 0.5, "en": 0.3}
+    text = {
+        language: image[owner] @ bend + noise[language] * rng.standard_normal((count, 6))
+        for language, owner in owners.items()
+    }
+    text_keys = {language: keys[owner] for language, owner in owners.items()}
+    return EmbeddingSet.build("bent", image, text, image_keys=keys, text_keys=text_keys)
+
+
+@pytest.fixture(scope="session")
+def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
+    """The folder and the result of a sweep of closed forms on four crossed folds: two pivots, four trials."""
+    out, data = tmp_path_factory.mktemp("runs") / "run", bent()
+    config = SweepConfig(pivots=("image", "text:en"), aligners=("ridge", "procrustes"), folds=4)
+    folder = RunFolder(out)
+    folder.claim(config, data.sha256(), resume=False, overwrite=False)
+    result = run_sweep(plan_sweep(data, config, plan_folds(data, config)), folder)
+    measure_holdouts(result, routes=(), scores=False, diagnostics=False)
+    write_results(folder, result)
+    return out, result
+
+
+def column_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> Column:
+    """A column of queries at these ranks, each with one answer and no tie."""
+    rank, owner = np.asarray(ranks, float), np.asarray(owner, int)
+    gain = np.where(rank <= 10, 1 / np.log2(1 + rank), 0)
+    values = np.stack([rank <= 1, rank <= 5, rank <= 10, 1 / rank, 1 / rank, gain], axis=1)
+    assert len(values.T) == len(MEANS)
+    sums = np.zeros((images, len(MEANS)))
+    np.add.at(sums, owner, values)
+    return Column(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
+
+
+@pytest.fixture(scope="session")
+def column() -> Callable[..., Column]:
+    """`column(ranks, owner, images)`; see `column_of`."""
+    return column_of
+
+
+@pytest.fixture(scope="session")
+def fold_tally() -> Callable[..., FoldTally]:
+    """`fold_tally(images, languages, seed=, most=, better=)` is a random tally of these rows of the data.
+
+    Captions of an image are none to `most`, ranks 1 to 12; a larger `better` moves more of them to the front.
+    """
+
+    def make(
+        images: Sequence[int],
+        languages: Sequence[str] = ("de", "en"),
+        *,
+        seed: int = 0,
+        most: int = 3,
+        better: float = 0.0,
+        routes: Sequence[str] = ("t2i", "i2t"),
+    ) -> FoldTally:
+        rng, count, tally = np.random.default_rng(seed), len(images), {}
+        for route in routes:
+            tally[route] = {}
+            for language in languages:
+                owner = np.repeat(np.arange(count), rng.integers(0 if most > 1 else 1, most + 1, size=count))
+                rank = 1 + rng.integers(12, size=len(owner))
+                moved = np.random.default_rng([seed, 1]).random(len(owner)) < better
+                tally[route][language] = column_of(np.where(moved, 1, rank), owner, count)
+        return FoldTally(tally, np.asarray(images))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fold_figures() -> Callable[[float], dict]:
+    """`fold_figures(value)` are the metrics of a fold, all of them this, of en and of the macro mean."""
+
+    def make(value: float) -> dict:
+        one = dict.fromkeys(METRICS, value)
+        return {way: {**one, "per_language": {"en": dict(one)}} for way in ("t2i", "i2t", "both")}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def outcome(fold_figures) -> Callable[..., Outcome]:
+    """`outcome(name, report, selection, aligner=)`: its metrics of each fold, and what it is chosen by."""
+
+    def make(name: str, report: Sequence[float], selection: Sequence[float], *, aligner: str = "residual") -> Outcome:
+        trial = None if name == "identity" else Trial(0, name, "image", aligner, "infonce", Hyper(), Recipe())
+        found = Outcome(name, trial)
+        found.report = [fold_figures(value) for value in report]
+        found.sample = [fold_figures(value / 2) for value in report]
+        found.selection, found.epochs = list(selection), [3] * len(report)
+        found.curves = [np.full((2, 3), value) for value in report]
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_rows() -> Callable[..., tuple[dict[str, np.ndarray], np.ndarray]]:
+    """`toy_rows(count, d_text=, d_image=)`: captions in de and en, row i of image i, which is turned away from both."""
+
+    def make(count: int = 60, *, d_text: int = 8, d_image: int = 8) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        rng = np.random.default_rng(0)
+        meaning = rng.standard_normal((count, 8))
+        texts = {language: (meaning + rng.standard_normal((count, 8)))[:, :d_text] for language in ("de", "en")}
+        image = meaning @ np.linalg.qr(rng.standard_normal((8, 8)))[0]
+        return texts, image[:, :d_image]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy(toy_rows) -> Callable[..., EmbeddingSet]:
+    """`toy(**options)` are these rows as a data set."""
+
+    def make(**options) -> EmbeddingSet:
+        texts, image = toy_rows()
+        return EmbeddingSet.build("toy", image, texts, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def planned(toy) -> Callable[..., Plan]:
+    """`planned(data, folds=, criterion=, **options)`: two quick trials of the residual map, on two folds by default."""
+
+    def make(data: EmbeddingSet | None = None, *, folds: int = 2, criterion: str = "mean", **options) -> Plan:
+        data = toy() if data is None else data
+        hyper = ("epochs=2", "steps_per_epoch=2", "batch_images=8", f"criterion={criterion}", "learning_rate=0.01,0.1")
+        choices = {"aligners": ("residual",), "hyper": (*hyper, "temperature=0.1"), "folds": folds, **options}
+        config = SweepConfig(**choices)
+        return plan_sweep(data, config, plan_folds(data, config))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole(planned) -> SweepResult:
+    """What these two trials find."""
+    found = run_sweep(planned())
+    refit(found)
+    return found

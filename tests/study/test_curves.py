@@ -1,0 +1,88 @@
+"""Both curves in one dict, and the folder they are kept in."""
+
+import csv
+import json
+from contextlib import contextmanager
+
+import pytest
+
+from ccalign_jax.data import synthetic
+from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.curves import claim_curves, curve_rows, make_curves, write_curves
+from ccalign_jax.study.learning import plan_learning
+from ccalign_jax.study.regularisation import plan_path
+
+DATA = synthetic(60, dimensions=8, languages=("de", "en"))
+CONFIG = SweepConfig(aligners=("ridge",), folds=2)
+FOLDS = plan_folds(DATA, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def curves():
+    return make_curves(path=plan_path(DATA, CONFIG, FOLDS), learning=plan_learning(DATA, CONFIG, FOLDS, sizes=[12, 24]))
+
+
+def test_both_curves_say_what_they_are_of(curves):
+    json.dumps(curves, allow_nan=False)
+    assert curves["data"]["name"] == DATA.name and curves["folds"] == 2
+    assert set(curves["config"]) == {"path", "learning"} and curves["statistics"]["clusters"] == 60
+    assert any("least squares" in note for note in curves["notes"]) and len(set(curves["notes"])) == len(
+        curves["notes"]
+    )
+    # ridge on all images is both curves' last word
+    assert curves["learning"]["points"][-1]["holdout"] == curves["path"]["chosen"]["holdout"]
+
+
+def test_either_curve_alone(curves):
+    shown = []
+
+    @contextmanager
+    def bar(unit):
+        shown.append(unit)
+        yield lambda what, done, total: shown.append((done, total))
+
+    alone = make_curves(path=plan_path(DATA, CONFIG, FOLDS), bar=bar)
+    assert alone["path"] == curves["path"] and "learning" not in alone
+    assert shown[0] == "steps of the path" and all(done <= total for done, total in shown[1:])
+    other = make_curves(learning=plan_learning(DATA, CONFIG, FOLDS, sizes=[12, 24]))
+    assert other["learning"] == curves["learning"] and "path" not in other
+
+
+def test_rows_of_the_csv(curves):
+    rows = list(curve_rows(curves))
+    points = curves["path"]["points"]
+    assert len(rows) == 3 * (len(points) + 2)
+    assert [row["penalty"] for row in rows[::3]][:2] == ["inf", "1000"]
+    first, last = rows[0], rows[-1]
+    assert (first["curve"], first["direction"]) == ("path", "t2i")
+    assert first["delta_R@1"] == first["norm"] == first["rotation"] == "0.000000"
+    assert (last["curve"], last["pairs"], last["direction"]) == ("learning", 24, "both")
+    figure = curves["learning"]["points"][-1]["delta"]["both"]["R@1"]
+    assert float(last["delta_R@1"]) == pytest.approx(figure["mean"], abs=1e-6)
+    assert float(last["delta_R@1_p_adjusted"]) == pytest.approx(figure["p_adjusted"], abs=1e-6)
+
+
+def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, one_line):
+    out = tmp_path / "found"
+    claim_curves(out, overwrite=False)
+    write_curves(out, curves)
+    assert json.loads((out / "curves.json").read_text()) == json.loads(json.dumps(curves))
+    names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert names == {"curves.json", "curves.csv"} | {
+        f"{folder}/{name}.{end}"
+        for folder, ends in (("plots", ("png", "svg")), ("tables", ("md", "tex")))
+        for name in ("path", "learning")
+        for end in ends
+    }
+    with (out / "curves.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(list(curve_rows(curves)))
+    one_line(lambda: claim_curves(out, overwrite=False), str(out), "--overwrite")
+    claim_curves(out, overwrite=True)
+    write_curves(out, {key: value for key, value in curves.items() if key != "learning"})
+    assert not (out / "plots" / "learning.png").exists()  # nothing is left of what was there
+
+
+def test_what_is_not_curves_is_never_touched(tmp_path, one_line):
+    (tmp_path / "thesis.tex").write_text("mine")
+    one_line(lambda: claim_curves(tmp_path, overwrite=True), str(tmp_path), "not curves")
+    one_line(lambda: claim_curves(tmp_path / "thesis.tex", overwrite=True), "thesis.tex")

@@ -1,0 +1,300 @@
+"""Intervals and tests against resamples made one by one; what moves together is one, however often it is seen."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ccalign_jax.study import intervals
+from ccalign_jax.study.intervals import (
+    FoldTally,
+    bounds,
+    change_tests,
+    draw_figures,
+    draw_resamples,
+    minus_draws,
+    two_sided,
+)
+from ccalign_jax.study.tally import MEANS, MEDIAN, Column
+
+FEW = {"draws": 40, "flips": 40, "seed": 0}
+
+
+def copied(fold, images):
+    """The same tally of other images."""
+    return FoldTally(fold.tally, np.asarray(images))
+
+
+def twice(fold):
+    """Every image stands there twice, with all its queries."""
+
+    def double(column):
+        count = len(column.counts)
+        return Column(
+            np.concatenate([column.sums] * 2),
+            np.concatenate([column.counts] * 2),
+            np.concatenate([column.rank] * 2),
+            np.concatenate([column.owner, column.owner + count]),
+        )
+
+    tally = {route: {name: double(column) for name, column in columns.items()} for route, columns in fold.tally.items()}
+    return FoldTally(tally, np.arange(2 * len(fold.images)))
+
+
+def by_hand(folds, weights, cluster_of):
+    """`{place: (means, median)}` where each image stands there as often as its cluster was drawn."""
+    each = []
+    for fold in folds:
+        times, found = weights[cluster_of[fold.images]], {}
+        for route, columns in fold.tally.items():
+            drawn = {}
+            for name, column in columns.items():
+                count = np.repeat(column.counts, times).sum()
+                if count:
+                    rank = np.repeat(column.rank, times[column.owner])
+                    drawn[name] = np.append(np.repeat(column.sums, times, axis=0).sum(axis=0) / count, np.median(rank))
+            found |= {(route, name): figures for name, figures in drawn.items()}
+            if drawn:
+                found[route, None] = np.mean(list(drawn.values()), axis=0)
+        each.append(found)
+    found = {place: np.mean([fold[place] for fold in each], axis=0) for place in each[0]}
+    both = {name: 0.5 * (found["t2i", name] + found["i2t", name]) for route, name in found if route == "t2i"}
+    return found | {("both", name): figures for name, figures in both.items()}
+
+
+@pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
+def test_every_figure_in_every_resample(fold_tally, groups):
+    folds = [fold_tally(range(25), seed=1), fold_tally(range(25, 40), seed=2)]
+    resamples = draw_resamples(groups, **FEW)
+    found = draw_figures(folds, resamples)
+    names = (None, "de", "en")
+    assert set(found) == set(itertools.product(("t2i", "i2t", "both"), names))
+    for draw in range(40):
+        for place, figures in by_hand(folds, resamples.weights[draw], resamples.cluster_of).items():
+            np.testing.assert_allclose(found[place].means[:, draw], figures[:-1], atol=1e-5)
+            assert found[place].median[draw] == pytest.approx(figures[-1])
+
+
+@pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
+def test_clusters_add_up_to_every_figure(fold_tally, groups):
+    folds = [fold_tally(range(25), seed=1), fold_tally(range(25, 40), seed=2)]
+    resamples = draw_resamples(groups, **FEW)
+    as_measured = by_hand(folds, np.ones((resamples.weights.shape[1]), int), resamples.cluster_of)
+    for place, figure in draw_figures(folds, resamples).items():
+        assert figure.shares.shape == (len(MEANS), resamples.weights.shape[1])
+        np.testing.assert_allclose(figure.shares.sum(axis=1), as_measured[place][:-1])
+        alone = resamples.cluster_of[folds[0].images] == 4  # what one of them adds, the rest being as they are
+        if place == ("t2i", "en"):
+            column = folds[0].tally["t2i"]["en"]
+            wanted = column.sums[alone].sum(axis=0) / column.counts.sum() / 2
+            np.testing.assert_allclose(figure.shares[:, 4], wanted)
+
+
+def test_the_same_resamples_for_the_same_seed():
+    one, same, other = (draw_resamples(np.arange(20), draws=30, flips=30, seed=seed) for seed in (1, 1, 2))
+    for name in ("weights", "signs"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
+        assert not np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_clusters_are_groups_whatever_their_numbers():
+    found = draw_resamples(np.array([7, 3, 7, 100]), **FEW)
+    assert found.cluster_of.tolist() == [1, 0, 1, 2]
+    assert found.weights.shape == (40, 3) and found.signs.shape == (8, 3)  # all of them
+    assert (found.weights.sum(axis=1) == 3).all()
+
+
+def test_a_language_that_a_resample_lacks_is_left_out_of_it(fold_tally, column):
+    """One rare image has all of its captions: resamples without it have no such figure, and the macro mean has."""
+    fold = fold_tally(range(12), ("de",), seed=1)
+    for route in ("t2i", "i2t"):
+        fold.tally[route]["ja"] = column([1, 4], [5, 5], 12)
+    resamples = draw_resamples(np.arange(12), **FEW)
+    found = draw_figures([fold], resamples)
+    drawn = resamples.weights[:, 5] > 0
+    assert 0 < drawn.sum() < 40
+    np.testing.assert_array_equal(np.isnan(found["t2i", "ja"].means[0]), ~drawn)
+    np.testing.assert_allclose(found["t2i", None].means[:, ~drawn], found["t2i", "de"].means[:, ~drawn], atol=1e-6)
+    ends = bounds(found)["t2i", "ja"]
+    assert ends["MRR"] == pytest.approx({"low": 0.625, "high": 0.625})
+
+
+def width(draws, place=("t2i", None), metric="R@1"):
+    ends = bounds(draws)[place][metric]
+    return ends["high"] - ends["low"]
+
+
+def test_an_interval_is_about_two_standard_errors_to_either_side(fold_tally):
+    fold = fold_tally(range(400), ("en",), most=1)
+    hits = fold.tally["t2i"]["en"].sums[:, MEANS.index("MRR")]
+    ends = bounds(draw_figures([fold], draw_resamples(np.arange(400), seed=0, draws=4000)))["t2i", "en"]["MRR"]
+    error = hits.std() / np.sqrt(400)
+    assert ends["low"] == pytest.approx(hits.mean() - 1.96 * error, abs=0.1 * error)
+    assert ends["high"] == pytest.approx(hits.mean() + 1.96 * error, abs=0.1 * error)
+
+
+def test_an_interval_is_wider_where_few_images_carry_a_change(column):
+    """Four images change, of two hundred: Student's t, for their variance was guessed from them."""
+    stats = pytest.importorskip("scipy.stats")
+    count = 200
+    base = column([2] * count, range(count), count)
+    mine = column([1, 1, 1, 4, *[2] * (count - 4)], range(count), count)
+    folds = [[FoldTally({"t2i": {"en": one}, "i2t": {"en": one}}, np.arange(count))] for one in (mine, base)]
+    resamples = draw_resamples(np.arange(count), draws=2000, flips=100, seed=0)
+    changes = minus_draws(*(draw_figures(each, resamples) for each in folds))
+    place, row = ("t2i", "en"), MEANS.index("MRR")
+    shares = (mine.sums - base.sums)[:, row] / count
+    assert shares.sum() == pytest.approx(1.25 / count)
+    freedom = 2 * count / (stats.kurtosis(shares, fisher=False) - 1)
+    stretch = stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975)
+    low, high = (
+        shares.sum() + stretch * (end - shares.sum()) for end in np.quantile(changes[place].means[row], [0.025, 0.975])
+    )
+    assert stretch > 1.1
+    assert bounds(changes)[place]["MRR"] == pytest.approx({"low": low, "high": high}, abs=1e-6)
+
+
+def test_an_interval_stays_where_figures_can_be(column):
+    """One image of six misses: stretched, the interval of the level would pass 1; that of a change may go below 0."""
+    one, other = (FoldTally({"t2i": {"en": c}, "i2t": {"en": c}}, np.arange(6)) for c in
+                  (column([1, 1, 1, 1, 1, 9], range(6), 6), column([9, 1, 1, 1, 1, 1], range(6), 6)))  # fmt: skip
+    resamples = draw_resamples(np.arange(6), draws=2000, flips=100, seed=0)
+    draws = [draw_figures([each], resamples) for each in (one, other)]
+    level, change = bounds(draws[0])["t2i", "en"]["R@1"], bounds(minus_draws(*draws))["t2i", "en"]["R@1"]
+    assert 0 < level["low"] < 5 / 6 < level["high"] == 1.0
+    assert -1 <= change["low"] < 0 < change["high"] <= 1
+
+
+def test_duplicates_in_one_group_tell_nothing_new(fold_tally):
+    """Every image twice, with equal rows: as two images each the interval would shrink by the root of two."""
+    count, options = 150, {"draws": 2000, "flips": 500, "seed": 0}
+    base, mine = fold_tally(range(count), seed=3), fold_tally(range(count), seed=3, better=0.2)
+    plain = draw_resamples(np.arange(count), **options)
+    grouped = draw_resamples(np.tile(np.arange(count), 2), **options)
+    apart = draw_resamples(np.arange(2 * count), **options)
+    once, same, naive = (
+        draw_figures([fold], resamples)
+        for fold, resamples in ((base, plain), (twice(base), grouped), (twice(base), apart))
+    )
+    for place in once:
+        for metric in MEANS:
+            assert width(same, place, metric) == pytest.approx(width(once, place, metric), rel=0.05, abs=1e-6)
+            assert width(naive, place, metric) == pytest.approx(width(once, place, metric) / 2**0.5, rel=0.15)
+    tests = []
+    for fold, resamples, before in ((mine, plain, once), (twice(mine), grouped, same)):
+        changes = minus_draws(draw_figures([fold], resamples), before)
+        tests.append(change_tests(changes, resamples)["both", None]["MRR"]["p"])
+    assert tests[0] == tests[1] < 0.05
+
+
+def test_an_image_that_several_folds_report_is_one(fold_tally):
+    """Repeats divide the images anew: the same image of another fold is no other image."""
+    count, options = 150, {"draws": 2000, "flips": 500, "seed": 0}
+    one = fold_tally(range(count), seed=4)
+    resamples = draw_resamples(np.arange(2 * count), **options)
+    once, repeated = draw_figures([one], resamples), draw_figures([one, one], resamples)
+    for place, figure in once.items():
+        np.testing.assert_allclose(repeated[place].means, figure.means, atol=1e-6)
+    others = draw_figures([one, copied(one, range(count, 2 * count))], resamples)
+    assert width(others) == pytest.approx(width(once) / 2**0.5, rel=0.15)
+    better = fold_tally(range(count), seed=4, better=0.05)
+    tests = []
+    for mine, base in (([better], [one]), ([better] * 2, [one] * 2)):
+        changes = minus_draws(draw_figures(mine, resamples), draw_figures(base, resamples))
+        tests.append(change_tests(changes, resamples)["t2i", None]["MRR"]["p"])
+    assert tests[0] == tests[1]
+
+
+def exact_p(mine, base, cluster_of, place):
+    """All assignments of signs, in loops: of each cluster's part in the change, the mean over folds."""
+    clusters = cluster_of.max() + 1
+    parts = np.zeros((clusters, len(MEANS)))
+    route, language = place
+    for one, other in zip(mine, base, strict=True):
+        for way in ("t2i", "i2t") if route == "both" else (route,):
+            names = list(one.tally[way]) if language is None else [language]
+            for name in names:
+                a, b = one.tally[way][name], other.tally[way][name]
+                for row, image in enumerate(one.images):
+                    share = (a.sums[row] - b.sums[row]) / a.counts.sum() / len(names) / len(mine)
+                    parts[cluster_of[image]] += share / (2 if route == "both" else 1)
+    flipped = np.array([signs @ parts for signs in itertools.product((-1, 1), repeat=clusters)])
+    return np.mean(np.abs(flipped) >= np.abs(parts.sum(axis=0)) - 1e-9, axis=0)
+
+
+@pytest.mark.parametrize("groups", [np.arange(8), np.array([0, 0, 1, 2, 3, 3, 4, 5])], ids=["images", "groups"])
+def test_signs_flip_by_cluster(fold_tally, groups):
+    """Few enough that all assignments are there, so that p-values are exact."""
+    places = [range(5), range(5, 8)]
+    mine = [fold_tally(rows, seed=seed, better=0.4) for seed, rows in enumerate(places)]
+    base = [fold_tally(rows, seed=seed) for seed, rows in enumerate(places)]
+    resamples = draw_resamples(groups, draws=200, flips=256, seed=0)
+    changes = minus_draws(draw_figures(mine, resamples), draw_figures(base, resamples))
+    found = change_tests(changes, resamples)
+    assert set(found) == set(changes)
+    for place, figures in found.items():
+        assert list(figures) == [*MEANS, MEDIAN]
+        wanted = exact_p(mine, base, resamples.cluster_of, place)
+        for metric, p in zip(MEANS, wanted, strict=True):
+            assert figures[metric]["p"] == pytest.approx(p), (place, metric)
+        assert figures[MEDIAN]["p"] == two_sided(changes[place].median)
+    assert len({figures["MRR"]["p"] for figures in found.values()}) > 3
+
+
+def test_no_change_is_no_change(fold_tally):
+    folds = [fold_tally(range(20)), fold_tally(range(20, 30))]
+    resamples = draw_resamples(np.arange(30), **FEW)
+    draws = draw_figures(folds, resamples)
+    changes = minus_draws(draws, draws)
+    for place, figures in bounds(changes).items():
+        assert all(ends == {"low": 0.0, "high": 0.0} for ends in figures.values())
+        assert all(one == {"p": 1.0} for one in change_tests(changes, resamples)[place].values())
+
+
+def test_a_change_has_the_interval_of_the_differences(fold_tally):
+    """Paired: the same images are drawn on both sides, so that what both have in common cancels."""
+    base, mine = fold_tally(range(200), seed=5), fold_tally(range(200), seed=5, better=0.05)
+    resamples = draw_resamples(np.arange(200), draws=1000, flips=100, seed=0)
+    one, other = draw_figures([mine], resamples), draw_figures([base], resamples)
+    changes = minus_draws(one, other)
+    np.testing.assert_allclose(changes["i2t", "en"].means, one["i2t", "en"].means - other["i2t", "en"].means)
+    assert width(changes) < 0.7 * width(one)
+    del other["t2i", "de"]
+    assert set(minus_draws(one, other)) == set(changes) - {("t2i", "de")}
+
+
+def test_pairs_of_languages_take_fewer_resamples(fold_tally, monkeypatch):
+    monkeypatch.setattr(intervals, "PAIR_DRAWS", 15)
+    monkeypatch.setattr(intervals, "PAIR_MEDIANS", 7)
+    base, mine = (
+        fold_tally(range(20), ("de->en", "en->de"), seed=1, better=better, routes=("t2t",)) for better in (0, 0.5)
+    )
+    whole = [fold_tally(range(20), seed=2)]
+    whole[0].tally.update(base.tally)
+    other = [FoldTally({**whole[0].tally, **mine.tally}, whole[0].images)]
+    resamples = draw_resamples(np.arange(20), draws=40, flips=60, seed=0)
+    draws = draw_figures(whole, resamples)
+    assert draws["t2t", None].means.shape == draws["t2t", "de->en"].means.shape == (len(MEANS), 15)
+    assert draws["t2i", None].means.shape == (len(MEANS), 40)
+    assert [len(draws[route, None].median) for route in ("t2i", "t2t")] == [40, 7]
+    short = draw_figures(whole, resamples._replace(weights=resamples.weights[:15]))
+    np.testing.assert_array_equal(draws["t2t", "en->de"].means, short["t2t", "en->de"].means)
+    changes = minus_draws(draw_figures(other, resamples), draws)
+    p = change_tests(changes, resamples)
+    few = change_tests(changes, resamples._replace(signs=resamples.signs[:15]))
+    assert p["t2t", "de->en"] == few["t2t", "de->en"] and p["t2i", None]["R@1"]["p"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("draws", "p"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9], 2 / 10),  # never on the other side: as often as one draw more could be
+        ([-1, 2, 3, 4, 5, 6, 7, 8, 9], 2 / 9),
+        ([-1, -2, -3, 4, np.nan, 6, 7, 8, 9], 6 / 8),
+        ([0, 0, 0], 1.0),
+        ([0, 1, 1, 1], 0.5),
+        ([-5, -4, -4], 2 / 4),
+    ],
+)
+def test_the_share_of_resamples_on_the_other_side(draws, p):
+    assert two_sided(np.array(draws, float)) == pytest.approx(p)

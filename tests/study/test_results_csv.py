@@ -1,0 +1,111 @@
+"""The rows of results.csv: by hand, and those of a sweep against its summary."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from ccalign_jax.metrics import METRICS
+from ccalign_jax.study.intervals import bounds, draw_figures
+from ccalign_jax.study.results_csv import csv_rows
+from ccalign_jax.study.summary import make_summary
+
+
+def test_rows_by_hand(outcome, fold_figures):
+    identity, trial = outcome("identity", [0.2, 0.4], [0.5, 0.5]), outcome("b", [0.5, 0.25], [0.3, 0.4])
+    trial.report[0]["t2i"]["per_language"]["en (unmapped)"] = dict.fromkeys(METRICS, 0.125)
+    summary = make_summary(
+        **{"data": {}, "protocol": "nested", "folds": 2, "identity": identity, "chance": [fold_figures(0.1)] * 2},
+        **{"outcomes": [trial], "best": trial, "notes": []},
+    )
+    rows = list(csv_rows([identity, trial], ["l2"], summary))
+    assert len(rows) == 2 * (2 + 1) * 3 * 2 + 1  # outcomes, folds and all, ways, macro and en; and en (unmapped)
+    assert rows[0] == {
+        **{"trial": "identity", "pivot": "", "aligner": "identity", "loss": "", "fold": "all", "language": "macro"},
+        **{"direction": "t2i", "l2": ""},
+        **{f"{metric}": "0.300000" for metric in METRICS},
+        **{f"{metric}_std": "0.141421" for metric in METRICS},
+        **{f"{metric}_{end}": "" for metric in METRICS for end in ("low", "high")},
+        **{f"train_{metric}": "0.150000" for metric in METRICS},
+        **{f"train_{metric}_std": "0.070711" for metric in METRICS},
+        **{f"train_{metric}_{end}": "" for metric in METRICS for end in ("low", "high")},
+    }
+    one = next(row for row in rows if row["fold"] == 0)
+    assert one == {
+        **{"trial": "identity", "pivot": "", "aligner": "identity", "loss": "", "fold": 0, "language": "macro"},
+        **{"direction": "t2i", "epoch": 3, "l2": ""},
+        **dict.fromkeys(METRICS, "0.200000"),
+        **{f"train_{metric}": "0.100000" for metric in METRICS},
+    }
+    (extra,) = (row for row in rows if row["language"] == "en (unmapped)")  # of one fold alone: it has no mean
+    assert extra["R@1"] == "0.125000" and "train_R@1" not in extra and extra["l2"] == "0.0005" and extra["fold"] == 0
+    changed = [row for row in rows if row["fold"] == "all" and row["trial"] == "b"]
+    assert len(changed) == 6 and {row["delta_R@1"] for row in changed} == {"0.075000"}
+    assert rows[-1]["fold"] == 1 and rows[-1]["direction"] == "both" and rows[-1]["R@1"] == "0.250000"
+
+
+@pytest.fixture(scope="module")
+def rows(solved):
+    with (solved[0] / "results.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def place(row):
+    return tuple(row[key] for key in ("trial", "fold", "direction", "language"))
+
+
+def test_there_is_a_row_for_everything(solved, rows):
+    found = {place(row): row for row in rows}
+    assert len(found) == len(rows)
+    names = [outcome.name for outcome in solved[1].outcomes]
+    for trial in ["identity", *names]:
+        languages = ["macro", "de", "en", *(["en (unmapped)"] if trial.startswith("text:en") else [])]
+        for fold in ("all", "0", "1", "2", "3"):
+            here = [row["language"] for row in rows if place(row)[:3] == (trial, fold, "both")]
+            assert here == languages
+
+
+def test_the_rows_of_all_folds_have_what_the_summary_says(solved, rows):
+    summary, found = solved[1].summary, {place(row): row for row in rows}
+    for trial in summary["trials"]:
+        for way in ("t2i", "i2t", "both"):
+            for language in ("macro", "de", "en"):
+                row = found[trial["name"], "all", way, language]
+                for metric in METRICS:
+                    for prefix, key in (("", "metrics"), ("train_", "train_metrics"), ("delta_", "delta")):
+                        part = trial[key][way]
+                        figure = part[metric] if language == "macro" else part["per_language"][language][metric]
+                        ends = ["std", "low", "high", *(["p", "p_adjusted", "p_folds"] if prefix == "delta_" else [])]
+                        assert float(row[f"{prefix}{metric}"]) == pytest.approx(figure["mean"], abs=1e-6)
+                        for end in ends:
+                            said = row[f"{prefix}{metric}_{end}"]
+                            assert float(said) == pytest.approx(figure[end], abs=1e-6), (metric, end)
+                assert row["epoch"] == ""
+    for row in rows:
+        if row["fold"] == "all" and row["trial"] == "identity":
+            assert float(row["MRR_low"]) < float(row["MRR"]) < float(row["MRR_high"])
+            assert all(row[column] == "" for column in row if column.startswith("delta_"))
+
+
+def test_the_rows_of_a_fold_have_its_own_interval(solved, rows):
+    result, found = solved[1], {place(row): row for row in rows}
+    for outcome in (result.identity, result.outcomes[0]):
+        for fold in range(4):
+            known = bounds(draw_figures([outcome.tallies[fold]], result.resamples))
+            for language in ("macro", "de"):
+                row = found[outcome.name, str(fold), "i2t", language]
+                ends = known["i2t", None if language == "macro" else language]["MRR"]
+                assert float(row["MRR_low"]) == pytest.approx(ends["low"], abs=1e-6)
+                assert float(row["MRR_high"]) == pytest.approx(ends["high"], abs=1e-6)
+                assert float(row["MRR_low"]) < float(row["MRR"]) < float(row["MRR_high"])
+                assert row["delta_MRR"] == row["MRR_std"] == "" and row["epoch"] == str(outcome.epochs[fold])
+            assert float(row["MRR"]) == pytest.approx(
+                outcome.report[fold]["i2t"]["per_language"]["de"]["MRR"], abs=1e-6
+            )
+
+
+def test_means_over_folds_are_means_of_their_rows(rows):
+    for way in ("t2i", "both"):
+        each = [float(row["mAP"]) for row in rows if place(row)[2:] == (way, "en") and row["fold"] != "all"]
+        means = [float(row["mAP"]) for row in rows if place(row)[2:] == (way, "en") and row["fold"] == "all"]
+        np.testing.assert_allclose(np.reshape(each, (-1, 4)).mean(axis=1), means, atol=2e-6)

@@ -1,0 +1,174 @@
+"""What images add: summed up they are the metrics, whatever ties, is ragged or is padded; and a part of them alone."""
+
+import jax
+import numpy as np
+import pytest
+
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.metrics import Ranks, rank_routes, retrieval_metrics
+from ccalign_jax.study.arrays import lay_out, make_part, unit_float32
+from ccalign_jax.study.tally import MEANS, MEDIAN, tally_directions, tally_pairs, within
+from ccalign_jax.training import map_part, rank_part
+
+LANGUAGES = ("de", "en", "ja")
+
+
+def crowded(count=30, seed=0):
+    """Rows are few different ones, so that much ties; ja is rare, and captions are none to many."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.standard_normal((8, 4)).astype(np.float32)
+    keys = np.array([f"k{number:02d}" for number in range(count)])
+    owners = {"de": np.sort(rng.choice(count, 50)), "en": np.arange(count), "ja": np.array([3, 3, 7])}
+    image = kinds[rng.integers(8, size=count)]
+    text = {language: image[owner] + kinds[rng.integers(3, size=len(owner))] for language, owner in owners.items()}
+    return EmbeddingSet.build(
+        "crowded", image, text, image_keys=keys, text_keys={language: keys[owner] for language, owner in owners.items()}
+    )
+
+
+def ranked(data, images):
+    """A part, and its ranks as they stand."""
+    part = make_part(data, images)
+    aligner = make_aligner("identity", 4, 4, languages=3)
+    return part, jax.tree.map(np.asarray, rank_part(map_part(aligner, {}, lay_out(data), part)))
+
+
+def assert_is(column, figures):
+    for place, name in enumerate(MEANS):
+        assert column.sums[:, place].sum() / column.counts.sum() == pytest.approx(figures[name], abs=1e-6), name
+    assert np.median(column.rank) == figures[MEDIAN]
+    np.testing.assert_array_equal(np.bincount(column.owner, minlength=len(column.counts)), column.counts)
+
+
+def assert_same(one, other):
+    assert {route: list(columns) for route, columns in one.items()} == {
+        route: list(columns) for route, columns in other.items()
+    }
+    for route, columns in one.items():
+        for name, column in columns.items():
+            for mine, theirs in zip(column, other[route][name], strict=True):
+                np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_means_is_every_metric_but_the_median():
+    assert (*MEANS[:5], MEDIAN, *MEANS[5:]) == ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
+
+
+@pytest.mark.parametrize("images", [np.arange(30), np.arange(0, 30, 3), np.array([1, 3])], ids=len)
+def test_images_add_up_to_the_metrics(images):
+    part, ranks = ranked(crowded(), images)
+    found = tally_directions(ranks, part, LANGUAGES)
+    assert set(found) == {"t2i", "i2t"}
+    for number, name in enumerate(LANGUAGES):
+        for route, one in zip(("t2i", "i2t"), ranks[number], strict=True):
+            if not (one.tied > 0).any():
+                assert name not in found[route]
+                continue
+            column = found[route][name]
+            assert column.sums.shape == (len(images), len(MEANS)) and column.counts.shape == (len(images),)
+            assert_is(column, retrieval_metrics(one))
+    ties = any(np.any(one.equal > 0) for pair in ranks for one in pair)
+    assert ties or len(images) == 2  # else nothing was tested of them
+
+
+def test_a_caption_is_its_images_and_an_image_its_own():
+    """Three images, of which the second has two captions and the third none."""
+    part = make_part(
+        EmbeddingSet.build(
+            "toy",
+            np.eye(3) + 0.1,
+            {"de": np.eye(3), "en": np.eye(3)},
+            image_keys=list("abc"),
+            text_keys={"de": list("abb"), "en": list("abc")},
+        ),
+        np.arange(3),
+    )
+    value = np.array([1.0, 0.5, 0.25, 0.0], np.float32)  # the fourth is padding
+    counts = np.array([1, 1, 1, 0], np.int32)
+    better = np.array([0, 1, 3, 0], np.int32)
+    ranks = Ranks(better, 0 * better, counts, value, value, value)
+    images = Ranks(*(leaf[:3] for leaf in ranks))._replace(tied=np.array([1, 1, 0], np.int32))
+    found = tally_directions(((ranks, images), (ranks, images)), part, ("de", "en"))
+    column = found["t2i"]["de"]
+    np.testing.assert_array_equal(column.counts, [1, 2, 0])
+    np.testing.assert_array_equal(column.sums[:, MEANS.index("MRR")], [1, 0.75, 0])
+    np.testing.assert_array_equal(column.sums[:, MEANS.index("R@1")], [1, 0, 0])
+    np.testing.assert_array_equal(column.sums[:, MEANS.index("R@5")], [1, 2, 0])
+    np.testing.assert_array_equal(column.rank, [1, 2, 4])
+    np.testing.assert_array_equal(column.owner, [0, 1, 1])
+    np.testing.assert_array_equal(found["i2t"]["de"].counts, [1, 1, 0])  # the third has no caption to find
+    np.testing.assert_array_equal(found["i2t"]["de"].sums[:, MEANS.index("MRR")], [1, 0.5, 0])
+
+
+def test_a_query_that_ties_stands_at_its_mean_place():
+    part = make_part(EmbeddingSet.build("toy", np.eye(2) + 0.1, {"en": np.eye(2)}), np.arange(2))
+    counts = np.ones(2, np.int32)
+    ranks = Ranks(0 * counts, np.array([1, 0], np.int32), counts, *[counts.astype(np.float32)] * 3)
+    column = tally_directions(((ranks, ranks),), part, ("en",))["t2i"]["en"]
+    np.testing.assert_array_equal(column.rank, [1.5, 1.0])
+    np.testing.assert_array_equal(column.sums[:, 0], [0.5, 1.0])
+
+
+def test_padding_adds_nothing():
+    data, images = crowded(), np.arange(0, 30, 2)
+    part, ranks = ranked(data, images)
+    plain = tally_directions(ranks, part, LANGUAGES)
+    longer = jax.tree.map(lambda leaf: np.pad(leaf, (0, 5)), ranks)
+    assert_same(plain, tally_directions(longer, part, LANGUAGES))
+
+
+ROUTES = ("t2t",)
+
+
+def routes_of(data, part, images):
+    text = [unit_float32(data.text[language][np.isin(data.image_of[language], images)]) for language in LANGUAGES]
+    found = rank_routes(text, unit_float32(data.image[images]), part.image_of, part.captions_of, routes=ROUTES)
+    return jax.tree.map(np.asarray, {route: getattr(found, route) for route in ROUTES})
+
+
+def test_pairs_of_languages_belong_to_the_image_of_the_first():
+    data, images = crowded(), np.arange(30)
+    part = make_part(data, images)
+    ranks = routes_of(data, part, images)
+    found = tally_pairs(ranks, part, LANGUAGES)
+    assert list(found) == list(ROUTES)
+    pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
+    for route in ROUTES:
+        assert list(found[route]) == [f"{LANGUAGES[a]}->{LANGUAGES[b]}" for a, b in pairs]
+        for (a, b), one in zip(pairs, ranks[route], strict=True):
+            column = found[route][f"{LANGUAGES[a]}->{LANGUAGES[b]}"]
+            assert_is(column, retrieval_metrics(one))
+            owner = part.image_of[a]
+            both = owner[np.isin(owner, part.image_of[b])]  # others have no answer
+            np.testing.assert_array_equal(np.sort(column.owner), both)
+
+
+def test_a_route_that_nothing_takes_is_absent():
+    part = make_part(crowded(), np.array([0, 1, 2]))  # none of them has ja
+    lengths = [len(part.image_of[a]) for a in range(3) for b in range(3) if a != b]
+    none = [Ranks(*[np.zeros(length)] * 6) for length in lengths]
+    assert tally_pairs({"t2t": none}, part, LANGUAGES) == {}
+    several = [none[0]._replace(tied=np.ones(lengths[0])), *none[1:]]
+    assert list(tally_pairs({"t2t": several}, part, LANGUAGES)["t2t"]) == ["de->en"]
+
+
+def test_some_of_the_images_alone():
+    data, images = crowded(), np.arange(30)
+    part, ranks = ranked(data, images)
+    whole = tally_directions(ranks, part, LANGUAGES) | tally_pairs(routes_of(data, part, images), part, LANGUAGES)
+    rng = np.random.default_rng(0)
+    mask = rng.random(30) < 0.4
+    mask[[3, 7]] = False
+    some, rest = within(whole, mask), within(whole, ~mask)
+    assert_same(within(whole, np.ones(30, bool)), whole)
+    for route, columns in whole.items():
+        assert not [name for name in some[route] if "ja" in name]  # its captions are of the others
+        for name, column in columns.items():
+            parts = [part[route][name] for part in (some, rest) if name in part[route]]
+            np.testing.assert_array_equal(sum(part.sums for part in parts), column.sums)
+            np.testing.assert_array_equal(sum(part.counts for part in parts), column.counts)
+            assert sorted(np.concatenate([part.rank for part in parts])) == sorted(column.rank)
+        for column in some[route].values():
+            assert not column.sums[~mask].any() and mask[column.owner].all()
+            assert len(column.rank) == len(column.owner) == column.counts.sum() > 0

@@ -1,0 +1,155 @@
+"""Runs of trained groups: resumed where they were, the same however packed, stamped with what they come from."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from ccalign_jax.data import nested_folds
+from ccalign_jax.study import trained
+from ccalign_jax.study.arrays import plan_fits
+from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.refit import refit
+from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.trained import TrainedRuns, stamp
+from ccalign_jax.training import sweep as packing
+
+
+class Killed(Exception):
+    """Stands for SIGKILL."""
+
+
+def kill_after(runs):
+    def progress(what, done, total):
+        if done >= runs:
+            raise Killed
+
+    return progress
+
+
+def assert_same_params(one, other):
+    assert one.about == other.about
+    assert one.params.keys() == other.params.keys()
+    for key, leaf in one.params.items():
+        np.testing.assert_array_equal(leaf, other.params[key])
+
+
+def assert_same_outcomes(one, other):
+    assert json.dumps(one.summary) == json.dumps(other.summary)
+    for mine, theirs in zip(one.outcomes, other.outcomes, strict=True):
+        np.testing.assert_array_equal(mine.curves, theirs.curves)
+        np.testing.assert_array_equal(mine.losses, theirs.losses)
+        for left, right in zip(mine.params, theirs.params, strict=True):
+            assert all(np.array_equal(left[key], right[key]) for key in right)
+        for left, right in zip(mine.ranks, theirs.ranks, strict=True):
+            np.testing.assert_array_equal(left[0][0].better, right[0][0].better)
+
+
+@pytest.fixture
+def trials_run(monkeypatch):
+    """The names of the trials that are fitted, as they are."""
+    names, runs = [], TrainedRuns._runs
+
+    def counting(self, number, group):
+        names.extend(trial.name for trial in group.trials)
+        return runs(self, number, group)
+
+    monkeypatch.setattr(TrainedRuns, "_runs", counting)
+    return names
+
+
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path, planned, whole, trials_run):
+    plan, folder = planned(), RunFolder(tmp_path)
+    first, second = (trial.name for trial in plan.trials)
+    with pytest.raises(Killed):
+        run_sweep(plan, folder, progress=kill_after(1))
+    slices = sorted((tmp_path / "slices").iterdir())
+    assert len(slices) == 1 and trials_run == [first, second]  # killed after the first
+    before = slices[0].stat().st_mtime_ns
+    trials_run.clear()
+    seen = []
+    found = run_sweep(plan, folder, progress=lambda *step: seen.append(step))
+    assert slices[0].stat().st_mtime_ns == before and trials_run == [second]  # read, not run again
+    assert seen[-1][1:] == (4, 4)
+    assert_same_outcomes(found, whole)
+    refit(found)
+    assert_same_params(found.best, whole.best)
+
+
+def test_what_is_there_compiles_and_trains_nothing(tmp_path, planned, whole, trials_run, monkeypatch):
+    folder = RunFolder(tmp_path)
+    run_sweep(planned(), folder)
+    trials_run.clear()
+    monkeypatch.setattr(trained, "make_program", None)
+    assert_same_outcomes(run_sweep(planned(), folder), whole)
+    assert trials_run == []
+
+
+def test_a_damaged_trial_is_run_again(tmp_path, planned, whole, trials_run):
+    plan, folder = planned(), RunFolder(tmp_path)
+    run_sweep(plan, folder)
+    last = sorted((tmp_path / "slices").iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:300])
+    trials_run.clear()
+    assert_same_outcomes(run_sweep(plan, folder), whole)
+    assert trials_run == [plan.trials[1].name]
+
+
+def test_the_packing_changes_nothing(tmp_path, planned, whole, monkeypatch):
+    """One fit at a time where memory is short; a run that was killed on one machine goes on on another."""
+    folder = RunFolder(tmp_path)
+    with pytest.raises(Killed):
+        run_sweep(planned(), folder, progress=kill_after(1))
+    monkeypatch.setattr(packing, "SLICE_BYTES", 1)
+    assert packing.plan_slices(whole.plan.groups[0], 2, params_bytes=9, accelerator=False) == (1, 4)
+    assert_same_outcomes(run_sweep(planned()), whole)
+    assert_same_outcomes(run_sweep(planned(), folder), whole)
+
+
+def test_crossed_folds_go_on_too(tmp_path, planned):
+    """A trial is kept when all of its ten fits are scored, and has four folds."""
+    plan, folder = planned(folds=4), RunFolder(tmp_path)
+    assert len(plan.fits.train) == 10
+    with pytest.raises(Killed):
+        run_sweep(plan, folder, progress=kill_after(5))
+    assert len(list((tmp_path / "slices").iterdir())) == 2
+    assert_same_outcomes(run_sweep(plan, folder), run_sweep(plan))
+
+
+def test_trials_of_another_plan_are_not_taken(tmp_path, planned, whole, toy):
+    """Plans given from Python are not in config.json: only their number is."""
+    folder, folds = RunFolder(tmp_path), nested_folds(toy(), folds=2, seed=5)
+    other = planned()._replace(folds=folds, fits=plan_fits(folds))
+    with pytest.raises(Killed):
+        run_sweep(other, folder, progress=kill_after(1))
+    assert run_sweep(planned(), folder).summary == whole.summary
+
+
+def test_a_trial_is_stamped_with_all_that_it_follows_from(whole):
+    """The blocks of a grid file may change while its name in config.json stays."""
+    (group,), folds = whole.plan.groups, whole.plan.folds
+    trial = group.trials[0]
+    made_of = stamp(group, trial, folds)
+    copies = [dataclasses.replace(fold, report=fold.report.copy()) for fold in folds]
+    np.testing.assert_array_equal(made_of, stamp(group, dataclasses.replace(trial), copies))
+
+    def other(**parts):
+        return [dataclasses.replace(folds[0], **parts), *folds[1:]]
+
+    inner = folds[0].inner[0]
+    for change in (
+        (group, group.trials[1], folds),
+        (group, dataclasses.replace(trial, hyper=trial.hyper._replace(temperature=0.2)), folds),
+        (group, dataclasses.replace(trial, index=7), folds),
+        (dataclasses.replace(group, recipe=dataclasses.replace(group.recipe, epochs=3)), trial, folds),
+        (dataclasses.replace(group, loss="mse"), trial, folds),
+        (group, trial, folds[::-1]),
+        (group, trial, folds[:1]),
+        (group, trial, other(train=folds[0].train[1:])),
+        (group, trial, other(report=folds[0].report[1:])),
+        (group, trial, other(sample=folds[0].sample[1:])),
+        (group, trial, other(inner=(inner, inner))),
+        (group, trial, other(inner=(dataclasses.replace(inner, select=inner.select[1:]),))),
+    ):
+        assert not np.array_equal(made_of, stamp(*change))
