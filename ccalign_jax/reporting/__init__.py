@@ -1,7 +1,12 @@
 """Summaries for people: tables, plots, one HTML page, the console. Takes plain dicts, knows no study."""
 
+from ccalign_jax.reporting.comparison import comparison_table as comparison_table
+from ccalign_jax.reporting.comparison import comparison_words as comparison_words
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
+from ccalign_jax.reporting.curve_plots import learning_plot as learning_plot
+from ccalign_jax.reporting.curve_plots import path_plot as path_plot
+from ccalign_jax.reporting.curve_tables import curves_tables as curves_tables
 from ccalign_jax.reporting.evaluation import evaluation_table as evaluation_table
 from ccalign_jax.reporting.evaluation import evaluation_tables as evaluation_tables
 from ccalign_jax.reporting.evaluation_csv import diagnostics_rows as diagnostics_rows
@@ -17,6 +22,7 @@ from ccalign_jax.reporting.html import study_tables as study_tables
 from ccalign_jax.reporting.ladder import ladder_table as ladder_table
 from ccalign_jax.reporting.ladder import ladder_words as ladder_words
 from ccalign_jax.reporting.ladder_plot import ladder_plot as ladder_plot
+from ccalign_jax.reporting.latex import to_latex as to_latex
 from ccalign_jax.reporting.panels import to_svg as to_svg
 from ccalign_jax.reporting.pivot_tables import pivots_by_language_table as pivots_by_language_table
 from ccalign_jax.reporting.pivot_tables import pivots_table as pivots_table
@@ -30,7 +36,8 @@ from ccalign_jax.reporting.results import main_table as main_table
 from ccalign_jax.reporting.results import trials_table as trials_table
 from ccalign_jax.reporting.tables import Table as Table
 from ccalign_jax.reporting.tables import to_html as to_html
-from ccalign_jax.reporting.tables import to_latex as to_latex
 from ccalign_jax.reporting.tables import to_markdown as to_markdown
 from ccalign_jax.reporting.tables import to_rich as to_rich
+from ccalign_jax.reporting.where import bins_plot as bins_plot
+from ccalign_jax.reporting.where import where_tables as where_tables
 from ccalign_jax.reporting.wording import count_words as count_words

@@ -10,22 +10,27 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from ccalign_jax.reporting.tables import Table, to_rich
+from ccalign_jax.reporting.tables import Table, column_blocks, column_widths, stacked, to_rich
 
 __all__ = ["print_table", "progress_bar"]
 
 PIPED_WIDTH = 120
+LONGEST_NAME = 28  # signs of a row's name where space is short
 _ASCII = str.maketrans({"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x", "‖": "|"})
 
 
 def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
-    """Print a table and its notes; columns that do not fit follow below, under the first column again.
+    """Print a table and its notes.
+
+    Where its columns do not fit, intervals go below their figures; what still does not fit follows in blocks below,
+    under the first column again.
 
     Args:
         table: what to print.
         file: by default stdout.
         width: columns of text; by default those of the terminal, or 120 when piped.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
@@ -33,10 +38,13 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
     if width is None and not file.isatty():
         width = PIPED_WIDTH
     console = Console(file=file, width=width, highlight=False)
-    table = _encodable(table, getattr(file, "encoding", None) or "utf-8")
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    table = _encodable(table, encoding)
+    if sum(wide + 2 for wide in column_widths(table, signs=cell_len)) - 2 > console.width:
+        table = _stacked(table)
     with console.capture() as captured:
-        for number, columns in enumerate(_blocks(table, console.width)):
-            block = table.take(columns)
+        for number, columns in enumerate(column_blocks(table, console.width, signs=cell_len)):
+            block = _encodable(table.take(columns), encoding)  # which may have got dashes
             console.print(to_rich(block if number == 0 else dataclasses.replace(block, title="")))
         for note in table.notes:
             console.print(Text(textwrap.fill(note, console.width, initial_indent="- ", subsequent_indent="  ")))
@@ -111,27 +119,10 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _blocks(table: Table, width: int) -> Iterator[list[int]]:
-    """Columns that fit side by side, the first one in every block."""
-    from rich.cells import cell_len
-
-    wide = [
-        max(cell_len(line) for row in (table.columns, *table.rows) for line in row[column].split("\n"))
-        for column in range(len(table.columns))
-    ]
-    units: list[list[int]] = []
-    for column in range(1, len(wide)):
-        if units and table.columns[column].startswith("change"):  # means nothing without the column before it
-            units[-1].append(column)
-        else:
-            units.append([column])
-    block = [0]
-    for unit in units:
-        if len(block) > 1 and sum(wide[column] + 2 for column in block + unit) - 2 > width:
-            yield block
-            block = [0]
-        block += unit
-    yield block
+def _stacked(table: Table) -> Table:
+    """Long names in two lines, and intervals on a line of their own."""
+    rows = [("\n".join(textwrap.wrap(row[0], LONGEST_NAME)), *map(stacked, row[1:])) for row in table.rows]
+    return dataclasses.replace(table, rows=tuple(rows))
 
 
 def _encodable(table: Table, encoding: str) -> Table:

@@ -17,20 +17,23 @@ from ccalign_jax.reporting.evaluation_words import (
     compared,
     evaluation_place,
     headings,
-    interval,
+    interval_note,
     maps,
     states,
 )
-from ccalign_jax.reporting.figure_names import amount, change, figure_name, scoring_name
+from ccalign_jax.reporting.evidence import CHANGE, VERDICT_NOTE, verdict_cell
+from ccalign_jax.reporting.figure_names import figure_name, scoring_name
 from ccalign_jax.reporting.notes import DIRECTION_NOTE
 from ccalign_jax.reporting.results import MAIN_METRICS
 from ccalign_jax.reporting.tables import Table
-from ccalign_jax.reporting.wording import DIRECTIONS, both_directions, count_words, find
+from ccalign_jax.reporting.wording import DIRECTIONS, both_figure, changed, count_words, find, has_interval, level
 
 __all__ = ["evaluation_table", "evaluation_tables", "metrics_table", "scores_table"]
 
 Summary = Mapping[str, Any]
 
+SCORES_P = "p: paired sign flips over images, adjusted (Holm) for all scores on all states."
+CELLS = "[ ]: such an interval; p: paired sign flips over images."
 ALL_METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
 
 
@@ -81,8 +84,8 @@ def evaluation_table(summary: Summary) -> Table:
             "same queries."
         )
         notes.append("On images that the map was trained on, the change is partly what it learnt by heart.")
-        if not interval(summary["delta"]["t2i"]["R@1"]):
-            notes.append("No interval is computed yet.")
+        known = has_interval(summary["delta"]["t2i"]["R@1"])
+        notes.append(f"{interval_note(summary)} {CELLS}" if known else "No interval was computed.")
     if summary["data"]["d_text"] != summary["data"]["d_image"]:
         notes.append("Captions and images differ in width: identity cuts or pads, and is near chance.")
     columns = [name for path in paths for name in headings(summary, " ".join(path))]
@@ -102,17 +105,15 @@ def metrics_table(summary: Summary) -> Table:
     Args:
         summary: of an evaluation.
     """
-    known = "metrics" in summary and bool(interval(summary["delta"]["t2i"]["R@1"]))
     columns = ["metric"]
     for direction in DIRECTIONS:
-        columns += headings(summary, direction) + ["95 %\ninterval"] * known + [f"{direction}\nchance"]
+        columns += [*headings(summary, direction), f"{direction}\nchance"]
     rows = []
     for metric in ALL_METRICS:
         name = figure_name(metric)
         cells = [name.words]
         for direction in DIRECTIONS:
             cells += compared(summary, direction, metric)
-            cells += [interval(summary["delta"][direction][metric], name.places)] if known else []
             cells.append(by_chance(summary, direction, metric)[0])
         rows.append(tuple(cells))
     return Table(
@@ -138,35 +139,41 @@ def scores_table(summary: Summary) -> Table:
     rules = []
     for state in states(summary):
         rules.append(len(rows))
-        rows.append((state, *[""] * 8))
+        rows.append((state, *[""] * 9))
         for scoring, metrics in scores[state].items():
-            pairs = [
-                (identity[direction]["R@1"]["mean"], metrics[direction]["R@1"]["mean"]) for direction in DIRECTIONS
-            ]
-            pairs.append((both_directions(identity), both_directions(metrics)))
-            cells = [cell for base, value in pairs for cell in (amount(value), change(base, value))]
-            cells += [amount(metrics[direction]["mAP"]["mean"]) for direction in DIRECTIONS]
-            rows.append((scoring_name(summary, scoring), *cells))
-    bank = scores["bank"]
+            delta = metrics.get("delta") or _minus(metrics, identity)
+            pairs = [(both_figure(metrics), both_figure(delta))]
+            pairs += [(metrics[direction]["R@1"], delta[direction]["R@1"]) for direction in DIRECTIONS]
+            cells = [cell for value, moved in pairs for cell in (level(value), changed(moved))]
+            cells += [level(metrics[direction]["mAP"]) for direction in DIRECTIONS]
+            rows.append((scoring_name(summary, scoring), verdict_cell(metrics), *cells))
+    bank, known = scores["bank"], any(row[1] for row in rows)
     seen = (
         "the very rows that are scored (transductive): what a query gets depends on the other queries"
         if bank["transductive"]
         else "other rows of the data, none of those scored"
     )
     most = f" (at most {bank['most_rows']} rows of each language)" if "most_rows" in bank else ""
-    columns = [name for head in (*DIRECTIONS, "mean of\nboth") for name in (head, "change")]
+    columns = [name for head in ("mean of\nboth", *DIRECTIONS) for name in (head, CHANGE if known else "change")]
     return Table(
         title="Scores without parameters on top, R@1, mean over languages",
-        columns=("score", *columns, *(f"{direction}\nmAP" for direction in DIRECTIONS)),
+        columns=("score", "verdict", *columns, *(f"{direction}\nmAP" for direction in DIRECTIONS)),
         rows=tuple(rows),
-        alignment="l" + "r" * 8,
+        alignment="ll" + "r" * 8,
         notes=(
             "change: against identity under the cosine. A trained map has to beat what a score earns without training.",
             f"All but the cosine look at a bank, {_images(bank)} and their captions{most}: {seen}.",
             "To pick the best row of this table would be to choose on the images that are reported.",
+            *((f"[ ]: 95 % interval. {SCORES_P}", VERDICT_NOTE) if known else ()),
         ),
         rules=tuple(rules),
-    )
+    ).filled()
+
+
+def _minus(metrics: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores change, of summaries that do not say."""
+    ways = {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
+    return {way: {"R@1": {"mean": change}} for way, change in ways.items()}
 
 
 def _images(part: Mapping[str, Any]) -> str:

@@ -23,13 +23,15 @@ NULL_COLUMNS = {
 
 
 def retrieval_rows(summary: Summary) -> Iterator[Row]:
-    """A row a state × scoring × direction × language: `macro`, a language, or a pair such as `ar->de`.
+    """A row a state × scoring × figure × direction × language: `macro`, a language, or a pair such as `ar->de`.
 
     Args:
         summary: of an evaluation.
 
     Yields:
-        `state` (`identity`, `mapped` or `chance`), `scoring`, `direction`, `language`, and the mean of each metric.
+        `state` (`identity`, `mapped` or `chance`); `scoring`; `figure` (`level`, or `change` against identity under the
+        cosine); `direction`; `language`; and of each metric its mean under its own name, `…_low` and `…_high`, and in
+        changes `…_p` and `…_p_adjusted`.
 
     Example:
         >>> metrics = {"t2i": {"R@1": {"mean": 0.5}, "per_language": {"de": {"R@1": {"mean": 0.5}}}}}
@@ -37,11 +39,14 @@ def retrieval_rows(summary: Summary) -> Iterator[Row]:
         ['macro', 'de']
     """
     for state, metrics in states(summary).items():
-        yield from _metric_rows(state, "cosine", metrics)
+        yield from _metric_rows(state, "cosine", "level", metrics)
+        if state == "mapped":
+            yield from _metric_rows(state, "cosine", "change", summary["delta"])
         for scoring, scored in summary.get("scores", {}).get(state, {}).items():
             if scoring != "cosine":  # which stands above, with more directions
-                yield from _metric_rows(state, scoring, scored)
-    yield from _metric_rows("chance", "", summary["baselines"]["chance"])
+                yield from _metric_rows(state, scoring, "level", scored)
+                yield from _metric_rows(state, scoring, "change", scored.get("delta", {}))
+    yield from _metric_rows("chance", "", "level", summary["baselines"]["chance"])
 
 
 def diagnostics_rows(summary: Summary) -> Iterator[Row]:
@@ -69,12 +74,21 @@ def diagnostics_rows(summary: Summary) -> Iterator[Row]:
         yield from _figure_rows("mapped", "map" if shared else f"map/{language}", single)
 
 
-def _metric_rows(state: str, scoring: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
+def _metric_rows(state: str, scoring: str, figure: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
+    head = {"state": state, "scoring": scoring, "figure": figure}
     for direction, figures in metrics.items():
+        if direction == "delta":  # of a score; it has rows of its own
+            continue
         each = {"macro": {key: one for key, one in figures.items() if key != "per_language"}}
-        for language, part in {**each, **figures["per_language"]}.items():
-            values = {metric: _written(figure["mean"]) for metric, figure in part.items()}
-            yield {"state": state, "scoring": scoring, "direction": direction, "language": language, **values}
+        for language, part in {**each, **figures.get("per_language", {})}.items():
+            values = [pair for metric, one in part.items() for pair in _columns(metric, one, figure)]
+            yield {**head, "direction": direction, "language": language, **dict(values)}
+
+
+def _columns(metric: str, figure: Mapping[str, Any], kind: str) -> Iterator[tuple[str, str]]:
+    yield metric, _written(figure["mean"])
+    for key in ("low", "high", *(("p", "p_adjusted") if kind == "change" else ())):
+        yield f"{metric}_{key}", _written(figure.get(key))
 
 
 def _figure_rows(state: str, group: str, figures: Mapping[str, Any]) -> Iterator[Row]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.reporting.evaluation_words import by_chance, compared, headings, states
-from ccalign_jax.reporting.figure_names import ROUTES, amount, change
+from ccalign_jax.reporting.figure_names import ROUTES
 from ccalign_jax.reporting.tables import Table
-from ccalign_jax.reporting.wording import NOTHING
+from ccalign_jax.reporting.wording import NOTHING, changed, has_interval, level, plain, signed
 
 __all__ = ["TEXT_ROUTES", "pair_table", "text_table"]
 
 Summary = Mapping[str, Any]
-Pairs = Mapping[tuple[str, str], float]
-Show = Callable[[float | None], str]
+Figure = Mapping[str, Any]
+Pairs = Mapping[tuple[str, str], Figure]
 
 TEXT_METRICS = ("R@1", "R@10", "MRR", "mAP")
 TEXT_ROUTES = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
@@ -53,65 +53,68 @@ def pair_table(summary: Summary, route: str = "t2t") -> Table:
         summary: of an evaluation in two languages or more.
         route: `t2t`, or one of the ways through an image.
     """
-    pairs = {state: _pairs(metrics[route]) for state, metrics in states(summary).items()}
-    languages = list(dict.fromkeys(language for pair in pairs["identity"] for language in pair))
+    blocks = {state: _pairs(metrics[route]) for state, metrics in states(summary).items()}
+    if len(blocks) > 1:
+        blocks["change"] = _pairs(summary["delta"][route])
+    languages = list(dict.fromkeys(language for pair in blocks["identity"] for language in pair))
     build = _matrices if len(languages) <= WIDEST_MATRIX else _extremes
-    return build(f"R@1 by pair of languages, {ROUTES[route]}", languages, pairs)
+    return build(f"R@1 by pair of languages, {ROUTES[route]}", languages, blocks)
 
 
-def _pairs(metrics: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+def _pairs(metrics: Mapping[str, Any]) -> dict[tuple[str, str], Figure]:
     """R@1 by language of the query and of the gallery."""
     found = {}
     for pair, figures in metrics["per_language"].items():
         query, _, gallery = pair.partition("->")
-        found[query, gallery] = figures["R@1"]["mean"]
+        found[query, gallery] = figures["R@1"]
     return found
 
 
-def _matrices(title: str, languages: Sequence[str], states: Mapping[str, Pairs]) -> Table:
+def _matrices(title: str, languages: Sequence[str], blocks: Mapping[str, Pairs]) -> Table:
     """A row a language of the query and a column a language of the gallery: each state, and the change."""
-    blocks = dict(states)
-    if len(blocks) > 1:
-        before, after = blocks.values()
-        blocks["change"] = {pair: after[pair] - before[pair] for pair in before}
     rows: list[tuple[str, ...]] = []
     rules = []
     for state, pairs in blocks.items():
-        show: Show = (lambda value: change(0.0, value)) if state == "change" else amount
+        show, show_mean = (changed, signed) if state == "change" else (level, plain)
         rules.append(len(rows))
         rows += [(state, *[""] * (len(languages) + 1))] if len(blocks) > 1 else []
         for query in languages:
             cells = [show(pairs[query, among]) if (query, among) in pairs else "" for among in languages]
-            rows.append((query, *cells, show(_mean(_others(pairs, 0, query)))))
+            rows.append((query, *cells, show_mean(_mean(_others(pairs, 0, query)))))
         means = [_mean(_others(pairs, 1, among)) for among in languages]
-        rows.append(("mean", *map(show, means), show(sum(pairs.values()) / len(pairs))))
+        rows.append(("mean", *map(show_mean, [*means, _mean(pairs)])))
+    notes = ["Rows: the language of the query; columns: the language of the captions it looks among."]
+    if has_interval(next(iter(blocks["identity"].values()))):
+        notes.append(
+            "[ ]: 95 % interval. p: paired sign flips over images, not adjusted for the number of pairs. Means of rows "
+            "and columns have neither; that of all pairs has both in the table of text to text."
+        )
     return Table(
         title=title,
         columns=("query", *languages, "mean"),
         rows=tuple(rows),
         alignment="l" + "r" * (len(languages) + 1),
-        notes=("Rows: the language of the query; columns: the language of the captions it looks among.",),
+        notes=tuple(notes),
         rules=tuple(rules),
     )
 
 
-def _extremes(title: str, languages: Sequence[str], states: Mapping[str, Pairs]) -> Table:
+def _extremes(title: str, languages: Sequence[str], blocks: Mapping[str, Pairs]) -> Table:
     """A row a language: its mean in each state, and with which other it does worst and best in the last."""
-    means = list(states) if len(states) > 1 else ["mean"]
+    names = list(blocks) if len(blocks) > 1 else ["mean"]
+    last = "mapped" if "mapped" in blocks else "identity"
     columns = []
     for role in ("query", "among"):
-        columns += [f"{role}\n{name}" for name in means] + ["change"] * (len(states) > 1) + ["lowest", "highest"]
+        columns += [name if name == "change" else f"{role}\n{name}" for name in names] + ["lowest", "highest"]
     rows = []
     for language in languages:
         cells: list[str] = []
         for side in (0, 1):
-            others = [_others(pairs, side, language) for pairs in states.values()]
-            values = [_mean(each) for each in others]
-            cells += map(amount, values)
-            cells += [change(values[0], values[1])] if len(values) == 2 else []
+            others = {state: _others(pairs, side, language) for state, pairs in blocks.items()}
+            cells += [(signed if state == "change" else plain)(_mean(each)) for state, each in others.items()]
             for end in (min, max):
-                name = end(others[-1], key=others[-1].__getitem__, default=None)
-                cells.append(NOTHING if name is None else f"{amount(others[-1][name])} {name}")
+                name = end(others[last], key=lambda other: others[last][other]["mean"], default=None)
+                cells.append(NOTHING if name is None else f"{name} {level(others[last][name])}")
         rows.append((language, *cells))
     return Table(
         title=title,
@@ -121,15 +124,15 @@ def _extremes(title: str, languages: Sequence[str], states: Mapping[str, Pairs])
         notes=(
             f"{len(languages)} languages, hence no matrix (every pair is in the CSV): of each, the mean over "
             "the others as the language of the query, and as that of the captions it looks among; lowest and highest, "
-            f"{list(states)[-1]}: with which other language.",
+            f"{last}: with which other language.",
         ),
     )
 
 
-def _others(pairs: Pairs, side: int, language: str) -> dict[str, float]:
+def _others(pairs: Pairs, side: int, language: str) -> dict[str, Figure]:
     """What a language has with each other one, as that of the query (side 0) or of the gallery (1)."""
-    return {pair[1 - side]: value for pair, value in pairs.items() if pair[side] == language}
+    return {pair[1 - side]: figure for pair, figure in pairs.items() if pair[side] == language}
 
 
-def _mean(values: Mapping[str, float]) -> float | None:
-    return sum(values.values()) / len(values) if values else None
+def _mean(figures: Mapping[Any, Figure]) -> float | None:
+    return sum(figure["mean"] for figure in figures.values()) / len(figures) if figures else None

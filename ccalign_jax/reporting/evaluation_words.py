@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ccalign_jax.reporting.figure_names import amount, change, figure_name, scoring_name
+from ccalign_jax.reporting.evidence import CHANGE, both_words, clusters, result_words
+from ccalign_jax.reporting.figure_names import amount, figure_name, scoring_name
 from ccalign_jax.reporting.wording import (
     DIRECTION_WORDS,
     DIRECTIONS,
     both_directions,
+    changed,
     count_words,
     find,
-    mean_change_words,
+    has_interval,
+    level,
     plain,
-    signed_spread,
 )
 
 __all__ = [
@@ -23,24 +25,12 @@ __all__ = [
     "evaluation_headline",
     "evaluation_place",
     "headings",
-    "interval",
+    "interval_note",
     "maps",
     "states",
 ]
 
 Summary = Mapping[str, Any]
-
-
-def interval(figure: Mapping[str, Any], places: int = 3) -> str:
-    """The 95 % interval of a change, or nothing where none was computed.
-
-    Example:
-        >>> interval({"low": -0.01, "high": 0.02}), interval({"low": None, "high": None})
-        ('−.010 to +.020', '')
-    """
-    if figure.get("low") is None:
-        return ""
-    return f"{change(0.0, figure['low'], places)} to {change(0.0, figure['high'], places)}"
 
 
 def states(summary: Summary) -> dict[str, Mapping[str, Any]]:
@@ -85,23 +75,29 @@ def headings(summary: Summary, head: str) -> list[str]:
     """
     if "metrics" not in summary:
         return [head.replace(" ", "\n")]
-    return [f"{head}\nidentity", f"{head}\nmapped", "change"]
+    known = has_interval(find(summary, "delta", "t2i", "R@1"))
+    return [f"{head}\nidentity", f"{head}\nmapped", CHANGE if known else "change"]
 
 
 def compared(summary: Summary, *path: str) -> list[str]:
     """The cells below `headings`: the metric at a path such as `t2i`, `per_language`, `de`, `R@1`."""
     places = figure_name(path[-1]).places
-    cells = [amount(find(metrics, *path, "mean"), places) for metrics in states(summary).values()]
-    if "metrics" not in summary:
-        return cells
-    figure = find(summary["delta"], *path)
-    return [*cells, signed_spread(figure) if places == 3 else change(0.0, find(figure, "mean"), places)]
+    cells = [level(find(metrics, *path), places) for metrics in states(summary).values()]
+    return [*cells, changed(find(summary["delta"], *path), places)] if "metrics" in summary else cells
 
 
 def by_chance(summary: Summary, *path: str) -> list[str]:
     """The cells below `headings` in a row of chance."""
     figure = find(summary["baselines"]["chance"], *path, "mean")
     return [amount(figure, figure_name(path[-1]).places), *[""] * (len(headings(summary, "")) - 1)]
+
+
+def interval_note(summary: Summary) -> str:
+    """What the intervals of an evaluation are about."""
+    return (
+        "Intervals (95 %) and p are about this map on fresh images, in a pool of the same size: what is drawn anew are "
+        f"{clusters(summary)} with all their captions."
+    )
 
 
 def evaluation_headline(summary: Summary) -> tuple[str, ...]:
@@ -122,12 +118,11 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     changes = {route: summary["delta"][route]["R@1"] for route in (*DIRECTIONS, "t2t") if route in summary["delta"]}
     words = {**DIRECTION_WORDS, "t2t": "text to text"}
     read = [
-        f"{words[route]} R@1 {plain(identity[route]['R@1']['mean'])} → "
-        f"{plain(summary['metrics'][route]['R@1']['mean'])} ({signed_spread(change).replace('±', ' ± ')})"
+        result_words(words[route], identity[route]["R@1"], summary["metrics"][route]["R@1"], change)
         for route, change in changes.items()
     ]
-    said.append(f"Against identity: {', '.join(read)}.")
-    said.append(mean_change_words([changes[direction]["mean"] for direction in DIRECTIONS]))
+    said.append(f"Against identity: {'; '.join(read)}.")
+    said.append(both_words(summary))
     free = {name: both_directions(figures) for name, figures in (find(summary, "scores", "identity") or {}).items()}
     free.pop("cosine", None)
     if free:
@@ -137,6 +132,6 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
             f"{scoring_name(summary, best)}, reads {plain(free[best])} in the mean of both directions; the map "
             f"under the plain cosine reads {plain(both_directions(summary['metrics']))}."
         )
-    known = [f"{words[route]} {interval(change)}" for route, change in changes.items() if interval(change)]
-    said.append(f"95 % intervals of the changes: {', '.join(known)}." if known else "No interval is computed yet.")
+    known = has_interval(summary["delta"]["t2i"]["R@1"])
+    said.append(interval_note(summary) if known else "No interval was computed.")
     return tuple(said)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ccalign_jax.reporting.evidence import (
+    both_words,
+    folds_words,
+    interval_words,
+    optimism_words,
+    result_words,
+    verdict_of,
+)
 from ccalign_jax.reporting.ladder import ladder_words
 from ccalign_jax.reporting.names import choice_words, trial_names
-from ccalign_jax.reporting.wording import (
-    DIRECTION_WORDS,
-    DIRECTIONS,
-    mean_change_words,
-    plain,
-    signed,
-    signed_spread,
-)
+from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, has_interval
 
 __all__ = ["best_words", "headline"]
 
@@ -26,37 +27,30 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         summary: the content of `summary.json`.
     """
-    selected, folds = summary["selected"], summary["folds"]
+    selected = summary["selected"]
     said = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
     free = ladder_words(summary)
     if set(selected["per_fold"]) == {"identity"}:
         said.append("No trial beat the embeddings as they are on the inner parts, so that nothing is changed.")
         return (*said, free) if free else tuple(said)
-    changes = {direction: selected["delta"][direction]["R@1"] for direction in DIRECTIONS}
     earned = [
-        f"{DIRECTION_WORDS[direction]} R@1 {plain(summary['baselines']['identity'][direction]['R@1']['mean'])} → "
-        f"{plain(selected['metrics'][direction]['R@1']['mean'])} ({signed_spread(change).replace('±', ' ± ')})"
-        for direction, change in changes.items()
-    ]
-    said.append(f"Against identity, on images kept out of training: {', '.join(earned)}.")
-    said.append(mean_change_words([change["mean"] for change in changes.values()]))
-    said += [free] if free else []
-    small = [d for d, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]]
-    if small:
-        which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
-        said.append(f"{which} no larger than the spread over folds.")
-    if any(change["low"] is None for change in changes.values()):
-        spread = (
-            f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
+        result_words(
+            DIRECTION_WORDS[way],
+            *(part[way]["R@1"] for part in (summary["baselines"]["identity"], selected["metrics"], selected["delta"])),
+            stated=verdict_of(selected, way),
         )
-        said.append(f"No interval is computed yet: {spread}, and whether the change holds on other images is open.")
+        for way in DIRECTIONS
+    ]
+    said.append(f"Against identity, on images kept out of training: {'; '.join(earned)}.")
+    said.append(both_words(selected))
+    said += [free] if free else []
+    if has_interval(selected["delta"]["t2i"]["R@1"]):
+        said += [text for text in (interval_words(summary), folds_words(summary)) if text]
     else:
-        said += [
-            f"95 % interval, {DIRECTION_WORDS[direction]}: {signed(change['low'])} to {signed(change['high'])}."
-            for direction, change in changes.items()
-        ]
+        said += _spread_words(summary)
     if summary["protocol"] == "seed":
-        said.append("Optimistic: under the seed protocol the choice was made on the very folds that are reported.")
+        optimistic = "Optimistic: under the seed protocol the choice was made on the very folds that are reported."
+        said.append(f"{optimistic} {optimism_words(summary)}".strip())
     return tuple(said)
 
 
@@ -80,3 +74,17 @@ def best_words(summary: Mapping[str, Any], *, folder: str = "RUN", data: str = "
         f"Kept in `{folder}/best`, refitted: {trial_names(summary).get(best, best)} (`{best}`). To apply it:",
         f"`python experiments/apply.py --checkpoint={where} --data={rows} --out=aligned.npz`",
     )
+
+
+def _spread_words(summary: Mapping[str, Any]) -> Iterator[str]:
+    """How far folds tell whether a change may be trusted, where nothing else does."""
+    folds = summary["folds"]
+    changes = {way: summary["selected"]["delta"][way]["R@1"] for way in DIRECTIONS}
+    small = [
+        way for way, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]
+    ]
+    if small:
+        which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
+        yield f"{which} no larger than the spread over folds."
+    spread = f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
+    yield f"No interval was computed: {spread}, and whether the change holds on other images is open."

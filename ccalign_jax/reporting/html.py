@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from ccalign_jax.reporting.evaluation_diagnostics import diagnostics_table
+from ccalign_jax.reporting.evidence import verdict
 from ccalign_jax.reporting.headline import best_words, headline
 from ccalign_jax.reporting.ladder import ladder_table
 from ccalign_jax.reporting.ladder_plot import ladder_plot
@@ -18,7 +19,8 @@ from ccalign_jax.reporting.pivot_tables import TEXT_ROUTES, pivots_by_language_t
 from ccalign_jax.reporting.plots import changes_plot, curves_plot, languages_plot, overfitting_plot
 from ccalign_jax.reporting.results import language_table, main_table, trials_table
 from ccalign_jax.reporting.tables import Table, to_html
-from ccalign_jax.reporting.wording import NOTHING, count_words, find
+from ccalign_jax.reporting.where import GROUPINGS, bins_plot, where_tables
+from ccalign_jax.reporting.wording import NOTHING, count_words, find, has_interval
 
 __all__ = ["data_table", "figure_html", "render_page", "render_report", "study_tables"]
 
@@ -37,6 +39,7 @@ def study_tables(summary: Mapping[str, Any]) -> dict[str, Table]:
         "pivots_by_language": pivots_by_language_table(summary),
         "ladder": ladder_table(summary),
         "languages": language_table(summary),
+        **where_tables(summary),
     }
     if summary["baselines"]["identity"].keys() & set(TEXT_ROUTES):
         tables["text_to_text"] = text_to_text_table(summary)
@@ -57,17 +60,22 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any], *, fold
     best = best_words(summary, folder=folder, data="DATA" if data in (None, "arrays") else data)
     tables = {name: _folded(table) for name, table in study_tables(summary).items()}
     languages = figure_html(
-        languages_plot(summary), "R@1 on the holdout, as the embeddings are and after what was selected."
+        languages_plot(summary),
+        f"R@1 on the holdout, as the embeddings are and after what was selected ({_bars(summary).partition(';')[0]}).",
     )
     sections = {
         "Results": [tables["main"]],
         "Pivots": [tables["pivots"], tables["pivots_by_language"]],
         "The ladder": [
             tables["ladder"],
-            figure_html(ladder_plot(summary), "A trained map is worth its training where it stands right of the rest."),
+            figure_html(
+                ladder_plot(summary),
+                f"A trained map is worth its training where it stands right of the rest ({_bars(summary)}).",
+            ),
         ],
         "Changes, overfitting, training": list(_plots(summary)),
         "Languages": [languages, tables["languages"]],
+        "Where the gain lies": list(_where(summary, tables)),
         "Text to text": [tables[name] for name in ("text_to_text",) if name in tables],
         "Diagnostics": [tables[name] for name in ("diagnostics",) if name in tables],
         "Trials": [tables["trials"]],
@@ -114,13 +122,11 @@ def figure_html(figure: Any, caption: str = "") -> str:
 
 
 def _plots(summary: Mapping[str, Any]) -> Iterator[str]:
-    folds, seed = summary["folds"], summary["protocol"] == "seed"
-    bars = (
-        f"bars: standard deviation over {folds} folds, no confidence interval" if folds > 1 else "one fold, no spread"
-    )
+    seed = summary["protocol"] == "seed"
     pool = " (a larger pool, hence harder)" if seed else ""
-    part = "the reported folds" if seed else "inner parts that are never reported"
-    yield figure_html(changes_plot(summary), f"Right of the line, mapping beats leaving the embeddings alone ({bars}).")
+    part = "the reported folds" if seed else "the inner parts"
+    alone = "Right of the line, mapping beats leaving the embeddings alone"
+    yield figure_html(changes_plot(summary), f"{alone} ({_bars(summary)}).")
     yield figure_html(
         overfitting_plot(summary),
         f"Filled: holdout; ring: training images{pool}. A ring right of its dot, further than identity's, is "
@@ -132,6 +138,28 @@ def _plots(summary: Mapping[str, Any]) -> Iterator[str]:
             f"The best trial of each trained family as it trains, scored on {part}, mean over folds; epoch 0 is the "
             "untrained start, a dot the epoch chosen (median over folds).",
         )
+
+
+def _bars(summary: Mapping[str, Any]) -> str:
+    """What the bars of a plot are."""
+    change, folds = summary["selected"]["delta"]["t2i"]["R@1"], summary["folds"]
+    if has_interval(change):
+        return "bars: 95 % intervals" + ("; rings: no evidence by the adjusted p" if verdict(change) else "")
+    if folds == 1:
+        return "one fold, no spread"
+    return f"bars: standard deviation over {folds} folds, no confidence interval"
+
+
+def _where(summary: Mapping[str, Any], tables: Mapping[str, str]) -> Iterator[str]:
+    """Tables of languages and of groups of images, and the plot of the latter."""
+    found = [name for name in GROUPINGS if name in tables]
+    if "disparity" in tables:
+        yield tables["disparity"]
+    if found:
+        yield figure_html(
+            bins_plot(summary), f"What was selected against identity, in each group of images ({_bars(summary)})."
+        )
+    yield from (tables[name] for name in found)
 
 
 def _folded(table: Table) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ccalign_jax.reporting.evidence import change_heading, evidence_notes, verdict_cell
 from ccalign_jax.reporting.figure_names import scoring_name
 from ccalign_jax.reporting.names import (
     Family,
@@ -17,7 +18,17 @@ from ccalign_jax.reporting.names import (
     state_name,
 )
 from ccalign_jax.reporting.tables import Table
-from ccalign_jax.reporting.wording import DIRECTIONS, count_words, find, plain, signed
+from ccalign_jax.reporting.wording import (
+    DIRECTIONS,
+    both_figure,
+    change_words,
+    changed,
+    count_words,
+    find,
+    has_interval,
+    level,
+    signed,
+)
 
 __all__ = ["Rung", "ladder_rungs", "ladder_table", "ladder_words"]
 
@@ -34,18 +45,20 @@ class Rung(NamedTuple):
         group: the heading that it stands under; identity has none.
         name: what a reader calls it.
         metrics: R@1 of both directions, and more.
-        change: of R@1 against identity, by direction.
+        change: figures of R@1 against identity, by direction and for both.
+        verdict: on both directions, and a sign for each; empty where nothing was tested.
     """
 
     group: str
     name: str
     metrics: Mapping[str, Any]
-    change: Mapping[str, float]
+    change: Mapping[str, Mapping[str, Any]]
+    verdict: str = ""
 
     @property
     def both(self) -> float:
         """The mean change of both directions."""
-        return sum(self.change.values()) / len(self.change)
+        return self.change["both"]["mean"]
 
 
 def ladder_rungs(summary: Summary) -> list[Rung]:
@@ -90,19 +103,21 @@ def ladder_table(summary: Summary) -> Table:
     for number, rung in enumerate(rungs):
         if number and rung.group != rungs[number - 1].group:
             rules.append(len(rows))
-            rows.append((rung.group, *[""] * 5))
-        cells = [plain(rung.metrics[direction]["R@1"]["mean"]) for direction in DIRECTIONS]
-        changes = [signed(rung.change[direction]) if number else "" for direction in DIRECTIONS]
+            rows.append((rung.group, *[""] * 6))
+        cells = [level(rung.metrics[direction]["R@1"]) for direction in DIRECTIONS]
+        changes = [changed(rung.change[direction]) if number else "" for direction in DIRECTIONS]
         pairs = [cell for pair in zip(cells, changes, strict=True) for cell in pair]
-        rows.append((rung.name, *pairs, signed(rung.both) if number else ""))
+        rows.append((rung.name, rung.verdict, changed(rung.change["both"]) if number else "", *pairs))
+    change = change_heading(summary)
+    columns = [name for way in DIRECTIONS for name in (f"{way}\nR@1", change)]
     return Table(
         title="The ladder: R@1 on the holdout, from no parameters to trained maps",
-        columns=("rung", *(name for d in DIRECTIONS for name in (f"{d}\nR@1", "change")), "mean of\nboth changes"),
+        columns=("rung", "verdict", f"mean of both\n{change}", *columns),
         rows=tuple(rows),
-        alignment="lrrrrr",
+        alignment="llrrrrr",
         notes=tuple(_ladder_notes(summary, rungs)),
         rules=tuple(rules),
-    )
+    ).filled()
 
 
 def ladder_words(summary: Summary) -> str:
@@ -119,11 +134,18 @@ def ladder_words(summary: Summary) -> str:
     best, mine = max([rungs[0], *free], key=lambda rung: rung.both), maps[0]
     kind = "trained map" if mine.group == TRAINED else "closed form"
     lead = signed(mine.both - best.both)
-    verdict = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
+    place = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
+    untested = ", a difference that is not tested itself" if has_interval(mine.change["both"]) else ""
     return (
-        f"Without training, {best.name} changes the mean of both directions by {signed(best.both)}; the best {kind} by "
-        f"its mean selection score, {mine.name}, by {signed(mine.both)}: it {verdict}."
+        f"Without training, {best.name} changes the mean of both directions by {_told(best)}; the best {kind} by "
+        f"its mean selection score, {mine.name}, by {_told(mine)}: it {place}{untested}."
     )
+
+
+def _told(rung: Rung) -> str:
+    change = rung.change["both"]
+    found = f" ({change_words(change).partition(', ')[2]}: {rung.verdict.rpartition(' ')[0]})"
+    return signed(rung.both) + (found if has_interval(change) and rung.verdict else "")
 
 
 def _ladder_notes(summary: Summary, rungs: list[Rung]) -> Iterator[str]:
@@ -153,9 +175,10 @@ def _ladder_notes(summary: Summary, rungs: list[Rung]) -> Iterator[str]:
     if left:
         names = "; ".join(aligner_name(family["aligner"]) for family in left)
         yield f"Left out of the trained, with lower selection scores: {names}."
-    yield "mean of both changes: what only one direction gains may be lost by the other."
-    if summary["folds"] > 1:
-        yield f"Means over {summary['folds']} folds; the spread of the changes stands in the tables of pivots."
+    yield "mean of both: what only one direction gains may be lost by the other."
+    if any(rung.group == FREE and rung.verdict for rung in rungs):
+        yield "p of a score is adjusted (Holm) for all scores, on identity and on top of maps alike."
+    yield from evidence_notes(summary)
 
 
 def _best(families: Sequence[Family], *, solved: bool) -> list[Family]:
@@ -178,9 +201,11 @@ def _rung(
     summary: Summary, group: str, name: str, metrics: Mapping[str, Any], chosen: Mapping[str, Any] | None = None
 ) -> Rung:
     """The change is the one that the other tables quote, where there is one: the last digit may round otherwise."""
-    if chosen is not None:
-        return Rung(group, name, metrics, {way: chosen["delta"][way]["R@1"]["mean"] for way in DIRECTIONS})
+    part = metrics if chosen is None else chosen
+    if "delta" in part:
+        changes = {way: part["delta"][way]["R@1"] for way in DIRECTIONS} | {"both": both_figure(part["delta"])}
+        return Rung(group, name, metrics, changes, verdict_cell(part))
     identity = summary["baselines"]["identity"]
-    return Rung(
-        group, name, metrics, {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
-    )
+    gained = {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
+    gained["both"] = sum(gained.values()) / len(gained)
+    return Rung(group, name, metrics, {way: {"mean": change} for way, change in gained.items()})

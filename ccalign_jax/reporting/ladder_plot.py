@@ -32,18 +32,13 @@ def ladder_plot(summary: Mapping[str, Any]) -> Figure:
     figure, panels = make_panels("the ladder", 3, height=1.3 + 0.34 * len(rows), sharey=True)
     titles = [*(DIRECTION_WORDS[direction] for direction in DIRECTIONS), "mean of both"]
     for axes, title, direction, colour in zip(
-        panels, titles, (*DIRECTIONS, None), (BLUE, ORANGE, CYCLE[2]), strict=True
+        panels, titles, (*DIRECTIONS, "both"), (BLUE, ORANGE, CYCLE[2]), strict=True
     ):
-        draw_changes(axes, [_change(row, direction) for row in rows], colour, ticks=3, room=0.45)
+        changes = [None if isinstance(row, str) else row.change[direction] for row in rows]
+        draw_changes(axes, changes, colour, ticks=3, room=0.45)
         axes.set(title=title, xlabel="change of R@1")
     name_rows(panels[0], [row if isinstance(row, str) else row.name for row in rows])
     for row, label in zip(rows, panels[0].get_yticklabels(), strict=True):
         if isinstance(row, str):
             label.set_fontweight("bold")
     return figure
-
-
-def _change(row: Rung | str, direction: str | None) -> dict[str, float] | None:
-    if isinstance(row, str):
-        return None
-    return {"mean": row.both if direction is None else row.change[direction]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ccalign_jax.reporting.evidence import evidence_notes, optimism_words
 from ccalign_jax.reporting.names import choice_words, family_labels, shown_families
 from ccalign_jax.reporting.pivot_tables import shown_note
 from ccalign_jax.reporting.wording import count_words, pool_size
@@ -31,13 +32,13 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     yield DIRECTION_NOTE
     if folds > 1:
         yield (
-            f"Means over {folds} folds. The gallery is the whole holdout of a fold, about {pool} and their "
-            "captions, none of them trained on: R@k falls as the gallery grows."
+            f"Means over {folds} folds{_repeats(summary)}. The gallery is the whole holdout of a fold, about {pool} "
+            "and their captions, none of them trained on: R@k falls as the gallery grows."
         )
     else:
         yield f"One fold. The gallery is the whole holdout, {pool} and their captions, none of them trained on."
-    spread = " ± is the standard deviation over folds: a spread, not a confidence interval." if folds > 1 else ""
-    yield f"change: against identity, the embeddings as they are, on the same queries.{spread}"
+    yield "change: against identity, the embeddings as they are, on the same queries."
+    yield from evidence_notes(summary)
     if nested:
         yield "gap: R@1 on as many training images minus R@1 on the holdout; far above identity's, it is overfitting."
     else:
@@ -46,16 +47,16 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
             f"gap: R@1 on the whole training part minus R@1 on the holdout. The training pool is larger (about "
             f"{larger}) and so harder: compare with the gap of identity, not with 0."
         )
+    inner = summary.get("inner", "an inner part that is never reported")
     if nested:
         yield (
-            "Settings and epoch of each row were chosen in each fold on an inner part, apart from the holdout, that is "
-            f"never reported. selected: the same choice among all trials and identity ({trials}): "
-            "what choosing earns."
+            f"Settings and epoch of each row were chosen in each fold apart from its holdout, on {inner}. selected: "
+            f"the same choice among all trials and identity ({trials}): what choosing earns."
         )
     else:
         yield (
             "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
-            f"selected: the best of {trials}."
+            f"selected: the best of {trials}. {optimism_words(summary)}".strip()
         )
     yield f"selected is {choice_words(summary, summary['selected']['per_fold'])}."
     started = [
@@ -72,3 +73,8 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
     if used:
         yield " ".join(used)
+
+
+def _repeats(summary: Mapping[str, Any]) -> str:
+    repeats = summary.get("repeats", 1)
+    return f" ({repeats} × {summary['folds'] // repeats})" if repeats > 1 else ""

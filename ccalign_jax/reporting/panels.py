@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from ccalign_jax.reporting.wording import signed
+from ccalign_jax.reporting.evidence import NO_EVIDENCE, verdict
+from ccalign_jax.reporting.wording import has_interval, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_changes", "make_panels", "name_rows", "styled", "to_svg"]
+__all__ = ["bars", "draw_changes", "make_panels", "name_rows", "styled", "to_svg"]
 
 Summary = Mapping[str, Any]
 Sharing = bool | Literal["none", "all", "row", "col"]
@@ -78,7 +79,9 @@ def draw_changes(
     ticks: int = 5,
     room: float = 0.25,
 ) -> None:
-    """A dot a row at its change of R@1, its number beside it, and its spread over folds where there is one.
+    """A dot a row at its change of R@1, its number beside it, and its interval, or its spread over folds.
+
+    A dot without evidence, where that was tested, is a ring.
 
     Args:
         axes: a panel.
@@ -91,12 +94,15 @@ def draw_changes(
     for row, change in enumerate(changes):
         if change is None:
             continue
-        marker, spread = (markers or {}).get(row, "o"), change.get("std")
-        axes.errorbar(change["mean"], row, xerr=spread, fmt=marker, color=colour, capsize=3, markersize=6)
+        marker, (below, above) = (markers or {}).get(row, "o"), bars(change)
+        face = "none" if verdict(change) == NO_EVIDENCE else colour
+        axes.errorbar(
+            change["mean"], row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face
+        )
         side = -1 if signed(change["mean"]).startswith("−") else 1  # away from the line
         axes.annotate(
             signed(change["mean"]),
-            (change["mean"] + side * (spread or 0), row),
+            (change["mean"] + (above if side > 0 else -below), row),
             (7 * side, 0),
             textcoords="offset points",
             ha="left" if side > 0 else "right",
@@ -108,6 +114,19 @@ def draw_changes(
     negative = any(change is not None and signed(change["mean"]).startswith("−") for change in changes)
     axes.set_xlim(low - room * (high - low) * negative, high + room * (high - low))
     axes.locator_params(axis="x", nbins=ticks)
+
+
+def bars(figure: Mapping[str, Any]) -> tuple[float, float]:
+    """How far a bar goes below and above a figure: its 95 % interval, else its spread over folds, else nowhere.
+
+    Example:
+        >>> bars({"mean": 0.5, "low": 0.25, "high": 1.0}), bars({"mean": 0.5, "std": 0.1}), bars({"mean": 0.5})
+        ((0.25, 0.5), (0.1, 0.1), (0.0, 0.0))
+    """
+    if has_interval(figure):
+        return max(figure["mean"] - figure["low"], 0.0), max(figure["high"] - figure["mean"], 0.0)
+    spread = figure.get("std") or 0.0
+    return spread, spread
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.reporting.evidence import (
+    GAIN,
+    LOSS,
+    cell_note,
+    change_heading,
+    evidence_notes,
+    verdict,
+    verdict_cell,
+)
 from ccalign_jax.reporting.figure_names import ROUTES
 from ccalign_jax.reporting.names import (
     MOST_FAMILIES,
@@ -21,12 +31,13 @@ from ccalign_jax.reporting.wording import (
     DIRECTIONS,
     NOTHING,
     both_directions,
+    both_figure,
+    changed,
     count_words,
     find,
     gap,
-    plain,
-    signed,
-    signed_spread,
+    has_interval,
+    level,
 )
 
 __all__ = ["TEXT_ROUTES", "pivots_by_language_table", "pivots_table", "shown_note", "text_to_text_table"]
@@ -46,34 +57,37 @@ def pivots_table(summary: Summary) -> Table:
     identity = summary["baselines"]["identity"]
     first = {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")}
     paths = [*((way, metric) for metric in METRICS for way in DIRECTIONS), ("t2t", "R@1")]
-    levels = [plain(find(identity, *path, "mean")) for path in paths]
-    rows = [("identity (levels)", *levels, *(gap(first, way) or NOTHING for way in DIRECTIONS))]
+    levels = [level(both_figure(identity)), *(level(find(identity, *path)) for path in paths)]
+    rows = [("identity (levels)", "", *levels, *(gap(first, way) or NOTHING for way in DIRECTIONS))]
     rules = []
     for pivot, members in by_pivot(summary["families"]).items():
         rules.append(len(rows))
         rows += [(pivot, *[""] * len(rows[0][1:]))] if pivot else []
         for name, family in sorted(members, key=lambda member: -both_directions(member[1]["delta"])):
-            changes = [signed_spread(find(family["delta"], *path)) for path in paths]
+            changes = [both_figure(family["delta"]), *(find(family["delta"], *path) for path in paths)]
             shown = name if any(family["epochs"]) else f"{name} {START}"
-            rows.append((shown, *changes, *(gap(family, way) or NOTHING for way in DIRECTIONS)))
-    columns = (*(f"{way}\nΔ{metric}" for way, metric in paths), *(f"gap\n{way}" for way in DIRECTIONS))
+            gaps = (gap(family, way) or NOTHING for way in DIRECTIONS)
+            rows.append((shown, verdict_cell(family), *map(changed, changes), *gaps))
+    columns = ["verdict", "both\nΔR@1", *(f"{way}\nΔ{metric}" for way, metric in paths)]
+    columns += [f"gap\n{way}" for way in DIRECTIONS]
     return Table(
         title=f"What each pivot changes on the holdout{setting_words(summary['families'])}",
         columns=("aligner", *columns),
         rows=tuple(rows),
-        alignment="l" + "r" * len(columns),
+        alignment="ll" + "r" * (len(columns) - 1),
         notes=(
             "identity: the figures themselves, R@1, mAP and gap, of the embeddings as they are. All others: change "
-            f"against it on the same queries{_spread(summary)}; the gap is no change.",
-            "t2i: caption to image; i2t: image to caption; t2t: caption to the captions of its image in another "
-            "language, directly, mean over ordered pairs. gap: R@1 on training images minus R@1 on the holdout; far "
-            "above identity's, it is overfitting.",
+            "against it on the same queries; the gap is no change.",
+            *evidence_notes(summary),
+            "t2i: caption to image; i2t: image to caption; both: the mean of these; t2t: caption to the captions of "
+            "its image in another language, directly, mean over ordered pairs. gap: R@1 on training images minus R@1 "
+            "on the holdout; far above identity's, it is overfitting.",
             "Under each pivot the best mean of both changes of R@1 comes first. To pick the first row would be to "
             "choose on the images that are reported: what choosing earns is in the main table, as selected.",
             *_start_note(rows),
         ),
         rules=tuple(rules),
-    )
+    ).filled()
 
 
 def pivots_by_language_table(summary: Summary) -> Table:
@@ -85,7 +99,7 @@ def pivots_by_language_table(summary: Summary) -> Table:
     families = shown_families(summary)
     languages = list(summary["baselines"]["identity"]["t2i"]["per_language"])
     few = len(languages) <= MOST_LANGUAGES
-    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise")
+    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", "gain,\nlose")
     cells = _each_language if few else _extremes
     rows: list[tuple[str, ...]] = []
     rules = []
@@ -102,10 +116,11 @@ def pivots_by_language_table(summary: Summary) -> Table:
         alignment="l" + "r" * len(columns),
         notes=(
             "identity: R@1 of the embeddings as they are; all others: the change against it. mean: over languages.",
+            *_language_notes(summary),
             *shown_note(summary),
         ),
         rules=tuple(rules),
-    )
+    ).filled()
 
 
 def text_to_text_table(summary: Summary) -> Table:
@@ -116,15 +131,15 @@ def text_to_text_table(summary: Summary) -> Table:
     """
     identity, families = summary["baselines"]["identity"], shown_families(summary)
     routes = [route for route in TEXT_ROUTES if route in identity]
-    rows = [("identity", *(cell for route in routes for cell in (plain(identity[route]["R@1"]["mean"]), "")))]
+    rows = [("identity", *(cell for route in routes for cell in (level(identity[route]["R@1"]), "")))]
     for label, family in zip(family_labels(families), families, strict=True):
         cells = []
         for route in routes:
-            cells.append(plain(find(family["metrics"], route, "R@1", "mean")))
-            cells.append(signed_spread(find(family["delta"], route, "R@1")))
+            cells.append(level(find(family["metrics"], route, "R@1")))
+            cells.append(changed(find(family["delta"], route, "R@1")))
         rows.append((label, *cells))
     heads = {"t2t": "directly", "via_image": "via nearest\nimage", "via_image_oracle": "via right\nimage"}
-    change = "change" if summary["folds"] == 1 else "change\n±fold std"
+    change = change_heading(summary)
     return Table(
         title=f"Text to text, R@1 on the holdout, mean over ordered pairs of languages{setting_words(families)}",
         columns=("aligner", *(name for route in routes for name in (heads.get(route, ROUTES[route]), change))),
@@ -133,6 +148,7 @@ def text_to_text_table(summary: Summary) -> Table:
         notes=(
             "A caption looks for the captions of its image in another language. Via an image: the image that the "
             "caption leads to looks in its place; the right image is what a perfect first step would give.",
+            *(note for note in (cell_note(summary),) if note),
             *shown_note(summary),
         ),
         rules=(1,),
@@ -159,21 +175,24 @@ def shown_note(summary: Summary) -> tuple[str, ...]:
     )
 
 
+def _language_notes(summary: Summary) -> tuple[str, ...]:
+    if not has_interval(summary["selected"]["delta"]["t2i"]["R@1"]):
+        return ()
+    return (f"{cell_note(summary)} No p is adjusted for the number of languages.",)
+
+
 def _each_language(figures: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
-    show = signed if changes else plain
-    each = [find(figures, "per_language", language, "R@1", "mean") for language in languages]
-    return [show(value) for value in (*each, figures["R@1"]["mean"])]
+    show = changed if changes else level
+    return [show(one) for one in (*(find(figures, "per_language", name, "R@1") for name in languages), figures["R@1"])]
 
 
 def _extremes(figures: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
-    """Mean, the languages with the lowest and the highest figure, and how many rise."""
-    show = signed if changes else plain
-    values = {language: find(figures, "per_language", language, "R@1", "mean") for language in languages}
-    each = {language: value for language, value in values.items() if value is not None}
-    ends = [end(each, key=each.__getitem__) for end in (min, max)] if each else []
-    rise = f"{sum(value > 0 for value in each.values())} of {len(each)}" if changes else ""
-    return [show(figures["R@1"]["mean"]), *(f"{show(each[end])} {end}" for end in ends), rise]
-
-
-def _spread(summary: Summary) -> str:
-    return f", ± the standard deviation over {summary['folds']} folds" if summary["folds"] > 1 else ""
+    """Mean, the languages with the lowest and the highest figure, how many rise, and how many of them with evidence."""
+    show = changed if changes else level
+    found = {language: find(figures, "per_language", language, "R@1") for language in languages}
+    each = {language: figure for language, figure in found.items() if figure is not None}
+    ends = [end(each, key=lambda language: each[language]["mean"]) for end in (min, max)] if each else []
+    rise = f"{sum(figure['mean'] > 0 for figure in each.values())} of {len(each)}" if changes else ""
+    words = Counter(verdict(figure) for figure in each.values())
+    gain = f"{words[GAIN]}, {words[LOSS]}" if changes and not words[""] else ""
+    return [show(figures["R@1"]), *(f"{end} {show(each[end])}" for end in ends), rise, gain]

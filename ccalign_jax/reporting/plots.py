@@ -15,6 +15,7 @@ from ccalign_jax.reporting.panels import (
     INK,
     ORANGE,
     Summary,
+    bars,
     draw_changes,
     make_panels,
     name_rows,
@@ -125,9 +126,9 @@ def languages_plot(summary: Summary) -> Figure:
         for label, metrics, shift, fill in sides:
             figures = [metrics[direction]["per_language"][language]["R@1"] for language in languages]
             places = [place + shift for place in range(len(languages))]
-            spread = None if figures[0]["std"] is None else [each["std"] for each in figures]
+            ends = list(zip(*map(bars, figures), strict=True))
             axes.bar(places, [each["mean"] for each in figures], 0.4, color=fill, label=label)
-            axes.errorbar(places, [each["mean"] for each in figures], spread, fmt="none", ecolor=INK, elinewidth=0.8)
+            axes.errorbar(places, [each["mean"] for each in figures], ends, fmt="none", ecolor=INK, elinewidth=0.8)
         turned = max(map(len, languages)) * len(languages) > 40
         axes.set_xticks(range(len(languages)), languages, rotation=90 if turned else 0)
         axes.tick_params(axis="x", length=0)

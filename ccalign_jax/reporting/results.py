@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.reporting.evidence import change_heading, evidence_notes, verdict_cell
 from ccalign_jax.reporting.names import (
     LOSSES,
     MOST_FAMILIES,
@@ -24,12 +25,15 @@ from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
     NOTHING,
+    both_figure,
+    changed,
     count_words,
     find,
     gap,
+    has_interval,
+    level,
     plain,
     range_words,
-    signed_spread,
 )
 
 __all__ = ["MAIN_METRICS", "language_table", "main_table", "trials_table"]
@@ -57,17 +61,18 @@ def main_table(summary: Summary) -> Table:
         rows += [_main_row(name, family) for name, family in members]
     rules.append(len(rows))
     rows.append(_main_row("selected", summary["selected"]))
-    rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}))
-    change = "change" if summary["folds"] == 1 else "change\n±fold std"
-    columns = [name for metric in MAIN_METRICS for d in DIRECTIONS for name in (f"{d}\n{metric}", change)]
+    rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}, show=_mean))
+    change = change_heading(summary)
+    columns = [name for metric in MAIN_METRICS for way in DIRECTIONS for name in (f"{way}\n{metric}", change)]
+    columns[0:0] = ["verdict", f"mean of both\n{change}"]
     return Table(
         title=f"{summary['data']['name']}: retrieval on the holdout{setting_words(families)}",
         columns=("aligner", *columns, "gap\nt2i", "gap\ni2t"),
         rows=tuple(rows),
-        alignment="l" + "r" * (len(columns) + 2),
+        alignment="ll" + "r" * (len(columns) + 1),
         notes=tuple(main_notes(summary)),
         rules=tuple(rules),
-    )
+    ).filled()
 
 
 def language_table(summary: Summary) -> Table:
@@ -81,7 +86,9 @@ def language_table(summary: Summary) -> Table:
     unmapped = [name for name in selected["metrics"]["t2i"]["per_language"] if name not in languages]
     rows = [(name, *_compared(identity, selected, ("R@1",), name)) for name in (*languages, *unmapped, None)]
     notes = [f"selected: {choice_words(summary, selected['per_fold'])}."]
-    if summary["folds"] > 1:
+    if has_interval(selected["delta"]["t2i"]["R@1"]):
+        notes.append("[ ]: 95 % interval. p: paired sign flips over images, not adjusted for the number of languages.")
+    elif summary["folds"] > 1:
         notes.append("± is the standard deviation over folds, not a confidence interval.")
     if unmapped:
         notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
@@ -120,9 +127,10 @@ def trials_table(summary: Summary) -> Table:
             *(_number(trial["hyper"].get(key)) for key in varied),
         ]
         cells += [other] if any(others) else []
+        cells.append(verdict_cell(trial))
         for direction in DIRECTIONS:
-            cells.append(plain(trial["metrics"][direction]["R@1"]["mean"]))
-            cells.append(signed_spread(trial["delta"][direction]["R@1"]))
+            cells.append(level(trial["metrics"][direction]["R@1"]))
+            cells.append(changed(trial["delta"][direction]["R@1"]))
         cells += [gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
         rows.append((*cells, f"{times} of {summary['folds']}" if times else ""))
     part = "the reported folds" if summary["protocol"] == "seed" else "the inner parts"
@@ -131,27 +139,33 @@ def trials_table(summary: Summary) -> Table:
         "of closed forms the place on their path; chosen: in how many folds this trial was.",
         f"Chosen over all folds: {trial_names(summary).get(summary['best'], summary['best'])}.",
     ]
+    notes += evidence_notes(summary, "trials")
     notes += [f"The same in all trials that read it: {', '.join(shared)}."] if shared else []
     return Table(
         title=f"{count_words(len(trials), 'trial')}{setting_words(trials)}",
         columns=(
             *(key.replace("_", "\n") for key in columns),
-            *(name for direction in DIRECTIONS for name in (f"{direction}\nR@1", "change")),
+            "verdict",
+            *(name for direction in DIRECTIONS for name in (f"{direction}\nR@1", change_heading(summary))),
             *("gap\nt2i", "score", "epochs", "chosen"),
         ),
         rows=tuple(rows),
-        alignment="l" * (len(named) + 1) + "r" * len(varied) + "l" * any(others) + "r" * 8,
+        alignment="l" * (len(named) + 1) + "r" * len(varied) + "l" * any(others) + "l" + "r" * 8,
         notes=tuple(notes),
-    )
+    ).filled()
 
 
-def _main_row(name: str, part: Mapping[str, Any]) -> tuple[str, ...]:
-    cells = []
+def _main_row(name: str, part: Mapping[str, Any], *, show: Callable[[Any], str] = level) -> tuple[str, ...]:
+    cells = [verdict_cell(part), changed(both_figure(part["delta"])) if "delta" in part else ""]
     for metric in MAIN_METRICS:
         for direction in DIRECTIONS:
-            cells.append(plain(part["metrics"][direction][metric]["mean"]))
-            cells.append(signed_spread(part["delta"][direction][metric]) if "delta" in part else "")
+            cells.append(show(part["metrics"][direction][metric]))
+            cells.append(changed(part["delta"][direction][metric]) if "delta" in part else "")
     return (name, *cells, *(gap(part, direction) for direction in DIRECTIONS))
+
+
+def _mean(figure: Mapping[str, Any]) -> str:
+    return plain(figure["mean"])
 
 
 def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | None) -> list[str]:
@@ -160,18 +174,14 @@ def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | N
     base = language if language is None else language.removesuffix(" (unmapped)")
     for metric in metrics:
         for direction in DIRECTIONS:
-            cells.append(_value(before, direction, metric, base))
-            cells.append(_value(after["metrics"], direction, metric, language))
-            cells.append(signed_spread(_at(after["delta"], direction, metric, language)))
+            cells.append(level(_at(before, direction, metric, base)))
+            cells.append(level(_at(after["metrics"], direction, metric, language)))
+            cells.append(changed(_at(after["delta"], direction, metric, language)))
     return cells
 
 
 def _at(metrics: Any, direction: str, metric: str, language: str | None) -> Any:
     return find(metrics, direction, *(() if language is None else ("per_language", language)), metric)
-
-
-def _value(metrics: Any, direction: str, metric: str, language: str | None) -> str:
-    return plain(find(_at(metrics, direction, metric, language), "mean"))
 
 
 def _other_settings(trial: Mapping[str, Any]) -> str:

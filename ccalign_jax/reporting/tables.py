@@ -1,41 +1,21 @@
-"""The one table writer: cells as strings in; Markdown, LaTeX, HTML or a console table out."""
+"""Tables of strings, and how they are written: Markdown, HTML, a console table; LaTeX is beside it."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import rich.table
 
-__all__ = ["Table", "to_html", "to_latex", "to_markdown", "to_rich"]
+__all__ = ["Table", "column_blocks", "column_widths", "is_heading", "stacked", "to_html", "to_markdown", "to_rich"]
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "[": "{[}",  # at the start of a row, \\ would take it for its argument
-    "*": "{*}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "×": r"$\times$",
-    "→": r"$\rightarrow$",
-    "Δ": r"$\Delta$",
-    "‖": r"$\Vert$",
-    "·": r"$\cdot$",
-    "–": "--",
-    "—": "---",
-    "\n": " ",
-}
-
-WIDEST_LATEX, WIDEST_NAME = 80, 45  # signs of a row, and of its name; what is wider is set smaller, or broken
+WIDEST_NAME = 45  # signs of a row's name; a wider one is broken
+FEW = 20  # signs of a cell of words that is not broken
+INTERVAL = re.compile(r"\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]")  # "-" where a file cannot hold "−"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +54,7 @@ class Table:
                 raise ValueError(f"row {row!r} has {len(row)} cells for {wide} columns")
 
     def take(self, columns: Sequence[int]) -> Table:
-        """Only these columns, in this order.
+        """Only these columns, in this order; a row that says nothing in them has dashes, so that it heads nothing.
 
         Example:
             >>> Table("Sizes", ("name", "n"), (("a", "1"),), "lr").take([1]).columns
@@ -83,9 +63,23 @@ class Table:
         return dataclasses.replace(
             self,
             columns=tuple(self.columns[column] for column in columns),
-            rows=tuple(tuple(row[column] for column in columns) for row in self.rows),
+            rows=tuple(_taken(row, columns) for row in self.rows),
             alignment="".join(self.alignment[column] for column in columns),
         )
+
+    def filled(self) -> Table:
+        """Without the columns that no row fills.
+
+        Example:
+            >>> Table("Sizes", ("name", "n"), (("a", ""),), "lr").filled().columns
+            ('name',)
+        """
+        return self.take([0, *(n for n in range(1, len(self.columns)) if any(row[n] for row in self.rows))])
+
+
+def _taken(row: Sequence[str], columns: Sequence[int]) -> tuple[str, ...]:
+    cells = tuple(row[column] for column in columns)
+    return (cells[0], *["—"] * (len(cells) - 1)) if is_heading(cells) and not is_heading(row) else cells
 
 
 def is_heading(row: Sequence[str]) -> bool:
@@ -96,6 +90,50 @@ def is_heading(row: Sequence[str]) -> bool:
         (True, False)
     """
     return len(row) > 1 and bool(row[0]) and not any(row[1:])
+
+
+def stacked(cell: str) -> str:
+    """A cell with its interval on a line of its own below the rest.
+
+    Example:
+        >>> stacked("+.105 [+.091, +.119] p<.001").split("\\n"), stacked("[x]")
+        (['+.105 p<.001', '[+.091, +.119]'], '[x]')
+    """
+    found = INTERVAL.search(cell)
+    if found is None:
+        return cell
+    rest = f"{cell[: found.start()].rstrip()} {cell[found.end() :].strip()}".strip()
+    return f"{rest}\n{found[0]}"
+
+
+def column_widths(table: Table, *, signs: Callable[[str], int] = len) -> list[int]:
+    """Signs that each column takes: those of its widest line."""
+    lines = (table.columns, *table.rows)
+    return [max(signs(line) for row in lines for line in row[n].split("\n")) for n in range(len(table.columns))]
+
+
+def column_blocks(table: Table, width: int, *, signs: Callable[[str], int] = len) -> Iterator[list[int]]:
+    """Columns that fit side by side, the first one in every block; no change is torn from its figure.
+
+    Args:
+        table: its headers and cells may have several lines.
+        width: signs of a line, two of them between columns.
+        signs: that a text takes.
+    """
+    wide = column_widths(table, signs=signs)
+    units: list[list[int]] = []
+    for column in range(1, len(wide)):
+        if units and table.columns[column].startswith("change"):
+            units[-1].append(column)
+        else:
+            units.append([column])
+    block = [0]
+    for unit in units:
+        if len(block) > 1 and sum(wide[column] + 2 for column in block + unit) - 2 > width:
+            yield block
+            block = [0]
+        block += unit
+    yield block
 
 
 def to_markdown(table: Table) -> str:
@@ -128,51 +166,11 @@ def to_markdown(table: Table) -> str:
     return "\n".join([f"**{_markdown(table.title)}**", "", *grid, *notes]) + "\n"
 
 
-def to_latex(table: Table) -> str:
-    r"""A LaTeX table; the document needs `\usepackage{booktabs}`.
-
-    Example:
-        >>> print(to_latex(Table("50 %", ("a_b", "n"), (("x", "1"),), "lr")))
-        \begin{table}
-          \centering
-          \caption{50 \%}
-          \begin{tabular}{lr}
-            \toprule
-            a\_b & n \\
-            \midrule
-            x & 1 \\
-            \bottomrule
-          \end{tabular}
-        \end{table}
-        <BLANKLINE>
-    """
-    wide = len(table.columns)
-    body = []
-    for line in _header_lines(table):
-        body.append(" & ".join(map(_latex, line)) + r" \\")
-    body.append(r"\midrule")
-    for number, row in enumerate(table.rows):
-        if number and number in table.rules:
-            body.append(r"\midrule")
-        if is_heading(row):
-            body.append(rf"\multicolumn{{{wide}}}{{l}}{{\emph{{{_latex(row[0])}}}}} \\")
-        else:
-            body.append(" & ".join(map(_latex, row)) + r" \\")
-    caption = " ".join([table.title + ("." if table.notes else ""), *table.notes])
-    names = max((len(row[0]) for row in table.rows if not is_heading(row)), default=0)
-    sides = rf"p{{.36\linewidth}}{table.alignment[1:]}" if names > WIDEST_NAME else table.alignment
-    lines = [rf"\caption{{{_latex(caption)}}}", rf"\begin{{tabular}}{{{sides}}}"]
-    lines += ["  " + line for line in (r"\toprule", *body, r"\bottomrule")]
-    small = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if _width(table) > WIDEST_LATEX else []
-    inside = [r"\centering", *small, *lines, r"\end{tabular}"]
-    return "\n".join([r"\begin{table}", *("  " + line for line in inside), r"\end{table}", ""])
-
-
 def to_html(table: Table) -> str:
     """A `<table>` and its notes, escaped.
 
     Example:
-        >>> "<td>a &lt; b</td>" in to_html(Table("T", ("n", "x"), (("1", "a < b"),), "ll"))
+        >>> "<td>a&lt;b</td>" in to_html(Table("T", ("n", "x"), (("1", "a<b"),), "ll"))
         True
     """
     side = {"l": "", "r": ' class="r"', "c": ' class="c"'}
@@ -190,12 +188,20 @@ def to_html(table: Table) -> str:
         else:
             long = ' class="long"' if len(row[0]) > WIDEST_NAME else sides[0]
             cells = f'<th scope="row"{long}>{escape(row[0])}</th>'
-            cells += "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row[1:], sides[1:], strict=True))
+            cells += "".join(map(_html_cell, row[1:], sides[1:]))
         lines.append(f"{start}{cells}</tr>")
     lines += ["</tbody>", "</table></div>"]
     if table.notes:
         lines += ['<ul class="notes">', *(f"<li>{escape(note)}</li>" for note in table.notes), "</ul>"]
     return "\n".join(lines) + "\n"
+
+
+def _html_cell(cell: str, kind: str) -> str:
+    """A `<td>`; its interval is below the rest, and a few words stay on one line."""
+    first, _, interval = stacked(cell).partition("\n")
+    below = f'<span class="interval">{interval}</span>' if interval else ""
+    few = ' class="few"' if not kind and " " in cell and len(cell) <= FEW else kind
+    return f"<td{few}>{escape(first)}{below}</td>"
 
 
 def to_rich(table: Table) -> rich.table.Table:
@@ -213,8 +219,10 @@ def to_rich(table: Table) -> rich.table.Table:
         padding=(0, 1, 0, 0),
     )
     justify: dict[str, Any] = {"l": "left", "r": "right", "c": "center"}
+    high = max(name.count("\n") for name in table.columns)
     for name, side in zip(table.columns, table.alignment, strict=True):
-        grid.add_column(Text(name), justify=justify[side], vertical="bottom", overflow="fold")
+        header = "\n" * (high - name.count("\n")) + name
+        grid.add_column(Text(header), justify=justify[side], overflow="fold")
     for number, row in enumerate(table.rows):
         if number and number in table.rules:
             grid.add_section()
@@ -222,27 +230,11 @@ def to_rich(table: Table) -> rich.table.Table:
     return grid
 
 
-def _header_lines(table: Table) -> Iterator[list[str]]:
-    """The header as rows of its own, short cells at the bottom."""
-    parts = [name.split("\n") for name in table.columns]
-    high = max(map(len, parts))
-    for line in range(high):
-        yield [part[line - high + len(part)] if line >= high - len(part) else "" for part in parts]
-
-
-def _width(table: Table) -> int:
-    """Signs of a row, all columns as wide as their widest cell."""
-    lines = [table.columns, *(row for row in table.rows if not is_heading(row))]
-    return sum(
-        2 + max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*lines, strict=True)
-    )
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in text)
-
-
 def _markdown(text: str) -> str:
-    text = re.sub(r"([\\|`*\[\]])", r"\\\1", " ".join(text.split("\n")))
+    """Escaped, but for the brackets of intervals, which are no link, and for the sign of a small p, which is no tag."""
+    text = " ".join(text.split("\n"))
+    parts = zip((*INTERVAL.split(text),), (*INTERVAL.findall(text), ""), strict=True)
+    text = "".join(re.sub(r"([\\|`*\[\]])", r"\\\1", outside) + inside for outside, inside in parts)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)  # within a word an underscore is plain
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;")
+    return re.sub(r"<(?!\.\d)", "&lt;", re.sub(r">(?!\.\d)", "&gt;", text))

@@ -8,16 +8,20 @@ from typing import Any
 
 __all__ = [
     "both_directions",
+    "both_figure",
+    "change_words",
+    "changed",
     "chosen_words",
     "count_words",
     "find",
     "gap",
-    "mean_change_words",
+    "has_interval",
+    "level",
+    "p_words",
     "plain",
     "pool_size",
     "range_words",
     "signed",
-    "signed_spread",
 ]
 
 DIRECTIONS = ("t2i", "i2t")
@@ -27,39 +31,95 @@ NOTHING = "—"
 Figure = Mapping[str, Any]
 
 
-def plain(value: float | None) -> str:
-    """A share in three decimals without its leading zero.
+def plain(value: float | None, places: int = 3) -> str:
+    """A share in three decimals without its leading zero; fewer decimals keep it.
 
     Example:
-        >>> plain(0.4857), plain(1.0), plain(None)
-        ('.486', '1.000', '—')
-    """
-    return NOTHING if value is None else f"{value:.3f}".removeprefix("0")
-
-
-def signed(value: float | None) -> str:
-    """A change with its sign; what rounds to zero has none.
-
-    Example:
-        >>> signed(0.041), signed(-0.27), signed(-0.0002), signed(None)
-        ('+.041', '−.270', '.000', '—')
+        >>> plain(0.4857), plain(1.0), plain(-0.02), plain(None), plain(0.5, 1)
+        ('.486', '1.000', '−.020', '—', '0.5')
     """
     if value is None:
         return NOTHING
-    size = plain(abs(value))
-    return size if size == ".000" else ("−" if value < 0 else "+") + size
+    size = f"{abs(value):.{places}f}"
+    sign = "−" if value < 0 and float(size) else ""
+    return sign + (size.removeprefix("0") if places > 2 else size)
 
 
-def signed_spread(figure: Figure | None) -> str:
-    """A change, and its standard deviation over folds where there is one.
+def signed(value: float | None, places: int = 3) -> str:
+    """A change with its sign; what rounds to zero has none.
 
     Example:
-        >>> signed_spread({"mean": 0.041, "std": 0.017}), signed_spread({"mean": 0.041, "std": None})
+        >>> signed(0.041), signed(-0.27), signed(-0.0002), signed(None), signed(2.0, 1)
+        ('+.041', '−.270', '.000', '—', '+2.0')
+    """
+    if value is None:
+        return NOTHING
+    size = plain(abs(value), places)
+    return size if not float(size) else ("−" if value < 0 else "+") + size
+
+
+def has_interval(figure: Figure | None) -> bool:
+    """Whether the 95 % interval of a figure was computed."""
+    return figure is not None and figure.get("low") is not None
+
+
+def level(figure: Figure | None, places: int = 3) -> str:
+    """A level, and its 95 % interval where there is one.
+
+    Example:
+        >>> level({"mean": 0.591, "low": 0.575, "high": 0.607}), level({"mean": 0.591, "low": None, "high": None})
+        ('.591 [.575, .607]', '.591')
+    """
+    if figure is None:
+        return NOTHING
+    ends = f" [{plain(figure['low'], places)}, {plain(figure['high'], places)}]" if has_interval(figure) else ""
+    return plain(figure["mean"], places) + ends
+
+
+def changed(figure: Figure | None, places: int = 3) -> str:
+    """A change with its 95 % interval and adjusted p; without an interval, its standard deviation over folds.
+
+    Example:
+        >>> changed({"mean": 0.105, "std": 0.013, "low": 0.091, "high": 0.119, "p_adjusted": 0.0001})
+        '+.105 [+.091, +.119] p<.001'
+        >>> changed({"mean": 0.041, "std": 0.017}), changed({"mean": 0.041, "std": None})
         ('+.041±.017', '+.041')
     """
     if figure is None:
         return NOTHING
-    return signed(figure["mean"]) + ("" if figure["std"] is None else "±" + plain(figure["std"]))
+    mean = signed(figure["mean"], places)
+    if not has_interval(figure):
+        spread = figure.get("std")
+        return mean if spread is None else f"{mean}±{plain(spread, places)}"
+    p = figure.get("p_adjusted")
+    test = "" if p is None else " " + p_words(p).replace(" ", "")
+    return f"{mean} [{signed(figure['low'], places)}, {signed(figure['high'], places)}]{test}"
+
+
+def change_words(figure: Figure) -> str:
+    """A change within a sentence.
+
+    Example:
+        >>> change_words({"mean": 0.105, "std": 0.013, "low": 0.091, "high": 0.119, "p_adjusted": 0.0001})
+        '+.105, 95 % interval +.091 to +.119, p < .001'
+        >>> change_words({"mean": 0.041, "std": 0.017})
+        '+.041 ± .017'
+    """
+    if not has_interval(figure):
+        return changed(figure).replace("±", " ± ")
+    p = figure.get("p_adjusted")
+    ends = f"{signed(figure['mean'])}, 95 % interval {signed(figure['low'])} to {signed(figure['high'])}"
+    return ends if p is None else f"{ends}, {p_words(p)}"
+
+
+def p_words(p: float) -> str:
+    """A p-value, always as wide.
+
+    Example:
+        >>> p_words(0.0001), p_words(0.034), p_words(1.0)
+        ('p < .001', 'p = .034', 'p > .999')
+    """
+    return "p < .001" if p < 0.001 else "p > .999" if p > 0.999 else f"p = {plain(p)}"
 
 
 def find(tree: Any, *path: str) -> Any:
@@ -79,7 +139,8 @@ def find(tree: Any, *path: str) -> Any:
 def pool_size(summary: Mapping[str, Any]) -> int:
     """Images of the gallery: what is left of chance's R@1, which is one in so many."""
     chance = find(summary, "baselines", "chance", "t2i", "R@1", "mean")
-    return round(1 / chance) if chance else max(summary["data"]["images"] // summary["folds"], 1)
+    folds = summary["folds"] // summary.get("repeats", 1)
+    return round(1 / chance) if chance else max(summary["data"]["images"] // folds, 1)
 
 
 def count_words(count: int, what: str) -> str:
@@ -119,21 +180,11 @@ def chosen_words(names: Sequence[str]) -> str:
     return "; ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])
 
 
-def mean_change_words(changes: Sequence[float]) -> str:
-    """Which way the mean of both directions went.
-
-    Example:
-        >>> mean_change_words([0.04, -0.01]), mean_change_words([0.01, -0.01])
-        ('The mean of both directions rose by .015.', 'The mean of both directions did not change.')
-    """
-    mean = sum(changes) / len(changes)
-    size = plain(abs(mean))
-    verb = "did not change" if size == ".000" else f"{'rose' if mean > 0 else 'fell'} by {size}"
-    return f"The mean of both directions {verb}."
-
-
 def gap(part: Mapping[str, Any], direction: str) -> str:
     """R@1 on training images minus R@1 on the holdout; empty where it was not measured."""
+    known = find(part, "gap", direction, "R@1")
+    if has_interval(known):
+        return changed(known)
     train = find(part, "train_metrics", direction, "R@1", "mean")
     return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
 
@@ -150,3 +201,17 @@ def both_directions(metrics: Mapping[str, Any], metric: str = "R@1") -> float:
         0.375
     """
     return sum(metrics[direction][metric]["mean"] for direction in DIRECTIONS) / len(DIRECTIONS)
+
+
+def both_figure(metrics: Mapping[str, Any], metric: str = "R@1") -> Figure:
+    """The figure of both directions; of summaries that lack it, its mean alone.
+
+    Args:
+        metrics: or changes of them.
+        metric: by default R@1.
+
+    Example:
+        >>> both_figure({"t2i": {"R@1": {"mean": 0.5}}, "i2t": {"R@1": {"mean": 0.25}}})
+        {'mean': 0.375}
+    """
+    return find(metrics, "both", metric) or {"mean": both_directions(metrics, metric)}

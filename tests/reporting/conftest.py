@@ -10,21 +10,64 @@ import pytest
 Summary = dict[str, Any]
 
 
-def figure(mean: float, std: float | None, *, delta: bool = False) -> dict[str, float | None]:
-    extra = {"p": None, "p_adjusted": None} if delta else {}
-    return {"mean": mean, "std": std, "low": None, "high": None, **extra}
+HALF = 0.02  # of every interval; what changes by more is no accident
+SURE, UNSURE = 0.0004, 0.4
+
+
+def figure(mean: float, std: float | None = None, *, delta: bool = False) -> dict[str, float | None]:
+    p = SURE if abs(mean) > HALF else UNSURE
+    extra = {"p": p, "p_adjusted": p, "p_folds": None if std is None else 0.01} if delta else {}
+    return {"mean": mean, "std": std, "low": mean - HALF, "high": mean + HALF, **extra}
+
+
+def word(change: float) -> str:
+    return "no evidence" if abs(change) <= HALF else "gain" if change > 0 else "loss"
 
 
 def metrics(t2i: float, i2t: float, std: float | None, languages: tuple[str, ...], *, delta: bool = False) -> Summary:
     """Every metric of a direction is the same number."""
 
     def one(value: float) -> Summary:
-        names = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank")
+        names = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
         return {name: figure(value, std, delta=delta) for name in names}
 
     return {
         direction: {**one(value), "per_language": {language: one(value) for language in languages}}
-        for direction, value in (("t2i", t2i), ("i2t", i2t))
+        for direction, value in (("t2i", t2i), ("i2t", i2t), ("both", (t2i + i2t) / 2))
+    }
+
+
+def only(direction_figures: Summary) -> Summary:
+    """R@1 of each direction alone."""
+    return {direction: {"R@1": figures["R@1"]} for direction, figures in direction_figures.items()}
+
+
+def make_where(t2i: float, i2t: float, languages: tuple[str, ...]) -> Summary:
+    """Two bins by difficulty, of which the second gains .05 more; one language is .1 behind, and .04 after."""
+
+    def each(name: str, images: int, extra: float) -> Summary:
+        delta = metrics(t2i + extra, i2t + extra, None, languages, delta=True)
+        return {
+            **{"name": name, "images": images, "identity": only(metrics(0.5, 0.5, None, languages))},
+            "delta": only(delta),
+        }
+
+    bins = [each("alone", 40, 0.0), each("crowded", 60, 0.05)]
+    sides = {"before": 0.1, "after": 0.04}
+    disparity = {
+        way: {
+            **{
+                side: {"best": languages[-1], "worst": languages[0], "difference": figure(value)}
+                for side, value in sides.items()
+            },
+            "change": figure(-0.06, delta=True),
+        }
+        for way in ("t2i", "i2t")
+    }
+    return {
+        **({"disparity": disparity} if len(languages) > 1 else {}),
+        "difficulty": {"what": "images by their nearest other image", "bins": bins},
+        "captions": {"what": "images by their number of captions", "bins": [each("1", 30, 0.0), each("2", 70, 0.0)]},
     }
 
 
@@ -38,6 +81,7 @@ def make_summary(
     epochs: tuple[int, ...] = (2, 3),
     name: str = "toy",
     notes: tuple[str, ...] = (),
+    where: bool = False,
 ) -> Summary:
     """A summary where identity is .500 both ways; each family is pivot, aligner, loss and its change of t2i and i2t.
 
@@ -46,12 +90,15 @@ def make_summary(
     families = families or (("image", "residual", "infonce", 0.041, -0.0002),)
 
     def part(t2i: float, i2t: float) -> Summary:
+        train = metrics(0.6 + t2i, 0.6 + i2t, std, languages)
         return {
             "epochs": [*epochs],
-            "selection": figure(0.6 + t2i, std),
+            "selection": figure(0.6 + t2i, std) | {"low": None, "high": None},
             "metrics": metrics(0.5 + t2i, 0.5 + i2t, std, languages),
             "delta": metrics(t2i, i2t, std, languages, delta=True),
-            "train_metrics": metrics(0.6 + t2i, 0.6 + i2t, std, languages),
+            "train_metrics": train,
+            "gap": {way: {"R@1": figure(0.1, std)} for way in train},
+            "verdict": {"t2i": word(t2i), "i2t": word(i2t), "both": word((t2i + i2t) / 2)},
         }
 
     trials = [
@@ -66,6 +113,12 @@ def make_summary(
         for number, (pivot, aligner, loss, t2i, i2t) in enumerate(families)
     ]
     best = trials[-1]["name"]
+    chance = metrics(0.05, 0.05, std, languages)
+    for direction in chance.values():
+        for one in (direction, *direction["per_language"].values()):
+            for figures in one.values():
+                figures.update({"low": 0.05, "high": 0.05} if "mean" in figures else {})
+    claims = {"claimed": 0.022, "honest": 0.009, "optimism": 0.013}
     return {
         "schema": 1,
         "data": {
@@ -74,17 +127,44 @@ def make_summary(
         },
         "protocol": protocol,
         "folds": folds,
+        **{"repeats": 1, "inner": "a fifth of the training images" if protocol == "nested" else "the reported folds"},
+        "statistics": {"level": 0.95, "draws": 10000, "flips": 10000, "clusters": 100, "cluster": "image"},
         "notes": [*notes],
         "baselines": {
             "identity": metrics(0.5, 0.5, std, languages),
-            "chance": metrics(0.05, 0.05, std, languages),
+            "chance": chance,
             "identity_train": metrics(0.51, 0.49, std, languages),
         },
         "trials": trials,
         "families": [{key: trial[key] for key in trial if key not in ("name", "hyper", "curve")} for trial in trials],
         "selected": {"per_fold": [*(chosen or (best,) * folds)], **part(*families[-1][3:])},
         "best": best,
+        **({"where": make_where(*families[-1][3:], languages)} if where else {}),
+        **({"optimism": {way: {"R@1": claims} for way in ("t2i", "i2t", "both")}} if protocol == "seed" else {}),
     }
+
+
+NEW = ("both", "gap", "verdict", "statistics", "where", "optimism", "repeats", "inner", "p_folds")
+
+
+def as_before(tree: Any) -> Any:
+    """A summary as it was before there were intervals and tests."""
+    if isinstance(tree, list):
+        return [as_before(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    unknown = dict.fromkeys({"low", "high", "p", "p_adjusted"} & tree.keys()) if "mean" in tree else {}
+    found = {key: as_before(value) for key, value in tree.items() if key not in NEW} | unknown
+    for state, scores in found.get("scores", {}).items():
+        for metrics in scores.values() if state != "bank" else ():
+            metrics.pop("delta", None)
+    return found
+
+
+@pytest.fixture
+def before() -> Callable[[Summary], Summary]:
+    """`before(summary)` is the same summary, written before there were intervals and tests; see `as_before`."""
+    return as_before
 
 
 @pytest.fixture
@@ -106,13 +186,22 @@ PAIRED = {
     **{"gram_correlation": 0.6, "gram_rank_correlation": 0.58, "biased_cka": 0.62, "unbiased_cka": 0.61},
     **{"neighbour_jaccard": 0.16, "mutual_neighbours": 0.24, "cknna": 0.26},
 }
-ROUTES = {"t2i": 0.10, "i2t": 0.12, "t2t": 0.40, "via_image": 0.06, "via_image_soft": 0.07, "via_image_oracle": 0.09}
+WAYS = ("t2i", "i2t", "both")
+ROUTES = {
+    "t2i": 0.10,
+    "i2t": 0.12,
+    "both": 0.11,
+    "t2t": 0.40,
+    "via_image": 0.06,
+    "via_image_soft": 0.07,
+    "via_image_oracle": 0.09,
+}
 
 
 def scored(route: str, languages: tuple[str, ...], shift: float = 0.0, *, delta: bool = False) -> Summary:
     """R@1 is the route's, plus .01 for each language after the first; other metrics are larger by fixed steps."""
     names = list(languages)
-    if route not in ("t2i", "i2t"):
+    if route not in WAYS:
         names = [f"{first}->{second}" for first in languages for second in languages if first != second]
     steps = {"R@1": 0.0, "R@5": 0.2, "R@10": 0.3, "MRR": 0.1, "mAP": 0.05, "median_rank": 20.0, "nDCG@10": 0.15}
 
@@ -191,13 +280,14 @@ def make_evaluation_summary(
     languages: tuple[str, ...] = ("de", "en", "zh"), *, mapped: bool = True, name: str = "toy", each_map: bool = False
 ) -> Summary:
     """Everything that an evaluation may hold: t2i rises by .020, i2t falls by .010, the rest rises by .030."""
-    changes = {route: {"t2i": 0.02, "i2t": -0.01}.get(route, 0.03) for route in ROUTES}
-    routes = [route for route in ROUTES if len(languages) > 1 or route in ("t2i", "i2t")]
+    changes = {route: {"t2i": 0.02, "i2t": -0.01, "both": 0.005}.get(route, 0.03) for route in ROUTES}
+    routes = [route for route in ROUTES if len(languages) > 1 or route in WAYS]
     states = {"identity": 0.0, "mapped": 0.1} if mapped else {"identity": 0.0}
 
     def both(extra: float, state: str) -> Summary:
-        done = state == "mapped"
-        return {d: scored(d, languages, extra + changes[d] * done) for d in ("t2i", "i2t")}
+        shifts = {way: extra + changes[way] * (state == "mapped") for way in WAYS}
+        levels = {way: scored(way, languages, shift) for way, shift in shifts.items()}
+        return levels | {"delta": {way: scored(way, languages, shift, delta=True) for way, shift in shifts.items()}}
 
     scores = {"cosine": 0.0, "centred_cosine": 0.005, "csls": 0.02, "inverted_softmax": 0.01, "nnn": 0.015}
     curve = {"identity": [0.7, 0.4, 0.1], "mapped": [0.72, 0.43, 0.12], "chance": [0.1, 0.03, 0.01]}
@@ -205,9 +295,7 @@ def make_evaluation_summary(
     own[28:32], other[24:29] = 0.25, 0.2
     maps = {"per_language": {language: linear_map() for language in languages}} if each_map else linear_map()
     identity = {route: scored(route, languages) for route in routes}
-    chance = {d: metrics(0.01, 0.01, None, languages)[d] for d in ("t2i", "i2t")}
-    for part in chance.values():
-        part["nDCG@10"] = figure(0.01, None)
+    chance = metrics(0.01, 0.01, None, languages)
     summary = {
         "schema": 1,
         "data": {

@@ -32,10 +32,36 @@ def test_piped_tables_fit_120_columns_without_colour(make):
         assert not any("\x1b" in line or line != line.rstrip() for line in lines)
 
 
-def test_the_whole_main_table_stands_side_by_side_at_120(make):
+def test_the_verdict_and_both_directions_stand_side_by_side_at_120(make):
     lines = printed(main_table(make(*MANY)))
     header = next(line for line in lines if line.startswith("aligner"))
-    assert header.split() == ["aligner", *["R@1", "±fold", "std"] * 2, *["mAP", "±fold", "std"] * 2, "t2i", "i2t"]
+    assert header.split() == ["aligner", "verdict", *["[95", "%]"], *["R@1", "[95", "%]"] * 2]
+    place = next(place for place, line in enumerate(lines) if line.startswith("linear W (unconstrained)"))
+    assert lines[place].split()[3:] == [
+        *("loss", "−−", "−.260", "p<.001", ".230", "−.270", "p<.001", ".250", "−.250", "p<.001"),
+    ]
+    assert lines[place + 1].split() == [
+        *("[−.280,", "−.240]", "[.210,", ".250]", "[−.290,", "−.250]", "[.230,", ".270]", "[−.270,", "−.230]"),
+    ]
+
+
+def test_a_table_that_fits_keeps_its_intervals_on_the_line():
+    table = Table("t", ("a", "change"), (("x", "+.100 [+.080, +.120] p<.001"),), "lr")
+    assert printed(table)[-1] == "x  +.100 [+.080, +.120] p<.001"
+    assert printed(table, width=20)[-1].split() == ["[+.080,", "+.120]"]
+
+
+def test_long_names_take_two_lines_only_where_space_is_short(make):
+    table = main_table(make(("symmetric", "dual(per_language(residual_mlp))", "infonce", 0.1, 0.1)))
+    assert any(line.startswith("dual residual MLP per") and "language" not in line for line in printed(table))
+    assert any(line.startswith("dual residual MLP per language") for line in printed(table, width=400))
+
+
+def test_what_was_summarised_before_there_were_intervals_fits_too(make, before):
+    lines = printed(main_table(before(make(*MANY))), width=140)
+    header = next(line for line in lines if line.startswith("aligner"))
+    spread = ["±fold", "std"]
+    assert header.split() == ["aligner", *spread, *["R@1", *spread] * 2, *["mAP", *spread] * 2, "t2i", "i2t"]
 
 
 def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
@@ -43,7 +69,8 @@ def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
     assert max(map(len, lines)) <= 80
     rows = [line for line in lines if line.startswith("linear W (unconstrained)")]
     assert len(rows) > 1
-    assert rows[0].split()[3:] == [".230", "−.270±.010", ".250", "−.250±.010"]
+    assert rows[0].split()[3:] == ["loss", "−−", "−.260", "p<.001"]
+    assert rows[1].split()[3:] == [".230", "−.270", "p<.001"]
     assert sum(line.startswith("toy: retrieval") for line in lines) == 1
 
 
@@ -52,7 +79,7 @@ def test_no_change_is_torn_from_its_figure(make):
     for width in range(60, 121):
         headers = [line for line in printed(table, width=width) if line.startswith("aligner")]
         for header in headers:
-            assert header.split()[1] in ("R@1", "mAP", "t2i", "i2t"), (width, header)
+            assert header.split()[1] in ("verdict", "R@1", "mAP", "t2i", "i2t"), (width, header)
 
 
 def test_notes_hang_under_their_first_word():
@@ -68,10 +95,10 @@ def test_default_is_stdout(capsys):
 def test_a_file_of_another_encoding_gets_what_it_can_hold(make):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="ascii")
-    print_table(main_table(make()), file)
+    print_table(main_table(make(*MANY, ("image", "residual", "infonce", 0.0, 0.0))), file)
     file.flush()
     text = raw.getvalue().decode("ascii")
-    assert "residual W = I + DW" in text and "+.041~.010" in text
+    assert "residual W = I + DW" in text and "[-.020, +.020]" in text and "no evidence +/" not in text
 
 
 def test_progress_is_a_line_at_each_tenth_when_piped(capsys):

@@ -6,7 +6,7 @@ import pytest
 from ccalign_jax.diagnostics import PAIRED, diagnose, diagnose_map
 from ccalign_jax.metrics import METRICS, SCORINGS
 from ccalign_jax.reporting.figure_names import FIGURES, amount, change, figure_name, scoring_name
-from ccalign_jax.reporting.tables import to_latex
+from ccalign_jax.reporting.latex import to_latex
 
 
 @pytest.fixture(scope="module")

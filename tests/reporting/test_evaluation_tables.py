@@ -82,45 +82,55 @@ def test_tables_take_what_json_gives_back(evaluation):
     assert evaluation_tables(json.loads(json.dumps(summary))) == evaluation_tables(summary)
 
 
-def test_retrieval_compares_each_language_with_identity(evaluation):
+def test_retrieval_compares_each_language_with_identity(evaluation, before):
     table = evaluation_table(evaluation())
+    assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change, p\n[95 %]")
+    assert row(table, "zh")[:3] == (".120 [.100, .140]", ".140 [.120, .160]", "+.020 [.000, +.040] p=.400")
+    assert row(table, "chance")[:3] == (".010", "", "")
+    assert "about this map on fresh images, in a pool of the same size" in " ".join(table.notes)
+    table = evaluation_table(before(evaluation()))
     assert table.title == "Retrieval on toy, split test, 100 images"
     assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change")
     assert row(table, "zh")[:6] == (".120", ".140", "+.020", ".140", ".130", "−.010")
     assert row(table, "mean")[:3] == (".110", ".130", "+.020")
     assert row(table, "chance")[:3] == (".010", "", "")
     said = " ".join(table.notes)
-    assert "mapped: image/residual/infonce" in said and "learnt by heart" in said and "No interval" in said
+    assert "mapped: image/residual/infonce" in said and "learnt by heart" in said and "No interval was" in said
 
 
-def test_retrieval_without_a_map_has_more_metrics(evaluation):
-    table = evaluation_table(evaluation(mapped=False))
+def test_retrieval_without_a_map_has_more_metrics(evaluation, before):
+    assert row(evaluation_table(evaluation(mapped=False)), "mean")[0] == ".110 [.090, .130]"
+    table = evaluation_table(before(evaluation(mapped=False)))
     assert table.columns[1:4] == ("t2i\nR@1", "i2t\nR@1", "t2i\nR@5")
     assert row(table, "mean")[:3] == (".110", ".130", ".310")
     assert "mapped" not in " ".join(table.notes)
 
 
-def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation):
+def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation, before):
     table = evaluation_tables(evaluation())["metrics"]
+    assert row(table, "R@1")[2:4] == ("+.020 [.000, +.040] p=.400", ".010")
+    assert row(table, "median rank")[2] == "−2.0 [−2.0, −2.0] p<.001"
+    table = evaluation_tables(before(evaluation()))["metrics"]
     assert row(table, "R@1") == (".110", ".130", "+.020", ".010", ".130", ".120", "−.010", ".010")
     assert row(table, "median rank")[:3] == ("20.0", "18.0", "−2.0")
 
 
-def test_intervals_are_shown_once_there_are_some(evaluation):
+def test_the_words_of_the_headline_follow_the_figures(evaluation):
+    said = evaluation_headline(evaluation())
+    assert "R@1 .110 → .130 (+.020, 95 % interval .000 to +.040, p = .400): no evidence; image to text" in said[1]
+    assert "text to text R@1 .410 → .440 (+.030, 95 % interval +.010 to +.050, p < .001): gain." in said[1]
+    assert said[2].startswith(
+        "No evidence of a gain: the mean of both directions changed by +.005 (95 % interval −.015"
+    )
+    assert said[-1].startswith("Intervals (95 %) and p are about this map")
     summary = evaluation()
-    for direction in ("t2i", "i2t"):
-        for name, one in summary["delta"][direction].items():
-            if name != "per_language":
-                one |= {"low": -0.01, "high": 0.03}
-    tables = evaluation_tables(summary)
-    assert row(tables["metrics"], "R@1")[3] == "−.010 to +.030"
-    assert row(tables["metrics"], "median rank")[3] == "0.0 to 0.0"
-    assert "No interval" not in " ".join(tables["retrieval"].notes)
-    assert "text to image −.010 to +.030" in evaluation_headline(summary)[-1]
+    summary["delta"]["both"]["R@1"] |= {"mean": -0.1, "low": -0.2, "high": -0.05, "p": 0.01, "p_adjusted": 0.01}
+    assert evaluation_headline(summary)[2].startswith("Loss: the mean of both directions fell by .100 (")
 
 
-def test_text_to_text_has_a_row_a_way(evaluation):
-    table = evaluation_tables(evaluation())["text_to_text"]
+def test_text_to_text_has_a_row_a_way(evaluation, before):
+    assert row(evaluation_tables(evaluation())["text_to_text"], "directly")[2] == "+.030 [+.010, +.050] p<.001"
+    table = evaluation_tables(before(evaluation()))["text_to_text"]
     assert [cells[0] for cells in table.rows] == [
         "directly",
         "via nearest image",
@@ -130,8 +140,16 @@ def test_text_to_text_has_a_row_a_way(evaluation):
     assert row(table, "directly")[:3] == (".410", ".440", "+.030")
 
 
-def test_pairs_have_the_query_in_the_row(evaluation):
+def test_pairs_have_their_interval_and_means_of_a_row_have_none(evaluation):
     table = pair_table(evaluation(("de", "en", "zh")), "t2t")
+    assert block(table, "identity")["de"] == ("", ".400 [.380, .420]", ".400 [.380, .420]", ".400")
+    assert block(table, "change")["de"] == ("", *["+.030 [+.010, +.050] p<.001"] * 2, "+.030")
+    assert "not adjusted for the number of pairs" in table.notes[1]
+
+
+def test_pairs_have_the_query_in_the_row(evaluation, before):
+    table = pair_table(before(evaluation(("de", "en", "zh"))), "t2t")
+    assert len(table.notes) == 1
     assert table.columns == ("query", "de", "en", "zh", "mean")
     assert block(table, "identity") == {
         "de": ("", ".400", ".400", ".400"),
@@ -143,31 +161,36 @@ def test_pairs_have_the_query_in_the_row(evaluation):
     assert set(block(table, "change")["de"][1:]) == {"+.030"}
 
 
-def test_pairs_without_a_map_need_no_heading(evaluation):
-    table = pair_table(evaluation(("de", "en"), mapped=False))
+def test_pairs_without_a_map_need_no_heading(evaluation, before):
+    table = pair_table(before(evaluation(("de", "en"), mapped=False)))
     assert table.rows == (("de", "", ".400", ".400"), ("en", ".410", "", ".410"), ("mean", ".410", ".400", ".405"))
 
 
-def test_a_pair_without_a_query_is_left_blank(evaluation):
-    summary = evaluation(mapped=False)
+def test_a_pair_without_a_query_is_left_blank(evaluation, before):
+    summary = before(evaluation(mapped=False))
     del summary["baselines"]["identity"]["t2t"]["per_language"]["de->zh"]
     assert row(pair_table(summary), "de") == ("", ".400", "", ".400")
 
 
-def test_many_languages_are_summarised_and_that_is_said(evaluation):
-    table = pair_table(evaluation(MANY))
+def test_many_languages_are_summarised_and_that_is_said(evaluation, before):
+    assert row(pair_table(evaluation(MANY)), "l01")[8] == "l00 .430 [.410, .450]"
+    table = pair_table(before(evaluation(MANY)))
     assert len(table.rows) == 36 and len(table.columns) == 11
     assert row(table, "l01")[:3] == (".410", ".440", "+.030")
-    assert row(table, "l01")[7:] == ("+.030", ".430 l00", ".780 l35")
+    assert row(table, "l01")[7:] == ("+.030", "l00 .430", "l35 .780")
     assert "36 languages" in table.notes[0] and "CSV" in table.notes[0]
 
 
-def test_scores_are_compared_with_identity_under_the_cosine(evaluation):
+def test_scores_are_compared_with_identity_under_the_cosine(evaluation, before):
+    table = evaluation_tables(before(evaluation()))["scores"]
+    alone, mapped = block(table, "identity"), block(table, "mapped")
+    assert alone["cosine"][:6] == (".120", ".000", ".110", ".000", ".130", ".000")
+    assert alone["CSLS"][:6] == (".140", "+.020", ".130", "+.020", ".150", "+.020")
+    assert mapped["cosine"][:6] == (".125", "+.005", ".130", "+.020", ".120", "−.010")
     table = evaluation_tables(evaluation())["scores"]
-    before, after = block(table, "identity"), block(table, "mapped")
-    assert before["cosine"][:6] == (".110", ".000", ".130", ".000", ".120", ".000")
-    assert before["CSLS"][:6] == (".130", "+.020", ".150", "+.020", ".140", "+.020")
-    assert after["cosine"][:6] == (".130", "+.020", ".120", "−.010", ".125", "+.005")
+    assert block(table, "mapped")["CSLS"][:3] == ("gain +·", ".145 [.125, .165]", "+.025 [+.005, +.045] p<.001")
+    assert "for all scores on all states" in " ".join(table.notes)
+    assert evaluation_tables(evaluation(mapped=False))["scores"].columns[3] == "change, p\n[95 %]"
     assert "4000 images and their captions: other rows of the data, none of those scored" in table.notes[1]
     summary = evaluation()
     summary["scores"]["bank"]["most_rows"] = 50
@@ -248,14 +271,14 @@ def test_a_map_that_is_not_square_turns_nothing_and_a_singular_one_has_no_condit
     assert evaluation_tables(summary)["map"].rows[0][4:8] == ("—", "2.5", "—", "—")
 
 
-def test_headline_compares_the_map_with_what_costs_nothing(evaluation):
-    said = evaluation_headline(evaluation())
+def test_headline_compares_the_map_with_what_costs_nothing(evaluation, before):
+    said = evaluation_headline(before(evaluation()))
     assert said[0] == "Map image/residual/infonce on toy, split test, 100 images."
-    assert "text to image R@1 .110 → .130 (+.020), image to text R@1 .130 → .120 (−.010)" in said[1]
+    assert "text to image R@1 .110 → .130 (+.020); image to text R@1 .130 → .120 (−.010)" in said[1]
     assert "text to text R@1 .410 → .440 (+.030)" in said[1]
     assert said[2] == "The mean of both directions rose by .005."
     assert "best of 4 scores on identity, CSLS, reads .140" in said[3] and said[3].endswith("reads .125.")
-    assert said[4] == "No interval is computed yet."
+    assert said[4] == "No interval was computed."
 
 
 def test_headline_without_a_map_tells_chance(evaluation):

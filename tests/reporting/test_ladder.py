@@ -18,15 +18,23 @@ FAMILIES = [
 SCORES = {"cosine": (0.0, 0.0), "centred_cosine": (-0.004, -0.012), "csls": (0.03, -0.02), "nnn": (0.029, -0.007)}
 
 
+def scored(t2i, i2t):
+    """As a summary has it: each direction and their mean, and their change, which .02 makes certain."""
+    changes = {"t2i": t2i, "i2t": i2t, "both": (t2i + i2t) / 2}
+
+    def figure(mean, **more):
+        return {"R@1": {"mean": mean, "std": None, "low": mean - 0.02, "high": mean + 0.02, **more}}
+
+    delta = {way: figure(change, p_adjusted=0.0004 if abs(change) > 0.02 else 0.4) for way, change in changes.items()}
+    return {**{way: figure(0.5 + change) for way, change in changes.items()}, "delta": delta}
+
+
 def with_scores(summary, *states, scores=SCORES, shift=0.0):
     """Each score changes t2i and i2t by so much, on top of the states after identity by `shift` more."""
     found = {
         state: {
-            name: {
-                "t2i": {"R@1": {"mean": 0.5 + t2i + shift * (state != "identity")}},
-                "i2t": {"R@1": {"mean": 0.5 + i2t + shift * (state != "identity")}},
-            }
-            for name, (t2i, i2t) in scores.items()
+            name: scored(*(change + shift * (state != "identity") for change in changes))
+            for name, changes in scores.items()
         }
         for state in ("identity", *states)
     }
@@ -38,13 +46,15 @@ def notes(table) -> str:
     return " ".join(table.notes)
 
 
-def test_rungs_go_from_identity_over_scores_and_closed_forms_to_trained_maps(make):
-    summary = with_scores(make(*FAMILIES), "text:en/residual/infonce", shift=0.001)
+def test_rungs_go_from_identity_over_scores_and_closed_forms_to_trained_maps(make, before):
+    summary = before(with_scores(make(*FAMILIES, std=None, folds=1), "text:en/residual/infonce", shift=0.001))
     for direction, value in (("t2i", 0.508), ("i2t", 0.507)):
         summary["selected"]["metrics"][direction]["R@1"]["mean"] = value
         summary["selected"]["delta"][direction]["R@1"]["mean"] = value - 0.5
     table = ladder_table(summary)
-    assert table.rows == (
+    assert table.columns == ("rung", "mean of both\nchange", "t2i\nR@1", "change", "i2t\nR@1", "change")
+    rows = [(name, *cells, both) for name, both, *cells in table.rows]
+    assert rows == [
         ("identity", ".500", "", ".500", "", ""),
         ("no parameters", *[""] * 5),
         ("centred cosine", ".496", "−.004", ".488", "−.012", "−.008"),
@@ -62,9 +72,9 @@ def test_rungs_go_from_identity_over_scores_and_closed_forms_to_trained_maps(mak
         ("centred cosine", ".497", "−.003", ".489", "−.011", "−.007"),
         ("CSLS", ".531", "+.031", ".481", "−.019", "+.006"),
         ("nearest-neighbour normalisation", ".530", "+.030", ".494", "−.006", "+.012"),
-    )
+    ]
     assert table.rules == (1, 6, 8, 11, 13)
-    assert "every fold chose for itself" in notes(table)
+    assert "every fold chose for itself" in notes(ladder_table(with_scores(make(*FAMILIES))))
     assert "not selected in a nested way" in notes(table) and "64 images and their captions" in notes(table)
 
 
@@ -81,12 +91,34 @@ def test_without_scores_there_are_fewer_rungs_and_nothing_is_claimed(make):
     assert "in a nested way" not in notes(ladder_table(summary))
 
 
+def test_every_rung_has_a_verdict_an_interval_and_a_p(make):
+    table = ladder_table(with_scores(make(*FAMILIES), "text:en/residual/infonce"))
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert table.columns[1:3] == ("verdict", "mean of both\nchange, p\n[95 %]")
+    assert rows["identity"][:2] == ("", "") and rows["identity"][2] == ".500 [.480, .520]"
+    assert rows["image pivot: linear W (unconstrained)"][:2] == ("loss −−", "−.260 [−.280, −.240] p<.001")
+    csls = next(row for row in table.rows if row[0] == "CSLS")
+    assert csls[1:5] == (
+        *("no evidence +·", "+.005 [−.015, +.025] p=.400", ".530 [.510, .550]", "+.030 [+.010, +.050] p<.001"),
+    )
+    assert "p of a score is adjusted (Holm) for all scores" in notes(table)
+
+
+def test_the_best_map_and_the_best_score_are_told_with_their_evidence(make):
+    said = ladder_words(with_scores(make(("image", "residual", "infonce", 0.1, 0.1))))
+    assert "by +.011 (95 % interval −.009 to +.031, p = .400: no evidence);" in said
+    assert said.endswith(
+        "by +.100 (95 % interval +.080 to +.120, p < .001: gain): it is .089 ahead, a difference that is not tested "
+        "itself."
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [(0.1, "by +.100: it is .089 ahead."), (0.001, "by +.001: it is .010 behind."), (0.011, "it does no better.")],
 )
-def test_the_best_map_is_set_against_the_best_score(make, change, words):
-    summary = with_scores(make(("image", "residual", "infonce", change, change)))
+def test_the_best_map_is_set_against_the_best_score(make, before, change, words):
+    summary = before(with_scores(make(("image", "residual", "infonce", change, change))))
     said = ladder_words(summary)
     assert said.startswith(
         "Without training, nearest-neighbour normalisation changes the mean of both directions by +.011; the best "
@@ -118,7 +150,7 @@ def test_where_nothing_was_trained_the_best_closed_form_is_compared(make):
 
 def test_scores_on_top_of_a_pivots_choice_say_so(make):
     table = ladder_table(with_scores(make(*FAMILIES), "text:en"))
-    assert ("a score on top of text pivot (en), the choice of each fold", *[""] * 5) in table.rows
+    assert ("a score on top of text pivot (en), the choice of each fold", *[""] * 6) in table.rows
 
 
 def test_of_many_aligners_the_best_stand_and_the_rest_are_named(make):

@@ -34,10 +34,12 @@ def many(make, **settings):
     return make(*((pivot, *rest, change, change) for pivot in PIVOTS for *rest, change in each), **settings)
 
 
-def test_families_stand_under_their_pivot_the_best_mean_of_both_first(make):
-    table = pivots_table(with_text_to_text(make(*TWO_PIVOTS, std=None, folds=1), -0.1, None, 0.004, -0.0001, std=None))
+def test_families_stand_under_their_pivot_the_best_mean_of_both_first(make, before):
+    summary = with_text_to_text(make(*TWO_PIVOTS, std=None, folds=1), -0.1, None, 0.004, -0.0001, std=None)
+    table = pivots_table(before(summary))
     assert table.columns == (
         "aligner",
+        "both\nΔR@1",
         "t2i\nΔR@1",
         "i2t\nΔR@1",
         "t2i\nΔmAP",
@@ -47,13 +49,13 @@ def test_families_stand_under_their_pivot_the_best_mean_of_both_first(make):
         "gap\ni2t",
     )
     assert table.rows == (
-        ("identity (levels)", ".500", ".500", ".500", ".500", ".600", "+.010", "−.010"),
-        ("image pivot", *[""] * 7),
-        ("residual W = I + ΔW", "+.041", "−.011", "+.041", "−.011", "+.004", "+.100", "+.100"),
-        ("shift x + b", "+.030", "−.050", "+.030", "−.050", "—", "+.100", "+.100"),
-        ("linear W (unconstrained)", "−.270", "−.250", "−.270", "−.250", "−.100", "+.100", "+.100"),
-        ("symmetric", *[""] * 7),
-        ("dual residual W = I + ΔW", "+.020", "+.010", "+.020", "+.010", ".000", "+.100", "+.100"),
+        ("identity (levels)", ".500", ".500", ".500", ".500", ".500", ".600", "+.010", "−.010"),
+        ("image pivot", *[""] * 8),
+        ("residual W = I + ΔW", "+.015", "+.041", "−.011", "+.041", "−.011", "+.004", "+.100", "+.100"),
+        ("shift x + b", "−.010", "+.030", "−.050", "+.030", "−.050", "—", "+.100", "+.100"),
+        ("linear W (unconstrained)", "−.260", "−.270", "−.250", "−.270", "−.250", "−.100", "+.100", "+.100"),
+        ("symmetric", *[""] * 8),
+        ("dual residual W = I + ΔW", "+.015", "+.020", "+.010", "+.020", "+.010", ".000", "+.100", "+.100"),
     )
     assert table.rules == (1, 5)
     assert "choose on the images that are reported" in notes(table)
@@ -70,20 +72,33 @@ def test_what_kept_its_start_in_every_fold_is_marked(make):
     assert "(start)" not in notes(pivots_table(summary))
 
 
-def test_changes_over_folds_have_a_spread_and_levels_and_gaps_have_none(make):
-    table = pivots_table(with_text_to_text(make(*TWO_PIVOTS), 0.1, 0.1, 0.1, 0.1))
-    assert table.rows[2] == ("residual W = I + ΔW", *["+.041±.010", "−.011±.010"] * 2, "+.100±.002", "+.100", "+.100")
+def test_without_intervals_changes_over_folds_have_a_spread_and_levels_and_gaps_have_none(make, before):
+    table = pivots_table(before(with_text_to_text(make(*TWO_PIVOTS), 0.1, 0.1, 0.1, 0.1)))
+    assert table.rows[2][2:] == (*["+.041±.010", "−.011±.010"] * 2, "+.100±.002", "+.100", "+.100")
     assert "±" not in "".join(table.rows[0])
-    assert "± the standard deviation over 5 folds" in notes(table)
+    assert "± is the standard deviation over folds" in notes(table)
+
+
+def test_every_change_has_its_interval_and_p_and_every_family_a_verdict(make):
+    table = pivots_table(make(*TWO_PIVOTS))
+    rows = {row[0]: row[1:] for row in table.rows}
+    half = ".500 [.480, .520]"
+    assert rows["identity (levels)"] == ("", *[half] * 5, "—", "+.010", "−.010")
+    assert rows["linear W (unconstrained)"][:3] == (
+        *("loss −−", "−.260 [−.280, −.240] p<.001", "−.270 [−.290, −.250] p<.001"),
+    )
+    assert rows["shift x + b"][0] == "no evidence +−"
+    assert rows["shift x + b"][-1] == "+.100 [+.080, +.120]"
+    assert "±" not in notes(table) and "adjusted (Holm) for the number of families (4)" in notes(table)
 
 
 def test_one_pivot_needs_no_heading_and_what_was_not_measured_is_a_dash(make):
     summary = make()
-    del summary["baselines"]["identity_train"], summary["families"][0]["train_metrics"]
+    del summary["baselines"]["identity_train"], summary["families"][0]["train_metrics"], summary["families"][0]["gap"]
     table = pivots_table(summary)
     assert table.title == "What each pivot changes on the holdout, image pivot, loss InfoNCE"
     assert [row[0] for row in table.rows] == ["identity (levels)", "residual W = I + ΔW"]
-    assert [row[5:] for row in table.rows] == [("—", "—", "—")] * 2
+    assert [row[7:] for row in table.rows] == [("—", "—", "—")] * 2
 
 
 def test_several_losses_are_named_and_closed_forms_have_none(make):
@@ -123,10 +138,12 @@ def test_of_many_families_the_main_table_has_the_best_of_each_pivot_and_this_one
     assert "tables/pivots" not in notes(main_table(make(*TWO_PIVOTS)))
 
 
-def test_each_language_has_a_column_and_each_direction_a_block(make):
-    summary = make(*TWO_PIVOTS[2:], languages=("de", "zh"))
+def test_each_language_has_a_column_and_each_direction_a_block(make, before):
+    summary = make(*TWO_PIVOTS[2:], languages=("de", "zh"), std=None, folds=1)
     summary["families"][0]["delta"]["i2t"]["per_language"]["zh"]["R@1"]["mean"] = 0.009
-    table = pivots_by_language_table(summary)
+    assert pivots_by_language_table(summary).rows[2][1] == "+.041 [+.021, +.061] p<.001"
+    assert "No p is adjusted for the number of languages" in notes(pivots_by_language_table(summary))
+    table = pivots_by_language_table(before(summary))
     assert table.columns == ("aligner", "de", "zh", "mean")
     assert table.rows == (
         ("text to image", "", "", ""),
@@ -141,19 +158,23 @@ def test_each_language_has_a_column_and_each_direction_a_block(make):
     assert table.rules == (0, 4)
 
 
-def test_many_languages_are_summarised(make):
+def test_many_languages_are_summarised(make, before):
     languages = tuple(f"l{number:02}" for number in range(13))
-    summary = make(languages=languages)
+    summary = make(languages=languages, std=None, folds=1)
     each = summary["families"][0]["delta"]["t2i"]["per_language"]
     each["l03"]["R@1"]["mean"], each["l07"]["R@1"]["mean"] = -0.2, 0.3
     table = pivots_by_language_table(summary)
-    assert table.rows[2] == ("residual W = I + ΔW", "+.041", "−.200 l03", "+.300 l07", "12 of 13")
-    assert table.rows[1] == ("identity (levels)", ".500", ".500 l00", ".500 l00", "")
+    assert table.columns[-1] == "gain,\nlose"
+    assert [row[-1] for row in table.rows[2::3]] == ["12, 1", "0, 0"]
+    table = pivots_by_language_table(before(summary))
+    assert table.rows[2] == ("residual W = I + ΔW", "+.041", "l03 −.200", "l07 +.300", "12 of 13")
+    assert table.rows[1] == ("identity (levels)", ".500", "l00 .500", "l00 .500", "")
 
 
-def test_text_to_text_has_the_routes_that_were_taken(make):
+def test_text_to_text_has_the_routes_that_were_taken(make, before):
     summary = with_text_to_text(make(*TWO_PIVOTS[2:]), 0.004, None)
-    table = text_to_text_table(summary)
+    assert text_to_text_table(summary).columns[2] == "change, p\n[95 %]"
+    table = text_to_text_table(before(summary))
     assert table.columns == ("aligner", "directly", "change\n±fold std")
     assert table.rows == (
         ("identity", ".600", ""),

@@ -81,6 +81,35 @@ def test_changes_stand_beside_their_family(make):
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
+def bar(axes, row):
+    """Both ends of the bar of a row."""
+    return sorted(float(x) for line in axes.collections[row].get_segments() for x, _ in line)
+
+
+def test_bars_are_intervals_where_there_are_some_and_else_the_spread(make, before):
+    summary = make(*TWO)
+    summary["families"][0]["delta"]["t2i"]["R@1"] |= {"low": -0.4, "high": -0.26}
+    assert bar(changes_plot(summary).axes[0], 0) == pytest.approx([-0.4, -0.26])
+    assert bar(changes_plot(before(summary)).axes[0], 0) == pytest.approx([-0.28, -0.26])
+
+
+def test_what_has_no_evidence_is_a_ring(make, before):
+    def rings(summary):
+        axes = changes_plot(summary).axes[1]
+        return [line.get_markerfacecolor() == "none" for line in axes.lines if line.get_marker() in ("o", "D")]
+
+    assert rings(make(*TWO)) == [False, True, True]
+    assert rings(before(make(*TWO))) == [False, False, False]
+
+
+def test_bars_of_languages_are_intervals(make, before):
+    def ends(summary):
+        return [sorted(y for _, y in line) for line in languages_plot(summary).axes[0].collections[1].get_segments()]
+
+    assert ends(make()) == [pytest.approx([0.521, 0.561])] * 2
+    assert ends(before(make())) == [pytest.approx([0.531, 0.551])] * 2
+
+
 def test_overfitting_shows_train_and_holdout_of_identity_first(make):
     figure = overfitting_plot(make())
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ccalign_jax.reporting import diagnostics_table, headline, language_table, main_table, to_markdown, trials_table
-from ccalign_jax.reporting.wording import plain, signed, signed_spread
+from ccalign_jax.reporting.wording import changed, plain, signed
 
 MANY = [
     ("image", "linear", "infonce", -0.27, -0.25),
@@ -21,13 +21,28 @@ def notes(table) -> str:
 def test_main_table_of_one_family(make):
     lines = to_markdown(main_table(make())).splitlines()
     assert lines[0] == "**toy: retrieval on the holdout, image pivot, loss InfoNCE**"
-    same = [".541", "+.041±.010", ".500", ".000±.010"] * 2
+    half = ".500 [.480, .520]"
+    same = [".541 [.521, .561]", "+.041 [+.021, +.061] p<.001", half, ".000 [−.020, +.020] p=.400"] * 2
+    mine = ["gain +·", "+.020 [.000, +.040] p<.001", *same, *["+.100 [+.080, +.120]"] * 2]
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[4:8]] == [
-        ["identity", *[".500", ""] * 4, "+.010", "−.010"],
-        ["residual W = I + ΔW", *same, "+.100", "+.100"],
-        ["selected", *same, "+.100", "+.100"],
-        ["chance", *[".050", ""] * 4, "", ""],
+        ["identity", "", "", *[half, ""] * 4, "+.010", "−.010"],
+        ["residual W = I + ΔW", *mine],
+        ["selected", *mine],
+        ["chance", "", "", *[".050", ""] * 4, "", ""],
     ]
+
+
+def test_main_table_of_what_was_summarised_before_there_were_intervals(make, before):
+    table = main_table(before(make()))
+    assert "verdict" not in table.columns and "mean of both\nchange\n±fold std" in table.columns
+    same = (".541", "+.041±.010", ".500", ".000±.010") * 2
+    assert table.rows == (
+        ("identity", "", *(".500", "") * 4, "+.010", "−.010"),
+        ("residual W = I + ΔW", "+.020", *same, "+.100", "+.100"),
+        ("selected", "+.020", *same, "+.100", "+.100"),
+        ("chance", "", *(".050", "") * 4, "", ""),
+    )
+    assert "not a confidence interval" in notes(table) and "verdict" not in notes(table)
 
 
 def test_families_stand_under_their_pivot_in_the_order_they_come(make):
@@ -49,9 +64,18 @@ def test_families_stand_under_their_pivot_in_the_order_they_come(make):
 
 def test_notes_say_pool_folds_spread_and_how_rows_were_chosen(make):
     said = notes(main_table(make(*MANY)))
-    for words in ("about 20 images", "over 5 folds", "not a confidence interval", "inner part", "3 trials"):
+    for words in ("about 20 images", "over 5 folds", "95 % interval", "on a fifth of the training images", "3 trials"):
         assert words in said
-    assert "Optimistic" not in said
+    assert "p: paired sign flips over images, adjusted (Holm) for the number of families (3)" in said
+    assert "Optimistic" not in said and "±" not in said and "fold std" not in to_markdown(main_table(make(*MANY)))
+
+
+def test_repeats_and_groups_of_images_are_told(make):
+    summary = make(folds=10) | {"repeats": 2}
+    summary["statistics"]["cluster"] = "group of images"
+    said = notes(main_table(summary))
+    assert "Means over 10 folds (2 × 5)." in said and "paired sign flips over groups of images" in said
+    assert "groups of images with all their captions" in " ".join(headline(summary))
 
 
 def test_seed_protocol_is_called_optimistic_and_its_gap_is_not_comparable(make):
@@ -59,15 +83,22 @@ def test_seed_protocol_is_called_optimistic_and_its_gap_is_not_comparable(make):
     said = notes(main_table(summary))
     assert "Optimistic: settings and epoch were chosen on the very folds that are reported" in said
     assert "whole training part" in said and "about 80 images" in said
-    assert "inner part" not in said
-    assert "Optimistic" in headline(summary)[-1]
+    assert "apart from its holdout" not in said
+    assert headline(summary)[-1].startswith("Optimistic: under the seed protocol")
+    claims = (
+        "In the mean of both directions the seed protocol claims +.022; choosing on the other folds earns +.009: "
+        "optimism +.013."
+    )
+    assert claims in headline(summary)[-1] and claims in said
+    del summary["optimism"]
+    assert headline(summary)[-1].endswith("on the very folds that are reported.")
 
 
-def test_one_fold_has_no_spread_and_says_so(make):
-    summary = make(folds=1, std=None, epochs=(3,))
+def test_one_fold_has_no_spread_and_says_so(make, before):
+    summary = before(make(folds=1, std=None, epochs=(3,)))
     table = main_table(summary)
     assert "±" not in to_markdown(table)
-    assert table.rows[1][2] == "+.041"
+    assert table.rows[1][3] == "+.041"
     assert "One fold." in notes(table)
     assert "one fold has not even a spread" in headline(summary)[-1]
     assert "±" not in to_markdown(language_table(summary))
@@ -104,19 +135,49 @@ def test_epoch_zero_is_told(make):
 
 
 def test_headline_tells_both_directions_and_their_mean(make):
-    said = headline(make(("image", "residual", "infonce", 0.041, -0.011), chosen=("a", "b", "b", "b", "b")))
+    said = headline(make(("image", "residual", "infonce", 0.081, -0.011), chosen=("a", "b", "b", "b", "b")))
     assert said[0] == "Chosen: b in 4 of 5 folds; a in 1."
-    assert "text to image R@1 .500 → .541 (+.041 ± .010), image to text R@1 .500 → .489 (−.011 ± .010)" in said[1]
-    assert said[2] == "The mean of both directions rose by .015."
-    assert "No interval is computed yet" in said[-1]
+    assert said[1] == (
+        "Against identity, on images kept out of training: "
+        "text to image R@1 .500 → .581 (+.081, 95 % interval +.061 to +.101, p < .001): gain; "
+        "image to text R@1 .500 → .489 (−.011, 95 % interval −.031 to +.009, p = .400): no evidence."
+    )
+    assert said[2] == "Gain: the mean of both directions rose by .035 (95 % interval +.015 to +.055, p < .001)."
+    assert "these 5 maps, one a fold, on fresh images, in a pool of the same size (about 20 images)" in said[3]
+    assert "10,000 times are images with all their captions" in said[3] and "(Holm) for all 1 trial" in said[3]
+    assert said[4].endswith("(Nadeau–Bengio): p = .010 for the mean of both directions.")
+    assert not any("spread" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("t2i", "i2t", "words"),
+    [
+        (-0.02, 0.01, "No evidence of a gain: the mean of both directions changed by −.005 ("),
+        (0.0001, -0.0003, "No evidence of a gain: the mean of both directions changed by .000 ("),
+        (0.1, 0.1, "Gain: the mean of both directions rose by .100 ("),
+        (-0.3, 0.1, "Loss: the mean of both directions fell by .100 ("),
+    ],
+)
+def test_the_words_of_the_headline_follow_the_figures(make, t2i, i2t, words):
+    assert headline(make(("image", "residual", "infonce", t2i, i2t)))[2].startswith(words)
+
+
+def test_a_gain_that_folds_do_not_confirm_is_called_open(make):
+    summary = make(("image", "residual", "infonce", 0.1, 0.1))
+    assert "is open" not in " ".join(headline(summary))
+    summary["selected"]["delta"]["both"]["R@1"]["p_folds"] = 0.2
+    assert "p = .200 for the mean of both directions, so that whether other maps" in headline(summary)[-1]
 
 
 @pytest.mark.parametrize(
     ("t2i", "i2t", "words"),
     [(-0.02, 0.01, "fell by .005"), (0.0001, -0.0003, "did not change"), (0.1, 0.1, "rose by .100")],
 )
-def test_headline_says_which_way_the_mean_went(make, t2i, i2t, words):
-    assert headline(make(("image", "residual", "infonce", t2i, i2t)))[2] == f"The mean of both directions {words}."
+def test_headline_without_intervals_says_which_way_the_mean_went(make, before, t2i, i2t, words):
+    said = headline(before(make(("image", "residual", "infonce", t2i, i2t))))
+    assert said[2] == f"The mean of both directions {words}."
+    assert "(+.100 ± .010); image to text R@1 .500 → .600 (+.100 ± .010)." in said[1] or t2i != 0.1
+    assert said[-1].startswith("No interval was computed: ± is a spread over 5 folds")
 
 
 def test_headline_where_nothing_beats_identity(make):
@@ -125,27 +186,21 @@ def test_headline_where_nothing_beats_identity(make):
     assert len(said) == 2 and "nothing is changed" in said[1]
 
 
-def test_headline_gives_intervals_once_there_are_some(make):
-    summary = make()
-    for direction in ("t2i", "i2t"):
-        summary["selected"]["delta"][direction]["R@1"] |= {"low": -0.003, "high": 0.02}
-    said = " ".join(headline(summary))
-    assert "95 % interval, text to image: −.003 to +.020." in said and "No interval" not in said
-
-
-def test_languages_have_a_row_each_and_the_unmapped_pivot_is_compared_with_itself(make):
-    summary = make()
+def test_languages_have_a_row_each_and_the_unmapped_pivot_is_compared_with_itself(make, before):
+    summary, half = make(), ".500 [.480, .520]"
     for direction in ("t2i", "i2t"):
         each = summary["baselines"]["identity"][direction]["per_language"]
         summary["selected"]["metrics"][direction]["per_language"]["en (unmapped)"] = each["en"]
     table = language_table(summary)
     assert table.rows == (
-        ("de", ".500", ".541", "+.041±.010", ".500", ".500", ".000±.010"),
-        ("en", ".500", ".541", "+.041±.010", ".500", ".500", ".000±.010"),
-        ("en (unmapped)", ".500", ".500", "—", ".500", ".500", "—"),
-        ("mean", ".500", ".541", "+.041±.010", ".500", ".500", ".000±.010"),
+        ("de", half, ".541 [.521, .561]", "+.041 [+.021, +.061] p<.001", half, half, ".000 [−.020, +.020] p=.400"),
+        ("en", half, ".541 [.521, .561]", "+.041 [+.021, +.061] p<.001", half, half, ".000 [−.020, +.020] p=.400"),
+        ("en (unmapped)", half, half, "—", half, half, "—"),
+        ("mean", half, ".541 [.521, .561]", "+.041 [+.021, +.061] p<.001", half, half, ".000 [−.020, +.020] p=.400"),
     )
-    assert "unmapped:" in notes(table)
+    assert "unmapped:" in notes(table) and "not adjusted for the number of languages" in notes(table)
+    table = language_table(before(summary))
+    assert table.rows[0] == ("de", ".500", ".541", "+.041±.010", ".500", ".500", ".000±.010")
 
 
 def test_trials_show_what_differs_and_note_what_does_not(make):
@@ -161,6 +216,12 @@ def test_trials_show_what_differs_and_note_what_does_not(make):
     assert [row[-1] for row in table.rows] == ["", "", "4 of 5"]
     assert [row[-2] for row in table.rows] == ["2–3"] * 3
     assert "The same in all trials that read it: l2 0.0005." in table.notes
+    assert [row[4:7] for row in table.rows] == [
+        ("loss −−", ".230 [.210, .250]", "−.270 [−.290, −.250] p<.001"),
+        ("no evidence ··", ".520 [.500, .540]", "+.020 [.000, +.040] p=.400"),
+        ("gain +·", ".541 [.521, .561]", "+.041 [+.021, +.061] p<.001"),
+    ]
+    assert "adjusted (Holm) for the number of trials (3)" in notes(table)
 
 
 def test_diagnostics_stand_under_the_names_of_families_and_of_pivots(make, evaluation):
@@ -179,7 +240,8 @@ def test_diagnostics_stand_under_the_names_of_families_and_of_pivots(make, evalu
 def test_no_change_has_no_sign():
     values = [0.0, -0.0, -0.0004, 0.0004, -0.0005001, 1.0, -1.0]
     assert [signed(value) for value in values] == [".000", ".000", ".000", ".000", "−.001", "+1.000", "−1.000"]
-    assert signed_spread({"mean": -0.0, "std": 0.0}) == ".000±.000"
+    assert changed({"mean": -0.0, "std": 0.0}) == ".000±.000"
+    assert changed({"mean": -0.0, "std": None, "low": -0.0001, "high": 0.25}) == ".000 [.000, +.250]"
     assert plain(10.5) == "10.500" and plain(math.inf) == "inf"
 
 

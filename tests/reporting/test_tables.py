@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from ccalign_jax.reporting import Table, to_html, to_latex, to_markdown, to_rich
+from ccalign_jax.reporting.tables import column_blocks
 
 SMALL = Table(
     title="A & B",
@@ -54,6 +55,62 @@ def test_latex_has_booktabs_rules_stacked_headers_and_spanning_headings():
             "",
         ]
     )
+
+
+WIDE = Table(
+    title="Wide",
+    columns=("map", *("t2i\nR@1", "change") * 3),
+    rows=(("pivot", *[""] * 6), ("W", *(".591 [.575, .607]", "+.105 [+.091, +.119] p<.001") * 3)),
+    alignment="l" + "r" * 6,
+    rules=(1,),
+)
+
+
+def test_latex_puts_intervals_below_where_a_table_is_wide():
+    lines = to_latex(WIDE).splitlines()
+    place = next(place for place, line in enumerate(lines) if line.lstrip().startswith("W & "))
+    assert lines[place].split(" & ")[1:3] == [".591", r"+.105 p\textless{}.001"]
+    assert lines[place + 1].split(" & ")[:3] == ["    ", "{[}.575, .607]", "{[}+.091, +.119]"]
+    narrow = WIDE.take([0, 1, 2])
+    assert r"W & .591 {[}.575, .607] & +.105 {[}+.091, +.119] p\textless{}.001 \\" in to_latex(narrow)
+
+
+def test_latex_sets_what_is_too_wide_in_blocks_under_one_caption():
+    table = WIDE.take([0, *range(1, 7), *range(1, 7)])
+    written = to_latex(table)
+    assert written.count(r"\begin{tabular}") == written.count(r"\toprule") == 2 and written.count(r"\caption") == 1
+    assert written.count("    W & ") == 2 and written.count(r"{l}{\emph{pivot}}") == 2
+    assert written.count("+.105 p") == 6
+
+
+def test_markdown_leaves_intervals_as_they_are():
+    line = to_markdown(WIDE.take([0, 2])).splitlines()[-1]
+    assert line == "| W     | +.105 [+.091, +.119] p<.001 |"
+    assert "| x p>.999 |" in to_markdown(Table("", ("a",), (("x p>.999",),), "l"))
+    assert r"\[a, b\] &lt;b" in to_markdown(Table("", ("a",), (("[a, b] <b",),), "l"))
+
+
+def test_html_has_the_interval_of_its_own_and_few_words_on_a_line():
+    written = to_html(Table("t", ("a", "b", "c"), (("x", "no evidence +·", "+.1 [−.105, .300] p=.4"),), "llr"))
+    assert '<td class="few">no evidence +·</td>' in written
+    assert '<td class="r">+.1 p=.4<span class="interval">[−.105, .300]</span></td>' in written
+
+
+def test_a_row_that_says_nothing_in_a_block_is_no_heading():
+    table = Table("t", ("a", "b", "c"), (("pivot", "", ""), ("chance", ".1", "")), "lrr")
+    assert table.take([0, 2]).rows == (("pivot", ""), ("chance", "—"))
+    assert table.take([0, 1]).rows == (("pivot", ""), ("chance", ".1"))
+
+
+def test_columns_that_no_row_fills_go():
+    table = Table("t", ("a", "b", "c"), (("", "", "1"), ("", "", "")), "lrr").filled()
+    assert table.columns == ("a", "c") and table.alignment == "lr"
+
+
+def test_blocks_keep_a_change_with_its_figure():
+    assert [list(block) for block in column_blocks(WIDE, 55)] == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
+    assert list(column_blocks(WIDE, 10)) == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
+    assert list(column_blocks(WIDE, 1000)) == [list(range(7))]
 
 
 def test_latex_escapes_every_special_sign():
