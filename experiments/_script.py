@@ -7,31 +7,37 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parse the flags and call `main`; a user's mistake is one line on stderr and exit status 2."""
+def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
+    """Parse the flags and call `main` with the positional arguments, if it takes any.
+
+    A user's mistake is one line on stderr and exit status 2.
+    """
 
     def parse(argv: Sequence[str]) -> list[str]:
         if {"--help", "-h"} & set(argv):
             app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # absl itself would exit with 1
+        flags.FLAGS.set_gnu_getopt(True)  # flags may follow what is no flag
         try:
             rest = flags.FLAGS(argv)
         except flags.Error as error:
             fail(error)
-        if len(rest) > 1:
-            fail(f"{rest[1]!r} is not a flag; write --NAME=VALUE (see --help)")
+        count = len(rest) - 1
+        if count > len(positional):
+            fail(f"{rest[1 + len(positional)]!r} is not a flag; write --NAME=VALUE (see --help)")
+        if count < len(positional):
+            fail(f"{' and '.join(positional[count:])} must be given (see --help)")
         for flag in flags.FLAGS.get_key_flags_for_module(sys.modules["__main__"]):
             if flag.present and flag.value in ("", [], [""]):
                 fail(f"--{flag.name} is empty; give it a value, or leave it out")
         return rest
 
     def guarded(argv: Sequence[str]) -> None:
-        del argv
         if not flags.FLAGS["verbosity"].present:  # Orbax logs a page a checkpoint
             logging.set_verbosity(logging.WARNING)
         from ccalign_jax.errors import InputError
 
         try:
-            main()
+            main(*argv[1:])
         except InputError as error:
             fail(error)
         except OSError as error:  # a folder that cannot be made, a full disk

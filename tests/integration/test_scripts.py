@@ -59,9 +59,10 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
         f"{name}:en" if entry.takes_language else name for name, entry in PIVOTS.items()
     }
     for trial in summary["trials"]:
-        for direction in ("t2i", "i2t"):
+        for direction in ("t2i", "i2t", "both"):
             figure = trial["delta"][direction]["R@1"]
-            assert set(figure) == {"mean", "std", "low", "high", "p", "p_adjusted"}
+            assert set(figure) == {"mean", "std", "low", "high", "p", "p_adjusted", "p_folds"}
+            assert figure["low"] <= figure["mean"] <= figure["high"] and 0 < figure["p"] <= figure["p_adjusted"] <= 1
             gained = (
                 trial["metrics"][direction]["R@1"]["mean"] - summary["baselines"]["identity"][direction]["R@1"]["mean"]
             )
@@ -72,7 +73,20 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
         rows = list(csv.DictReader(file))
     languages = {"macro": 1, "de": 1, "en": 1}
     plain = [row for row in rows if not row["pivot"].endswith(":en") and row["direction"] in ("t2i", "i2t")]
-    assert len(plain) == (1 + sum(t["pivot"][-3:] != ":en" for t in summary["trials"])) * 2 * 2 * len(languages)
+    trials = 1 + sum(trial["pivot"][-3:] != ":en" for trial in summary["trials"])
+    assert len(plain) == trials * 3 * 2 * len(languages)  # both folds and all, both ways
+    assert {row["fold"] for row in rows} == {"all", "0", "1"} and {row["direction"] for row in rows} > {"t2i", "both"}
+    gained = next(row for row in rows if row["trial"] == text["name"] and row["fold"] == "all")
+    for key, value in text["delta"]["t2i"]["R@1"].items():
+        column = "delta_R@1" if key == "mean" else f"delta_R@1_{key}"
+        assert float(gained[column]) == pytest.approx(value, abs=1e-6)
+    with np.load(finished / "folds.npz") as folds:
+        reported = np.concatenate([folds["0/report"], folds["1/report"]])
+        np.testing.assert_array_equal(np.sort(reported), np.arange(80))
+        assert len(folds["keys"]) == len(folds["groups"]) == 80
+        assert {name for name in folds.files if name.startswith("0/")} == {
+            *("0/train", "0/report", "0/inner/0/train", "0/inner/0/select")
+        }
     page = (finished / "report.html").read_text()
     assert page.count("<svg") >= 2 and not re.search(r"(src|href)=.http", page)
     assert not (finished / "slices").exists()
@@ -96,7 +110,7 @@ def test_ranks_on_disk_give_the_figures_of_the_summary(finished):
 def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
     done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    names = ["summary.json", "results.csv", "config.json", "report.html", "tables/main.md"]
+    names = ["summary.json", "results.csv", "config.json", "report.html", "tables/main.md", "folds.npz"]
     for name in [*names, *(f"ranks/{path.name}" for path in (finished / "ranks").iterdir())]:
         assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
     for mine, theirs in zip(
@@ -179,6 +193,12 @@ MISTAKES = {
     "unknown flag": (["--pivott=image"], ["pivott"]),
     "senseless": (["--pivot=symmetric", "--aligners=residual"], ["dual(residual)"]),
     "official folds": (["--split=official", "--folds=3"], ["--folds"]),
+    "official repeats": (["--split=official", "--repeats=2"], ["--split=official", "--repeats"]),
+    "seed inner folds": (["--protocol=seed", "--inner_folds=1"], ["--protocol=seed", "--inner_folds"]),
+    "no inner folds": (["--inner_folds=0"], ["--inner_folds=0"]),
+    "more inner folds than images": (["--inner_folds=200"], ["--inner_folds"]),
+    "no repeats": (["--repeats=0"], ["--repeats=0"]),
+    "a cosine above one": (["--duplicate_cosine=1.5"], ["1.5"]),
     "no pivot": (["--pivot="], ["--pivot is empty"]),
     "no aligner": (["--aligners="], ["--aligners is empty"]),
     "a path that says list": (["--grid=mylist.yaml"], ["mylist.yaml", "default"]),

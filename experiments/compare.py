@@ -1,0 +1,46 @@
+"""Compare two finished runs on the same data, paired by image: compare.py RUN_A RUN_B.
+
+What each fold selected is compared, or a trial by name; the same run twice compares two of its trials. A change is
+that of RUN_B against RUN_A. Runs on other data, or whose folds report other images, are refused.
+"""
+
+from pathlib import Path
+
+from _script import run
+from absl import flags
+
+flags.DEFINE_string("trial_a", "selected", "of RUN_A: what each fold 'selected', a trial's name, or 'identity'")
+flags.DEFINE_string("trial_b", "selected", "the same of RUN_B")
+flags.DEFINE_integer("seed", 0, "of the resamples", lower_bound=0)
+flags.DEFINE_string("out", None, "folder for the comparison as .json, .csv, .md and .tex [none is written]")
+flags.DEFINE_bool("overwrite", False, "replace the comparison in --out")
+FLAGS = flags.FLAGS
+
+
+def main(run_a: str, run_b: str) -> None:
+    """Check, compare, print, write."""
+    from ccalign_jax.reporting import comparison_table, comparison_words, print_table, to_latex, to_markdown
+    from ccalign_jax.study.compare import COMPARISON, claim_comparison, compare, comparison_rows
+    from ccalign_jax.study.folder import write_csv, write_json
+
+    out = None if FLAGS.out is None else Path(FLAGS.out)
+    if out is not None:
+        claim_comparison(out, overwrite=FLAGS.overwrite)
+    found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
+    table = comparison_table(found)
+    for note in found["notes"]:
+        print(f"note: {note}")
+    print_table(table)
+    for sentence in comparison_words(found):
+        print(sentence)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_csv(out / "comparison.csv", comparison_rows(found))
+        (out / "comparison.md").write_text(to_markdown(table), encoding="utf-8")
+        (out / "comparison.tex").write_text(to_latex(table), encoding="utf-8")
+        write_json(out / COMPARISON, found)
+        print(f"everything: {out}")
+
+
+if __name__ == "__main__":
+    run(main, positional=("RUN_A", "RUN_B"))

@@ -1,0 +1,92 @@
+"""Where overfitting sets in: along the penalty, from the identity to an unconstrained map, and along the data.
+
+The path takes one map from an infinite penalty to none; the learning curve trains on fewer images. Both report on the
+outer folds of a sweep, and choose on their inner ones.
+"""
+
+import time
+from pathlib import Path
+
+from _script import run
+from absl import flags
+
+CURVES = ("path", "learning")
+
+flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
+flags.DEFINE_string("pivot", "image", "what captions align to, for both curves")
+flags.DEFINE_string("aligner", "ridge", "whose path: 'ridge', or 'residual' under a prox penalty")
+flags.DEFINE_string("learning_aligner", "residual", "whose learning curve: any aligner of a sweep")
+flags.DEFINE_string("loss", "infonce", "of what is trained")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the settings; may be repeated")
+flags.DEFINE_list("sizes", None, "images to train on [an eighth, a quarter, half and all of those there are]")
+flags.DEFINE_list("what", list(CURVES), "which curves: path, learning")
+flags.DEFINE_integer("folds", 5, "outer folds")
+flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
+flags.DEFINE_list("languages", None, "use these languages only")
+flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
+flags.DEFINE_integer("seed", 0, "of folds, subsets, training and resamples")
+flags.DEFINE_string("out", None, "folder for the results [runs/curves-DATA-TIME]")
+flags.DEFINE_bool("overwrite", False, "replace the curves in --out")
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Check, measure, print, write."""
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.reporting import curves_tables, print_table, progress_bar
+    from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+    from ccalign_jax.study.curves import claim_curves, make_curves, write_curves
+    from ccalign_jax.study.learning import plan_learning
+    from ccalign_jax.study.regularisation import plan_path
+
+    if unknown := [name for name in FLAGS.what if name not in CURVES]:
+        raise InputError(f"--what={unknown[0]}: there are {' and '.join(CURVES)}")
+    if FLAGS.sizes is not None and "learning" not in FLAGS.what:
+        raise InputError("--sizes is of the learning curve; add it to --what, or leave --sizes out")
+    sizes = None if FLAGS.sizes is None else [_whole(size) for size in FLAGS.sizes]
+    out = Path(FLAGS.out or f"runs/curves-{Path(FLAGS.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    claim_curves(out, overwrite=FLAGS.overwrite)
+
+    def config(aligner: str) -> SweepConfig:
+        return SweepConfig(
+            data=FLAGS.data,
+            pivots=(FLAGS.pivot,),
+            aligners=(aligner,),
+            losses=(FLAGS.loss,),
+            hyper=tuple(FLAGS.hyper),
+            folds=FLAGS.folds,
+            languages=None if FLAGS.languages is None else tuple(FLAGS.languages),
+            limit=FLAGS.limit,
+            seed=FLAGS.seed,
+            inner_folds=FLAGS.inner_folds,
+        )
+
+    asked = config(FLAGS.aligner)
+    data = prepare_data(read_data(asked.data, languages=asked.languages), asked)
+    folds = plan_folds(data, asked)
+    path = plan_path(data, asked, folds) if "path" in FLAGS.what else None
+    learning = []
+    if "learning" in FLAGS.what:
+        learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
+    out.mkdir(parents=True, exist_ok=True)
+    curves = make_curves(path=path, learning=learning, bar=progress_bar)
+    for note in curves["notes"]:
+        print(f"note: {note}")
+    for table in curves_tables(curves).values():
+        print_table(table)
+        print()
+    write_curves(out, curves)
+    print(f"everything: {out}/plots, {out}/tables, {out}/curves.csv")
+
+
+def _whole(text: str) -> int:
+    from ccalign_jax.errors import InputError
+
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--sizes={text}: give whole numbers of images, such as --sizes=100,200,400") from None
+
+
+if __name__ == "__main__":
+    run(main)
