@@ -1,0 +1,213 @@
+"""What thousands of worlds say: rates with their own intervals, tests of uniformity, a table and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+WAYS = ("t2i", "i2t", "both")
+WORDS = {"t2i": "text to image", "i2t": "image to text", "both": "mean of both"}
+ALPHA = 0.05
+EXACT = 1e-9
+
+
+def judge(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Every figure of docs/statistics.md, by kind of world."""
+    kinds: dict[str, list[Any]] = {}
+    for world in worlds:
+        kinds.setdefault(world["kind"], []).append(world["result"])
+    return {
+        kind: _exchange(results) if kind.startswith("exchange") else _sweeps(results, seed="seed" in kind)
+        for kind, results in kinds.items()
+    }
+
+
+def share(hits: Iterable[bool]) -> dict[str, float]:
+    """A rate and its 95 % interval (Wilson)."""
+    values = np.asarray(list(hits), bool)
+    ends = stats.binomtest(int(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
+    return {"share": float(values.mean()), "low": float(ends.low), "high": float(ends.high), "n": len(values)}
+
+
+def _exchange(results: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """p-values of arms that differ by chance alone."""
+    found: dict[str, Any] = {}
+    for way in WAYS:
+        p = np.array([one[way] for one in results])
+        found[way] = {
+            "kolmogorov_smirnov_p": float(stats.kstest(p, "uniform").pvalue),
+            "below_alpha": share(p < ALPHA),
+            "curve": _curve(p),
+        }
+    return found
+
+
+def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "claims": {
+            "selected": share(one["verdict"]["both"] == "gain" for one in results),
+            "selected, one direction at least": share("gain" in _ways(one["verdict"]) for one in results),
+            "any trial": share(any(v["both"] == "gain" for v in one["verdicts"]) for one in results),
+            "any trial, one direction at least": share(
+                any("gain" in _ways(v) for v in one["verdicts"]) for one in results
+            ),
+        },
+        "best mean above identity": share(one["selected"]["change"]["t2i"][0] > 0 for one in results),
+    }
+    found["change"] = {
+        way: {
+            "reported": float(np.mean([one["selected"]["change"][way][0] for one in results])),
+            "true": float(np.mean([one["selected"]["change"][way][3] for one in results])),
+        }
+        for way in WAYS
+    }
+    if seed:
+        for way in WAYS:
+            found["change"][way]["chosen on the other folds"] = float(
+                np.mean([one["optimism"][way]["R@1"]["honest"] for one in results])
+            )
+    found["coverage"] = {
+        name: {way: share(_covers(get(one)[way]) for one in results if _moved(get(one)[way])) for way in WAYS}
+        for name, get in {
+            "identity, level": lambda one: one["identity"],
+            "one trial, level": lambda one: one["trial"]["level"],
+            "one trial, change": lambda one: one["trial"]["change"],
+            "selected, level": lambda one: one["selected"]["level"],
+            "selected, change": lambda one: one["selected"]["change"],
+        }.items()
+    }
+    found["against_identity"] = {way: _one_sided(results, way) for way in WAYS}
+    return found
+
+
+def _ways(verdict: Mapping[str, str]) -> list[str]:
+    return [verdict["t2i"], verdict["i2t"]]
+
+
+def _moved(claim: Sequence[float]) -> bool:
+    """Whether there is an interval at all: what equals identity in every fold has none to be wrong with."""
+    return claim[2] - claim[1] > EXACT
+
+
+def _covers(claim: Sequence[float]) -> bool:
+    _, low, high, truth = claim
+    return low <= truth <= high
+
+
+def _one_sided(results: Sequence[Mapping[str, Any]], way: str) -> dict[str, Any]:
+    """p-values for a gain of every trial: whether they are ever smaller than uniform ones."""
+    each = np.array([[(t[way]["mean"], t[way]["p"]) for t in one["trials"]] for one in results])
+    p = np.where(each[..., 0] > 0, each[..., 1] / 2, 1 - each[..., 1] / 2)
+    p = np.where(np.abs(each[..., 0]) < EXACT, 1.0, p)  # flips are never below a change of nothing
+    found = {
+        "below_alpha": share((p < ALPHA).ravel()),
+        "smaller_than_uniform_p": [float(stats.kstest(one, "uniform", alternative="greater").pvalue) for one in p.T],
+        "curve": _curve(p.ravel()),
+    }
+    folds = np.array([one["selected"]["p_folds"][way] for one in results], float)
+    mean = np.array([one["selected"]["change"][way][0] for one in results])
+    found["selected, folds"] = share((folds < ALPHA) & (mean > 0))
+    return found
+
+
+def _curve(p: np.ndarray) -> list[float]:
+    """The share of p-values up to .01, .02, …, 1."""
+    return [float(np.mean(p <= at + 1e-12)) for at in np.arange(1, 101) / 100]
+
+
+def tables(found: Mapping[str, Any]) -> str:
+    """Markdown tables of all figures."""
+    sweeps = {kind: one for kind, one in found.items() if not kind.startswith("exchange")}
+    lines = ["| a gain is claimed of | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
+    for name in next(iter(sweeps.values()))["claims"]:
+        lines.append(f"| {name} | " + " | ".join(_rate(one["claims"][name]) for one in sweeps.values()) + " |")
+    cells = [_rate(one["best mean above identity"]) for one in sweeps.values()]
+    lines.append("| selected, t2i mean above identity's | " + " | ".join(cells) + " |")
+    lines += ["", "| change of R@1, in points | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
+    for way in WAYS:
+        for key in ("reported", "true", "chosen on the other folds"):
+            each = [one["change"][way].get(key) for one in sweeps.values()]
+            cells = ["" if value is None else f"{100 * value:+.2f}" for value in each]
+            if any(cells):
+                lines.append(f"| {WORDS[way]}, {key} | " + " | ".join(cells) + " |")
+    lines += ["", "| covered by 95 % intervals | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
+    for name in next(iter(sweeps.values()))["coverage"]:
+        for way in WAYS:
+            cells = [_rate(one["coverage"][name][way]) for one in sweeps.values()]
+            lines.append(f"| {name}, {way} | " + " | ".join(cells) + " |")
+    lines += ["", "| p-values | direction | below .05 | Kolmogorov–Smirnov p |", "|---|---|---:|---:|"]
+    for kind, one in found.items():
+        for way in WAYS:
+            if kind.startswith("exchange"):
+                cells = [_rate(one[way]["below_alpha"]), f"{one[way]['kolmogorov_smirnov_p']:.3f}"]
+            else:
+                against = one["against_identity"][way]
+                least = min(against["smaller_than_uniform_p"])
+                cells = [_rate(against["below_alpha"]), f"{least:.3f} (one-sided, least of the trials)"]
+            lines.append(f"| {kind} | {way} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _rate(rate: Mapping[str, float]) -> str:
+    return f"{100 * rate['share']:.1f} % [{100 * rate['low']:.1f}, {100 * rate['high']:.1f}]"
+
+
+def plot(found: Mapping[str, Any]) -> Any:
+    """Four panels: p-values, claims on null worlds, coverage, power."""
+    from matplotlib import style
+
+    from ccalign_jax.reporting.panels import BLUE, CYCLE, GREY, INK, ORANGE, STYLE, make_panels
+
+    with style.context(["default", STYLE]):
+        figure, (values, claims, coverage, power) = make_panels("calibration", 2, height=8.0, rows=2)
+        at = np.arange(1, 101) / 100
+        values.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
+        for way, colour in zip(WAYS, CYCLE, strict=False):
+            values.plot(at, found["exchange"][way]["curve"], color=colour, label=f"two equal arms, {WORDS[way]}")
+        values.plot(at, found["null"]["against_identity"]["both"]["curve"], color=GREY, label="gain over identity")
+        values.set(title="p-values where nothing is gained", xlabel="p", ylabel="share of worlds at or below")
+        values.legend(loc="upper left", fontsize=8)
+        names = list(found["null"]["claims"])
+        for kind, shift, colour in (("null", -0.15, BLUE), ("null, seed protocol", 0.15, ORANGE)):
+            rates = [found[kind]["claims"][name] for name in names]
+            _dots(claims, rates, np.arange(len(names)) + shift, colour, "nested" if kind == "null" else "seed protocol")
+        claims.axvline(5, color=INK, linestyle=":", linewidth=1)
+        claims.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names], fontsize=8)
+        claims.invert_yaxis()
+        claims.set(title="false claims of a gain (null worlds)", xlabel="% of worlds")
+        claims.legend(loc="lower right", fontsize=8)
+        rows = list(found["null"]["coverage"])
+        coverage.axvspan(93, 97, color=GREY, alpha=0.2)
+        for way, shift, colour in zip(WAYS, (-0.2, 0.0, 0.2), CYCLE, strict=False):
+            rates = [found["null"]["coverage"][row][way] for row in rows]
+            _dots(coverage, rates, np.arange(len(rows)) + shift, colour, WORDS[way])
+        coverage.set_yticks(range(len(rows)), rows, fontsize=8)
+        coverage.invert_yaxis()
+        coverage.set(title="95 % intervals that cover the truth", xlabel="% of null worlds")
+        coverage.legend(loc="lower left", fontsize=8)
+        gains = [kind for kind in found if kind.startswith("gain")]
+        points = [100 * found[kind]["change"]["both"]["true"] for kind in gains]
+        for name, colour in (("selected", BLUE), ("any trial", ORANGE)):
+            rates = [found[kind]["claims"][name] for kind in ("null", *gains)]
+            power.plot([0, *points], [100 * one["share"] for one in rates], "o-", color=colour, label=name)
+            power.fill_between(
+                [0, *points],
+                [100 * one["low"] for one in rates],
+                [100 * one["high"] for one in rates],
+                color=colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+        power.set(title="power", xlabel="true gain of what is selected, points of R@1", ylabel="% of worlds: gain")
+        power.set_ylim(0, 100)
+        power.legend(fontsize=8)
+    return figure
+
+
+def _dots(axes: Any, rates: Sequence[Mapping[str, float]], rows: np.ndarray, colour: str, label: str) -> None:
+    middle = 100 * np.array([one["share"] for one in rates])
+    ends = 100 * np.array([[one["low"] for one in rates], [one["high"] for one in rates]])
+    axes.errorbar(middle, rows, xerr=np.abs(ends - middle), fmt="o", color=colour, label=label, markersize=4)

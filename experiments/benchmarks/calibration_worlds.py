@@ -1,0 +1,162 @@
+"""One small world of known truth: swept as a user would, and set beside what its maps do on fresh images."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ccalign_jax.aligners import Aligner
+from ccalign_jax.data import EmbeddingSet, synthetic
+from ccalign_jax.data.synthetic import World
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
+from ccalign_jax.study.figures import IDENTITY
+from ccalign_jax.study.intervals import FoldTally, change_tests, draw_figures, draw_resamples, minus_draws
+from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.run import SweepResult, run_sweep, summarise
+from ccalign_jax.study.tally import Tally, tally_directions
+from ccalign_jax.training import PartRows, Recipe, rank_part
+
+IMAGES, DIMENSIONS, LANGUAGES, FOLDS = 400, 64, ("de", "en", "fr"), 5
+POOL = IMAGES // FOLDS
+FRESH_POOLS = 100  # that the truth of a map is the mean over
+WAYS = ("t2i", "i2t", "both")
+ALIGNERS = ("residual", "shift", "linear")
+STEPS = {"epochs": 4, "steps_per_epoch": 12}
+GRID: list[dict[str, Any]] = [
+    {**STEPS, "aligners": ["residual"], "learning_rate": [1e-3, 1e-2], "temperature": [0.03, 0.1]},
+    {**STEPS, "aligners": ["residual"], "learning_rate": 1e-2, "temperature": 0.03, "start_counts": False},
+    {**STEPS, "aligners": ["shift"], "learning_rate": [1e-3, 1e-2], "temperature": 0.1},
+    {**STEPS, "aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.03},
+]
+FOLLOWED = 4  # the trial whose intervals are checked: a residual map that may not keep its start
+
+# Signal and noise alike in all directions: no linear map beats identity, by symmetry.
+NULL = World(exponent=0.0, span=1.0, weight=4.0, distortion=0.0, leak=0.0)
+
+
+class Claim(NamedTuple):
+    """A figure as it is reported, and the truth."""
+
+    mean: float
+    low: float
+    high: float
+    truth: float
+
+
+def simulate(seed: int, world: World, *, protocol: str, draws: int) -> dict[str, Any]:
+    """What a sweep of one world claims, and what is true of the same maps on fresh images in pools of the same size.
+
+    Args:
+        seed: of world and sweep.
+        world: to draw images from.
+        protocol: "nested" or "seed".
+        draws: bootstrap resamples, and as many sign flips.
+    """
+    whole = synthetic(IMAGES + FRESH_POOLS * POOL, languages=LANGUAGES, dimensions=DIMENSIONS, seed=seed, world=world)
+    config = SweepConfig(data="arrays", aligners=ALIGNERS, protocol=protocol, folds=FOLDS, seed=seed)  # type: ignore[arg-type]
+    data = prepare_data(whole.take(np.arange(IMAGES)), config)
+    plan = plan_sweep(data, config, plan_folds(data, config), blocks=GRID)
+    result = run_sweep(plan)
+    resamples = draw_resamples(data.groups, seed=seed, draws=draws, flips=draws)._replace(medians=0)
+    summary = summarise(result, resamples=resamples)
+    fresh = _pools(whole)
+    identity = _truth(result, [IDENTITY] * FOLDS, fresh)
+    found: dict[str, Any] = {
+        "trials": [
+            {way: {key: trial["delta"][way]["R@1"][key] for key in ("mean", "p", "p_adjusted")} for way in WAYS}
+            for trial in summary["trials"]
+        ],
+        "verdicts": [trial["verdict"] for trial in summary["trials"]],
+        "verdict": summary["selected"]["verdict"],
+        "optimism": summary.get("optimism"),
+        "identity": _claims(summary["baselines"][IDENTITY], identity),
+    }
+    for name, entry in (("trial", summary["trials"][FOLLOWED]), ("selected", summary["selected"])):
+        truth = _truth(result, entry["per_fold"], fresh)
+        found[name] = {
+            "level": _claims(entry["metrics"], truth),
+            "change": _claims(entry["delta"], {way: truth[way] - identity[way] for way in WAYS}),
+            "p": {way: entry["delta"][way]["R@1"]["p"] for way in WAYS},
+            "p_folds": {way: entry["delta"][way]["R@1"]["p_folds"] for way in WAYS},
+        }
+    return found
+
+
+def exchange(seed: int, world: World, *, draws: int) -> dict[str, float]:
+    """p-values between two arms that differ by chance alone: two captions of every image, in galleries of one fold.
+
+    Args:
+        seed, world, draws: as in `simulate`.
+    """
+    data = synthetic(IMAGES, languages=LANGUAGES, dimensions=DIMENSIONS, captions=2, seed=seed, world=world)
+    resamples = draw_resamples(data.groups, seed=seed, draws=draws, flips=draws)._replace(medians=0)
+    arms: list[list[FoldTally]] = [[], []]
+    for rows in np.array_split(np.arange(IMAGES), FOLDS):
+        part = data.take(rows)
+        for arm, folds in enumerate(arms):
+            folds.append(FoldTally(_tally(part, arm), rows))
+    draws_of = [draw_figures(folds, resamples) for folds in arms]
+    tests = change_tests(minus_draws(draws_of[1], draws_of[0]), resamples)
+    return {way: tests[way, None]["R@1"]["p"] for way in WAYS}
+
+
+def _tally(data: EmbeddingSet, arm: int) -> Tally:
+    chosen = {lang: np.arange(arm, len(rows), 2) for lang, rows in data.text.items()}
+    one = EmbeddingSet.build(
+        "arm", data.image, {lang: np.asarray(data.text[lang])[rows] for lang, rows in chosen.items()}
+    )
+    part = make_part(one, np.arange(len(one)))
+    text = tuple(jnp.asarray(unit_float32(one.text[lang])) for lang in one.languages)
+    rows = PartRows(part, jnp.asarray(one.image), text)
+    return tally_directions(jax.tree.map(np.asarray, rank_part(rows)), part, one.languages)
+
+
+def _pools(whole: EmbeddingSet) -> tuple[Float[Array, "l p m d"], Float[Array, "p m d"]]:
+    text = jnp.stack([jnp.asarray(whole.text[lang][IMAGES:]) for lang in LANGUAGES])
+    image = jnp.asarray(whole.image[IMAGES:])
+    return text.reshape(len(LANGUAGES), FRESH_POOLS, POOL, -1), image.reshape(FRESH_POOLS, POOL, -1)
+
+
+@partial(jax.jit, static_argnums=0)
+def _recall(aligner: Aligner, params: Any, text: Float[Array, "l p m d"], image: Float[Array, "p m d"]) -> Array:
+    """R@1 both ways, the mean over pools and languages."""
+    rows = unit_rows(aligner.image(params, image.reshape(-1, image.shape[-1]))).reshape(image.shape)
+
+    def one_language(inputs: tuple[Array, Array]) -> Array:
+        captions, number = inputs
+        mapped = unit_rows(aligner.text(params, captions.reshape(-1, captions.shape[-1]), number))
+        scores = jnp.einsum("pmd,pnd->pmn", mapped.reshape(captions.shape), rows)
+        own = jnp.diagonal(scores, axis1=1, axis2=2)
+        return jnp.stack([jnp.mean(jnp.max(scores, axis=axis) == own) for axis in (2, 1)])
+
+    return jnp.mean(jax.lax.map(one_language, (text, jnp.arange(len(text)))), axis=0)
+
+
+def _truth(result: SweepResult, per_fold: list[str], fresh: tuple[Array, Array]) -> dict[str, float]:
+    """R@1 of the maps of each fold on fresh images, the mean over folds."""
+    outcomes = {outcome.name: outcome for outcome in result.outcomes}
+    known: dict[str, Array] = {}
+    each = []
+    for fold, name in enumerate(per_fold):
+        if name == IDENTITY:
+            if name not in known:
+                known[name] = _recall(result.plan.space.aligner(IDENTITY, Recipe()), {}, *fresh)
+            each.append(known[name])
+            continue
+        outcome = outcomes[name]
+        assert outcome.trial is not None
+        aligner = result.plan.space.aligner(outcome.trial.aligner, outcome.trial.recipe)
+        each.append(_recall(aligner, outcome.params[fold], *fresh))
+    t2i, i2t = np.mean([np.asarray(one) for one in each], axis=0)
+    return {"t2i": float(t2i), "i2t": float(i2t), "both": float(t2i + i2t) / 2}
+
+
+def _claims(figures: dict[str, Any], truth: dict[str, float]) -> dict[str, Claim]:
+    return {way: Claim(*(figures[way]["R@1"][key] for key in ("mean", "low", "high")), truth[way]) for way in WAYS}

@@ -1,0 +1,85 @@
+"""Time the intervals and tests of one trial against identity: 10,000 resamples of 9 languages x 2,770 images.
+
+    python experiments/benchmarks/intervals.py
+    python experiments/benchmarks/intervals.py --medians      # median ranks, too, in 1,000 resamples
+
+Every metric, both directions and their mean, every language; resamples and signs are drawn anew in each run.
+"""
+
+import json
+import statistics
+import time
+from pathlib import Path
+
+from absl import app, flags
+
+flags.DEFINE_integer("languages", 9, "languages, one caption an image each", lower_bound=1)
+flags.DEFINE_integer("images", 2770, "images", lower_bound=5)
+flags.DEFINE_integer("folds", 5, "parts that the images are ranked in", lower_bound=1)
+flags.DEFINE_bool("medians", False, "also median ranks")
+flags.DEFINE_integer("runs", 5, "timed runs", lower_bound=1)
+flags.DEFINE_string("json", None, "also write the figures into this file")
+FLAGS = flags.FLAGS
+
+
+def main(argv: list[str]) -> None:
+    """Draw ranks of two arms once, then time everything that is made of them."""
+    del argv
+    import numpy as np
+
+    from ccalign_jax.metrics import Ranks
+    from ccalign_jax.study.intervals import FoldTally, bounds, change_tests, draw_figures, draw_resamples, minus_draws
+    from ccalign_jax.study.tally import tally_directions
+    from ccalign_jax.training import Part
+
+    rng = np.random.default_rng(0)
+    languages = [f"l{number}" for number in range(FLAGS.languages)]
+
+    def ranks(count: int) -> Ranks:
+        better = rng.geometric(0.4, count) - 1
+        reciprocal = 1 / (better + 1)
+        gain = np.where(better < 10, 1 / np.log2(better + 2), 0)
+        return Ranks(better, np.zeros(count, int), np.ones(count, int), reciprocal, reciprocal, gain)
+
+    def arm() -> list[FoldTally]:
+        folds = []
+        for images in np.array_split(np.arange(FLAGS.images), FLAGS.folds):
+            places = np.arange(len(images))
+            many = len(languages)
+            part = Part(images, (places,) * many, (places,) * many, (places[:, None],) * many)
+            found = tuple((ranks(len(images)), ranks(len(images))) for _ in languages)
+            folds.append(FoldTally(tally_directions(found, part, languages), images))
+        return folds
+
+    mine, base = arm(), arm()
+    seconds: dict[str, list[float]] = {name: [] for name in ("resamples", "draws", "intervals", "tests", "all")}
+    for run in range(FLAGS.runs):
+        clock = [time.perf_counter()]
+        resamples = draw_resamples(np.arange(FLAGS.images), seed=run)
+        resamples = resamples if FLAGS.medians else resamples._replace(medians=0)
+        clock.append(time.perf_counter())
+        draws, other = (draw_figures(folds, resamples) for folds in (mine, base))
+        changes = minus_draws(draws, other)
+        clock.append(time.perf_counter())
+        for each in (draws, other, changes):
+            bounds(each)
+        clock.append(time.perf_counter())
+        change_tests(changes, resamples)
+        clock.append(time.perf_counter())
+        for name, value in zip(seconds, [*np.diff(clock), clock[-1] - clock[0]], strict=True):
+            seconds[name].append(float(value))
+    result = {
+        "languages": FLAGS.languages,
+        "images": FLAGS.images,
+        "draws": len(resamples.weights),
+        "flips": len(resamples.signs),
+        "medians": resamples.medians,
+        "seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
+    }
+    print(json.dumps(result, indent=1))
+    if FLAGS.json is not None:
+        Path(FLAGS.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app.run(main)
