@@ -10,6 +10,7 @@ from ccalign_jax.statistics._draws import DRAWS, LEVEL, blocks
 __all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws"]
 
 BUCKETS = 64  # a draw's median is first sought among so many stretches of the sorted values, then within one
+FEW_VALUES = 2048  # that are summed one by one
 
 
 def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[np.ndarray, "draws clusters"]:
@@ -101,8 +102,8 @@ def weighted_median_draws(
     """The median of the values in every draw, each value counted as often as its cluster was drawn.
 
     Exactly `np.median(np.repeat(values, weights[draw][owner]))`: an even number of them has the mean of the two in
-    the middle. The sorted values are cut into stretches; one product says which holds the middle of a draw, and only
-    that one is summed value by value.
+    the middle. Where there are many, the sorted values are cut into stretches; one product says which holds the middle
+    of a draw, and only that one is summed value by value.
 
     Args:
         values: `[q]`, without NaN.
@@ -133,6 +134,14 @@ def weighted_median_draws(
         return found
     order = np.argsort(values)
     values, owner = values[order], owner[order]
+    if len(values) <= FEW_VALUES:
+        for block in blocks(draws, max(n, len(values))):
+            running = np.cumsum(weights[block][:, owner], axis=1, dtype=np.int32)
+            total = running[:, -1:]
+            places = [(running <= rank).sum(axis=1) for rank in ((total - 1) // 2, total // 2)]
+            middle = sum(values[np.minimum(place, len(values) - 1)] / 2 for place in places)
+            found[block] = np.where(total[:, 0] > 0, middle, np.nan)
+        return found
     width = -(-len(values) // BUCKETS)
     held = np.bincount(BUCKETS * owner + np.arange(len(values)) // width, minlength=BUCKETS * n).reshape(n, BUCKETS)
     held = held.astype(np.float64)

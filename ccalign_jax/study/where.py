@@ -65,7 +65,7 @@ def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> 
     """The cosine of each image with the nearest image of another group; −1 where there is no other.
 
     Example:
-        >>> crowding(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), np.arange(3)).round(2).tolist()
+        >>> crowding(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), np.arange(3)).astype(float).round(2).tolist()
         [0.6, 0.8, 0.8]
     """
     rows, found = unit_float32(image), np.empty(len(image), np.float32)

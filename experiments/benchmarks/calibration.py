@@ -17,8 +17,9 @@ from pathlib import Path
 
 from absl import app, flags
 
-flags.DEFINE_integer("worlds", 1000, "null worlds for each protocol, and exchangeable pairs of arms", lower_bound=1)
-flags.DEFINE_integer("gain_worlds", 200, "worlds of each true gain, and with hubs", lower_bound=1)
+flags.DEFINE_integer("worlds", 1000, "null worlds, and pairs of arms that differ by chance alone", lower_bound=1)
+flags.DEFINE_integer("seed_worlds", 300, "null worlds under the seed protocol", lower_bound=1)
+flags.DEFINE_integer("gain_worlds", 60, "worlds of each true gain, and with hubs", lower_bound=1)
 flags.DEFINE_integer("draws", 2000, "resamples, and as many sign flips", lower_bound=100)
 flags.DEFINE_integer("processes", os.cpu_count(), "worlds at once, one core each", lower_bound=1)
 flags.DEFINE_string("out", None, "folder for worlds, figures, tables and the plot", required=True)
@@ -63,7 +64,7 @@ def main(argv: list[str]) -> None:
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = {(one["kind"], one["seed"]) for one in known}
     counts = {"null": FLAGS.worlds, "exchange": FLAGS.worlds}
-    counts |= dict.fromkeys(GAINS, FLAGS.gain_worlds) | {"null, seed protocol": FLAGS.worlds}
+    counts |= dict.fromkeys(GAINS, FLAGS.gain_worlds) | {"null, seed protocol": FLAGS.seed_worlds}
     counts |= {"hubs": FLAGS.gain_worlds, "exchange, hubs": FLAGS.gain_worlds}
     tasks = []
     for kind, count in counts.items():

@@ -6,6 +6,7 @@ from scipy import stats
 
 from ccalign_jax.statistics import (
     MEDIAN_DRAWS,
+    _bootstrap,
     _draws,
     bootstrap_weights,
     percentile_interval,
@@ -191,6 +192,13 @@ def medians(values, owner, weights):
     return np.array([np.median(some) if len(some) else np.nan for some in repeated], np.float32)
 
 
+@pytest.fixture(params=["one by one", "by stretches"])
+def either_way(request, monkeypatch):
+    """Few values are summed one by one, many by stretches: both ways for all."""
+    monkeypatch.setattr(_bootstrap, "FEW_VALUES", 0 if request.param == "by stretches" else 10**9)
+
+
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 5, 64, 65, 333, 2000])
 def test_medians_are_those_of_the_repeated_values(count, ties):
@@ -201,6 +209,7 @@ def test_medians_are_those_of_the_repeated_values(count, ties):
     np.testing.assert_array_equal(weighted_median_draws(values, owner, weights), medians(values, owner, weights))
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("entries", BLOCKS)
 def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
     """A cluster holds neighbouring values, so that draws of one cluster have their median anywhere."""

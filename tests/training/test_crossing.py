@@ -37,6 +37,7 @@ RECIPE = Recipe(epochs=4, steps_per_epoch=2, batch_images=8)
 HYPER = Hyper(*map(jnp.float32, Hyper(learning_rate=0.1, temperature=0.2, warmup=0)))
 ALIGNER, PIVOT = SPACE.aligner("residual", RECIPE), make_pivot("image", SPACE.languages)
 OUTER = np.sort(np.random.default_rng(1).permutation(COUNT).reshape(FOLDS, -1), axis=1)
+SELECT = OUTER[::-1]  # no part that selects has the number of the fold that reports it
 LEAST = COUNT // 2
 
 
@@ -66,17 +67,21 @@ def crossed_plan():
     without = [np.sort(np.concatenate(np.delete(OUTER, pair, axis=0))) for pair in pairs]
     without += [np.sort(np.concatenate(np.delete(OUTER, fold, axis=0))) for fold in range(FOLDS)]
     inner = tuple(
-        tuple((pairs.index((min(fold, other), max(fold, other))), other) for other in range(FOLDS) if other != fold)
+        tuple(
+            (pairs.index((min(fold, other), max(fold, other))), FOLDS - 1 - other)
+            for other in range(FOLDS)
+            if other != fold
+        )
         for fold in range(FOLDS)
     )
-    return FitPlan(tuple(without), tuple(OUTER), inner, tuple(range(len(pairs), len(pairs) + FOLDS)))
+    return FitPlan(tuple(without), tuple(SELECT), inner, tuple(range(len(pairs), len(pairs) + FOLDS)))
 
 
 def lone_plan():
     """One inner part a fold, fitted on what is reported itself."""
     train = tuple(np.sort(np.delete(OUTER, (fold, (fold + 1) % FOLDS), axis=0).ravel()) for fold in range(FOLDS))
-    inner = tuple(((fold, (fold + 1) % FOLDS),) for fold in range(FOLDS))
-    return FitPlan(train, tuple(OUTER), inner, tuple(range(FOLDS)))
+    inner = tuple(((fold, FOLDS - 1 - (fold + 1) % FOLDS),) for fold in range(FOLDS))
+    return FitPlan(train, tuple(SELECT), inner, tuple(range(FOLDS)))
 
 
 def arrays_of(plan):
@@ -251,7 +256,7 @@ def test_identity_on_every_fold(plan):
     each = list(evaluate_folds(aligner, {}, plan, DATA, arrays))
     assert len(each) == FOLDS
     for fold, (scores, report, sample) in enumerate(each):
-        selecting = [OUTER[part] for _, part in plan.inner[fold]]
+        selecting = [plan.select[part] for _, part in plan.inner[fold]]
         np.testing.assert_allclose(scores, np.mean([mean_scores(ranks(rows)) for rows in selecting], 0), atol=1e-6)
         assert_same(report, ranks(OUTER[fold]))
         assert_same(sample, ranks(plan.train[plan.report[fold]][:12]))

@@ -1,0 +1,52 @@
+"""The chosen map made anew: on all images of the plan, up to the epoch that folds agree on, with a key of its own."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from ccalign_jax.study import refit as made_anew
+from ccalign_jax.study.refit import refit
+from ccalign_jax.study.run import run_sweep
+from ccalign_jax.training import slice_inputs
+
+
+@pytest.fixture(scope="module")
+def crossed(planned):
+    """Two quick trials on four crossed folds, of which the second is said to be best."""
+    found = run_sweep(planned(folds=4))
+    found.summary["best"] = found.outcomes[1].name
+    return found
+
+
+def test_the_key_is_no_fits(crossed, monkeypatch):
+    """Crossed folds have more fits than folds: a key counted by folds would be a fit's."""
+    keys, train_one = [], made_anew.train_one
+    monkeypatch.setattr(
+        made_anew, "train_one", lambda *given, key, **rest: keys.append(key) or train_one(*given, key=key, **rest)
+    )
+    refit(crossed)
+    (group,), fits = crossed.plan.groups, len(crossed.plan.fits.train)
+    used = slice_inputs(group, fits, key=jax.random.key(crossed.plan.config.seed), width=2 * fits, number=0)[1]
+    assert fits == 10 and len(used) == 20
+    assert not (jax.random.key_data(used) == jax.random.key_data(keys[0])).all(axis=-1).any()
+
+
+def test_it_is_trained_on_all_images_up_to_the_median_epoch(crossed, monkeypatch):
+    best, given = crossed.outcomes[1], []
+    train_one = made_anew.train_one
+    monkeypatch.setattr(
+        made_anew, "train_one", lambda *all, **rest: given.append((all[3], rest["stop"])) or train_one(*all, **rest)
+    )
+    found = refit(dataclasses.replace(crossed))
+    ((images, stop),) = given
+    np.testing.assert_array_equal(images, np.arange(60))
+    assert stop == found.about["epoch"] == int(np.median(best.epochs)) and found.about["trial"] == best.name
+    assert np.any(found.params["delta"]) == (stop > 0)
+
+
+def test_identity_is_refitted_by_doing_nothing(crossed):
+    plain = dataclasses.replace(crossed, summary={**crossed.summary, "best": "identity"})
+    found = refit(plain)
+    assert found.params == {} and found.about["aligner"] == "identity" and found.about["epoch"] == 0
