@@ -89,7 +89,7 @@ def simulate(seed: int, world: World, *, protocol: str, draws: int) -> dict[str,
     return found
 
 
-def exchange(seed: int, world: World, *, draws: int) -> dict[str, float]:
+def exchange(seed: int, world: World, *, draws: int) -> dict[str, dict[str, float]]:
     """p-values between two arms that differ by chance alone: two captions of every image, in galleries of one fold.
 
     Args:
@@ -104,7 +104,7 @@ def exchange(seed: int, world: World, *, draws: int) -> dict[str, float]:
             folds.append(FoldTally(_tally(part, arm), rows))
     draws_of = [draw_figures(folds, resamples) for folds in arms]
     tests = change_tests(minus_draws(draws_of[1], draws_of[0]), resamples)
-    return {way: tests[way, None]["R@1"]["p"] for way in WAYS}
+    return {metric: {way: tests[way, None][metric]["p"] for way in WAYS} for metric in ("MRR", "R@1")}
 
 
 def _tally(data: EmbeddingSet, arm: int) -> Tally:
