@@ -136,11 +136,7 @@ def weighted_median_draws(
     values, owner = values[order], owner[order]
     if len(values) <= FEW_VALUES:
         for block in blocks(draws, max(n, len(values))):
-            running = np.cumsum(weights[block][:, owner], axis=1, dtype=np.int32)
-            total = running[:, -1:]
-            places = [(running <= rank).sum(axis=1) for rank in ((total - 1) // 2, total // 2)]
-            middle = sum(values[np.minimum(place, len(values) - 1)] / 2 for place in places)
-            found[block] = np.where(total[:, 0] > 0, middle, np.nan)
+            found[block] = _medians_one_by_one(values, weights[block][:, owner])
         return found
     width = -(-len(values) // BUCKETS)
     held = np.bincount(BUCKETS * owner + np.arange(len(values)) // width, minlength=BUCKETS * n).reshape(n, BUCKETS)
@@ -160,6 +156,18 @@ def weighted_median_draws(
             middle += values[places[rows, np.argmax(running > left[:, None], axis=1)]] / 2
         found[block] = np.where(total > 0, middle, np.nan)
     return found
+
+
+def _medians_one_by_one(
+    values: Float[np.ndarray, " q"], counts: Integer[np.ndarray, "draws q"]
+) -> Float[np.ndarray, " draws"]:
+    """The median of sorted values in each draw, each counted so often; NaN where none is."""
+    running = np.cumsum(counts, axis=1, dtype=np.int32)
+    many = running[:, -1:]
+    low, high = ((running <= rank).sum(axis=1) for rank in ((many - 1) // 2, many // 2))
+    last = len(values) - 1
+    middle = (values[np.minimum(low, last)] + values[np.minimum(high, last)]) / 2
+    return np.where(many[:, 0] > 0, middle, np.nan)
 
 
 def percentile_interval(
