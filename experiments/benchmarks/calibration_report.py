@@ -198,9 +198,9 @@ def plot(found: Mapping[str, Any]) -> Any:
             rates = [found["null"]["coverage"][row][way] for row in rows]
             _dots(coverage, rates, np.arange(len(rows)) + shift, colour, WORDS[way])
         coverage.set_yticks(range(len(rows)), rows, fontsize=8)
-        coverage.invert_yaxis()
+        coverage.set_ylim(len(rows) + 0.2, -0.5)  # room for the legend
         coverage.set(title="95 % intervals that cover the truth", xlabel="% of null worlds")
-        coverage.legend(loc="lower left", fontsize=8)
+        coverage.legend(loc="lower center", fontsize=8, ncols=3)
         gains = [kind for kind in found if kind.startswith("gain")]
         points = [100 * found[kind]["change"]["both"]["true"] for kind in gains]
         for name, colour in (("selected", BLUE), ("any trial", ORANGE)):
