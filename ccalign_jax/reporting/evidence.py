@@ -18,8 +18,6 @@ from ccalign_jax.reporting.wording import (
     pool_size,
     signed,
 )
-from ccalign_jax.statistics import ALPHA
-from ccalign_jax.statistics import verdict as judge
 
 __all__ = [
     "VERDICT_NOTE",
@@ -58,6 +56,8 @@ def verdict(change: Figure | None, *, lower_is_better: bool = False) -> str:
         >>> verdict({"mean": -2.0, "p_adjusted": 0.001}, lower_is_better=True), verdict({"mean": 0.1})
         ('gain', '')
     """
+    from ccalign_jax.statistics import verdict as judge
+
     p = None if change is None else change.get("p_adjusted")
     if change is None or p is None:
         return ""
@@ -166,6 +166,8 @@ def interval_words(summary: Summary) -> str:
 
 def folds_words(summary: Summary) -> str:
     """What a test over folds adds, which allows for other training images; empty where there is none."""
+    from ccalign_jax.statistics import ALPHA
+
     selected = summary["selected"]
     p = find(selected, "delta", "both", "R@1", "p_folds")
     if p is None:
