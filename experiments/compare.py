@@ -21,7 +21,7 @@ def main(run_a: str, run_b: str) -> None:
     """Check, compare, print, write."""
     from ccalign_jax.reporting import comparison_table, comparison_words, print_table, to_latex, to_markdown
     from ccalign_jax.study.compare import COMPARISON, claim_comparison, compare, comparison_rows
-    from ccalign_jax.study.folder import write_csv, write_json
+    from ccalign_jax.study.output import write_csv, write_json
 
     out = None if FLAGS.out is None else Path(FLAGS.out)
     if out is not None:

@@ -51,13 +51,14 @@ class Claims:
     """
 
     def __init__(self, identity: Measured, resamples: Resamples, *, test_share: float):
-        self.resamples, self.test_share = resamples, test_share
+        self.identity, self.resamples, self.test_share = identity, resamples, test_share
         self.base = draw_figures(identity.report, resamples)
+        self.base_bounds = bounds(self.base)
         self.known: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    def level(self, figures: Entry, folds: Sequence[FoldTally]) -> None:
-        """Intervals of levels, such as a baseline's."""
-        _fill(figures, bounds(draw_figures(folds, self.resamples)))
+    def level(self, figures: Entry, folds: Sequence[FoldTally] | None = None) -> None:
+        """Intervals of levels: identity's, or those of other folds."""
+        _fill(figures, self.base_bounds if folds is None else bounds(draw_figures(folds, self.resamples)))
 
     def entry(self, entry: Entry, measured: Measured, changes: Sequence[Mapping[str, Any]]) -> None:
         """Intervals of an entry's metrics, changes, training metrics and gap, and the p-values of its changes.
@@ -75,12 +76,13 @@ class Claims:
         self._compare_folds(entry["delta"], changes)
 
     def _measure(self, measured: Measured) -> dict[str, Any]:
-        draws = draw_figures(measured.report, self.resamples)
+        itself = measured.name == self.identity.name
+        draws = self.base if itself else draw_figures(measured.report, self.resamples)
         changes = minus_draws(draws, self.base)
         tests = change_tests(changes, self.resamples)
-        levels, differences = bounds(draws), bounds(changes)
-        unmapped = bounds({place: figure for place, figure in self.base.items() if place[1] is not None})
-        levels |= {(route, f"{name}{UNMAPPED}"): found for (route, name), found in unmapped.items()}
+        levels, differences = self.base_bounds if itself else bounds(draws), bounds(changes)
+        unmapped = {place: found for place, found in self.base_bounds.items() if place[1] is not None}
+        levels = levels | {(route, f"{name}{UNMAPPED}"): found for (route, name), found in unmapped.items()}
         delta = {
             place: {metric: {**each, **tests[place].get(metric, {})} for metric, each in found.items()}
             for place, found in differences.items()

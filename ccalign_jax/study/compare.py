@@ -15,6 +15,7 @@ from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statisti
 from ccalign_jax.study.figures import IDENTITY, figures_of, minus
 from ccalign_jax.study.finished import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.output import claim_output, figure_cells
 
 __all__ = ["COMPARISON", "claim_comparison", "compare", "comparison_rows"]
 
@@ -58,7 +59,7 @@ def compare(
     entry: dict[str, Any] = {"metrics": figures_of(mine.report), "delta": figures_of(changes, delta=True)}
     resamples = draw_resamples(a.plan["groups"], seed=seed)
     claims = Claims(Measured(("a",), base.tallies), resamples, test_share=max(a.test_share, b.test_share))
-    claims.level(levels, base.tallies)
+    claims.level(levels)
     claims.entry(entry, Measured(("b",), mine.tallies), changes)
     adjust([entry])
     return {
@@ -96,11 +97,7 @@ def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 for side, found in sides.items()
             }
             for metric in (metric for metric in METRICS if metric in at["delta"]):
-                cells = {
-                    side if key == "mean" else f"{side}_{key}": "" if value is None else f"{value:.6f}"
-                    for side, found in at.items()
-                    for key, value in found[metric].items()
-                }
+                cells = figure_cells({side: found[metric] for side, found in at.items()})
                 yield {"direction": direction, "language": language, "metric": metric, **cells}
 
 
@@ -110,12 +107,7 @@ def claim_comparison(path: Path, *, overwrite: bool) -> None:
     Raises:
         InputError: it holds other files, such as a run, or a comparison and `overwrite` is not given.
     """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / COMPARISON).is_file():
-        raise InputError(f"{path}: holds files that are not a comparison's; give --out another folder")
-    if not overwrite:
-        raise InputError(f"{path}: holds a {COMPARISON} already; give --overwrite or another --out")
+    claim_output(path, COMPARISON, "a comparison's", overwrite=overwrite)
 
 
 def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:

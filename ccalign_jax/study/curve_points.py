@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.study.claims import Claims, Measured
-from ccalign_jax.study.figures import Figures, figures_of, minus
+from ccalign_jax.study.figures import Figures, compare_folds
 from ccalign_jax.study.summary import Outcome
 
 __all__ = ["chosen_outcome", "curve_point", "without_languages"]
-
-GAP = "R@1"
 
 
 def curve_point(outcome: Outcome, identity: Outcome, claims: Claims) -> Figures:
@@ -23,17 +21,7 @@ def curve_point(outcome: Outcome, identity: Outcome, claims: Claims) -> Figures:
         claims: against this identity.
     """
     report, base, sample = map(without_languages, (outcome.report, identity.report, outcome.sample))
-    changes = [minus(mine, other) for mine, other in zip(report, base, strict=True)]
-    gaps = [
-        {way: {GAP: train[way][GAP] - held[way][GAP]} for way in train}
-        for train, held in zip(sample, report, strict=True)
-    ]
-    entry: Figures = {
-        "metrics": figures_of(report),
-        "train_metrics": figures_of(sample),
-        "delta": figures_of(changes, delta=True),
-        "gap": figures_of(gaps),
-    }
+    entry, changes = compare_folds(report, base, sample)
     claims.entry(entry, Measured((outcome.name,), outcome.tallies, outcome.sample_tallies), changes)
     return {"holdout": entry.pop("metrics"), "train": entry.pop("train_metrics"), **entry}
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ccalign_jax.errors import InputError
-from ccalign_jax.reporting import curves_tables, learning_plot, path_plot, to_latex, to_markdown, to_svg
+from ccalign_jax.reporting import curves_tables, learning_plot, path_plot
 from ccalign_jax.study.claims import describe_statistics
-from ccalign_jax.study.folder import write_csv, write_json
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.learning import learning_curve
+from ccalign_jax.study.output import claim_output, figure_cells, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.regularisation import regularisation_path
 from ccalign_jax.study.run import Progress
@@ -77,29 +75,15 @@ def claim_curves(path: Path, *, overwrite: bool) -> None:
     Raises:
         InputError: it holds other files, or curves and `overwrite` is not given.
     """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / CURVES).is_file():
-        raise InputError(f"{path}: holds files that are not curves; give --out another folder")
-    if not overwrite:
-        raise InputError(f"{path}: holds curves already; give --overwrite or another --out")
+    claim_output(path, CURVES, "curves", overwrite=overwrite)
 
 
 def write_curves(path: Path, curves: Mapping[str, Any]) -> None:
     """Write tables, plots and CSV, and last `curves.json`."""
     path.mkdir(parents=True, exist_ok=True)
     (path / CURVES).unlink(missing_ok=True)
-    for folder in ("tables", "plots"):
-        shutil.rmtree(path / folder, ignore_errors=True)
-        (path / folder).mkdir()
-    for name, table in curves_tables(curves).items():
-        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
-        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
-    for name, plot in PLOTS.items():
-        if name in curves:
-            figure = plot(curves)
-            figure.savefig(path / "plots" / f"{name}.png", dpi=150)
-            (path / "plots" / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
+    write_tables(path / "tables", curves_tables(curves))
+    write_plots(path / "plots", {name: plot(curves) for name, plot in PLOTS.items() if name in curves})
     write_csv(path / "curves.csv", curve_rows(curves))
     write_json(path / CURVES, curves)
 
@@ -113,16 +97,7 @@ def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 head["penalty"] = "inf" if point["penalty"] is None else f"{point['penalty']:g}"
             moved = {key: point[key] for key in ("norm", "rotation") if point.get(key)}
             for way in point["holdout"]:
-                cells = _cells(moved, "")
+                cells = figure_cells(moved)
                 for part in ("holdout", "train", "delta", "gap"):
-                    cells |= _cells(point[part][way], f"{part}_")
+                    cells |= figure_cells(point[part][way], f"{part}_")
                 yield {**head, "direction": way, "chosen_in": point.get("chosen_in", ""), **cells}
-
-
-def _cells(figures: Mapping[str, Mapping[str, float | None]], prefix: str) -> dict[str, str]:
-    """`{prefix}{name}` with the mean, and beside it what else is known of it."""
-    return {
-        f"{prefix}{name}" if key == "mean" else f"{prefix}{name}_{key}": "" if value is None else f"{value:.6f}"
-        for name, figure in figures.items()
-        for key, value in figure.items()
-    }

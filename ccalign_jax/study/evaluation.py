@@ -112,7 +112,7 @@ def evaluate(
     }
     resamples = draw_resamples(data.groups, seed=seed)
     claims = Claims(_measured(IDENTITY, ranked), resamples, test_share=0.0)
-    claims.level(summary["baselines"][IDENTITY], _measured(IDENTITY, ranked).report)
+    claims.level(summary["baselines"][IDENTITY])
     summary["statistics"] = describe_statistics(resamples)
     if checkpoint is not None:
         changes = minus(measured[MAPPED], measured[IDENTITY])

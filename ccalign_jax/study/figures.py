@@ -17,6 +17,7 @@ __all__ = [
     "Figures",
     "FoldMetrics",
     "chance_metrics",
+    "compare_folds",
     "figure",
     "figures_of",
     "fold_metrics",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 DIRECTIONS = ("t2i", "i2t")
+GAP = "R@1"  # the metric that train and holdout are compared by
 IDENTITY = "identity"
 
 FoldMetrics = dict[str, dict[str, Any]]
@@ -120,6 +122,23 @@ def minus(mine: Any, base: Any) -> Any:
     if isinstance(mine, Mapping):
         return {key: minus(value, base[key]) for key, value in mine.items() if key in base}
     return mine - base
+
+
+def compare_folds(
+    report: Sequence[FoldMetrics], base: Sequence[FoldMetrics], sample: Sequence[FoldMetrics]
+) -> tuple[Figures, list[Any]]:
+    """Metrics, changes against a base, training metrics and their gap as figures; and the changes, fold by fold."""
+    changes = [minus(mine, other) for mine, other in zip(report, base, strict=True)]
+    gaps = [
+        {way: {GAP: train[way][GAP] - held[way][GAP]} for way in train}
+        for train, held in zip(sample, report, strict=True)
+    ]
+    return {
+        "metrics": figures_of(report),
+        "delta": figures_of(changes, delta=True),
+        "train_metrics": figures_of(sample),
+        "gap": figures_of(gaps),
+    }, changes
 
 
 def figures_of(folds: Sequence[Any], *, delta: bool = False, exact: bool = False) -> Figures:

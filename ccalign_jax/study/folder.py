@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import os
@@ -10,7 +9,7 @@ import platform
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.study.output import write_json
 
 __all__ = ["RunFolder", "file_name"]
 
@@ -112,25 +112,6 @@ class RunFolder:
 
     def _slice_path(self, group: int, number: int) -> Path | None:
         return None if self.path is None else self.path / "slices" / f"{group:03d}-{number:04d}.npz"
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """JSON that is the same for the same value, written whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
-def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows under the keys of all of them, in the order they first come."""
-    rows = list(rows)
-    columns: dict[str, None] = {}
-    for row in rows:
-        columns.update(dict.fromkeys(row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def file_name(name: str) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "two_sided",
 ]
 
+ROUNDING = 1e-6  # of draws, whose products are float32
 BOTH = "both"  # the mean of the two directions
 PAIR_DRAWS, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
 
@@ -140,7 +141,7 @@ def bounds(draws: Mapping[Place, Draws], *, level: float = LEVEL) -> dict[Place,
     for (place, figure), stretch in zip(draws.items(), stretched, strict=True):
         value = figure.shares.sum(axis=1)
         ends = (value + stretch * (end - value) for end in percentile_interval(figure.means, level=level))
-        least = -1.0 if np.nanmin(figure.means) < 0 else 0.0  # of a change, or of a level
+        least = -1.0 if np.nanmin(figure.means) < -ROUNDING else 0.0  # of a change, or of a level
         low, high = (np.clip(end, least, 1.0) for end in ends)
         each = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
         if len(figure.median):

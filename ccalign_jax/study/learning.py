@@ -86,7 +86,7 @@ def learning_curve(
         found = run_sweep(plan, progress=told)
         claims = Claims(Measured((IDENTITY,), found.identity.tallies), resamples, test_share=plan.test_share)
         identity = figures_of(without_languages(found.identity.report))
-        claims.level(identity, found.identity.tallies)
+        claims.level(identity)
         chosen = chosen_outcome("chosen", select(found.outcomes, per_fold=True))
         points.append({"pairs": pairs, **curve_point(chosen, found.identity, claims), "identity": identity})
     adjust(points)

@@ -20,13 +20,12 @@ from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.curve_points import chosen_outcome, curve_point
-from ccalign_jax.study.figures import IDENTITY, figure, fold_metrics
-from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.figures import IDENTITY, figure
+from ccalign_jax.study.intervals import Resamples
 from ccalign_jax.study.plan import Plan, plan_sweep
-from ccalign_jax.study.run import Progress, run_sweep
+from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
 from ccalign_jax.study.summary import Outcome, select
-from ccalign_jax.study.tally import tally_directions
-from ccalign_jax.training import Embeddings, LanguageRanks, Recipe, holdout_ranks
+from ccalign_jax.training import Embeddings, Recipe, holdout_ranks
 
 __all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
 
@@ -145,7 +144,7 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
             d_text, d_image = delta.shape
             params = {"mean": np.zeros(d_text, np.float32), "delta": delta, "offset": np.zeros(d_image, np.float32)}
             ranks = holdout_ranks(aligner, params, embeddings, arrays, fold)
-            _keep(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
+            keep_ranks(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
             moved[point, fold] = _moved(np.eye(d_text, d_image) + delta)
     progress("ridge", total, total)
     about = (
@@ -174,9 +173,11 @@ def _ridge_deltas(
 def _trained(plan: Plan, progress: Progress) -> _Steps:
     """A path of trained maps; the folds choose as they do between the trials of a sweep and the identity."""
     found = run_sweep(plan, progress=progress)
-    solutions = sorted(found.outcomes, key=lambda outcome: -float(outcome.trial.hyper.prox))  # type: ignore[union-attr]
+    weights = [float(trial.hyper.prox) for trial in plan.trials]  # the outcomes are in the order of the trials
+    penalties, solutions = zip(
+        *sorted(zip(weights, found.outcomes, strict=True), key=lambda pair: -pair[0]), strict=True
+    )
     outcomes = [found.identity, *solutions]
-    penalties = [float(outcome.trial.hyper.prox) for outcome in solutions]  # type: ignore[union-attr]
     aligner = plan.space.aligner(plan.trials[0].aligner, plan.trials[0].recipe)
     moved = np.array([[_moved(aligner.matrix(params)) for params in outcome.params] for outcome in solutions])
     moved = np.concatenate([np.zeros_like(moved[:1]), moved])
@@ -191,14 +192,3 @@ def _moved(matrix: Any) -> tuple[float, float]:
     """‖W − E‖, and the mean rotation in degrees: NaN where W is not square."""
     square = matrix.shape[0] == matrix.shape[1]
     return deviation_from_identity(matrix)[0], float(rotation_angles(matrix).mean()) if square else np.nan
-
-
-def _keep(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
-    languages = plan.data.languages
-    outcome.report.append(fold_metrics(report, languages))
-    outcome.sample.append(fold_metrics(sample, languages))
-    for part, ranks, kept in (
-        (plan.part(fold, "report"), report, outcome.tallies),
-        (plan.part(fold, "sample"), sample, outcome.sample_tallies),
-    ):
-        kept.append(FoldTally(tally_directions(ranks, part, languages), np.asarray(part.images)))

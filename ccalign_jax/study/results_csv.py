@@ -8,6 +8,7 @@ from typing import Any
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.intervals import Resamples, bounds, draw_figures
+from ccalign_jax.study.output import figure_cells
 from ccalign_jax.study.summary import Outcome
 
 __all__ = ["csv_rows"]
@@ -68,10 +69,4 @@ def _at(figures: Mapping[str, Any], direction: str, language: str) -> Mapping[st
 
 
 def _cells(figures: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """`{prefix}{metric}` with the mean, and beside it what else is known of it."""
-    found = {}
-    for metric in METRICS:
-        for key, value in figures.get(metric, {}).items():
-            name = f"{prefix}{metric}" if key == "mean" else f"{prefix}{metric}_{key}"
-            found[name] = "" if value is None else f"{value:.6f}"
-    return found
+    return figure_cells({metric: figures[metric] for metric in METRICS if metric in figures}, prefix)

@@ -38,7 +38,7 @@ from ccalign_jax.training import (
     evaluate_folds,
 )
 
-__all__ = ["Progress", "SweepResult", "run_sweep", "summarise"]
+__all__ = ["Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -155,19 +155,19 @@ def summarise(
 
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
     outcome = Outcome(IDENTITY)
-    languages = plan.data.languages
     aligner = plan.space.aligner(IDENTITY, Recipe())
     for fold, (scores, report, sample) in enumerate(evaluate_folds(aligner, {}, plan.fits, embeddings, arrays)):
-        outcome.report.append(fold_metrics(report, languages))
-        outcome.sample.append(fold_metrics(sample, languages))
+        keep_ranks(outcome, plan, fold, report, sample)
         outcome.selection.append(_selection(plan, scores))
         outcome.epochs.append(0)
-        _keep_ranks(outcome, plan, fold, report, sample)
     return outcome
 
 
-def _keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
+def keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
+    """Add how a map ranks a fold's holdout and training sample to what is known of it."""
     outcome.ranks.append(report)
+    outcome.report.append(fold_metrics(report, plan.data.languages))
+    outcome.sample.append(fold_metrics(sample, plan.data.languages))
     for part, ranks, kept in (
         (plan.part(fold, "report"), report, outcome.tallies),
         (plan.part(fold, "sample"), sample, outcome.sample_tallies),
@@ -183,20 +183,17 @@ def _selection(plan: Plan, scores: np.ndarray) -> float:
 def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
     languages = plan.data.languages
     assert outcome.trial is not None
-    report, sample = fold_metrics(run.report, languages), fold_metrics(run.sample, languages)
+    keep_ranks(outcome, plan, fold, run.report, run.sample)
     hub = make_pivot(outcome.trial.pivot, languages).language
     if hub is not None:
-        for direction, figures in report.items():
+        for direction, figures in outcome.report[fold].items():
             before = identity.report[fold][direction]["per_language"]
             if hub in before:
                 figures["per_language"][f"{hub} (unmapped)"] = before[hub]
     epoch = int(run.fit.epoch)
     scores = run.fit.scores[epoch]
-    outcome.report.append(report)
-    outcome.sample.append(sample)
     outcome.selection.append(_selection(plan, scores))
     outcome.epochs.append(epoch)
     outcome.curves.append(run.fit.scores)
     outcome.losses.append(run.fit.losses)
-    _keep_ranks(outcome, plan, fold, run.report, run.sample)
     outcome.params.append(run.fit.params)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.study.claims import Claims, Measured, adjust
-from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, figure, figures_of, minus
+from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, compare_folds, figure, figures_of
 from ccalign_jax.study.intervals import FoldTally
 from ccalign_jax.training import LanguageRanks, Trial
 
@@ -23,7 +23,6 @@ __all__ = [
     "select",
 ]
 
-GAP = "R@1"  # the metric that train and holdout are compared by
 ROUNDING = 1e-6
 
 
@@ -153,7 +152,7 @@ def make_summary(
         "identity_train": figures_of(identity.sample),
     }
     if claims is not None:
-        claims.level(baselines[IDENTITY], identity.tallies)
+        claims.level(baselines[IDENTITY])
         claims.level(baselines["identity_train"], identity.sample_tallies)
     return {
         "schema": 1,
@@ -192,19 +191,12 @@ def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome, claims: Claims
     """The figures of the outcome chosen in each fold."""
     places = list(enumerate(chosen))
     report, sample = ([getattr(one, part)[fold] for fold, one in places] for part in ("report", "sample"))
-    changes = [minus(mine, base) for mine, base in zip(report, identity.report, strict=True)]
-    gaps = [
-        {way: {GAP: train[way][GAP] - held[way][GAP]} for way in train}
-        for train, held in zip(sample, report, strict=True)
-    ]
+    compared, changes = compare_folds(report, identity.report, sample)
     entry: Figures = {
         "per_fold": [one.name for one in chosen],
         "epochs": [one.epochs[fold] for fold, one in places],
         "selection": figure([one.selection[fold] for fold, one in places]),
-        "metrics": figures_of(report),
-        "delta": figures_of(changes, delta=True),
-        "train_metrics": figures_of(sample),
-        "gap": figures_of(gaps),
+        **compared,
     }
     if claims is not None:
         parts = ([getattr(one, part)[fold] for fold, one in places] for part in ("tallies", "sample_tallies"))

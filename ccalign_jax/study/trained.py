@@ -112,8 +112,8 @@ class TrainedRuns:
         """A tree of the same structure as a trial's result on all folds."""
         leaf = np.zeros(())
         ranks: Any = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
-        fit: Any = FitResult(self._params_like(group), leaf, leaf, leaf)  # type: ignore[arg-type]
-        return RunResult(fit, ranks, ranks)
+        like: Any = self._params_like(group), leaf, leaf, leaf
+        return RunResult(FitResult(*like), ranks, ranks)
 
     def _stamp(self, group: Group, trial: Trial) -> np.ndarray:
         return stamp(group, trial, self.plan.folds)

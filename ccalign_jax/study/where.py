@@ -36,7 +36,9 @@ def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resam
         chosen: the outcome that each fold chose.
         resamples: of the data.
     """
-    before, after = identity.tallies, [one.tallies[fold] for fold, one in enumerate(chosen)]
+    sides = identity.tallies, [one.tallies[fold] for fold, one in enumerate(chosen)]
+    before, after = ([_part(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
+    resamples = resamples._replace(medians=0)  # no figure here is a median
     found: dict[str, Any] = {}
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
         found["disparity"] = _disparity(before, after, resamples)
@@ -146,7 +148,7 @@ def _bins(
             "delta": figures_of(changes, delta=True),
         }
         claims = Claims(Measured((IDENTITY,), sides[0]), resamples, test_share=test_share)
-        claims.level(entry[IDENTITY], sides[0])
+        claims.level(entry[IDENTITY])
         claims.entry(entry, Measured((name,), sides[1]), changes)
         entries.append(entry)
     adjust(entries, words=False)

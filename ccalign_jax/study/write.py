@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from ccalign_jax.checkpoints import save_tree
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
-    Table,
     diagnostics_rows,
     evaluation_plots,
     evaluation_tables,
@@ -23,13 +21,11 @@ from ccalign_jax.reporting import (
     render_report,
     retrieval_rows,
     study_tables,
-    to_latex,
-    to_markdown,
-    to_svg,
 )
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.figures import DIRECTIONS
-from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, write_csv, write_json
+from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name
+from ccalign_jax.study.output import claim_output, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
 from ccalign_jax.study.results_csv import csv_rows
@@ -48,7 +44,7 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
     write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
-    _write_tables(path, study_tables(result.summary))
+    write_tables(path / "tables", study_tables(result.summary))
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     page = render_report(result.summary, config, folder=str(path))
     (path / "report.html").write_text(page, encoding="utf-8")
@@ -73,12 +69,7 @@ def claim_evaluation(path: Path, *, overwrite: bool) -> None:
     """
     if (path / CONFIG).exists():
         raise InputError(f"{path}: holds a sweep, whose summary this would replace; give another --out")
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / SUMMARY).exists():
-        raise InputError(f"{path}: holds files that are not an evaluation's; give --out another folder")
-    if not overwrite:
-        raise InputError(f"{path}: holds a {SUMMARY} already; give --overwrite or another --out")
+    claim_output(path, SUMMARY, "an evaluation's", overwrite=overwrite)
 
 
 def write_evaluation(path: Path, found: Evaluation) -> None:
@@ -87,25 +78,13 @@ def write_evaluation(path: Path, found: Evaluation) -> None:
     path.mkdir(parents=True, exist_ok=True)
     (path / SUMMARY).unlink(missing_ok=True)
     tables, figures = evaluation_tables(summary), evaluation_plots(summary, found.grams)
-    for folder in ("tables", "plots"):
-        shutil.rmtree(path / folder, ignore_errors=True)
-    _write_tables(path, tables)
-    (path / "plots").mkdir()
-    for name, figure in figures.items():
-        figure.savefig(path / "plots" / f"{name}.png", dpi=150)
-        (path / "plots" / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
+    write_tables(path / "tables", tables)
+    write_plots(path / "plots", figures)
     write_csv(path / "retrieval.csv", retrieval_rows(summary))
     if "diagnostics" in summary:
         write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
     (path / "report.html").write_text(render_evaluation(summary, tables, figures), encoding="utf-8")
     write_json(path / SUMMARY, summary)
-
-
-def _write_tables(path: Path, tables: Mapping[str, Table]) -> None:
-    (path / "tables").mkdir(exist_ok=True)
-    for name, table in tables.items():
-        (path / "tables" / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
-        (path / "tables" / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

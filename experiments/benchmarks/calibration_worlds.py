@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +50,7 @@ class Claim(NamedTuple):
     truth: float
 
 
-def simulate(seed: int, world: World, *, protocol: str, draws: int) -> dict[str, Any]:
+def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], draws: int) -> dict[str, Any]:
     """What a sweep of one world claims, and what is true of the same maps on fresh images in pools of the same size.
 
     Args:
@@ -60,7 +60,7 @@ def simulate(seed: int, world: World, *, protocol: str, draws: int) -> dict[str,
         draws: bootstrap resamples, and as many sign flips.
     """
     whole = synthetic(IMAGES + FRESH_POOLS * POOL, languages=LANGUAGES, dimensions=DIMENSIONS, seed=seed, world=world)
-    config = SweepConfig(data="arrays", aligners=ALIGNERS, protocol=protocol, folds=FOLDS, seed=seed)  # type: ignore[arg-type]
+    config = SweepConfig(data="arrays", aligners=ALIGNERS, protocol=protocol, folds=FOLDS, seed=seed)
     data = prepare_data(whole.take(np.arange(IMAGES)), config)
     plan = plan_sweep(data, config, plan_folds(data, config), blocks=GRID)
     result = run_sweep(plan)

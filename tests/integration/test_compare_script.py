@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +9,7 @@ import pytest
 from ccalign_jax.data import synthetic
 from ccalign_jax.study import sweep
 
-ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = ("csv", "json", "md", "tex")
-
-
-def script(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
-    command = [sys.executable, str(ROOT / "experiments" / "compare.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +22,10 @@ def runs(tmp_path_factory) -> Path:
     return where
 
 
-def one_line_on_stderr(done: subprocess.CompletedProcess, *parts: str) -> None:
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and len(lines) == 1, (done.returncode, done.stderr)
-    assert not done.stdout.strip()
-    for part in parts:
-        assert part in lines[0], lines[0]
-
-
-def test_two_runs_are_compared_and_written(runs):
+def test_two_runs_are_compared_and_written(runs, script, one_line_on_stderr):
     entry = json.loads((runs / "both" / "summary.json").read_text())["trials"][1]
     trial = entry["name"]
-    done = script("ridge", "--trial_a=identity", "both", f"--trial_b={trial}", "--out=found", cwd=runs)
+    done = script("compare.py", "ridge", "--trial_a=identity", "both", f"--trial_b={trial}", "--out=found", cwd=runs)
     assert done.returncode == 0, done.stderr
     assert "note: b is one of 2 trials" in done.stdout and "everything: found" in done.stdout
     assert sorted(path.name for path in (runs / "found").iterdir()) == [f"comparison.{end}" for end in ENDINGS]
@@ -54,15 +36,15 @@ def test_two_runs_are_compared_and_written(runs):
         rows = list(csv.DictReader(file))
     macro = next(row for row in rows if (row["direction"], row["language"], row["metric"]) == ("both", "macro", "R@1"))
     assert float(macro["delta_low"]) == pytest.approx(found["delta"]["both"]["R@1"]["low"], abs=1e-6)
-    again = script("ridge", "both", "--out=found", cwd=runs)
+    again = script("compare.py", "ridge", "both", "--out=found", cwd=runs)
     one_line_on_stderr(again, "found", "--overwrite")
-    over = script("ridge", "both", "--out=found", "--overwrite", cwd=runs)
+    over = script("compare.py", "ridge", "both", "--out=found", "--overwrite", cwd=runs)
     assert over.returncode == 0, over.stderr
     assert json.loads((runs / "found" / "comparison.json").read_text())["b"]["name"] == "selected"
 
 
-def test_without_out_nothing_is_written(runs, tmp_path):
-    done = script(str(runs / "ridge"), str(runs / "ridge"), cwd=tmp_path)
+def test_without_out_nothing_is_written(runs, tmp_path, script):
+    done = script("compare.py", str(runs / "ridge"), str(runs / "ridge"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no evidence" in done.stdout.lower() and not list(tmp_path.iterdir())
 
@@ -81,7 +63,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("arguments, parts", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_line_and_nothing_is_written(arguments, parts, runs):
+def test_a_mistake_is_one_line_and_nothing_is_written(arguments, parts, runs, script, one_line_on_stderr):
     before = sorted(runs.rglob("*"))
-    one_line_on_stderr(script(*arguments, cwd=runs), *parts)
+    one_line_on_stderr(script("compare.py", *arguments, cwd=runs), *parts)
     assert sorted(runs.rglob("*")) == before

@@ -1,29 +1,11 @@
 """`curves.py` as a user runs it, in a process of its own."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--limit=60", "--languages=en", "--folds=2", "--learning_aligner=ridge")
-
-
-def script(*flags: str, cwd: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
-    command = [sys.executable, str(ROOT / "experiments" / "curves.py"), *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
-
-
-def one_line_on_stderr(done: subprocess.CompletedProcess, *parts: str) -> None:
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and len(lines) == 1, (done.returncode, done.stderr)
-    assert not done.stdout.strip()
-    for part in parts:
-        assert part in lines[0], lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +17,18 @@ def data(tmp_path_factory) -> Path:
     return path
 
 
-def test_both_curves_are_printed_and_written(data, tmp_path):
-    done = script(f"--data={data}", *QUICK, "--sizes=10,24", "--out=found", cwd=tmp_path)
+def test_both_curves_are_printed_and_written(data, tmp_path, script, one_line_on_stderr):
+    done = script("curves.py", f"--data={data}", *QUICK, "--sizes=10,24", "--out=found", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "least squares" in done.stdout and "everything: found/plots" in done.stdout
     found = json.loads((tmp_path / "found" / "curves.json").read_text())
     assert found["data"]["images"] == 60 and [point["pairs"] for point in found["learning"]["points"]] == [10, 24]
     for name in ("plots/path.png", "plots/learning.svg", "tables/path.md", "tables/learning.tex", "curves.csv"):
         assert (tmp_path / "found" / name).stat().st_size > 0
-    one_line_on_stderr(script(f"--data={data}", *QUICK, "--out=found", cwd=tmp_path), "found", "--overwrite")
-    again = script(f"--data={data}", *QUICK, "--what=path", "--out=found", "--overwrite", cwd=tmp_path)
+    one_line_on_stderr(
+        script("curves.py", f"--data={data}", *QUICK, "--out=found", cwd=tmp_path), "found", "--overwrite"
+    )
+    again = script("curves.py", f"--data={data}", *QUICK, "--what=path", "--out=found", "--overwrite", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     after = json.loads((tmp_path / "found" / "curves.json").read_text())
     assert after["path"] == found["path"] and "learning" not in after
@@ -63,6 +47,6 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("flags, parts", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path):
-    one_line_on_stderr(script(f"--data={data}", *flags, cwd=tmp_path), *parts)
+def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path, script, one_line_on_stderr):
+    one_line_on_stderr(script("curves.py", f"--data={data}", *flags, cwd=tmp_path), *parts)
     assert not list(tmp_path.iterdir())

@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -16,14 +13,7 @@ import pytest
 from ccalign_jax.checkpoints import load_tree
 from ccalign_jax.pivots import PIVOTS
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--limit=80", "--hyper=epochs=2", "--folds=2", "--aligners=residual,dual"]
-
-
-def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
-    command = [sys.executable, str(ROOT / "experiments" / name), *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +33,7 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(data, tmp_path_factory) -> Path:
+def finished(data, tmp_path_factory, script) -> Path:
     """The folder of a finished sweep over all pivots."""
     where = tmp_path_factory.mktemp("runs")
     done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=where)
@@ -107,7 +97,7 @@ def test_ranks_on_disk_give_the_figures_of_the_summary(finished):
     assert summary["baselines"]["identity"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(folds), abs=1e-6)
 
 
-def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
+def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path, script):
     done = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     names = ["summary.json", "results.csv", "config.json", "report.html", "tables/main.md", "folds.npz"]
@@ -120,7 +110,7 @@ def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path):
         assert all(jax.tree.leaves(jax.tree.map(np.array_equal, mine, theirs)))
 
 
-def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finished, data):
+def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finished, data, script, one_line_on_stderr):
     where, before = finished.parent, (finished / "summary.json").read_bytes()
     refused = script("sweep.py", f"--data={data}", "--pivot=all", "--out=run", *QUICK, cwd=where)
     one_line_on_stderr(refused, "--resume", "--overwrite")
@@ -132,7 +122,7 @@ def test_a_run_is_not_overwritten_unasked_and_resumes_from_its_own_config(finish
     assert (finished / "summary.json").read_bytes() == before
 
 
-def test_apply_and_evaluate_agree(finished, data, tmp_path):
+def test_apply_and_evaluate_agree(finished, data, tmp_path, script):
     applied = script(
         "apply.py", f"--checkpoint={finished / 'best'}", f"--data={data}", "--out=mapped.npz", cwd=tmp_path
     )
@@ -152,12 +142,12 @@ def test_apply_and_evaluate_agree(finished, data, tmp_path):
     assert mine["data"]["images"] == 30
 
 
-def test_evaluate_never_replaces_the_summary_of_a_sweep(finished, data):
+def test_evaluate_never_replaces_the_summary_of_a_sweep(finished, data, script, one_line_on_stderr):
     done = script("evaluate.py", f"--data={data}", f"--out={finished}", "--overwrite", cwd=finished.parent)
     one_line_on_stderr(done, "holds a sweep")
 
 
-def test_a_damaged_summary_is_one_line(finished, tmp_path):
+def test_a_damaged_summary_is_one_line(finished, tmp_path, script, one_line_on_stderr):
     shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "best", "ranks"))
     (tmp_path / "run" / "summary.json").write_text("{")
     config = json.loads((finished / "config.json").read_text())["config"]
@@ -166,17 +156,9 @@ def test_a_damaged_summary_is_one_line(finished, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["pivot", "aligners", "losses", "grid"])
-def test_list_prints_what_there_is(flag, tmp_path):
+def test_list_prints_what_there_is(flag, tmp_path, script):
     done = script("sweep.py", f"--{flag}=list", cwd=tmp_path)
     assert done.returncode == 0 and len(done.stdout.splitlines()) >= 3 and not list(tmp_path.iterdir())
-
-
-def one_line_on_stderr(done: subprocess.CompletedProcess, *parts: str) -> None:
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and len(lines) == 1, (done.returncode, done.stderr)
-    assert not done.stdout.strip()
-    for part in parts:
-        assert part in lines[0], lines[0]
 
 
 MISTAKES = {
@@ -210,7 +192,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("flags, parts", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path):
+def test_a_mistake_is_one_line_and_nothing_is_written(flags, parts, data, tmp_path, script, one_line_on_stderr):
     given = flags if any(flag.startswith("--data") for flag in flags) else [*flags, f"--data={data}"]
     one_line_on_stderr(script("sweep.py", *given, cwd=tmp_path), *parts)
     assert not list(tmp_path.iterdir())
@@ -223,7 +205,7 @@ def damaged(data: Path, path: Path, **changes) -> Path:
     return path
 
 
-def test_bad_arrays_are_named(data, tmp_path):
+def test_bad_arrays_are_named(data, tmp_path, script, one_line_on_stderr):
     with np.load(data) as arrays:
         text, image = arrays["text_en"].copy(), arrays["image"]
     text[7] = np.nan
