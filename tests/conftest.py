@@ -3,7 +3,7 @@
 import atexit
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,21 @@ from ccalign_jax.errors import InputError
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Drop compiled programs when there are very many: Linux gives a process 65,530 maps, each program takes several.
+
+    A process that runs out of them dies without a word.
+    """
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
