@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ccalign_jax.numerics import AnyArray, map_row_tiles
+from ccalign_jax.numerics import AnyArray
+from ccalign_jax.tiles import map_row_tiles
 
 __all__ = [
     "BLOCK_ENTRIES",
