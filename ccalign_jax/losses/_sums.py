@@ -1,4 +1,4 @@
-"""What the scores of each caption, and of each image, add up to in a batch: from the matrix of scores, or tile by tile."""
+"""What the scores of captions, and of images, add up to in a batch: from the matrix of scores, or tile by tile."""
 
 from __future__ import annotations
 

@@ -182,7 +182,8 @@ def _add_slopes(plan: TilePlan, rows: tuple[Captions, _Side], columns: tuple[Ima
     d_rows, d_scale, d_offset = d_captions
     d_rows += similarity("rc,cd->rd", weights, images.rows)
     d_scale += jnp.sum(slopes * products, axis=1)
-    return (d_rows, d_scale, d_offset + jnp.sum(slopes, axis=1)), d_images + similarity("rc,rd->cd", weights, captions.rows)
+    d_offset += jnp.sum(slopes, axis=1)
+    return (d_rows, d_scale, d_offset), d_images + similarity("rc,rd->cd", weights, captions.rows)
 
 
 def _exchange(plan: TilePlan, step: Callable, here: Any, reads: Any, writes: Any, merge: Any) -> tuple[Any, Any]:

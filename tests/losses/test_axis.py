@@ -23,11 +23,15 @@ EVERY = (
     | {"infonce, positives kept, ring": ("infonce", {**OTHER, "tile": 1})}
 )
 # All that the losses know of devices is a gather, a sum, a place, and the ways of tiles; these have them all.
-FEW = {
-    name: EVERY[name]
-    for name in ("infonce", "infonce, positives kept", "alignment_uniformity", "cosine")
-    + ("infonce, ring", "infonce, gather", "sigmoid, ring", "supcon_in, gather")
-}
+OF_EACH_KIND = (
+    "infonce",
+    "infonce, positives kept",
+    "alignment_uniformity",
+    "cosine",
+    "infonce, ring",
+    "sigmoid, gather",
+)
+FEW = {name: EVERY[name] for name in OF_EACH_KIND}
 # Where each leaf of a batch has its axis of images.
 BATCH_AXES = {"text": 1, "image": 0, "mask": 1, "target_mask": 0, "groups": 0}
 SPECS = {name: P(*[None] * axis, AXIS) for name, axis in BATCH_AXES.items()}
