@@ -140,7 +140,7 @@ def _sums_backward(plan: TilePlan, kept: Any, slopes: tuple[Totals, Totals]) -> 
     start = _vary(jax.tree.map(wide, moving), plan.axis_name)
     found = _exchange(plan, step, start[0], (images, image_side), start[1], jnp.sum)
     d_captions, d_rows = jax.tree.map(lambda slope, leaf: slope.astype(leaf.dtype), found, moving)
-    return Captions(*d_captions, None, None), Images(d_rows, None, None)  # type: ignore[arg-type]
+    return Captions._make((*d_captions, None, None)), Images._make((d_rows, None, None))
 
 
 _sums.defvjp(_sums_forward, _sums_backward)

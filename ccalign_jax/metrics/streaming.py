@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
 from ccalign_jax.metrics.ranks import cosine_scores
 from ccalign_jax.metrics.scoring import take_off
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import AnyArray, unit_rows
 from ccalign_jax.tiles import map_row_tiles, visit_tiles
 
 __all__ = ["MEMORY", "Rows", "stream_neighbours", "stream_ranks"]
@@ -52,7 +52,7 @@ class _Source:
 
     rows: Rows
     block: int
-    prepare: Callable[[Array, Array | None], Array]
+    prepare: Callable[[AnyArray, AnyArray | None], Array]
     penalty: Float[np.ndarray, " n"] | None
 
     def __len__(self) -> int:
@@ -195,7 +195,7 @@ def _sources(queries, gallery, map_queries, map_gallery, penalties, memory: int)
         raise ValueError(f"penalties {[len(one) for one in penalties]} must be one number a query, and one an item")
     tile = (QUERY_TILE, GALLERY_TILE)
     row_bytes = COPIES * 4 * max(widths[0], *(side.shape[1] for side in rows))
-    found = []
+    found: list[_Source] = []
     for number, side in enumerate(rows):
         share = memory // 2 if number == 0 else memory - found[0].block * row_bytes
         tiles = max(1, min(share // (row_bytes * tile[number]), -(-side.shape[0] // tile[number]), MOST_TILES))
@@ -205,7 +205,7 @@ def _sources(queries, gallery, map_queries, map_gallery, penalties, memory: int)
 
 
 @functools.lru_cache(maxsize=16)
-def _prepare(row_map: RowMap, number: int) -> Callable[[Array, Array | None], Array]:
+def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], Array]:
     """Map rows and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too."""
 
     def prepare(rows: Array, penalty: Array | None) -> Array:
