@@ -50,9 +50,10 @@ class Rows(Protocol):
 class _Source:
     """Rows read in blocks of one size, mapped and lengthened by one compiled function."""
 
+    name: str
     rows: Rows
     block: int
-    prepare: Callable[[AnyArray, AnyArray | None], Array]
+    prepare: Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]
     penalty: Float[np.ndarray, " n"] | None
 
     def __len__(self) -> int:
@@ -60,7 +61,15 @@ class _Source:
 
     def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
         """These rows, at most a block of them; behind them zeros."""
-        return self.prepare(*self.read(places))
+        return self.prepared(places, self.read(places))
+
+    def prepared(self, places: slice | np.ndarray, read: tuple[np.ndarray, np.ndarray | None]) -> Array:
+        rows, finite = self.prepare(*read)
+        if not np.asarray(finite).all():
+            first = int(np.flatnonzero(~np.asarray(finite))[0])
+            row = places.start + first if isinstance(places, slice) else places[first]
+            raise ValueError(f"row {row} of the {self.name} holds NaN or infinity; leave it out")
+        return rows
 
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         found = np.zeros((self.block, *self.rows.shape[1:]), self.rows[:1].dtype)
@@ -81,7 +90,7 @@ class _Source:
                 read = ahead.result()
                 if later is not None:
                     ahead = pool.submit(self.read, later)
-                yield here, self.prepare(*read)
+                yield here, self.prepared(here, read)
 
 
 def stream_ranks(
@@ -111,7 +120,7 @@ def stream_ranks(
         progress: called with blocks done, and blocks in all.
 
     Raises:
-        ValueError: shapes that do not fit, or gold answers that are not in the gallery.
+        ValueError: shapes that do not fit, gold answers that are not in the gallery, or rows with NaN or infinity.
         FloatingPointError: a gold answer that does not score the same twice, so that counts would be wrong by one.
 
     Example:
@@ -158,7 +167,7 @@ def stream_neighbours(
         queries, gallery, map_queries, map_gallery, memory, progress: as in `stream_ranks`.
 
     Raises:
-        ValueError: k < 1.
+        ValueError: k < 1, or rows with NaN or infinity.
 
     References:
         Conneau et al., 2018, "Word Translation Without Parallel Data".
@@ -200,19 +209,28 @@ def _sources(queries, gallery, map_queries, map_gallery, penalties, memory: int)
         share = memory // 2 if number == 0 else memory - found[0].block * row_bytes
         tiles = max(1, min(share // (row_bytes * tile[number]), -(-side.shape[0] // tile[number]), MOST_TILES))
         prepare = _prepare(maps[number], number)
-        found.append(_Source(side, tiles * tile[number], prepare, None if penalties is None else penalties[number]))
+        found.append(
+            _Source(
+                ("queries", "gallery")[number],
+                side,
+                tiles * tile[number],
+                prepare,
+                None if penalties is None else penalties[number],
+            )
+        )
     return found[0], found[1]
 
 
 @functools.lru_cache(maxsize=16)
-def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], Array]:
+def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]:
     """Map rows and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too."""
 
-    def prepare(rows: Array, penalty: Array | None) -> Array:
+    def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array]:
         mapped = row_map(rows.astype(jnp.float32))
+        finite = jnp.isfinite(rows).all(axis=1)
         if penalty is None:
-            return mapped
-        return take_off(2.0 * mapped, penalty, mapped, penalty)[number]
+            return mapped, finite
+        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], finite
 
     return jax.jit(prepare)
 

@@ -95,6 +95,7 @@ def test_what_does_not_fit_is_said():
         (lambda: stream_ranks(text, image, gold, penalties=(np.ones(4), np.ones(6))), "penalties"),
         (lambda: stream_ranks(text[:0], image, gold[:0]), "gold"),
         (lambda: stream_neighbours(text, image, k=0), "k is 0"),
+        (lambda: stream_ranks(text, np.where(np.arange(6)[:, None] == 4, np.nan, image), gold), "row 4 of the gallery"),
     ):
         with pytest.raises(ValueError, match=said):
             call()
