@@ -4,15 +4,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ccalign_jax.metrics import Banks, Ranks, csls, rank, stream_neighbours, stream_ranks, streaming
+from ccalign_jax.metrics import Banks, Ranks, blocks, csls, rank, stream_neighbours, stream_ranks, streaming
 from ccalign_jax.numerics import unit_rows
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small data have many."""
-    monkeypatch.setattr(streaming, "QUERY_TILE", 16)
-    monkeypatch.setattr(streaming, "GALLERY_TILE", 32)
+    monkeypatch.setattr(blocks, "QUERY_TILE", 16)
+    monkeypatch.setattr(blocks, "GALLERY_TILE", 32)
 
 
 def problem(queries: int, gallery: int, width: int = 12, golds: int = 3):
@@ -103,8 +103,8 @@ def test_what_does_not_fit_is_said():
 
 def test_a_gold_answer_that_scores_otherwise_a_second_time_is_noticed(monkeypatch):
     text, image, gold = problem(20, 30)
-    right = streaming._gold_scores
-    monkeypatch.setattr(streaming, "_gold_scores", lambda *given: np.nextafter(right(*given), np.float32(9)))
+    right = streaming.pair_scores
+    monkeypatch.setattr(streaming, "pair_scores", lambda *given: np.nextafter(right(*given), np.float32(9)))
     with pytest.raises(FloatingPointError, match="second time"):
         stream_ranks(text, image, gold)
 
