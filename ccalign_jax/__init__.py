@@ -30,7 +30,7 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "losses", "metrics", "numerics", "pivots", "reporting",
-    "seed_maps", "solvers", "statistics", "study", "training",
+    "seed_maps", "solvers", "statistics", "study", "tiles", "training",
 )  # fmt: skip
 
 

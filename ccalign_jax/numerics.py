@@ -1,4 +1,4 @@
-"""Row norms, masked log-sum-exp and the helpers that visit tiles and items: safe in value and in gradient."""
+"""Row norms and masked log-sum-exp, safe in value and in gradient, and what maps over items of several shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["AnyArray", "map_by_shape", "map_row_tiles", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+__all__ = ["AnyArray", "map_by_shape", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
 
 AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetched from it
 
@@ -81,35 +81,6 @@ def masked_log_sum_exp(
     total = jnp.sum(jnp.exp(kept - top), axis=axis)
     none = total == 0  # not `total > 0`: a NaN must come out, not pass for an empty sum
     return jnp.where(none, -jnp.inf, jnp.log(jnp.where(none, 1.0, total)) + jnp.squeeze(top, axis))
-
-
-def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) -> Result:
-    """`function` of `rows`, computed tile by tile so that only one tile's intermediate results exist at a time.
-
-    Args:
-        function: maps a tree of `[t, ...]` arrays to a tree of `[t, ...]` arrays, row by row.
-        rows: tree of arrays that share their first axis, `[m, ...]`.
-        size: rows a tile; the last tile is filled up with copies of the last row, which are cut off again.
-
-    Returns:
-        What `function(rows)` would return, `[m, ...]`.
-
-    Example:
-        >>> map_row_tiles(lambda x: 2 * x, jnp.arange(5), size=2).tolist()
-        [0, 2, 4, 6, 8]
-    """
-    count = jax.tree.leaves(rows)[0].shape[0]
-    if count <= size:
-        return function(rows)
-    tiles = -(-count // size)
-
-    def cut(leaf: Array) -> Array:
-        # A row that occurs, not zeros: where zeros give a NaN, it would reach the gradient of what the function holds.
-        padded = jnp.pad(leaf, [(0, tiles * size - count)] + [(0, 0)] * (leaf.ndim - 1), mode="edge")
-        return padded.reshape(tiles, size, *leaf.shape[1:])
-
-    done = jax.lax.map(function, jax.tree.map(cut, rows))
-    return jax.tree.map(lambda leaf: leaf.reshape(tiles * size, *leaf.shape[2:])[:count], done)
 
 
 def map_by_shape(function: Callable[[Tree], Result], items: Sequence[Tree]) -> list[Result]:

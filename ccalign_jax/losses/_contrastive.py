@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._directions import Direction, Pool, directions
+from ccalign_jax.losses._directions import Pool
 from ccalign_jax.losses._reduction import language_mean
-from ccalign_jax.numerics import masked_log_sum_exp
+from ccalign_jax.losses._sums import Sums, batch_sums
+from ccalign_jax.losses._tiled import Exchange
 
 __all__ = ["clip_loss", "learned_temperature", "supcon_loss"]
 
@@ -26,6 +27,8 @@ def clip_loss(
     mask_positives: bool = True,
     i2t_pool: Pool = "union",
     axis_name: str | None = None,
+    tile: int | None = None,
+    exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Symmetric InfoNCE, the mean of text→image and image→text, with known positives masked.
 
@@ -48,12 +51,17 @@ def clip_loss(
         axis_name: mapped axis over which the batch is spread; the loss is then the global one. For
             gradients that are right under `vmap`, `pmap` and `shard_map` alike, differentiate
             `lax.pmean(loss)` and `lax.pmean` the gradients.
+        tile: captions and images whose scores exist at one time; the gradient computes them again, and can itself
+            not be differentiated. Memory is then linear in the batch, which may be as large as it likes: 1024 or
+            2048 is as fast as it gets on most machines. None holds the whole matrix: faster for a few thousand.
+        exchange: with `tile`, how the images of other devices come by: from neighbour to neighbour ("ring"), so that
+            memory stays that of one device's batch, or to all at once ("gather").
 
     Returns:
         The loss, float32 or wider; 0 where nothing has a rival.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown `i2t_pool`.
+        ValueError: shapes that do not fit, an unknown `i2t_pool` or `exchange`, or a tile below 1.
 
     References:
         van den Oord et al., 2018, "Representation Learning with Contrastive Predictive Coding";
@@ -66,18 +74,25 @@ def clip_loss(
         >>> float(clip_loss(rows, rows, temperature=0.01)) < 1e-6
         True
     """
-    both = directions(
-        text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
+    name = "log_sum_of_rivals" if mask_positives else "log_sum_of_all"
+    both = batch_sums(
+        text,
+        image,
+        (name,),
+        temperature=temperature,
+        mask=mask,
+        image_mask=image_mask,
+        groups=groups,
+        i2t_pool=i2t_pool,
+        axis_name=axis_name,
+        tile=tile,
+        exchange=exchange,
     )
     pairs = both[0].anchors
 
-    def one_way(way: Direction) -> Array:
-        scores, own = way.scores / temperature, way.own / temperature
-        if mask_positives:
-            terms = jax.nn.softplus(masked_log_sum_exp(scores, way.rivals) - own)
-        else:
-            terms = masked_log_sum_exp(scores, way.exists) - own
-        return language_mean(terms, pairs, axis_name)
+    def one_way(way: Sums) -> Array:
+        terms = way.of[name] - way.own
+        return language_mean(jax.nn.softplus(terms) if mask_positives else terms, pairs, axis_name)
 
     return 0.5 * (one_way(both[0]) + one_way(both[1]))
 
@@ -93,6 +108,8 @@ def supcon_loss(
     groups: Int[Array, " b"] | None = None,
     i2t_pool: Pool = "union",
     axis_name: str | None = None,
+    tile: int | None = None,
+    exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Supervised contrastive loss across modalities, the mean of text→image and image→text.
 
@@ -102,7 +119,7 @@ def supcon_loss(
     fraction. "Out" asks every positive to score alike; "in", never larger, is content with the best one.
 
     Args:
-        text, image, temperature, mask, image_mask, groups, axis_name: as in `clip_loss`.
+        text, image, temperature, mask, image_mask, groups, axis_name, tile, exchange: as in `clip_loss`.
         form: where the mean over the positives stands: outside of the logarithm, or inside.
         i2t_pool: an image's candidates are the captions of all languages together, or of one at a time.
 
@@ -111,7 +128,7 @@ def supcon_loss(
         and summed; ≥ 0, float32 or wider; 0 where all is masked.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown `form` or `i2t_pool`.
+        ValueError: shapes that do not fit, an unknown `form`, `i2t_pool` or `exchange`, or a tile below 1.
 
     References:
         Khosla et al., 2020, "Supervised Contrastive Learning".
@@ -124,18 +141,26 @@ def supcon_loss(
     """
     if form not in ("in", "out"):
         raise ValueError(f"form is {form!r}; it must be 'in' or 'out'")
-    both = directions(
-        text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
+    of_positives = "sum_of_positives" if form == "out" else "log_sum_of_positives"
+    both = batch_sums(
+        text,
+        image,
+        ("log_sum_of_all", of_positives, "count_of_positives"),
+        temperature=temperature,
+        mask=mask,
+        image_mask=image_mask,
+        groups=groups,
+        i2t_pool=i2t_pool,
+        axis_name=axis_name,
+        tile=tile,
+        exchange=exchange,
     )
 
-    def one_way(way: Direction) -> Array:
-        scores = way.scores / temperature
-        count = jnp.sum(way.positives, axis=-1)
-        if form == "out":
-            right = jnp.sum(jnp.where(way.positives, scores, 0.0), axis=-1) / jnp.maximum(count, 1)
-        else:
-            right = masked_log_sum_exp(scores, way.positives) - jnp.log(jnp.maximum(count, 1))
-        return language_mean(masked_log_sum_exp(scores, way.exists) - right, way.anchors & (count > 0), axis_name)
+    def one_way(way: Sums) -> Array:
+        count = way.of["count_of_positives"]
+        some = jnp.maximum(count, 1)
+        right = way.of[of_positives] / some if form == "out" else way.of[of_positives] - jnp.log(some)
+        return language_mean(way.of["log_sum_of_all"] - right, way.anchors & (count > 0), axis_name)
 
     return 0.5 * (one_way(both[0]) + one_way(both[1]))
 

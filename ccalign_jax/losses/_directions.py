@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from ccalign_jax.losses._reduction import as_languages, gather, known_positives, one_each, places, similarity
 
-__all__ = ["Direction", "Pool", "directions"]
+__all__ = ["Direction", "Pool", "check_pool", "directions"]
 
 Pool = Literal["union", "per_language"]
 
@@ -60,8 +60,7 @@ def directions(
     Raises:
         ValueError: shapes that do not fit, or an unknown `i2t_pool`.
     """
-    if i2t_pool not in ("union", "per_language"):
-        raise ValueError(f"i2t_pool is {i2t_pool!r}; it must be 'union' or 'per_language'")
+    check_pool(i2t_pool)
     text, image, mask = as_languages(text, image, mask)
     languages, size = mask.shape
     image_mask = one_each(image_mask, "image_mask", (size,))
@@ -86,3 +85,9 @@ def directions(
         scores, exists = jnp.swapaxes(i2t, 0, 1), every_pair[:, None]
         towards_captions = Direction(scores, i2t_own, known[None], exists, image_mask[None])
     return towards_images, towards_captions
+
+
+def check_pool(i2t_pool: str) -> None:
+    """Raise a ValueError for a pool that does not exist."""
+    if i2t_pool not in ("union", "per_language"):
+        raise ValueError(f"i2t_pool is {i2t_pool!r}; it must be 'union' or 'per_language'")

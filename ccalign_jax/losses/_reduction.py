@@ -6,7 +6,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["as_languages", "gather", "known_positives", "language_mean", "one_each", "places", "similarity"]
+__all__ = [
+    "as_languages",
+    "gather",
+    "group_numbers",
+    "known_positives",
+    "language_mean",
+    "one_each",
+    "places",
+    "similarity",
+]
 
 
 def as_languages(text: Array, target: Array, mask: Array | None) -> tuple[Array, Array, Array]:
@@ -38,11 +47,17 @@ def places(size: int, axis_name: str | None) -> Int[Array, " b"]:
     return jnp.arange(size) + (0 if axis_name is None else jax.lax.axis_index(axis_name) * size)
 
 
-def known_positives(groups: Array | None, size: int, axis_name: str | None) -> Bool[Array, "b everywhere"]:
-    """Whether an image here shows the same thing as an image anywhere; without groups each shows its own."""
+def group_numbers(groups: Array | None, size: int, axis_name: str | None) -> Int[Array, " b"]:
+    """`groups`, or for None a number of its own for each image of each device."""
     groups = places(size, axis_name) if groups is None else jnp.asarray(groups)
     if groups.shape != (size,):
         raise ValueError(f"groups {groups.shape} must be {(size,)}, one number an image")
+    return groups
+
+
+def known_positives(groups: Array | None, size: int, axis_name: str | None) -> Bool[Array, "b everywhere"]:
+    """Whether an image here shows the same thing as an image anywhere; without groups each shows its own."""
+    groups = group_numbers(groups, size, axis_name)
     return groups[:, None] == gather(groups, axis_name)[None, :]
 
 

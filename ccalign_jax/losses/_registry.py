@@ -14,6 +14,7 @@ from ccalign_jax.losses._ranking import rcsls_loss, triplet_loss
 from ccalign_jax.losses._regression import cosine_loss, mse_loss
 from ccalign_jax.losses._sigmoid import sigmoid_loss
 from ccalign_jax.losses._structure import gram_loss, structure_loss
+from ccalign_jax.losses._tiled import Exchange
 from ccalign_jax.losses._uniformity import alignment_uniformity_loss
 from ccalign_jax.numerics import unit_rows
 
@@ -24,7 +25,7 @@ class BatchLoss(Protocol):
     """A loss as `fit` calls it: raw rows in, whatever it does not use ignored.
 
     `original` holds the caption rows before the map, `[languages, b, d_text]`. A setting that is left out
-    takes the default of the loss that reads it.
+    takes the default of the loss that reads it. Of `tile` and `exchange` nothing depends but memory and time.
     """
 
     def __call__(
@@ -43,6 +44,8 @@ class BatchLoss(Protocol):
         bias: Array = ...,
         margin: Array = ...,
         neighbours: int = ...,
+        tile: int | None = ...,
+        exchange: Exchange = ...,
         uniformity_weight: Array = ...,
         structure_weight: Array = ...,
     ) -> Array: ...
@@ -56,16 +59,22 @@ class LossEntry(NamedTuple):
         has_negatives: whether it pushes apart, so that both sides may move.
         reads: the settings that change its value, numbers and choices alike.
         summary: one line of what it is.
+        tiled: whether it can do without the matrix of scores, if given a `tile`.
     """
 
     call: BatchLoss
     has_negatives: bool
     reads: frozenset[str]
     summary: str
+    tiled: bool = False
 
 
-def _against_all(loss: Callable[..., Array], reads: set[str], summary: str) -> LossEntry:
+TILING = {"tile", "exchange"}
+
+
+def _against_all(loss: Callable[..., Array], reads: set[str], summary: str, *, tiled: bool = False) -> LossEntry:
     """A loss that holds every caption against every image; it is given the settings that it reads, no others."""
+    taken = reads | TILING if tiled else reads
 
     def call(
         anchors: Array,
@@ -84,10 +93,10 @@ def _against_all(loss: Callable[..., Array], reads: set[str], summary: str) -> L
             image_mask=target_mask,
             groups=groups,
             axis_name=axis_name,
-            **{name: settings[name] for name in reads & settings.keys()},
+            **{name: settings[name] for name in taken & settings.keys()},
         )
 
-    return LossEntry(call, True, frozenset(reads), summary)
+    return LossEntry(call, True, frozenset(reads), summary, tiled)
 
 
 def _towards_target(loss: Callable[..., Array], summary: str) -> LossEntry:
@@ -122,7 +131,10 @@ def _infonce_and_structure(
 
 
 _INFONCE = _against_all(
-    clip_loss, {"temperature", "mask_positives", "i2t_pool"}, "symmetric InfoNCE, known positives masked"
+    clip_loss,
+    {"temperature", "mask_positives", "i2t_pool"},
+    "symmetric InfoNCE, known positives masked",
+    tiled=True,
 )
 
 LOSSES: dict[str, LossEntry] = {
@@ -131,14 +143,19 @@ LOSSES: dict[str, LossEntry] = {
         partial(supcon_loss, form="in"),
         {"temperature", "i2t_pool"},
         "supervised contrastive, content with the best positive",
+        tiled=True,
     ),
     "supcon_out": _against_all(
         partial(supcon_loss, form="out"),
         {"temperature", "i2t_pool"},
         "supervised contrastive, all positives alike",
+        tiled=True,
     ),
     "sigmoid": _against_all(
-        sigmoid_loss, {"temperature", "bias"}, "every caption and image a pair or not, each decided alone"
+        sigmoid_loss,
+        {"temperature", "bias"},
+        "every caption and image a pair or not, each decided alone",
+        tiled=True,
     ),
     "triplet": _against_all(triplet_loss, {"margin", "i2t_pool"}, "hinge against the hardest rival"),
     "rcsls": _against_all(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._directions import directions
 from ccalign_jax.losses._reduction import language_mean
+from ccalign_jax.losses._sums import batch_sums
+from ccalign_jax.losses._tiled import Exchange
 
 __all__ = ["sigmoid_loss"]
 
@@ -22,6 +21,8 @@ def sigmoid_loss(
     image_mask: Bool[Array, " b"] | None = None,
     groups: Int[Array, " b"] | None = None,
     axis_name: str | None = None,
+    tile: int | None = None,
+    exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Binary cross-entropy of every caption against every image, summed over the images.
 
@@ -30,7 +31,8 @@ def sigmoid_loss(
     the number of captions N, not by N²: the one positive of a caption keeps its weight in a large batch.
 
     Args:
-        text, image, mask, image_mask, groups, axis_name: as in `clip_loss`. Every language weighs the same.
+        text, image, mask, image_mask, groups, axis_name, tile, exchange: as in `clip_loss`. Every language weighs
+            the same.
         temperature: > 0; divides the similarities. Zhai et al. learn it from 0.1.
         bias: added to every logit; far below 0, it makes up for the negatives, of which there are many more.
             Zhai et al. learn it from −10.
@@ -39,20 +41,30 @@ def sigmoid_loss(
         The loss, ≥ 0, float32 or wider; 0 where all is masked.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, an unknown `exchange`, or a tile below 1.
 
     References:
         Zhai et al., 2023, "Sigmoid Loss for Language Image Pre-Training".
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> round(float(sigmoid_loss(rows, rows, temperature=0.1, bias=-10.0)), 4)  # own pair log 2, the other e⁻¹⁰
         0.6932
     """
-    towards_images, _ = directions(
-        text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool="union", axis_name=axis_name
+    towards_images, _ = batch_sums(
+        text,
+        image,
+        ("binary_cost",),
+        temperature=temperature,
+        bias=bias,
+        mask=mask,
+        image_mask=image_mask,
+        groups=groups,
+        i2t_pool="union",
+        axis_name=axis_name,
+        tile=tile,
+        exchange=exchange,
+        both_ways=False,
     )
-    logits = towards_images.scores / temperature + bias
-    wrong = jax.nn.softplus(jnp.where(towards_images.known, -logits, logits))
-    terms = jnp.sum(jnp.where(towards_images.exists, wrong, 0.0), axis=-1)
-    return language_mean(terms, towards_images.anchors, axis_name)
+    return language_mean(towards_images.of["binary_cost"], towards_images.anchors, axis_name)

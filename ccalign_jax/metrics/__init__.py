@@ -1,12 +1,12 @@
 """Retrieval metrics: exact tie-safe ranks, the figures that follow from them, and scores without parameters."""
 
+from ccalign_jax.metrics.counts import Ranks as Ranks
 from ccalign_jax.metrics.crosslingual import Route as Route
 from ccalign_jax.metrics.crosslingual import rank_text_pairs as rank_text_pairs
 from ccalign_jax.metrics.crosslingual import rank_via_image as rank_via_image
 from ccalign_jax.metrics.pool import expected_recall as expected_recall
 from ccalign_jax.metrics.pool import recall_curve as recall_curve
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES as BLOCK_ENTRIES
-from ccalign_jax.metrics.ranks import Ranks as Ranks
 from ccalign_jax.metrics.ranks import Scorer as Scorer
 from ccalign_jax.metrics.ranks import cosine_scores as cosine_scores
 from ccalign_jax.metrics.ranks import rank as rank
@@ -32,3 +32,5 @@ from ccalign_jax.metrics.scoring import csls as csls
 from ccalign_jax.metrics.scoring import inverted_softmax as inverted_softmax
 from ccalign_jax.metrics.scoring import nearest_neighbour_normalization as nearest_neighbour_normalization
 from ccalign_jax.metrics.scoring import transductive as transductive
+from ccalign_jax.metrics.streaming import stream_neighbours as stream_neighbours
+from ccalign_jax.metrics.streaming import stream_ranks as stream_ranks

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores
-from ccalign_jax.numerics import map_row_tiles, masked_log_sum_exp
+from ccalign_jax.numerics import masked_log_sum_exp
+from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["log_sum_of_bank", "mean_of_nearest", "mean_row"]
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Ranks, Scorer, cosine_scores, rank
+from ccalign_jax.metrics.counts import Ranks
+from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Scorer, cosine_scores, rank
 
 __all__ = ["Route", "rank_text_pairs", "rank_via_image"]
 

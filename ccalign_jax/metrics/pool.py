@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from ccalign_jax.metrics.ranks import Ranks
+from ccalign_jax.metrics.counts import Ranks
 
 __all__ = ["expected_recall", "recall_curve"]
 

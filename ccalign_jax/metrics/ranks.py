@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ccalign_jax.numerics import AnyArray, map_row_tiles
+from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
+from ccalign_jax.tiles import map_row_tiles
 
 __all__ = [
     "BLOCK_ENTRIES",
-    "GAINS",
-    "NDCG_PLACES",
-    "Ranks",
     "Scorer",
     "cosine_scores",
     "rank",
@@ -27,38 +24,10 @@ __all__ = [
 ]
 
 BLOCK_ENTRIES = 2**25  # scores held at once: 128 MiB
-PACKED = 2**15  # galleries below this size have both of their counts in one 32-bit sum
 CACHED_ROWS = 512  # queries a tile on a CPU
-NDCG_PLACES = 10  # nDCG looks no further down
-GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
 
 # What it returns should be a matrix product as it stands: see `scoring.Scoring`.
 Scorer = Callable[[PyTree[Array], PyTree[Array]], Float[Array, "q g"]]
-
-
-class Ranks(NamedTuple):
-    """Where the gold answers of each query stand; ties are counted, not broken.
-
-    Attributes:
-        better: `[q]` int32, rivals (items that are not gold) that score above the best gold answer.
-        equal: `[q]` int32, rivals that tie with it.
-        tied: `[q]` int32, gold answers that tie for the best, itself included; 0 marks a row that is no
-            query, because it has no gold answer.
-        reciprocal_rank: `[q]` float32, expected over random orders of the ties.
-        average_precision: `[q]` float32, over all gold answers, likewise expected (McSherry & Najork,
-            2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
-            Tied Scores").
-        ndcg: `[q]` float32, normalised discounted cumulative gain of the first ten places, over all gold
-            answers, likewise expected (Järvelin & Kekäläinen, 2002, "Cumulated Gain-Based Evaluation of IR
-            Techniques"): a gold answer at place p gains 1 / log₂(1 + p).
-    """
-
-    better: Int[AnyArray, " q"]
-    equal: Int[AnyArray, " q"]
-    tied: Int[AnyArray, " q"]
-    reciprocal_rank: Float[AnyArray, " q"]
-    average_precision: Float[AnyArray, " q"]
-    ndcg: Float[AnyArray, " q"]
 
 
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
@@ -103,33 +72,13 @@ def ranks_from_scores(
         gold_scores = jnp.take_along_axis(scores, place.T, axis=0).T
     gold_scores = jnp.where(exists, gold_scores, -jnp.inf)
 
-    def count(bar: Float[Array, " q"]) -> tuple[Array, Array]:
-        """How many items of each query's gallery stand above its bar, and how many level with it."""
-        bar = jnp.expand_dims(bar, axis)
-        if scores.shape[axis] < PACKED:  # one pass over the block instead of two
-            packed = jnp.sum(jnp.where(scores > bar, PACKED, jnp.where(scores == bar, 1, 0)), axis=axis)
-            return packed // PACKED, packed % PACKED
-        return jnp.sum(scores > bar, axis=axis), jnp.sum(scores == bar, axis=axis)
-
-    known = exists.any(axis=1)
-    best = jnp.max(gold_scores, axis=1)
-    better, level = count(best)
-    tied = jnp.where(known, jnp.sum((gold_scores == best[:, None]) & exists, axis=1), 0)
-    better, equal = jnp.where(known, better, 0), jnp.where(known, level - tied, 0)
     if gold.shape[1] == 1:
-        above, level = better[:, None], level[:, None]
+        above, level = (counts[:, None] for counts in count_around(scores, gold_scores[:, 0], axis))
     else:
         # One gold answer at a time: XLA fuses the k comparisons into a loop ten times slower than their sum.
-        above, level = (counts.T for counts in jax.lax.map(count, gold_scores.T))
-    level = jnp.where(exists, level, 1)
-    return Ranks(
-        better=better.astype(jnp.int32),
-        equal=equal.astype(jnp.int32),
-        tied=tied.astype(jnp.int32),
-        reciprocal_rank=jnp.where(known, _expected_reciprocal(better, equal, jnp.maximum(tied, 1)), 0.0),
-        average_precision=_average_precision(gold_scores, exists, above, level),
-        ndcg=_discounted_gain(exists, above, level),
-    )
+        each = jax.lax.map(lambda bars: count_around(scores, bars, axis), gold_scores.T)
+        above, level = (counts.T for counts in each)
+    return ranks_from_counts(gold_scores, exists, above, level)
 
 
 def rank(
@@ -251,48 +200,3 @@ def rank_both_ways(
             block_entries=block_entries,
         ),
     )
-
-
-def _expected_reciprocal(better: Array, equal: Array, tied: Array) -> Array:
-    """E[1 / rank of the first gold] when `tied` gold and `equal` rivals stand in random order behind `better`."""
-
-    def body(carry):
-        step, none_yet, total = carry
-        left = tied + equal - step
-        here = none_yet * tied / jnp.maximum(left, 1)
-        return step + 1, none_yet - here, total + here / (better + 1 + step)
-
-    start = jnp.zeros_like(better, jnp.float32)
-    last = jnp.max(equal, initial=0)
-    return jax.lax.while_loop(lambda carry: carry[0] <= last, body, (jnp.int32(0), start + 1.0, start))[2]
-
-
-def _average_precision(
-    gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
-) -> Float[Array, " q"]:
-    """Mean over the gold answers of the precision expected at each, over its places in its tie group."""
-    others = exists[:, None, :]
-    gold_above = jnp.sum((gold_scores[:, None, :] > gold_scores[:, :, None]) & others, axis=2)
-    gold_level = jnp.sum((gold_scores[:, None, :] == gold_scores[:, :, None]) & others, axis=2)
-
-    def body(carry):
-        step, total = carry
-        gold_before = gold_above + 1 + step * (gold_level - 1) / jnp.maximum(level - 1, 1)
-        return step + 1, total + jnp.where(step < level, gold_before / (above + 1 + step), 0.0)
-
-    start = jnp.zeros(gold_scores.shape, jnp.float32)
-    total = jax.lax.while_loop(lambda carry: carry[0] < jnp.max(level, initial=0), body, (jnp.int32(0), start))[1]
-    return jnp.sum(jnp.where(exists, total / level, 0.0), axis=1) / jnp.maximum(jnp.sum(exists, axis=1), 1)
-
-
-def _discounted_gain(
-    exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
-) -> Float[Array, " q"]:
-    """Sum over the gold answers of the gain expected at each, over the sum if they stood first.
-
-    Unlike precision, what a gold answer gains hangs on its own place alone: the mean over its tie group.
-    """
-    gains = jnp.asarray(GAINS, jnp.float32)
-    first, last = (gains[jnp.minimum(places, NDCG_PLACES)] for places in (above, above + level))
-    most = gains[jnp.minimum(jnp.sum(exists, axis=1), NDCG_PLACES)]
-    return jnp.sum(jnp.where(exists, (last - first) / level, 0.0), axis=1) / jnp.where(most > 0, most, 1.0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.metrics.ranks import GAINS, NDCG_PLACES, Ranks
+from ccalign_jax.metrics.counts import GAINS, NDCG_PLACES, Ranks
 
 __all__ = ["METRICS", "all_tied", "macro", "recall_at", "resolve_ties", "retrieval_metrics"]
 

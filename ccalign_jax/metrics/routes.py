@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ccalign_jax.metrics.counts import Ranks
 from ccalign_jax.metrics.crosslingual import gold_captions, image_weights, mask_scores, weighted_rows
-from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Ranks, cosine_scores, rank, rank_both_ways, tile_rows
-from ccalign_jax.numerics import AnyArray, map_row_tiles
+from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores, rank, rank_both_ways, tile_rows
+from ccalign_jax.numerics import AnyArray
+from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["PAIR_ROUTES", "Routes", "ordered_pairs", "rank_routes"]
 

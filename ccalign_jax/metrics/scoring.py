@@ -27,6 +27,7 @@ __all__ = [
     "csls",
     "inverted_softmax",
     "nearest_neighbour_normalization",
+    "take_off",
     "transductive",
 ]
 
@@ -142,7 +143,7 @@ def csls(
     _check_widths(queries, gallery, banks)
     off_query = mean_of_nearest(queries, banks.gallery, banks.gallery_mask, k=k, block_entries=block_entries)
     off_gallery = mean_of_nearest(gallery, banks.queries, banks.query_mask, k=k, block_entries=block_entries)
-    return _take_off(2.0 * queries, off_query, gallery, off_gallery)
+    return take_off(2.0 * queries, off_query, gallery, off_gallery)
 
 
 def inverted_softmax(
@@ -179,7 +180,7 @@ def inverted_softmax(
     beta = inverse_temperature
     off_query = log_sum_of_bank(beta * queries, banks.gallery, banks.gallery_mask, block_entries=block_entries)
     off_gallery = log_sum_of_bank(beta * gallery, banks.queries, banks.query_mask, block_entries=block_entries)
-    return _take_off(beta * queries, off_query, gallery, off_gallery)
+    return take_off(beta * queries, off_query, gallery, off_gallery)
 
 
 def nearest_neighbour_normalization(
@@ -215,7 +216,7 @@ def nearest_neighbour_normalization(
     _check_widths(queries, gallery, banks)
     off_query = mean_of_nearest(queries, banks.gallery, banks.gallery_mask, k=k, block_entries=block_entries)
     off_gallery = mean_of_nearest(gallery, banks.queries, banks.query_mask, k=k, block_entries=block_entries)
-    return _take_off(queries, weight * off_query, gallery, weight * off_gallery)
+    return take_off(queries, weight * off_query, gallery, weight * off_gallery)
 
 
 SCORINGS: dict[str, Callable[..., Scoring]] = {
@@ -253,7 +254,7 @@ def transductive(name: str) -> Callable[..., Scoring]:
     return prepare
 
 
-def _take_off(
+def take_off(
     queries: Float[Array, "q d"], off_query: Float[Array, " q"], gallery: Float[Array, "g d"], off_gallery: Array
 ) -> Scoring:
     """Rows whose inner products are those of the given ones, less what either side has to be taken off."""

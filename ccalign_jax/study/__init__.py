@@ -1,6 +1,7 @@
 """A study from data to results: configuration, trials, runs, and what they leave behind."""
 
 from ccalign_jax.study.apply import apply as apply
+from ccalign_jax.study.apply import map_rows as map_rows
 from ccalign_jax.study.apply import read_map as read_map
 from ccalign_jax.study.apply import take_split as take_split
 from ccalign_jax.study.compare import compare as compare

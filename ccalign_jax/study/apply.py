@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from ccalign_jax.aligners import Params
 from ccalign_jax.checkpoints import Checkpoint, load_aligner
@@ -17,7 +19,7 @@ from ccalign_jax.numerics import unit_rows
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study.arrays import unit_float32
 
-__all__ = ["apply", "read_map", "take_split"]
+__all__ = ["apply", "map_rows", "read_map", "take_split"]
 
 ROWS = 65536  # rows mapped at once
 
@@ -28,12 +30,8 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
     Raises:
         InputError: widths that are not those of the map, or a language that it has no part for.
     """
-    about, aligner = checkpoint.about, checkpoint.aligner
-    for side, width in (("d_text", data.d_text), ("d_image", data.d_image)):
-        if about[side] != width:
-            raise InputError(
-                f"{data.name}: {side} is {width}, but the map was trained for {about[side]}; use its encoder"
-            )
+    aligner = checkpoint.aligner
+    _check_widths(checkpoint, data.name, data.d_text, data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
     map_text = jax.jit(lambda params, rows, number: unit_rows(aligner.text(params, rows, number)))
     map_image = jax.jit(lambda params, rows: unit_rows(aligner.image(params, rows)))
@@ -41,6 +39,28 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
         data,
         image=_mapped(map_image, checkpoint.params, data.image),
         text={lang: _mapped(map_text, checkpoint.params, rows, numbers[lang]) for lang, rows in data.text.items()},
+    )
+
+
+def map_rows(
+    checkpoint: Checkpoint, language: str | None, *, d_text: int, d_image: int
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """What the map does to caption rows of a language, and to image rows: unit rows of one space.
+
+    Args:
+        checkpoint: the map.
+        language: of the captions; None is one that was not in training, and takes what all share.
+        d_text, d_image: the widths of the rows to come.
+
+    Raises:
+        InputError: widths that are not those of the map, or a language that it has no part for.
+    """
+    aligner, params = checkpoint.aligner, checkpoint.params
+    _check_widths(checkpoint, "the rows", d_text, d_image)
+    number = checkpoint.language_number("a language that is not named" if language is None else language)
+    return (
+        lambda rows: unit_rows(aligner.text(params, rows, number)),
+        lambda rows: unit_rows(aligner.image(params, rows)),
     )
 
 
@@ -83,6 +103,13 @@ def take_split(data: EmbeddingSet, split: str) -> tuple[EmbeddingSet, EmbeddingS
         chosen = np.asarray(data.split == split)
     rest = None if chosen.all() else data.take(np.flatnonzero(~chosen))
     return data.take(np.flatnonzero(chosen)), rest
+
+
+def _check_widths(checkpoint: Checkpoint, name: str, d_text: int, d_image: int) -> None:
+    for side, width in (("d_text", d_text), ("d_image", d_image)):
+        known = checkpoint.about[side]
+        if known != width:
+            raise InputError(f"{name}: {side} is {width}, but the map was trained for {known}; use its encoder")
 
 
 def _mapped(function: Any, params: Params, rows: np.ndarray, *rest: int) -> np.ndarray:

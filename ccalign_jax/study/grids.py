@@ -25,7 +25,7 @@ CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name
 FILTERS = ("pivots", "aligners", "losses")
 POSITIVE = ("learning_rate", "temperature")
 LARGEST = 1e38  # beyond it float32 is infinite
-SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours")
+SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours", "tile")
 SIGNED = ("bias",)
 WORDS = {
     "i2t_pool": ("union", "per_language"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -85,6 +85,8 @@ class Recipe:
         features: of kernel maps.
         experts: of mixtures.
         neighbours: that RCSLS looks at.
+        tile: captions, and images, whose scores exist at one time, for batches of many thousands; 0 is all at once.
+            Only for losses that are `tiled`.
         learned_temperature: train the temperature too, from the one given.
         replacement: draw images with replacement, as the seed study does.
         mask_positives: known positives are no negatives (see `clip_loss`).
@@ -103,6 +105,7 @@ class Recipe:
     features: int = 1024
     experts: int = 4
     neighbours: int = 10
+    tile: int = 0
     learned_temperature: bool = False
     replacement: bool = False
     mask_positives: bool = True
@@ -163,7 +166,7 @@ def make_objective(
         temperature = jnp.asarray(hyper.temperature)
         if trained.log_scale is not None:
             temperature = learned_temperature(trained.log_scale)
-        settings = {name: jnp.asarray(getattr(hyper, name)) for name in LOSS_SETTINGS}
+        settings: dict[str, Any] = {name: jnp.asarray(getattr(hyper, name)) for name in LOSS_SETTINGS}
 
         def measure(anchors: Array, targets: Array, mask: Array, target_mask: Array, original: Array) -> Array:
             return loss.call(
@@ -178,6 +181,7 @@ def make_objective(
                 axis_name=axis_name,
                 original=original,
                 neighbours=recipe.neighbours,
+                tile=recipe.tile or None,
                 **settings,
             )
 

@@ -14,11 +14,24 @@ from ccalign_jax.losses import LOSSES, clip_loss
 DEVICES, LANGUAGES, SIZE, WIDTH = 8, 2, 16, 5
 AXIS = "batch"
 # Every loss with the usual settings, and those that read more with the others.
-EVERY = {name: (name, True, "union") for name in LOSSES} | {
-    f"{name}, positives kept": (name, False, "per_language") for name in ("infonce", "rcsls")
-}
-# All that the losses know of devices is a gather, a sum and a place; these have them all.
-FEW = {name: EVERY[name] for name in ("infonce", "infonce, positives kept", "alignment_uniformity", "cosine")}
+OTHER = {"mask_positives": False, "i2t_pool": "per_language"}
+TILED = [name for name, entry in LOSSES.items() if entry.tiled]
+EVERY = (
+    {name: (name, {}) for name in LOSSES}
+    | {f"{name}, positives kept": (name, OTHER) for name in ("infonce", "rcsls")}
+    | {f"{name}, {way}": (name, {"tile": 3, "exchange": way}) for name in TILED for way in ("ring", "gather")}
+    | {"infonce, positives kept, ring": ("infonce", {**OTHER, "tile": 1})}
+)
+# All that the losses know of devices is a gather, a sum, a place, and the ways of tiles; these have them all.
+OF_EACH_KIND = (
+    "infonce",
+    "infonce, positives kept",
+    "alignment_uniformity",
+    "cosine",
+    "infonce, ring",
+    "sigmoid, gather",
+)
+FEW = {name: EVERY[name] for name in OF_EACH_KIND}
 # Where each leaf of a batch has its axis of images.
 BATCH_AXES = {"text": 1, "image": 0, "mask": 1, "target_mask": 0, "groups": 0}
 SPECS = {name: P(*[None] * axis, AXIS) for name, axis in BATCH_AXES.items()}
@@ -49,8 +62,8 @@ def all_losses(variants, params, batch, axis_name=None) -> dict:
     masks = {name: batch[name] for name in ("mask", "target_mask", "groups")}
     numbers = {name: number for name, number in params.items() if name not in ("text", "image")}
 
-    def one(name, mask_positives, i2t_pool):
-        settings = {"mask_positives": mask_positives, "i2t_pool": i2t_pool, "neighbours": 3, "axis_name": axis_name}
+    def one(name, changes):
+        settings = {"mask_positives": True, "i2t_pool": "union", "neighbours": 3, "axis_name": axis_name} | changes
         anchors, targets = batch["text"] @ params["text"], batch["image"] @ params["image"]
         return LOSSES[name].call(anchors, targets, original=batch["text"], **masks, **numbers, **settings)
 

@@ -14,9 +14,13 @@ from ccalign_jax.losses import LOSSES
 LANGUAGES, SIZE, WIDTH = 2, 6, 5
 NUMBERS = {"temperature": 0.3, "bias": -3.0, "margin": 0.4, "uniformity_weight": 0.7, "structure_weight": 0.5}
 # Every loss with the usual settings, and those that read more with the others.
-VARIANTS = {name: (name, True, "union") for name in LOSSES} | {
-    f"{name}, positives kept": (name, False, "per_language") for name in ("infonce", "rcsls")
-}
+OTHER = {"mask_positives": False, "i2t_pool": "per_language"}
+VARIANTS = (
+    {name: (name, {}) for name in LOSSES}
+    | {f"{name}, positives kept": (name, OTHER) for name in ("infonce", "rcsls")}
+    | {f"{name}, in tiles": (name, {"tile": 4}) for name, entry in LOSSES.items() if entry.tiled}
+    | {"infonce, positives kept, in tiles": ("infonce", {**OTHER, "tile": 4})}
+)
 # Where the batch has its axis of images; what is not here has it first.
 IMAGE_AXES = {"anchors": 1, "original": 1, "mask": 1}
 
@@ -42,8 +46,8 @@ def take(tree: dict, images) -> dict:
 
 
 def call(rows, numbers, masks, *, variant):
-    name, mask_positives, i2t_pool = VARIANTS[variant]
-    settings = {"mask_positives": mask_positives, "i2t_pool": i2t_pool, "neighbours": 2, "axis_name": None}
+    name, changes = VARIANTS[variant]
+    settings = {"mask_positives": True, "i2t_pool": "union", "neighbours": 2, "axis_name": None} | changes
     anchors, targets = rows["anchors"], rows["targets"]
     return LOSSES[name].call(anchors, targets, original=rows["original"], **numbers, **masks, **settings)
 

@@ -19,6 +19,7 @@ from ccalign_jax.metrics import (
     recall_at,
     resolve_ties,
 )
+from ccalign_jax.metrics import counts as counts_module
 from ccalign_jax.metrics import ranks as ranks_module
 from ccalign_jax.numerics import unit_rows
 
@@ -155,7 +156,7 @@ def test_packed_counts_equal_plain_counts(monkeypatch, query_axis):
     scores = cosine_scores(text, image)
     gold = captions_of if query_axis else image_of[:, None]
     packed = ranks_from_scores(scores, gold, query_axis=query_axis)
-    monkeypatch.setattr(ranks_module, "PACKED", 2)
+    monkeypatch.setattr(counts_module, "PACKED", 2)
     same(packed, ranks_from_scores(scores, gold, query_axis=query_axis))
 
 

@@ -1,0 +1,99 @@
+"""What the scores of captions, and of images, add up to in a batch: from the matrix of scores, or tile by tile."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ccalign_jax.losses._directions import Direction, Pool, check_pool, directions
+from ccalign_jax.losses._reduction import as_languages, group_numbers, one_each, similarity
+from ccalign_jax.losses._reductions import REDUCTIONS
+from ccalign_jax.losses._tiled import Captions, Exchange, Images, TilePlan, tiled_sums
+
+__all__ = ["Sums", "batch_sums"]
+
+
+class Sums(NamedTuple):
+    """Captions that look for images, or images that look for captions; pools and languages as in `Direction`.
+
+    Attributes:
+        of: `[pools, b]` each, by name of `REDUCTIONS`.
+        own: `[languages, b]`, the score of each pair.
+        anchors: `[#pools, b]`, True where the anchor exists.
+    """
+
+    of: dict[str, Float[Array, "pools b"]]
+    own: Float[Array, "languages b"]
+    anchors: Bool[Array, "#pools b"]
+
+
+def batch_sums(
+    text: Array,
+    image: Array,
+    names: tuple[str, ...],
+    *,
+    temperature: float | Array,
+    bias: float | Array | None = None,
+    mask: Array | None,
+    image_mask: Array | None,
+    groups: Array | None,
+    i2t_pool: Pool,
+    axis_name: str | None,
+    tile: int | None,
+    exchange: Exchange,
+    both_ways: bool = True,
+) -> tuple[Sums, Sums]:
+    """These sums over scores, similarity / temperature + bias, text→image and image→text.
+
+    Args:
+        names: of `REDUCTIONS`.
+        bias: 0 by default.
+        tile: captions and images a tile; None holds all scores at once.
+        exchange: how tiles see the images of other devices.
+        both_ways: False leaves the second undefined where it would cost something.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown `i2t_pool` or `exchange`, or a tile below 1.
+    """
+    if exchange not in ("ring", "gather"):
+        raise ValueError(f"exchange is {exchange!r}; it must be 'ring' or 'gather'")
+    if tile is None:
+        both = directions(
+            text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
+        )
+        one, other = (_whole(way, names, temperature, bias) for way in both)
+        return one, other
+    if tile < 1:
+        raise ValueError(f"tile is {tile}; it must be at least 1, or None")
+    check_pool(i2t_pool)
+    text, image, mask = as_languages(text, image, mask)
+    size = len(image)
+    image_mask = one_each(image_mask, "image_mask", (size,))
+    groups = group_numbers(groups, size, axis_name)
+    pairs = mask & image_mask
+
+    def at_rows(number: float | Array) -> Array:
+        return jnp.broadcast_to(jnp.asarray(number, jnp.promote_types(text.dtype, jnp.float32)), mask.shape)
+
+    scale, offset = at_rows(1.0 / temperature), at_rows(0.0 if bias is None else bias)
+    plan = TilePlan(names, names if both_ways else (), tile, axis_name, exchange)
+    captions = Captions(text, scale, offset, pairs, jnp.broadcast_to(groups, mask.shape))
+    of_captions, of_images = tiled_sums(plan, captions, Images(image, image_mask, groups))
+    own = similarity("lbd,bd->lb", text, image) * scale + offset
+
+    def pool(name: str, totals: Float[Array, "b languages"]) -> Float[Array, "pools b"]:
+        return REDUCTIONS[name].merge(totals, 1)[None] if i2t_pool == "union" else totals.T
+
+    return (
+        Sums(dict(zip(names, of_captions, strict=True)), own, pairs),
+        Sums({name: pool(name, one) for name, one in zip(plan.images, of_images, strict=True)}, own, image_mask[None]),
+    )
+
+
+def _whole(way: Direction, names: tuple[str, ...], temperature: float | Array, bias: float | Array | None) -> Sums:
+    scores, own = way.scores / temperature, way.own / temperature
+    if bias is not None:
+        scores, own = scores + bias, own + bias
+    return Sums({name: REDUCTIONS[name].reduce(scores, way.known, way.exists, -1) for name in names}, own, way.anchors)

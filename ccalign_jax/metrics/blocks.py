@@ -1,0 +1,220 @@
+"""Rows read and mapped block by block, and states carried through all tiles of sides that need not fit in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ccalign_jax.metrics.ranks import cosine_scores
+from ccalign_jax.metrics.scoring import take_off
+from ccalign_jax.numerics import AnyArray
+from ccalign_jax.tiles import visit_tiles
+
+__all__ = ["Progress", "RowMap", "Rows", "Source", "make_sources", "pair_scores", "tile_scores", "visit_blocks"]
+
+QUERY_TILE, GALLERY_TILE = 512, 4096  # 8 MiB of scores: on a CPU they are counted before they leave the cache
+MOST_TILES = 16  # of a block of the gallery: the next one is read while it is at work
+COPIES = 4  # of a block: as read, the next one being read, in float32, and mapped
+
+RowMap = Callable[[Float[Array, "b d"]], Float[Array, "b w"]]
+Progress = Callable[[int, int], None]
+
+
+class Rows(Protocol):
+    """What rows are read from: a NumPy array, a memory map, an HDF5 data set, ..."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Rows read in blocks of one size, mapped and lengthened by one compiled function."""
+
+    name: str
+    rows: Rows
+    block: int
+    prepare: Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]
+    penalty: Float[np.ndarray, " n"] | None
+
+    def __len__(self) -> int:
+        return self.rows.shape[0]
+
+    def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
+        """These rows, at most a block of them; behind them zeros."""
+        return self.prepared(places, self.read(places))
+
+    def prepared(self, places: slice | np.ndarray, read: tuple[np.ndarray, np.ndarray | None]) -> Array:
+        rows, finite = self.prepare(*read)
+        if not np.asarray(finite).all():
+            first = int(np.flatnonzero(~np.asarray(finite))[0])
+            row = places.start + first if isinstance(places, slice) else places[first]
+            raise ValueError(f"row {row} of the {self.name} holds NaN or infinity; leave it out")
+        return rows
+
+    def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        found = np.zeros((self.block, *self.rows.shape[1:]), self.rows[:1].dtype)
+        taken = self.rows[places]
+        found[: len(taken)] = taken
+        if self.penalty is None:
+            return found, None
+        more = np.zeros(self.block, np.float32)
+        more[: len(taken)] = self.penalty[places]
+        return found, more
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """All rows, block by block; the next is read while one is at work."""
+        places = [slice(start, min(start + self.block, len(self))) for start in range(0, len(self), self.block)]
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ahead = pool.submit(self.read, places[0])
+            for here, later in zip(places, [*places[1:], None], strict=True):
+                read = ahead.result()
+                if later is not None:
+                    ahead = pool.submit(self.read, later)
+                yield here, self.prepared(here, read)
+
+
+def make_sources(
+    queries: Rows,
+    gallery: Rows,
+    map_queries: RowMap,
+    map_gallery: RowMap,
+    penalties: tuple[np.ndarray, np.ndarray] | None,
+    memory: int,
+) -> tuple[Source, Source]:
+    """Both sides, in blocks that together take `memory` bytes, and are no smaller than a tile.
+
+    Raises:
+        ValueError: no rows, rows of two spaces, or penalties that are not one a row.
+    """
+    rows = queries, gallery
+    if any(len(side.shape) != 2 or 0 in side.shape for side in rows):
+        raise ValueError(
+            f"queries {tuple(queries.shape)} and gallery {tuple(gallery.shape)} must be rows [n, d], n > 0"
+        )
+    maps = map_queries, map_gallery
+    like = [jax.ShapeDtypeStruct((1, side.shape[1]), jnp.float32) for side in rows]
+    widths = [jax.eval_shape(one, side).shape[1] for one, side in zip(maps, like, strict=True)]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"queries come out {widths[0]} wide and the gallery {widths[1]}; both maps must lead to one space"
+        )
+    if penalties is not None and [len(one) for one in penalties] != [side.shape[0] for side in rows]:
+        raise ValueError(f"penalties {[len(one) for one in penalties]} must be one number a query, and one an item")
+    row_bytes = COPIES * 4 * max(widths[0], *(side.shape[1] for side in rows))
+    found: list[Source] = []
+    left = memory
+    # Of the queries as many at once as half of the memory holds: for each block of them all of the gallery is read.
+    for number, (name, tile, share, most) in enumerate(
+        (("queries", QUERY_TILE, 2, memory), ("gallery", GALLERY_TILE, 1, MOST_TILES))
+    ):
+        tiles = min(left // share // (row_bytes * tile), -(-rows[number].shape[0] // tile), most)
+        block = max(1, tiles) * tile
+        penalty = None if penalties is None else penalties[number]
+        found.append(Source(name, rows[number], block, _prepare(maps[number], number), penalty))
+        left -= block * row_bytes
+    return found[0], found[1]
+
+
+@functools.lru_cache(maxsize=16)
+def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]:
+    """Map rows and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too."""
+
+    def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array]:
+        mapped = row_map(rows.astype(jnp.float32))
+        finite = jnp.isfinite(rows).all(axis=1)
+        if penalty is None:
+            return mapped, finite
+        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], finite
+
+    return jax.jit(prepare)
+
+
+def tile_scores(rows: Float[Array, "t w"], columns: Float[Array, "c w"]) -> Float[Array, "t c"]:
+    """Inner products; NaN, which compares with nothing, below all."""
+    scores = cosine_scores(rows, columns)
+    return jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
+
+
+@partial(jax.jit, static_argnums=0)
+def _visit_block(visit: Callable, rows: Any, columns: Any, row_state: Any, column_state: Any) -> tuple[Any, Any]:
+    def turned(columns: Any, rows: Any, column_state: Any, row_state: Any) -> tuple[Any, Any]:
+        row_state, column_state = visit(rows, columns, row_state, column_state)
+        return column_state, row_state
+
+    # The inner loop copies its tiles: those of the queries are the small ones.
+    column_state, row_state = visit_tiles(
+        turned, columns, rows, column_state, row_state, row_size=GALLERY_TILE, column_size=QUERY_TILE
+    )
+    return row_state, column_state
+
+
+def visit_blocks(
+    visit: Callable, queries: Source, gallery: Source, given: tuple, states: tuple, progress: Progress
+) -> tuple[Any, Any]:
+    """Carry the states, host arrays, through all tiles; `visit` sees (rows, given, exists) of each side."""
+    total = -(-len(queries) // queries.block) * -(-len(gallery) // gallery.block)
+    done = 0
+    for here, rows in queries.blocks():
+        row_given, row_state = _part((given[0], states[0]), here, queries.block)
+        row_exists = np.arange(queries.block) < here.stop - here.start
+        for there, columns in gallery.blocks():
+            column_given, column_state = _part((given[1], states[1]), there, gallery.block)
+            column_exists = np.arange(gallery.block) < there.stop - there.start
+            row_state, column_state = _visit_block(
+                visit, (rows, row_given, row_exists), (columns, column_given, column_exists), row_state, column_state
+            )
+            _put_back(states[1], column_state, there)
+            done += 1
+            progress(done, total)
+        _put_back(states[0], row_state, here)
+    return states[0], states[1]
+
+
+def _part(tree: Any, places: slice, size: int) -> Any:
+    def cut(leaf: np.ndarray) -> np.ndarray:
+        found = np.zeros((size, *leaf.shape[1:]), leaf.dtype)
+        found[: places.stop - places.start] = leaf[places]
+        return found
+
+    return jax.tree.map(cut, tree)
+
+
+def _put_back(whole: Any, part: Any, places: slice) -> None:
+    def put(leaf: np.ndarray, found: Array) -> None:
+        leaf[places] = np.asarray(found)[: places.stop - places.start]
+
+    jax.tree.map(put, whole, part)
+
+
+def pair_scores(queries: Source, gallery: Source, owner: np.ndarray, item: np.ndarray) -> Float[np.ndarray, " p"]:
+    """The score of each pair, from tiles as all others are from."""
+    size = min(queries.block, gallery.block) // QUERY_TILE * QUERY_TILE
+    found = [np.zeros(0, np.float32)]
+    for start in range(0, len(owner), size):
+        here = slice(start, min(start + size, len(owner)))
+        rows, columns = queries.take(owner[here]), gallery.take(item[here])
+        found.append(np.asarray(_pair_scores(rows[:size], columns[:size]))[: here.stop - start])
+    return np.concatenate(found)
+
+
+@jax.jit
+def _pair_scores(rows: Float[Array, "p w"], columns: Float[Array, "p w"]) -> Float[Array, " p"]:
+    def one_tile(tile: tuple[Array, Array]) -> Array:
+        # Behind the barrier stands a tile like any other, whatever a compiler might make of its zeros.
+        columns = jax.lax.optimization_barrier(jnp.pad(tile[1], [(0, GALLERY_TILE - QUERY_TILE), (0, 0)]))
+        return jnp.diagonal(jax.lax.optimization_barrier(tile_scores(tile[0], columns)))
+
+    tiles = [side.reshape(-1, QUERY_TILE, side.shape[1]) for side in (rows, columns)]
+    return jax.lax.map(one_tile, (tiles[0], tiles[1])).reshape(-1)

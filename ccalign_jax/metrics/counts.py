@@ -1,0 +1,140 @@
+"""From counts of what stands above and level with each gold answer to ranks: expected over the ties, never a sort."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ccalign_jax.numerics import AnyArray
+
+__all__ = ["GAINS", "NDCG_PLACES", "Ranks", "count_around", "ranks_from_counts"]
+
+PACKED = 2**15  # blocks below this size have both of their counts in one 32-bit sum
+NDCG_PLACES = 10  # nDCG looks no further down
+GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
+
+
+class Ranks(NamedTuple):
+    """Where the gold answers of each query stand; ties are counted, not broken.
+
+    Attributes:
+        better: `[q]` int32, rivals (items that are not gold) that score above the best gold answer.
+        equal: `[q]` int32, rivals that tie with it.
+        tied: `[q]` int32, gold answers that tie for the best, itself included; 0 marks a row that is no
+            query, because it has no gold answer.
+        reciprocal_rank: `[q]` float32, expected over random orders of the ties.
+        average_precision: `[q]` float32, over all gold answers, likewise expected (McSherry & Najork,
+            2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
+            Tied Scores").
+        ndcg: `[q]` float32, normalised discounted cumulative gain of the first ten places, over all gold
+            answers, likewise expected (Järvelin & Kekäläinen, 2002, "Cumulated Gain-Based Evaluation of IR
+            Techniques"): a gold answer at place p gains 1 / log₂(1 + p).
+    """
+
+    better: Int[AnyArray, " q"]
+    equal: Int[AnyArray, " q"]
+    tied: Int[AnyArray, " q"]
+    reciprocal_rank: Float[AnyArray, " q"]
+    average_precision: Float[AnyArray, " q"]
+    ndcg: Float[AnyArray, " q"]
+
+
+def count_around(scores: Float[Array, "q g"], bars: Float[Array, " q"], axis: int) -> tuple[Array, Array]:
+    """How many scores stand above each query's bar, and how many level with it.
+
+    Args:
+        scores: `[q, g]`, without NaN; `[g, q]` where `axis` is 0.
+        bars: `[q]`.
+        axis: the axis of the gallery, which is counted over.
+
+    Example:
+        >>> [int(count[0]) for count in count_around(jnp.array([[0.5, 0.9, 0.5]]), jnp.array([0.5]), 1)]
+        [1, 2]
+    """
+    bars = jnp.expand_dims(bars, axis)
+    if scores.shape[axis] < PACKED:  # one pass over the block instead of two
+        packed = jnp.sum(jnp.where(scores > bars, PACKED, jnp.where(scores == bars, 1, 0)), axis=axis)
+        return packed // PACKED, packed % PACKED
+    return jnp.sum(scores > bars, axis=axis), jnp.sum(scores == bars, axis=axis)
+
+
+def ranks_from_counts(
+    gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
+) -> Ranks:
+    """Ranks from what all of the gallery says of each gold answer.
+
+    Args:
+        gold_scores: `[q, k]`, the score of each gold answer.
+        exists: `[q, k]`, False where there is none.
+        above: `[q, k]`, items of the gallery that score above it, gold or not.
+        level: `[q, k]`, items that score the same, itself included.
+
+    Example:
+        >>> one = jnp.ones((1, 1), int)
+        >>> ranks_from_counts(jnp.zeros((1, 1)), one > 0, one, 3 * one).equal.tolist()
+        [2]
+    """
+    gold_scores = jnp.where(exists, gold_scores, -jnp.inf)
+    known = exists.any(axis=1)
+    best = jnp.argmax(gold_scores, axis=1)[:, None]
+    tied = jnp.where(known, jnp.sum((gold_scores == jnp.max(gold_scores, axis=1, keepdims=True)) & exists, axis=1), 0)
+    better, equal = (jnp.take_along_axis(counts, best, axis=1)[:, 0] for counts in (above, level))
+    better, equal = jnp.where(known, better, 0), jnp.where(known, equal - tied, 0)
+    level = jnp.where(exists, level, 1)
+    return Ranks(
+        better=better.astype(jnp.int32),
+        equal=equal.astype(jnp.int32),
+        tied=tied.astype(jnp.int32),
+        reciprocal_rank=jnp.where(known, _expected_reciprocal(better, equal, jnp.maximum(tied, 1)), 0.0),
+        average_precision=_average_precision(gold_scores, exists, above, level),
+        ndcg=_discounted_gain(exists, above, level),
+    )
+
+
+def _expected_reciprocal(better: Array, equal: Array, tied: Array) -> Array:
+    """E[1 / rank of the first gold] when `tied` gold and `equal` rivals stand in random order behind `better`."""
+
+    def body(carry):
+        step, none_yet, total = carry
+        left = tied + equal - step
+        here = none_yet * tied / jnp.maximum(left, 1)
+        return step + 1, none_yet - here, total + here / (better + 1 + step)
+
+    start = jnp.zeros_like(better, jnp.float32)
+    last = jnp.max(equal, initial=0)
+    return jax.lax.while_loop(lambda carry: carry[0] <= last, body, (jnp.int32(0), start + 1.0, start))[2]
+
+
+def _average_precision(
+    gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
+) -> Float[Array, " q"]:
+    """Mean over the gold answers of the precision expected at each, over its places in its tie group."""
+    others = exists[:, None, :]
+    gold_above = jnp.sum((gold_scores[:, None, :] > gold_scores[:, :, None]) & others, axis=2)
+    gold_level = jnp.sum((gold_scores[:, None, :] == gold_scores[:, :, None]) & others, axis=2)
+
+    def body(carry):
+        step, total = carry
+        gold_before = gold_above + 1 + step * (gold_level - 1) / jnp.maximum(level - 1, 1)
+        return step + 1, total + jnp.where(step < level, gold_before / (above + 1 + step), 0.0)
+
+    start = jnp.zeros(gold_scores.shape, jnp.float32)
+    total = jax.lax.while_loop(lambda carry: carry[0] < jnp.max(level, initial=0), body, (jnp.int32(0), start))[1]
+    return jnp.sum(jnp.where(exists, total / level, 0.0), axis=1) / jnp.maximum(jnp.sum(exists, axis=1), 1)
+
+
+def _discounted_gain(
+    exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
+) -> Float[Array, " q"]:
+    """Sum over the gold answers of the gain expected at each, over the sum if they stood first.
+
+    Unlike precision, what a gold answer gains hangs on its own place alone: the mean over its tie group.
+    """
+    gains = jnp.asarray(GAINS, jnp.float32)
+    first, last = (gains[jnp.minimum(places, NDCG_PLACES)] for places in (above, above + level))
+    most = gains[jnp.minimum(jnp.sum(exists, axis=1), NDCG_PLACES)]
+    return jnp.sum(jnp.where(exists, (last - first) / level, 0.0), axis=1) / jnp.where(most > 0, most, 1.0)

@@ -1,0 +1,133 @@
+"""Exact ranks of rows among millions of others, both ways, from .npy files that need not fit in memory.
+
+python experiments/rank.py --queries=captions.npy --gallery=images.npy                # row i answers row i
+python experiments/rank.py --queries=captions.npy --gallery=images.npy --gold=gold.npy --csls --memory=4GiB
+python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpoint=runs/mine/best --language=de
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from _script import run
+from absl import flags
+
+flags.DEFINE_string("queries", None, ".npy, [q, d], any float dtype; scaled to length one", required=True)
+flags.DEFINE_string("gallery", None, ".npy, [g, d], likewise", required=True)
+flags.DEFINE_string("gold", None, ".npy, [q] or [q, k]: gallery rows that answer each query, -1 for none [row i: i]")
+flags.DEFINE_string("checkpoint", None, "map captions first: RUN/best, or the seed study's .pt; queries are captions")
+flags.DEFINE_string("language", None, "of the captions, where the map has a part of its own for each")
+flags.DEFINE_bool("csls", False, "take off the mean score of the ten nearest, on both sides: transductive")
+flags.DEFINE_string("memory", "1GiB", "that blocks of rows may take, in bytes, MiB or GiB")
+flags.DEFINE_string("out", None, "an .npz for the ranks of every row [only the figures are printed]")
+flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Check, rank, print, write."""
+    import numpy as np
+
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
+    from ccalign_jax.numerics import unit_rows
+    from ccalign_jax.reporting import progress_bar
+    from ccalign_jax.study import map_rows, read_map
+
+    out = None if FLAGS.out is None else Path(FLAGS.out)
+    if out is not None and out.suffix != ".npz":
+        raise InputError(f"--out={out}: the name must end in .npz")
+    if out is not None and out.exists() and not FLAGS.overwrite:
+        raise InputError(f"{out}: exists already; give --overwrite or another --out")
+    memory = as_bytes(FLAGS.memory)
+    queries, gallery = read_rows(FLAGS.queries), read_rows(FLAGS.gallery)
+    gold = read_gold(len(queries), len(gallery))
+    if FLAGS.checkpoint is None:
+        if FLAGS.language is not None:
+            raise InputError("--language is of a map; give --checkpoint, too, or leave it out")
+        maps = unit_rows, unit_rows
+    else:
+        maps = map_rows(read_map(FLAGS.checkpoint), FLAGS.language, d_text=queries.shape[1], d_image=gallery.shape[1])
+    settings: dict[str, Any] = {"map_queries": maps[0], "map_gallery": maps[1], "memory": memory}
+    if FLAGS.checkpoint is None and queries.shape[1] != gallery.shape[1]:
+        widths = f"{queries.shape[1]} and {gallery.shape[1]} wide"
+        raise InputError(f"{FLAGS.queries} and {FLAGS.gallery}: {widths}; give rows of one space, or a --checkpoint")
+    penalties = None
+    try:
+        if FLAGS.csls:
+            with progress_bar("blocks") as progress:
+                settings["progress"] = lambda done, total: progress("neighbourhoods", done, total)
+                penalties = stream_neighbours(queries, gallery, **settings)
+        with progress_bar("blocks") as progress:
+            settings["progress"] = lambda done, total: progress("ranks", done, total)
+            both = stream_ranks(queries, gallery, gold, penalties=penalties, **settings)
+    except ValueError as error:  # a row with NaN is found on the way
+        raise InputError(str(error)) from None
+    score = "CSLS (transductive)" if FLAGS.csls else "cosine"
+    for name, ranks in zip(("queries in the gallery", "gallery in the queries"), both, strict=True):
+        if not (ranks.tied > 0).any():
+            print(f"{name}, {score}: none has an answer")
+            continue
+        found = ", ".join(f"{metric} {value:.4f}" for metric, value in retrieval_metrics(ranks).items())
+        print(f"{name}, {score}: {int((ranks.tied > 0).sum())} rows: {found}")
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        named = zip(("query", "gallery"), both, strict=True)
+        np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
+        print(f"the ranks of every row: {out}")
+
+
+def as_bytes(given: str) -> int:
+    """1GiB and the like as a number."""
+    from ccalign_jax.errors import InputError
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
+    if match is None or float(match[1]) == 0:
+        raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
+    return int(float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2]))
+
+
+def read_rows(path: str):
+    """A memory map of the rows of a file."""
+    import numpy as np
+
+    from ccalign_jax.errors import InputError
+
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError):
+        raise InputError(f"{path}: not an .npy file that can be read; save one array with numpy.save") from None
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or 0 in rows.shape or rows.dtype.kind != "f":
+        raise InputError(f"{path}: must hold one array of floats [n, d]; numpy.save one")
+    return rows
+
+
+def read_gold(queries: int, gallery: int):
+    """Gallery rows of each query, `[q, k]`."""
+    import numpy as np
+
+    from ccalign_jax.errors import InputError
+
+    if FLAGS.gold is None:
+        if queries != gallery:
+            raise InputError(f"{queries} queries and {gallery} items: say with --gold which item answers which query")
+        return np.arange(queries)[:, None]
+    try:
+        gold = np.load(FLAGS.gold, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{FLAGS.gold}: no such file") from None
+    except (OSError, ValueError, EOFError):
+        raise InputError(f"{FLAGS.gold}: not an .npy file that can be read; save one array with numpy.save") from None
+    gold = gold[:, None] if isinstance(gold, np.ndarray) and gold.ndim == 1 else gold
+    if not isinstance(gold, np.ndarray) or gold.ndim != 2 or len(gold) != queries or gold.dtype.kind not in "iu":
+        raise InputError(f"{FLAGS.gold}: must hold whole numbers, [{queries}] or [{queries}, k]")
+    if gold.min() < -1 or gold.max() >= gallery:
+        row = int(np.flatnonzero(((gold < -1) | (gold >= gallery)).any(axis=1))[0])
+        raise InputError(f"{FLAGS.gold}: row {row} names {gold[row].tolist()}; the gallery has rows 0 to {gallery - 1}")
+    return gold.astype(np.int64)
+
+
+if __name__ == "__main__":
+    run(main)

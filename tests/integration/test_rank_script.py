@@ -1,0 +1,57 @@
+"""rank.py as a person calls it: rows in .npy files, with and without a map, and mistakes in one line."""
+
+import numpy as np
+import pytest
+
+from ccalign_jax.metrics import Ranks, rank, retrieval_metrics
+from ccalign_jax.numerics import unit_rows
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    rng = np.random.default_rng(0)
+    gallery = rng.normal(size=(300, 16)).astype(np.float16)
+    np.save(folder / "gallery.npy", gallery)
+    np.save(folder / "queries.npy", gallery[:40] + rng.normal(size=(40, 16)).astype(np.float16))
+    np.save(folder / "gold.npy", np.arange(40))
+    np.save(folder / "wrong.npy", np.arange(40) + 280)
+    np.save(folder / "narrow.npy", gallery[:, :3])
+    broken = gallery.copy()
+    broken[7, 3] = np.inf
+    np.save(folder / "broken.npy", broken)
+    return folder
+
+
+def test_figures_and_ranks_are_those_of_the_whole(script, files):
+    sides = [f"--{side}={side}.npy" for side in ("queries", "gallery", "gold")]
+    done = script("rank.py", *sides, "--memory=1MiB", "--out=ranks.npz", cwd=files)
+    assert done.returncode == 0, done.stderr
+    rows = [unit_rows(np.load(files / f"{side}.npy").astype(np.float32)) for side in ("queries", "gallery")]
+    expected = retrieval_metrics(rank(*rows, np.arange(40)[:, None]))
+    first = done.stdout.splitlines()[0]
+    assert "40 rows" in first and f"R@1 {expected['R@1']:.4f}" in first and f"MRR {expected['MRR']:.4f}" in first
+    with np.load(files / "ranks.npz") as kept:
+        found = Ranks(*(kept[f"query_{name}"] for name in Ranks._fields))
+        assert kept["gallery_tied"].shape == (300,) and kept["gallery_tied"].sum() == 40
+    assert retrieval_metrics(found) == pytest.approx(expected)
+
+
+def test_csls_says_that_it_is_transductive(script, files):
+    done = script("rank.py", "--queries=gallery.npy", "--gallery=gallery.npy", "--csls", cwd=files)
+    assert done.returncode == 0 and "CSLS (transductive): 300 rows: R@1 1.0000" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--gallery=gallery.npy"], "--gold"),
+        (["--gallery=gallery.npy", "--gold=wrong.npy"], "row 20 names [300]"),
+        (["--gallery=narrow.npy", "--gold=gold.npy"], "--checkpoint"),
+        (["--gallery=broken.npy", "--gold=gold.npy"], "row 7 of the gallery"),
+        (["--gallery=gold.npy", "--gold=gold.npy"], "[n, d]"),
+        (["--gallery=gallery.npy", "--gold=gold.npy", "--memory=2 GB"], "--memory"),
+    ],
+)
+def test_a_mistake_is_one_line(script, one_line_on_stderr, files, flags, said):
+    one_line_on_stderr(script("rank.py", "--queries=queries.npy", *flags, cwd=files), said)
