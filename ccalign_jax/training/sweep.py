@@ -104,9 +104,7 @@ def group_trials(trials: Sequence[Trial]) -> list[Group]:
     return groups
 
 
-def plan_slices(
-    group: Group, fits: int, *, params_bytes: int, accelerator: bool, devices: int = 1
-) -> tuple[int, int]:
+def plan_slices(group: Group, fits: int, *, params_bytes: int, accelerator: bool, devices: int = 1) -> tuple[int, int]:
     """How many runs a slice holds, a multiple of the devices, and how many slices the group takes; the last is padded.
 
     On a CPU a slice is one trial on all fits, or an equal part of them where their trajectories would take more than
