@@ -49,12 +49,12 @@ class Processes:
 
     def tell(self, name: str, content: bytes = b"") -> None:
         """Put something on the board, once."""
-        self.board.key_value_set_bytes(f"ccalign/content/{name}", content)
-        self.board.key_value_set(f"ccalign/told/{name}", "told")  # last: what is listed is there
+        self._ask("key_value_set_bytes", f"ccalign/content/{name}", content)
+        self._ask("key_value_set", f"ccalign/told/{name}", "told")  # last: what is listed is there
 
     def told(self, folder: str) -> list[str]:
         """The names on the board that begin with `folder/`."""
-        listed = self.board.key_value_dir_get(f"ccalign/told/{folder}/")
+        listed = self._ask("key_value_dir_get", f"ccalign/told/{folder}/")
         return sorted(key.removeprefix("ccalign/told/") for key, _ in listed)
 
     def hear(self, name: str) -> bytes:
@@ -63,21 +63,28 @@ class Processes:
         Raises:
             InputError: process 0 has ended.
         """
-        import jax
-
-        while True:
-            try:
-                return self.board.blocking_key_value_get_bytes(f"ccalign/content/{name}", PATIENCE)
-            except jax.errors.JaxRuntimeError as error:
-                if "DEADLINE_EXCEEDED" not in str(error):
-                    raise
+        while (content := self._ask("blocking_key_value_get_bytes", f"ccalign/content/{name}", PATIENCE)) is None:
             if self.told("ended"):
                 raise InputError(f"process {self.number}: process 0 has ended, and says why")
+        return content
 
     def forget(self, name: str) -> None:
         """Take something off the board."""
         for kind in ("told", "content"):
-            self.board.key_value_delete(f"ccalign/{kind}/{name}")
+            self._ask("key_value_delete", f"ccalign/{kind}/{name}")
+
+    def _ask(self, what: str, *inputs: Any) -> Any:
+        """What the board answers; None if it has not within the time given."""
+        import jax
+
+        try:
+            return getattr(self.board, what)(*inputs)
+        except jax.errors.JaxRuntimeError as error:
+            if "DEADLINE_EXCEEDED" in str(error):
+                return None
+            if "UNAVAILABLE" in str(error):  # process 0 is gone: jax is about to abort
+                _end_as_lost()
+            raise
 
     def end(self) -> None:
         """Wait until process 0 comes here too, and part."""
@@ -214,15 +221,16 @@ def _in_a_cluster() -> bool:
 def _explain_aborts() -> None:
     """Let an abort end with a line that says what to do: jax aborts in C++ where a process is lost, past all Python."""
 
-    def explain(number: int) -> None:
-        os.write(2, LOST_WORDS.encode())
-        os._exit(LOST)
-
-    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(explain))
+    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: _end_as_lost()))
     # Not signal.signal: its handlers wait for the main thread to run Python again, which never comes.
     library = ctypes.CDLL(None)
     library.signal.argtypes, library.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
     library.signal(signal.SIGABRT, ctypes.cast(_HANDLERS[-1], ctypes.c_void_p))
+
+
+def _end_as_lost() -> None:
+    os.write(2, LOST_WORDS.encode())
+    os._exit(LOST)
 
 
 _HANDLERS: list[Any] = []  # C holds no reference

@@ -63,7 +63,7 @@ def _leave(ended: BaseException) -> None:
 
     if isinstance(ended, SystemExit):
         if ended.code:
-            leave(int(ended.code))
+            leave(ended.code if isinstance(ended.code, int) else 1)
         return
     traceback.print_exception(ended)
     leave(1)

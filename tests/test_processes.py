@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from ccalign_jax import processes
-from ccalign_jax.processes import ALONE, Processes, check, join, leave
+from ccalign_jax.processes import ALONE, LOST, Processes, check, join, leave
 
 MISTAKES = {
     "no port": (("here", 2, 0), ["--coordinator=here", "HOST:PORT"]),
@@ -81,6 +81,22 @@ def test_tpu_hosts_of_gke_are_found(nowhere, monkeypatch):
     for hosts, found in (("one", False), ("one,two", True)):
         monkeypatch.setenv("TPU_WORKER_HOSTNAMES", hosts)
         assert processes._in_a_cluster() == found
+
+
+def test_a_board_that_is_gone_is_a_loss(monkeypatch):
+    """Python may see it before jax does: both end alike."""
+
+    class Gone:
+        def key_value_dir_get(self, folder):
+            raise jax.errors.JaxRuntimeError("UNAVAILABLE: Failed to connect")
+
+    def exit_with(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(processes.os, "_exit", exit_with)
+    with pytest.raises(SystemExit) as ended:
+        Processes(2, 1, Gone()).told("ended")
+    assert ended.value.code == LOST
 
 
 def test_alone_nothing_is_started(nowhere, monkeypatch):

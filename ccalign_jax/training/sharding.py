@@ -103,7 +103,7 @@ def fit_spread(
         A copy on every device.
 
     Raises:
-        ValueError: a batch cannot be divided evenly.
+        InputError: a batch cannot be divided evenly.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -123,7 +123,7 @@ def fit_spread(
         (3, 8, 8)
     """
     if recipe.batch_images % mesh.size:
-        raise ValueError(f"batches of {recipe.batch_images} images cannot be spread evenly over {mesh.size} devices")
+        raise InputError(f"batches of {recipe.batch_images} images cannot be spread evenly over {mesh.size} devices")
     inputs = jax.device_put((hyper, key, embeddings, images, count), everywhere(mesh))
     return _spread_fit(aligner, pivot, loss, recipe, mesh)(*inputs)
 

@@ -18,10 +18,12 @@ from ccalign_jax.processes import LOST
 
 SWEEP = Path(__file__).resolve().parents[2] / "experiments" / "sweep.py"
 FLAGS = [
-    *("--folds=3", "--pivot=image,symmetric", "--aligners=residual,dual,ridge", "--hyper=temperature=0.1"),
-    *("--hyper=learning_rate=0.01,0.03,0.1,0.3", "--hyper=epochs=12", "--nodiagnostics"),
+    *("--folds=3", "--inner_folds=1", "--aligners=residual,ridge", "--nodiagnostics", "--hyper=temperature=0.1"),
+    *("--hyper=learning_rate=0.003,0.01,0.02,0.03,0.1,0.3,0.5", "--hyper=epochs=20"),
 ]
-LOST_AFTER = 5  # seconds
+# Little work and much code: what the compiler would win by thinking is lost many times over.
+ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+LOST_AFTER = 8  # seconds
 PATIENCE = 120  # seconds, after which a test has failed
 
 pytestmark = pytest.mark.slow
@@ -29,16 +31,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """90 images; captions are bent images with noise, so that there is something to learn; de lacks every fourth."""
+    """90 images; captions are bent images with noise, so that there is something to learn; some images have none."""
     rng = np.random.default_rng(0)
     image = rng.standard_normal((90, 8)).astype(np.float32)
     bend = np.eye(8) + 0.5 * rng.standard_normal((8, 8))
     keys = np.array([f"k{number:02d}" for number in range(90)])
     arrays = {"image": image, "image_keys": keys}
-    for language, owner in {"de": np.flatnonzero(np.arange(90) % 4), "en": np.arange(90)}.items():
-        noise = rng.standard_normal((len(owner), 8))
-        rows = image[owner] @ bend + 0.4 * noise
-        arrays |= {f"text_{language}": rows.astype(np.float32), f"text_{language}_keys": keys[owner]}
+    owner = np.flatnonzero(np.arange(90) % 8)
+    rows = image[owner] @ bend + 0.4 * rng.standard_normal((len(owner), 8))
+    arrays |= {"text_en": rows.astype(np.float32), "text_en_keys": keys[owner]}
     path = tmp_path_factory.mktemp("data") / "bent.npz"
     np.savez(path, **arrays)
     return path
@@ -56,8 +57,7 @@ def start(data, tmp_path) -> Callable[..., Started]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        forced = f"--xla_force_host_platform_device_count={devices}"
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": forced}
+        environment = {**ENVIRONMENT, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         found = []
         for number in range(processes):
             command = [sys.executable, str(SWEEP), f"--data={data}", f"--out={out}", f"--devices={devices}", *FLAGS]
@@ -99,12 +99,12 @@ def numbers(tree) -> list[tuple[str, float]]:
 
 def assert_same_run(one: Path, other: Path) -> None:
     mine, theirs = (numbers(json.loads((path / "summary.json").read_text())) for path in (one, other))
-    assert len(mine) == len(theirs) > 500
+    assert len(mine) == len(theirs) > 300
     for (path, left), (same, right) in zip(mine, theirs, strict=True):
         assert path == same
         assert left == (pytest.approx(right, abs=1e-4) if isinstance(right, float) else right), path
     stored = sorted(path.name for path in (other / "checkpoints").iterdir())
-    assert stored == sorted(path.name for path in (one / "checkpoints").iterdir()) and len(stored) == 3
+    assert stored == sorted(path.name for path in (one / "checkpoints").iterdir()) and len(stored) == 2
     for name in (*(f"checkpoints/{each}" for each in stored), "best"):
         left, right = load_tree(one / name)[0], load_tree(other / name)[0]
         for each, same in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
@@ -117,8 +117,7 @@ def alone(data, tmp_path_factory) -> Path:
     """The folder of the same sweep by one process on one device."""
     out = tmp_path_factory.mktemp("alone") / "run"
     command = [sys.executable, str(SWEEP), f"--data={data}", f"--out={out}", *FLAGS]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env={**ENVIRONMENT, "XLA_FLAGS": ""})
     assert done.returncode == 0, done.stderr
     summary = json.loads((out / "summary.json").read_text())
     assert summary["best"] != "identity"  # something was learned
@@ -133,34 +132,32 @@ def test_several_processes_find_what_one_finds(processes, devices, alone, start,
     assert all(said == ("", "") for said in others)  # process 0 alone prints
     assert "Gloo" not in first[0]
     assert_same_run(out, alone)
-    (first, *others) = finish(start(processes, devices, out, "--resume"), [0] * processes)
-    assert "complete already" in first[0] and all(said == ("", "") for said in others)
+    if processes == 2:
+        (first, other) = finish(start(processes, devices, out, "--resume"), [0, 0])
+        assert "complete already" in first[0] and other == ("", "")
 
 
 def test_a_lost_process_ends_the_run_which_goes_on_elsewhere(alone, start, tmp_path):
     out = tmp_path / "run"
-    started = start(3, 1, out)
+    started = start(2, 1, out)
     wait_for_trials(out, 2, started)
     started[1].kill()
-    first, _, third = finish(started, [LOST, -9, LOST])
-    for said in (first, third):
-        last = said[1].strip().splitlines()[-1]
-        assert last.startswith("error: a process of this run was lost") and "--resume" in last
+    first, _ = finish(started, [LOST, -9])
+    last = first[1].strip().splitlines()[-1]
+    assert last.startswith("error: a process of this run was lost") and "--resume" in last
     kept = {path: path.read_bytes() for path in out.glob("slices/???-????.npz")}
     assert len(kept) >= 2 and not (out / "summary.json").exists()
     finish(start(1, 4, out, "--resume"), [0])
     assert_same_run(out, alone)
 
 
-def test_the_loss_of_process_0_ends_the_others(alone, start, tmp_path):
+def test_the_loss_of_process_0_ends_the_others(start, tmp_path):
     out = tmp_path / "run"
     started = start(2, 1, out)
     wait_for_trials(out, 1, started)
     started[0].kill()
     _, other = finish(started, [-9, LOST])
     assert "was lost" in other[1].strip().splitlines()[-1] and not other[0]
-    finish(start(2, 2, out, "--resume"), [0, 0])
-    assert_same_run(out, alone)
 
 
 def test_a_mistake_ends_all_with_a_line(alone, start):
