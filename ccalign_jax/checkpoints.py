@@ -62,15 +62,13 @@ def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Map
         tree: nested dicts of arrays; may be empty.
         about: JSON values; `sha256`, `leaves` and `schema` are added.
     """
-    import orbax.checkpoint as ocp  # 0.9 s to import, which only checkpoints should pay
-
     path = Path(path).absolute()
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     tree = jax.tree.map(np.asarray, tree)
     if jax.tree.leaves(tree):
-        with ocp.StandardCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             checkpointer.save(draft / TREE, tree)
     described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
     described["sha256"] = _sha256(draft / TREE, described)
@@ -100,9 +98,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
         raise InputError(f"{path}: SHA-256 differs from {ABOUT}: a file is damaged or missing; copy or train it again")
     tree: PyTree[np.ndarray] = {}
     if leaves:
-        import orbax.checkpoint as ocp
-
-        with ocp.StandardCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             tree = jax.tree.map(np.asarray, checkpointer.restore(path / TREE))
     if _leaves(tree) != leaves:
         raise InputError(f"{path}: the parameters are not those that {ABOUT} lists; copy or train it again")
@@ -132,6 +128,19 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
     if _leaves(shapes) != _leaves(params):
         raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
     return Checkpoint(aligner, params, about)
+
+
+def _checkpointer() -> Any:
+    """Orbax, writing and reading for this process alone: it would wait for all others of a run."""
+    import orbax.checkpoint as ocp  # 0.9 s to import, which only checkpoints should pay
+
+    if jax.process_count() == 1:
+        return ocp.StandardCheckpointer()
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process_{here}"
+    )
+    return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def _sha256(folder: Path, about: Mapping[str, Any]) -> str:

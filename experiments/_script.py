@@ -1,6 +1,7 @@
 """What the scripts share: flags that answer `list`, and mistakes that end in one line and status 2."""
 
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
@@ -48,7 +49,24 @@ def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
             print("stopped", file=sys.stderr)
             sys.exit(130)
 
-    app.run(guarded, flags_parser=parse)
+    try:
+        app.run(guarded, flags_parser=parse)
+    except BaseException as ended:
+        if "ccalign_jax.processes" in sys.modules:
+            _leave(ended)
+        raise
+
+
+def _leave(ended: BaseException) -> None:
+    """Where this is one of several processes, end it here: Python would wait for the others."""
+    from ccalign_jax.processes import leave
+
+    if isinstance(ended, SystemExit):
+        if ended.code:
+            leave(ended.code if isinstance(ended.code, int) else 1)
+        return
+    traceback.print_exception(ended)
+    leave(1)
 
 
 def fail(message: object) -> NoReturn:

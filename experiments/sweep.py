@@ -33,6 +33,11 @@ flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before an
 flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
 flags.DEFINE_bool("overwrite", False, "delete the run in --out first")
+flags.DEFINE_integer("devices", None, "of this process to use [all of an accelerator, one of a CPU]")
+flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where no cluster tells [TPU, GKE, SLURM are found]")
+flags.DEFINE_integer("processes", None, "how many there are; 1: look for no cluster")
+flags.DEFINE_integer("process", None, "number of this one, from 0")
+flags.DEFINE_integer("lost_after", 60, "seconds without a sign of life after which a process is lost")
 FLAGS = flags.FLAGS
 
 
@@ -41,6 +46,7 @@ def main() -> None:
     if listed():
         return
     from ccalign_jax.errors import InputError
+    from ccalign_jax.processes import check, join
     from ccalign_jax.reporting import count_words, ladder_words, main_table, print_table, progress_bar
     from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
@@ -48,7 +54,12 @@ def main() -> None:
     from ccalign_jax.study.holdout import measure_holdouts
     from ccalign_jax.study.plan import plan_sweep
     from ccalign_jax.study.run import run_sweep
+    from ccalign_jax.study.shares import deal, work
     from ccalign_jax.study.write import write_results
+    from ccalign_jax.training import make_mesh
+
+    numbers = (FLAGS.coordinator, FLAGS.processes, FLAGS.process)
+    check(*numbers)
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
@@ -61,12 +72,21 @@ def main() -> None:
     out = FLAGS.out or f"runs/{Path(config.data).stem}-{config.protocol}-{time.strftime('%Y%m%d-%H%M%S')}"
     data = prepare_data(read_data(config.data, languages=config.languages), config)
     plan = plan_sweep(data, config, plan_folds(data, config))
+    processes = join(*numbers, lost_after=FLAGS.lost_after)
+    mesh = make_mesh(FLAGS.devices)
+    if processes.number:
+        work(plan, processes, mesh)
+        processes.end()
+        return
     folder = RunFolder(out)
     folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
     summary = folder.finished()
     if summary is not None:
         print_table(main_table(summary))
         print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
+        if processes.count > 1:
+            deal(processes, plan, ())  # nothing to do
+        processes.end()
         return
 
     captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
@@ -75,9 +95,11 @@ def main() -> None:
         print(f"note: {note}")
     trials, folds = count_words(len(plan.trials), "trial"), count_words(len(plan.folds), "fold")
     programs = count_words(sum(group.loss != CLOSED for group in plan.groups), "compiled program")
-    print(f"{trials} x {folds}, {programs}, into {out}")
+    spread = f", {processes.count} processes" if processes.count > 1 else ""
+    spread += f", {mesh.size} devices" + " each" * bool(spread) if mesh.size > 1 else ""
+    print(f"{trials} x {folds}, {programs}{spread}, into {out}")
     with progress_bar() as progress:
-        result = run_sweep(plan, folder, progress=progress)
+        result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress)
     print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
     with progress_bar("holdouts") as progress:
         result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
@@ -87,6 +109,7 @@ def main() -> None:
     write_results(folder, result)
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
+    processes.end()
 
 
 def given(config):

@@ -15,6 +15,7 @@ PACKAGE = Path(ccalign_jax.__file__).parent
 ORDER = (
     "_version",
     "errors",
+    "processes",
     "numerics",
     "tiles",
     "losses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import platform
@@ -22,7 +23,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.output import write_json
 
-__all__ = ["RunFolder", "file_name"]
+__all__ = ["RunFolder", "file_name", "pack_slice"]
 
 CONFIG, SUMMARY = "config.json", "summary.json"
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -97,12 +98,17 @@ class RunFolder:
 
     def save_slice(self, group: int, number: int, result: PyTree) -> None:
         """Keep the result of a slice, so that a killed run can go on from here."""
+        if self.path is not None:
+            self.keep_slice(group, number, pack_slice(result))
+
+    def keep_slice(self, group: int, number: int, packed: bytes) -> None:
+        """Keep what `pack_slice` has made of the result of a slice, here or elsewhere."""
         path = self._slice_path(group, number)
         if path is None:
             return
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(".draft.npz")
-        np.savez(draft, **{f"leaf_{index}": leaf for index, leaf in enumerate(jax.tree.leaves(result))})
+        draft.write_bytes(packed)
         draft.replace(path)
 
     def drop_slices(self) -> None:
@@ -112,6 +118,13 @@ class RunFolder:
 
     def _slice_path(self, group: int, number: int) -> Path | None:
         return None if self.path is None else self.path / "slices" / f"{group:03d}-{number:04d}.npz"
+
+
+def pack_slice(result: PyTree) -> bytes:
+    """The result of a slice as an `.npz`, which `RunFolder.load_slice` reads."""
+    packed = io.BytesIO()
+    np.savez(packed, **{f"leaf_{index}": leaf for index, leaf in enumerate(jax.tree.leaves(result))})
+    return packed.getvalue()
 
 
 def file_name(name: str) -> str:

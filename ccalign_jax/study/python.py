@@ -21,6 +21,7 @@ from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Progress, SweepResult, run_sweep
 from ccalign_jax.study.write import write_results
+from ccalign_jax.training import make_mesh
 
 __all__ = ["fit", "sweep"]
 
@@ -50,6 +51,7 @@ def sweep(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    devices: int | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> SweepResult:
     """Train every pivot × aligner × loss × setting on every fold, and choose; `experiments/sweep.py` from Python.
@@ -74,6 +76,7 @@ def sweep(
         diagnostics: also describe the sets of rows before and after, on the holdouts.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
+        devices: that trials are spread over; by default all of an accelerator, one of a CPU.
         progress: called with what goes on, runs done, and runs in all.
 
     Raises:
@@ -110,7 +113,9 @@ def sweep(
     plan = plan_sweep(chosen, config, plans)
     folder = RunFolder(out)
     folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
-    result = measure_holdouts(run_sweep(plan, folder, progress=progress), diagnostics=diagnostics)
+    result = measure_holdouts(
+        run_sweep(plan, folder, mesh=make_mesh(devices), progress=progress), diagnostics=diagnostics
+    )
     refit(result)
     write_results(folder, result)
     return result
@@ -127,6 +132,7 @@ def fit(
     split: Literal["inner", "official"] = "inner",
     languages: Sequence[str] | None = None,
     seed: int = 0,
+    devices: int = 1,
 ) -> Checkpoint:
     """Train one aligner; a fifth of the images picks the epoch (the official dev split, if asked for).
 
@@ -136,6 +142,7 @@ def fit(
         hyper: settings, such as `{"temperature": 0.03, "epochs": 10}`; one value each.
         split: which images pick the epoch.
         seed: of the inner part and of training.
+        devices: that every batch is spread over, for fits that one cannot hold; a divisor of the images of a batch.
 
     Returns:
         The map, to be used as `found.aligner.text(found.params, rows, language_number)`, applied by
@@ -170,7 +177,9 @@ def fit(
         raise InputError(f"fit trains one map, this asks for {len(plan.trials)}: {names}; choose one, or call sweep")
     (trial,) = plan.trials
     select = make_part(chosen, fold.inner[0].select)
-    done = train_one(plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select)
+    done = train_one(
+        plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select, mesh=make_mesh(devices)
+    )
     epoch = int(done.epoch)
     found = make_checkpoint(plan, trial, done.params, epoch)
     found.about["scores"] = {

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.losses import LOSSES
@@ -28,6 +29,7 @@ from ccalign_jax.training import (
     Trial,
     choose_epoch,
     fit,
+    fit_spread,
     fitting_recipe,
     keep_epoch,
 )
@@ -86,8 +88,12 @@ def train_one(
     key,
     select: Part | None = None,
     stop: int = 0,
+    mesh: Mesh | None = None,
 ) -> FitResult:
-    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return."""
+    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return.
+
+    With a mesh of several devices every batch is spread over them.
+    """
     if trial.aligner in CLOSED_FORMS:
         return jax.tree.map(np.asarray, closed_fit(trial, plan.space, embeddings, images, select=select, stop=stop))
     group = next(group for group in plan.groups if trial in group.trials)
@@ -99,10 +105,15 @@ def train_one(
         embeddings = embeddings._replace(consensus=jnp.asarray(consensus_rows(seen, images, pivot.consensus)))
 
     @jax.jit
-    def program(data, chosen, hyper, run_key):
+    def program(hyper, run_key, data, chosen):
         return fit(aligner, pivot, loss, hyper, run_key, data, chosen, len(images), recipe=recipe)
 
     numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    run = program(embeddings, jnp.asarray(images), numbers, key)
+    inputs = (numbers, key, embeddings, jnp.asarray(images))
+    if mesh is None or mesh.size == 1:
+        run = program(*inputs)
+    else:
+        run = fit_spread(aligner, pivot, loss, *inputs, len(images), recipe=recipe, mesh=mesh)
+        run = jax.device_put(run, mesh.devices[0])
     found = keep_epoch(run, stop) if select is None else choose_epoch(aligner, run, embeddings, select, recipe=recipe)
     return jax.tree.map(np.asarray, found)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.pivots import make_pivot
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.claims import Claims, Measured, describe_statistics
-from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, chance_metrics, fold_metrics
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.intervals import FoldTally, Resamples
 from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.shares import every_run
 from ccalign_jax.study.summary import (
     Outcome,
     best_of,
@@ -67,14 +66,24 @@ class SweepResult:
 
 
 def run_sweep(
-    plan: Plan, folder: RunFolder | None = None, *, progress: Progress = lambda what, done, total: None
+    plan: Plan,
+    folder: RunFolder | None = None,
+    *,
+    processes: Processes = ALONE,
+    mesh: Mesh | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> SweepResult:
     """Run every trial on every fold, and summarise; `refit.refit` then makes the map that was chosen.
 
     Args:
         plan: from `plan_sweep`.
-        folder: keeps finished slices, and gives back those of an earlier attempt.
+        folder: keeps finished trials, and gives back those of an earlier attempt.
+        processes: among which the trials are dealt round; this is number 0, the others call `shares.work`.
+        mesh: the devices that runs are spread over; None for one.
         progress: called with what goes on, runs done, and runs in all.
+
+    Raises:
+        ValueError: several processes, and no folder that keeps what they find.
     """
     clock, seconds = time.perf_counter(), {}
 
@@ -84,25 +93,18 @@ def run_sweep(
         seconds[name], clock = now - clock, now
 
     folder = folder or RunFolder(None)
+    if processes.count > 1 and folder.path is None:
+        raise ValueError("several processes need a folder that keeps what they find")
     total = len(plan.trials) * len(plan.folds)
     progress("identity", 0, total)
-    embeddings, arrays = plan.arrays()
-    key = jax.random.key(plan.config.seed)
-    identity = _baseline(plan, embeddings, arrays)
-    lap("baselines")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
-    done = 0
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        trained = TrainedRuns(plan, embeddings, arrays, key, folder, pool)
-        for number, group in enumerate(plan.groups):
-            if group.aligner in CLOSED_FORMS:
-                runs = closed_runs(group, plan.space, plan.fits, embeddings, arrays)
-            else:
-                runs = trained.of(number)
-            for trial, fold, run in runs:
-                _record(outcomes[trial.index], run, plan, identity, fold)
-                done += 1
-                progress(trial.name, done, total)
+    with TrainedRuns.of_plan(plan, folder, mesh) as trained:
+        runs = every_run(trained, processes)
+        identity = _baseline(plan, trained.embeddings, trained.arrays)
+        lap("baselines")
+        for done, (trial, fold, run) in enumerate(runs, start=1):
+            _record(outcomes[trial.index], run, plan, identity, fold)
+            progress(trial.name, done, total)
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
     result.summary = summarise(result)

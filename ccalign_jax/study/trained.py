@@ -1,22 +1,26 @@
-"""The runs of trained groups, trial by trial, kept in the run's folder as they finish."""
+"""The runs of all groups, trial by trial, kept in the run's folder as they finish."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from ccalign_jax._version import __version__
 from ccalign_jax.data import Fold
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.training import (
@@ -29,8 +33,10 @@ from ccalign_jax.training import (
     Trajectory,
     Trial,
     cross_validate,
+    everywhere,
     make_program,
     plan_slices,
+    runs_of_devices,
     slice_inputs,
     slice_runs,
     take,
@@ -40,38 +46,102 @@ __all__ = ["TrainedRuns", "stamp"]
 
 
 class TrainedRuns:
-    """The runs of trained groups; while one group runs, the program of the next is compiled."""
+    """The runs of all groups; while one group runs, the program of the next is compiled.
 
-    def __init__(self, plan: Plan, embeddings: Embeddings, arrays: FoldArrays, key, folder: RunFolder, pool: Executor):
+    Args:
+        plan: what to run.
+        embeddings, arrays: of the plan.
+        key: of the run.
+        folder: keeps every trial that is done.
+        pool: compiles ahead.
+        mesh: the devices that the runs of a trained group are spread over; None for one.
+
+    Attributes:
+        elsewhere: trials that other processes run, by index.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        embeddings: Embeddings,
+        arrays: FoldArrays,
+        key,
+        folder: RunFolder,
+        pool: Executor,
+        mesh: Mesh | None = None,
+    ):
         self.plan, self.embeddings, self.arrays, self.key, self.folder = plan, embeddings, arrays, key, folder
         self.pool, self.ahead = pool, dict[tuple[int, int], Future[Program]]()
         self.accelerator = jax.default_backend() != "cpu"
+        self.elsewhere: set[int] = set()
+        self.mesh = mesh if mesh is not None and mesh.size > 1 else None
+        self.spread = (embeddings, arrays)
+        if self.mesh is not None:
+            self.spread = jax.device_put(self.spread, everywhere(self.mesh))
+
+    @classmethod
+    @contextlib.contextmanager
+    def of_plan(cls, plan: Plan, folder: RunFolder, mesh: Mesh | None = None) -> Iterator[TrainedRuns]:
+        """The runs of a plan from its data and its seed."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            yield cls(plan, *plan.arrays(), jax.random.key(plan.config.seed), folder, pool, mesh)
 
     def of(self, number: int) -> Iterator[tuple[Trial, int, RunResult]]:
-        """Every trial of a group on every fold; a trial that the folder has is not run again."""
+        """The trials of a group that are not run elsewhere, on every fold; what the folder has is not run again."""
         group, missing = self.plan.groups[number], []
         for place, trial in enumerate(group.trials):
-            stored = self.folder.load_slice(number, place, lambda: (0, self._result_like(group)))
-            if stored is None or not np.array_equal(stored[0], self._stamp(group, trial)):
-                missing.append(trial)
+            if trial.index in self.elsewhere:
                 continue
-            yield from self._folds(trial, stored[1])
+            stored = self._stored(number, place)
+            if stored is None:
+                missing.append(trial)
+            else:
+                yield from self._folds(trial, stored)
         if not missing:
             return
         rest = dataclasses.replace(group, trials=tuple(missing))
-        for trial, runs in itertools.groupby(self._runs(number, rest), key=operator.itemgetter(0)):
-            fits = ((fit, run) for _, fit, run in runs)
-            aligner = self.plan.space.aligner(group.aligner, group.recipe)
-            crossed = dict(
-                cross_validate(aligner, fits, self.plan.fits, self.embeddings, self.arrays, recipe=group.recipe)
-            )
-            result = jax.tree.map(lambda *leaves: np.stack(leaves), *(crossed[fold] for fold in sorted(crossed)))
+        for trial, folds in self._closed(rest) if group.aligner in CLOSED_FORMS else self._trained(number, rest):
+            result = jax.tree.map(lambda *leaves: np.stack(leaves), *(folds[fold] for fold in sorted(folds)))
             self.folder.save_slice(number, group.trials.index(trial), (self._stamp(group, trial), result))
             yield from self._folds(trial, result)
+
+    def kept(self, number: int, place: int) -> Iterator[tuple[Trial, int, RunResult]]:
+        """A trial that the folder has, on every fold; it is named by its group and its place there."""
+        stored = self._stored(number, place)
+        assert stored is not None
+        yield from self._folds(self.plan.groups[number].trials[place], stored)
+
+    def missing(self) -> dict[int, tuple[int, int]]:
+        """The index of every trial that the folder does not have, with its group and its place there."""
+        return {
+            trial.index: (number, place)
+            for number, group in enumerate(self.plan.groups)
+            for place, trial in enumerate(group.trials)
+            if self._stored(number, place) is None
+        }
+
+    def _stored(self, number: int, place: int) -> RunResult | None:
+        group = self.plan.groups[number]
+        stored = self.folder.load_slice(number, place, lambda: (0, self._result_like(group)))
+        if stored is None or not np.array_equal(stored[0], self._stamp(group, group.trials[place])):
+            return None
+        return stored[1]
 
     def _folds(self, trial: Trial, result: RunResult) -> Iterator[tuple[Trial, int, RunResult]]:
         for fold in range(len(self.plan.folds)):
             yield trial, fold, jax.tree.map(lambda leaf, at=fold: leaf[at], result)
+
+    def _closed(self, group: Group) -> Iterator[tuple[Trial, dict[int, RunResult]]]:
+        runs = closed_runs(group, self.plan.space, self.plan.fits, self.embeddings, self.arrays)
+        for trial, folds in itertools.groupby(runs, key=operator.itemgetter(0)):
+            yield trial, {fold: run for _, fold, run in folds}
+
+    def _trained(self, number: int, group: Group) -> Iterator[tuple[Trial, dict[int, RunResult]]]:
+        aligner = self.plan.space.aligner(group.aligner, group.recipe)
+        for trial, runs in itertools.groupby(self._runs(number, group), key=operator.itemgetter(0)):
+            fits = ((fit, run) for _, fit, run in runs)
+            crossed = cross_validate(aligner, fits, self.plan.fits, self.embeddings, self.arrays, recipe=group.recipe)
+            yield trial, dict(crossed)
 
     def _runs(self, number: int, group: Group) -> Iterator[tuple[Trial, int, Trajectory]]:
         """Every trial of a group on every fit, trial by trial."""
@@ -84,10 +154,18 @@ class TrainedRuns:
                 break
         for index in range(slices):
             inputs = slice_inputs(group, fits, key=self.key, width=width, number=index)
-            found = program(self.embeddings, self.arrays, *inputs)
+            found = self._found(program(*self.spread, *inputs))
             for place, (trial, fit) in enumerate(slice_runs(group, fits, width=width, number=index)):
-                yield trial, fit, take(found, place)
+                yield trial, fit, found(place)
         self.ahead.pop((number, width), None)
+
+    def _found(self, found: Trajectory) -> Callable[[int], Trajectory]:
+        """The run at a place of a slice, on the first device, where all is scored."""
+        if self.mesh is None:
+            return functools.partial(take, found)
+        parts, first = runs_of_devices(found, self.mesh), self.mesh.devices[0]
+        each = len(parts[0].losses)
+        return lambda place: jax.device_put(take(parts[place // each], place % each), first)
 
     def _compiled(self, number: int, width: int) -> Future[Program]:
         if (number, width) not in self.ahead:
@@ -96,13 +174,16 @@ class TrainedRuns:
 
     def _compile(self, group: Group, width: int) -> Program:
         inputs = slice_inputs(group, len(self.plan.fits.train), key=self.key, width=width, number=0)
-        program = make_program(group, self.plan.space, least=self.plan.least, accelerator=self.accelerator)
-        return program.compile(self.embeddings, self.arrays, *inputs)
+        program = make_program(
+            group, self.plan.space, least=self.plan.least, accelerator=self.accelerator, mesh=self.mesh
+        )
+        return program.compile(*self.spread, *inputs)
 
     def _slices(self, group: Group) -> tuple[int, int]:
         params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self._params_like(group)))
         fits = len(self.plan.fits.train)
-        return plan_slices(group, fits, params_bytes=params_bytes, accelerator=self.accelerator)
+        devices = 1 if self.mesh is None else self.mesh.size
+        return plan_slices(group, fits, params_bytes=params_bytes, accelerator=self.accelerator, devices=devices)
 
     def _params_like(self, group: Group) -> PyTree:
         aligner = self.plan.space.aligner(group.aligner, group.recipe)

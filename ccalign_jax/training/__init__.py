@@ -35,6 +35,11 @@ from ccalign_jax.training.selection import keep_epoch as keep_epoch
 from ccalign_jax.training.selection import score_epochs as score_epochs
 from ccalign_jax.training.selection import take as take
 from ccalign_jax.training.selection import take_best as take_best
+from ccalign_jax.training.sharding import everywhere as everywhere
+from ccalign_jax.training.sharding import fit_spread as fit_spread
+from ccalign_jax.training.sharding import make_mesh as make_mesh
+from ccalign_jax.training.sharding import runs_of_devices as runs_of_devices
+from ccalign_jax.training.sharding import spread_runs as spread_runs
 from ccalign_jax.training.sweep import SIZES as SIZES
 from ccalign_jax.training.sweep import Group as Group
 from ccalign_jax.training.sweep import Program as Program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -142,6 +143,7 @@ def fit(
     *,
     recipe: Recipe,
     least: int | None = None,
+    lay: Callable[[Batch], Batch] = lambda batch: batch,
 ) -> Trajectory:
     """Train one aligner; pure, so that `jit`, `vmap` and `lax.map` apply.
 
@@ -154,6 +156,7 @@ def fit(
         count: how many are real; may be traced.
         recipe: static choices.
         least: a static lower bound of `count`, by default `t`.
+        lay: says where a batch lies among devices (see `fit_spread`).
 
     Returns:
         Parameters after every epoch; `choose_epoch` picks one.
@@ -174,7 +177,7 @@ def fit(
 
     def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
-        batch = draw_batch(batch_key, embeddings, chosen)
+        batch = lay(draw_batch(batch_key, embeddings, chosen))
         return step(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array
 
 from ccalign_jax.aligners import Aligner, Sizes, make_aligner
@@ -18,6 +19,7 @@ from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.crossing import FoldArrays
 from ccalign_jax.training.fit import Trajectory, fit
 from ccalign_jax.training.objective import OPTIONAL, Hyper, Recipe, fitting_recipe
+from ccalign_jax.training.sharding import spread_runs
 
 __all__ = [
     "SIZES",
@@ -102,20 +104,25 @@ def group_trials(trials: Sequence[Trial]) -> list[Group]:
     return groups
 
 
-def plan_slices(group: Group, fits: int, *, params_bytes: int, accelerator: bool) -> tuple[int, int]:
-    """How many runs a slice holds, and how many slices the group takes; the last is padded.
+def plan_slices(group: Group, fits: int, *, params_bytes: int, accelerator: bool, devices: int = 1) -> tuple[int, int]:
+    """How many runs a slice holds, a multiple of the devices, and how many slices the group takes; the last is padded.
 
     On a CPU a slice is one trial on all fits, or an equal part of them where their trajectories would take more than
-    `SLICE_BYTES`, so that nothing is padded; on an accelerator it is as wide as memory allows.
+    `SLICE_BYTES`, so that nothing is padded; on an accelerator it is as wide as memory allows. On several devices each
+    has as many runs as it takes to have a trial on all fits, or as memory allows.
     """
     runs = len(group.trials) * fits
     # parameters, gradient, two Adam moments, room for activations, and the map of every epoch
     widest = max(1, SLICE_BYTES // max((8 + group.recipe.epochs) * params_bytes, 2**20 if accelerator else 1))
-    if not accelerator:
+    if not accelerator and devices == 1:
         width = max(part for part in range(1, fits + 1) if fits % part == 0 and part <= max(1, widest))
         return width, runs // width
-    slices = -(-runs // min(runs, widest))
-    return -(-runs // slices), slices
+    if accelerator:
+        slices = -(-runs // min(runs, widest * devices))
+        width = devices * -(-runs // (slices * devices))
+    else:  # devices of a CPU share its memory
+        width = devices * max(1, min(-(-fits // devices), widest // devices))
+    return width, -(-runs // width)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,18 +151,28 @@ class Program:
         return self.fit(*inputs)
 
 
-def make_program(group: Group, space: Space, *, least: int, accelerator: bool) -> Program:
-    """The program of a group; `least` is the size of the smallest training part."""
+def make_program(group: Group, space: Space, *, least: int, accelerator: bool, mesh: Mesh | None = None) -> Program:
+    """The program of a group; `least` is the size of the smallest training part.
+
+    With a mesh, slices are spread over its devices, and embeddings and folds must be `everywhere` on it.
+    """
     aligner = space.aligner(group.aligner, group.recipe)
     pivot, recipe = make_pivot(group.pivot, space.languages), fitting_recipe(group.recipe, least)
-    return Program(aligner, recipe, _fit_runs(aligner, pivot, LOSSES[group.loss], recipe, least, accelerator))
+    return Program(aligner, recipe, _fit_runs(aligner, pivot, LOSSES[group.loss], recipe, least, accelerator, mesh))
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _fit_runs(aligner: Aligner, pivot: Pivot, loss: LossEntry, recipe: Recipe, least: int, accelerator: bool) -> Any:
+def _fit_runs(
+    aligner: Aligner,
+    pivot: Pivot,
+    loss: LossEntry,
+    recipe: Recipe,
+    least: int,
+    accelerator: bool,
+    mesh: Mesh | None,
+) -> Any:
     """One function for one answer, so that a second sweep of the same kind compiles nothing."""
 
-    @jax.jit
     def fit_runs(embeddings: Embeddings, folds: FoldArrays, hyper: Hyper, keys: Array, numbers: Array) -> Trajectory:
         def one_run(inputs):
             run_hyper, key, number = inputs
@@ -170,7 +187,7 @@ def _fit_runs(aligner: Aligner, pivot: Pivot, loss: LossEntry, recipe: Recipe, l
         inputs = (hyper, keys, numbers)
         return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)
 
-    return fit_runs
+    return jax.jit(fit_runs) if mesh is None else spread_runs(fit_runs, mesh, copied=2)
 
 
 @functools.lru_cache(maxsize=KEPT)

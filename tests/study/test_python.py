@@ -69,3 +69,11 @@ def test_a_map_whose_median_epoch_is_its_start_is_not_refitted(epochs, kept):
     trial = Trial(0, "image/linear/mse", "image", "linear", "mse", Hyper(), Recipe())
     assert kept_its_start(Outcome(trial.name, trial, epochs=epochs)) is kept
     assert not kept_its_start(Outcome("identity", epochs=epochs))
+
+
+def test_a_fit_may_be_spread_over_devices(toy, one_line):
+    hyper = {"epochs": 2, "steps_per_epoch": 3, "batch_images": 8, "learning_rate": 0.03, "start_counts": False}
+    alone, spread = fit(toy(), hyper=hyper), fit(toy(), hyper=hyper, devices=4)
+    np.testing.assert_allclose(spread.params["delta"], alone.params["delta"], atol=1e-5)
+    assert np.any(alone.params["delta"])
+    one_line(lambda: fit(toy(), hyper=hyper, devices=3), "batches of 8 images", "3 devices")

@@ -1,0 +1,236 @@
+"""The processes of one run: how they find each other, what they tell each other, and how the loss of one ends all."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ccalign_jax.errors import InputError
+
+__all__ = ["ALONE", "LOST", "Processes", "check", "join", "leave"]
+
+Unit = TypeVar("Unit")
+
+LOST = 3  # exit status of a process whose run has lost another
+LOST_WORDS = (
+    "error: a process of this run was lost or did not come (JAX says more above); finished trials are kept: "
+    "the same command with --resume goes on, on any number of processes and devices\n"
+)
+PATIENCE = 1_000  # milliseconds between two looks whether process 0 has ended
+FAREWELL = 5_000  # milliseconds that a process waits for others to hear why it ends
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """This process among those of a run. They share a board: what one has told, all can hear.
+
+    Attributes:
+        count: how many there are.
+        number: of this one; 0 leads: it prints, claims the folder and writes the results.
+        board: jax's key-value store; None where there is one process.
+
+    Example:
+        >>> Processes(count=3, number=1).share("abcdefg")
+        ['b', 'e']
+    """
+
+    count: int = 1
+    number: int = 0
+    board: Any = None
+
+    def share(self, units: Sequence[Unit]) -> list[Unit]:
+        """Those that fall to this process when they are dealt round."""
+        return list(units[self.number :: self.count])
+
+    def tell(self, name: str, content: bytes = b"") -> None:
+        """Put something on the board, once."""
+        self._ask("key_value_set_bytes", f"ccalign/content/{name}", content)
+        self._ask("key_value_set", f"ccalign/told/{name}", "told")  # last: what is listed is there
+
+    def told(self, folder: str) -> list[str]:
+        """The names on the board that begin with `folder/`."""
+        listed = self._ask("key_value_dir_get", f"ccalign/told/{folder}/")
+        return sorted(key.removeprefix("ccalign/told/") for key, _ in listed)
+
+    def hear(self, name: str) -> bytes:
+        """What was told by this name, as soon as it is.
+
+        Raises:
+            InputError: process 0 has ended.
+        """
+        while (content := self._ask("blocking_key_value_get_bytes", f"ccalign/content/{name}", PATIENCE)) is None:
+            if self.told("ended"):
+                raise InputError(f"process {self.number}: process 0 has ended, and says why")
+        return content
+
+    def forget(self, name: str) -> None:
+        """Take something off the board."""
+        for kind in ("told", "content"):
+            self._ask("key_value_delete", f"ccalign/{kind}/{name}")
+
+    def _ask(self, what: str, *inputs: Any) -> Any:
+        """What the board answers; None if it has not within the time given."""
+        import jax
+
+        try:
+            return getattr(self.board, what)(*inputs)
+        except jax.errors.JaxRuntimeError as error:
+            if "DEADLINE_EXCEEDED" in str(error):
+                return None
+            if "UNAVAILABLE" in str(error):  # process 0 is gone: jax is about to abort
+                _end_as_lost()
+            raise
+
+    def end(self) -> None:
+        """Wait until process 0 comes here too, and part."""
+        global _joined
+        if self.count == 1:
+            return
+        import jax
+
+        if self.number:
+            self.hear("done")
+        else:
+            self.tell("done")
+        jax.distributed.shutdown()
+        _joined = ALONE
+
+
+ALONE = Processes()
+_joined = ALONE
+
+
+def check(coordinator: str | None, count: int | None, number: int | None) -> None:
+    """Refuse what makes no sense together, before any work.
+
+    Args:
+        coordinator: HOST:PORT of process 0; None to look for a cluster.
+        count: of processes.
+        number: of this one.
+
+    Raises:
+        InputError: something is missing, or out of range.
+
+    Example:
+        >>> check("10.0.0.1:1234", 2, None)
+        Traceback (most recent call last):
+        ccalign_jax.errors.InputError: --coordinator needs --processes and --process as well
+    """
+    if coordinator is None:
+        if number is not None or count not in (None, 1):
+            raise InputError(
+                "--processes and --process need --coordinator=HOST:PORT, where process 0 runs; "
+                "a cluster's own numbers are found without (--processes=1 keeps this process alone)"
+            )
+        return
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise InputError(f"--coordinator={coordinator}: it must be HOST:PORT, where process 0 runs")
+    if count is None or number is None:
+        raise InputError("--coordinator needs --processes and --process as well")
+    if count < 1:
+        raise InputError(f"--processes={count}: it must be at least 1")
+    if not 0 <= number < count:
+        raise InputError(f"--process={number}: it must be from 0 to {count - 1}, for --processes={count}")
+
+
+def join(
+    coordinator: str | None = None, count: int | None = None, number: int | None = None, *, lost_after: int = 60
+) -> Processes:
+    """Meet the other processes of the run, by hand or in a cluster that is found; alone where there is neither.
+
+    Must come before anything is computed: jax then knows its devices. A loss ends every process with a line on stderr
+    and the status `LOST`.
+
+    Args:
+        coordinator, count, number: as for `check`; all None to look for a cluster, `count=1` not to.
+        lost_after: seconds without a sign of life after which a process is lost, at least 1.
+
+    Raises:
+        InputError: as `check`, or jax cannot start here.
+
+    Example:
+        >>> join(count=1)
+        Processes(count=1, number=0, board=None)
+    """
+    global _joined
+    check(coordinator, count, number)
+    if lost_after < 1:
+        raise InputError(f"--lost_after={lost_after}: it must be at least 1 second")
+    if count == 1 or (coordinator is None and not _in_a_cluster()):
+        return ALONE
+    import jax
+
+    # SIGTERM would be swallowed; and gloo, which prints on stdout, is not needed: no fit spans processes.
+    for option, value in (("jax_enable_preemption_service", False), ("jax_cpu_collectives_implementation", None)):
+        if hasattr(jax.config, option):
+            jax.config.update(option, value)
+    _explain_aborts()
+    by_hand: dict[str, Any] = {} if coordinator is None else {"cluster_detection_method": "deactivate"}
+    try:
+        jax.distributed.initialize(coordinator, count, number, heartbeat_timeout_seconds=lost_after, **by_hand)
+        jax.local_devices()  # they meet once more here, so all at the same time
+    except (RuntimeError, ValueError, OSError) as error:
+        where = "the cluster that was found" if coordinator is None else f"--coordinator={coordinator}"
+        first = str(error).partition("\n")[0]
+        raise InputError(f"{where}: jax cannot start, {first}; --processes=1 runs this process alone") from error
+    from jax._src.distributed import global_state  # the key-value store has no public name
+
+    _joined = Processes(jax.process_count(), jax.process_index(), global_state.client)
+    return _joined
+
+
+def leave(status: int) -> None:
+    """End this process now if it is one of several: jax would wait minutes for the others first."""
+    if _joined.board is None:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        if _joined.number == 0:
+            _joined.tell("ended/0")
+        _joined.board.wait_at_barrier("ccalign/left", FAREWELL)  # who listens ends by itself, and says so
+    except Exception:
+        pass  # the others are at work, and jax tells them
+    finally:
+        os._exit(status)
+
+
+def _in_a_cluster() -> bool:
+    """Whether something that jax knows (Cloud TPU, GKE, SLURM, Open MPI) started several processes of this program.
+
+    In Kubernetes only pods of indexed jobs have a number; asking for it anywhere else would fail.
+    """
+    import jax  # noqa: F401 : looks for TPUs, which the clusters below ask about
+    from jax._src.clusters import ClusterEnv, K8sCluster
+
+    indexed = "JOB_COMPLETION_INDEX" in os.environ
+    for kind in ClusterEnv._cluster_types:
+        if kind.opt_in_only_method or (kind is K8sCluster and not indexed):
+            continue
+        if kind.is_env_present():
+            return kind.get_process_count() > 1
+    return False
+
+
+def _explain_aborts() -> None:
+    """Let an abort end with a line that says what to do: jax aborts in C++ where a process is lost, past all Python."""
+
+    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: _end_as_lost()))
+    # Not signal.signal: its handlers wait for the main thread to run Python again, which never comes.
+    library = ctypes.CDLL(None)
+    library.signal.argtypes, library.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    library.signal(signal.SIGABRT, ctypes.cast(_HANDLERS[-1], ctypes.c_void_p))
+
+
+def _end_as_lost() -> None:
+    os.write(2, LOST_WORDS.encode())
+    os._exit(LOST)
+
+
+_HANDLERS: list[Any] = []  # C holds no reference
