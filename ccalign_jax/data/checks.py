@@ -37,17 +37,18 @@ def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     return array
 
 
-def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray) -> None:
-    """Refuse a NaN, infinite or zero row, by its number and key."""
+def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None = None, *, first: int = 0) -> None:
+    """Refuse a NaN, infinite or zero row, by its number, counted from `first`, and its key if it has one."""
     for start in range(0, len(values), 65536):
         with np.errstate(over="ignore"):  # what float32 cannot hold is reported as infinite, not warned of
             block = np.asarray(values[start : start + 65536], np.float32)
         for what, bad in (("NaN or infinite", ~np.isfinite(block).all(1)), ("all zero", ~block.any(1))):
             if bad.any():
                 row = start + int(np.argmax(bad))
+                known = "" if keys is None else f" (key {keys[row]})"
                 raise InputError(
-                    f"{name}: {key} row {row} (key {keys[row]}) is {what}; remove or re-encode it "
-                    f"({int(bad.sum())} such in rows {start} to {start + len(block) - 1})"
+                    f"{name}: {key} row {first + row}{known} is {what}; remove or re-encode it "
+                    f"({int(bad.sum())} such in rows {first + start} to {first + start + len(block) - 1})"
                 )
 
 

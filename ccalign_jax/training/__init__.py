@@ -35,6 +35,10 @@ from ccalign_jax.training.selection import keep_epoch as keep_epoch
 from ccalign_jax.training.selection import score_epochs as score_epochs
 from ccalign_jax.training.selection import take as take
 from ccalign_jax.training.selection import take_best as take_best
+from ccalign_jax.training.streaming import StreamPoint as StreamPoint
+from ccalign_jax.training.streaming import fit_stream as fit_stream
+from ccalign_jax.training.streaming import make_stream_step as make_stream_step
+from ccalign_jax.training.streaming import start_stream as start_stream
 from ccalign_jax.training.sweep import SIZES as SIZES
 from ccalign_jax.training.sweep import Group as Group
 from ccalign_jax.training.sweep import Program as Program
