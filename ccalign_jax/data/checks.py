@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None 
                 )
 
 
-def known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndarray]) -> list[str]:
+def known_languages(name: str, asked: Sequence[str], known: Collection[str]) -> list[str]:
     """The languages asked for, sorted, each of which must be known."""
     chosen, has = sorted(set(asked)), ", ".join(sorted(known))
     if not chosen:

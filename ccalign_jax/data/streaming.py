@@ -160,14 +160,15 @@ class BatchStream:
         window, place = divmod(step, self.window_batches)
         rows, order = self._window(epoch, window)
         chosen = order[place * self.batch : (place + 1) * self.batch]
-        return Batch(
-            text=rows.text[:, chosen],
-            mask=rows.mask[:, chosen],
-            image=rows.image[chosen],
-            image_mask=np.ones(len(chosen), bool),
+        parts: dict[str, Any] = {
+            "text": rows.text[:, chosen],
+            "mask": rows.mask[:, chosen],
+            "image": rows.image[chosen],
+            "image_mask": np.ones(len(chosen), bool),
             # Numbers within the batch: those of the file may be too large for the int32 that devices have.
-            groups=np.unique(rows.groups[chosen], return_inverse=True)[1].astype(np.int32),
-        )
+            "groups": np.unique(rows.groups[chosen], return_inverse=True)[1].astype(np.int32),
+        }
+        return Batch(**parts)
 
     def __iter__(self) -> BatchIterator:
         try:

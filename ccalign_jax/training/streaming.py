@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import jax
@@ -89,7 +89,7 @@ def fit_stream(
     *,
     recipe: Recipe,
     total: int,
-    every: int,
+    points: Iterable[int],
     state: TrainState | None = None,
     sample: Batch | None = None,
     mesh: Mesh | None = None,
@@ -105,18 +105,19 @@ def fit_stream(
         key: typed random key; all randomness but the order of the batches follows from it.
         batches: NumPy arrays; rows of any float dtype and length, all batches of one shape.
         recipe: static choices; its `epochs`, `steps_per_epoch` and `batch_images` are not looked at.
-        total: steps of the whole run, for the schedule; training ends there.
-        every: steps between two points; the last may come sooner.
+        total: steps of the whole run, for the schedule.
+        points: ascending numbers of steps, at which a point is given; training ends at the last. Those that a given
+            `state` has passed are passed over.
         state: where to go on from; by default the start.
         sample: rows, for an aligner that reads something off them before the first step.
         mesh: of one axis, over which the images of a batch are spread; every process brings its share of each batch.
 
     Yields:
-        A point after each `every` steps, and after the last.
+        A point at each of `points`.
 
     Raises:
         InputError: the pivot has to see all rows at once.
-        ValueError: the batches end before `total`.
+        ValueError: the batches end before the last point.
 
     Example:
         >>> from ccalign_jax.aligners import make_aligner
@@ -126,7 +127,7 @@ def fit_stream(
         >>> batch = Batch(rows[None], there, rows[:, ::-1], there[0], np.arange(8, dtype=np.int32))
         >>> run = fit_stream(
         ...     make_aligner("residual", 4, 4, languages=1), make_pivot("image", ("en",)), LOSSES["infonce"], Hyper(),
-        ...     jax.random.key(0), iter([batch] * 6), recipe=Recipe(), total=6, every=4,
+        ...     jax.random.key(0), iter([batch] * 6), recipe=Recipe(), total=6, points=(4, 6),
         ... )  # fmt: skip
         >>> [int(point.state.steps) for point in run]
         [4, 6]
@@ -143,19 +144,19 @@ def fit_stream(
     if mesh is not None:
         everywhere = NamedSharding(mesh, PartitionSpec())
         state, hyper = (jax.tree.map(lambda leaf: jax.device_put(leaf, everywhere), part) for part in (state, hyper))
-    while done < total:
+    for stop in (point for point in points if point > done):
         values: deque[Array] = deque()
-        sums, count = 0.0, min(every, total - done)
+        sums, count = 0.0, stop - done
         for number in range(count):
             batch = next(batches, None)
             if batch is None:
-                raise ValueError(f"the batches end after {done + number} of {total} steps; give more, or a lower total")
+                raise ValueError(f"the batches end after {done + number} of {stop} steps; give more, or earlier points")
             state, value = take_step(state, _put(batch, mesh), hyper, step_key)
             values.append(value)
             # The host must not run ahead for long: rows on their way to the device take memory.
             if len(values) > AHEAD:
                 sums += float(values.popleft())
-        done += count
+        done = stop
         sums += sum(map(float, values))
         yield StreamPoint(jax.tree.map(np.array, state), sums / count)
 
@@ -173,5 +174,9 @@ def _put(batch: Batch, mesh: Mesh | None) -> Batch:
         return jax.device_put(batch)
     (axis,) = mesh.axis_names
     by_image, by_language = (NamedSharding(mesh, PartitionSpec(*parts)) for parts in ((axis,), (None, axis)))
-    place = Batch(by_language, by_language, by_image, by_image, by_image)
-    return jax.tree.map(lambda rows, where: jax.make_array_from_process_local_data(where, rows), batch, place)
+    place = {"text": by_language, "mask": by_language}
+    parts = batch._asdict()
+    for name, rows in parts.items():
+        if rows is not None:
+            parts[name] = jax.make_array_from_process_local_data(place.get(name, by_image), rows)
+    return Batch(**parts)
