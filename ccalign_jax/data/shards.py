@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ccalign_jax.data.checks import check_rows, known_languages
+from ccalign_jax.data.checks import check_rows, known_languages, unsound_rows
 from ccalign_jax.data.stored_arrays import FORMATS, StoredArray, stored_arrays
 from ccalign_jax.errors import InputError
 
@@ -91,7 +91,7 @@ class Shards:
         Raises:
             InputError: as `read`.
         """
-        return self._read(ranges, check_rows)
+        return self._read(ranges, _check_rows)
 
     def _read(self, ranges: Sequence[tuple[int, int]] | Int[np.ndarray, "k 2"], check: Callable[..., Any]) -> PairRows:
         total, count = int(sum(stop - start for start, stop in ranges)), len(self.languages)
@@ -144,11 +144,10 @@ class Shards:
         def count(name: str, key: str, values: np.ndarray, *, first: int) -> None:
             nonlocal bad
             try:
-                check_rows(name, key, values, first=first)
+                _check_rows(name, key, values, first=first)
             except InputError as error:
                 problems.append(str(error).partition(" (")[0])
-                sizes = np.asarray(values, np.float32)
-                bad += int((~np.isfinite(sizes).all(1) | ~sizes.any(1)).sum())
+                bad += int(unsound_rows(values).sum())
 
         for start in range(0, len(self), CHECKED_ROWS):
             stop = min(start + CHECKED_ROWS, len(self))
@@ -222,6 +221,12 @@ def open_shards(
         files=tuple({key: array for key, array in file.items() if key in kept} for file in files),
         notes=(f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else (),
     )
+
+
+def _check_rows(name: str, key: str, values: np.ndarray, *, first: int) -> None:
+    """Refuse a NaN, infinite or zero row."""
+    if unsound_rows(values).any():
+        check_rows(name, key, values, first=first)
 
 
 def _check_shard(file: Path, arrays: Mapping[str, StoredArray], first: Mapping[str, StoredArray]) -> None:

@@ -194,7 +194,9 @@ def _stored(path: Path) -> tuple[AlignConfig, str]:
         raise InputError(f"{path.parent}: holds no run over shards to resume; leave --resume out")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        choices = {key: tuple(value) if isinstance(value, list) else value for key, value in stored["config"].items()}
+        choices: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in stored["config"].items()
+        }
         return AlignConfig(**choices), stored["data_sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: damaged, or not a run's over shards; give another --out") from None
