@@ -81,12 +81,11 @@ class AlignPlan(NamedTuple):
     def notes(self) -> list[str]:
         """What is left out, a sentence each."""
         said = list(self.shards.notes) + ([] if self.held is None else list(self.held.notes))
-        if self.trial.aligner not in CLOSED_FORMS and (rest := self.stream.left_out):
+        if self.trial.aligner not in CLOSED_FORMS and (rest := self.make_stream().left_out):
             said.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
         return said
 
-    @property
-    def stream(self) -> BatchStream:
+    def make_stream(self) -> BatchStream:
         """The batches of all epochs."""
         recipe, config = self.trial.recipe, self.config
         return BatchStream(
@@ -139,7 +138,7 @@ def plan_align(config: AlignConfig) -> AlignPlan:
     chunks, apart = split_chunks(len(shards), held=held, seed=config.seed)
     plan = AlignPlan(config, shards, trial, chunks, _held_set(shards, apart) if held else None)
     if trial.aligner not in CLOSED_FORMS:
-        _ = plan.stream  # is there a batch, and does it fit the memory?
+        plan.make_stream()  # is there a batch, and does it fit the memory?
     return plan
 
 
@@ -211,7 +210,7 @@ def _solve(plan: AlignPlan, progress: Progress) -> Trajectory:
 
 
 def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> Trajectory:
-    trial, aligner, stream = plan.trial, plan.aligner, plan.stream
+    trial, aligner, stream = plan.trial, plan.aligner, plan.make_stream()
     key, total = jax.random.key(plan.config.seed), len(stream)
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
     sample = _sample(plan) if aligner.adapt is not None else None
