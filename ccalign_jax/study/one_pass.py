@@ -8,7 +8,7 @@ from functools import partial
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ccalign_jax.data import PairRows
 from ccalign_jax.errors import InputError
@@ -29,7 +29,7 @@ class _Sums:
     moments: Moments
     share: float = 1.0
 
-    def add(self, text: Float[np.ndarray, "n d_text"], aim: Aim, there: np.ndarray) -> None:
+    def add(self, text: Float[np.ndarray, "n d_text"], aim: Aim, there: Bool[np.ndarray, " n"]) -> None:
         self.share, counted = aim.share, aim.exists & there
         self.moments = add_rows(self.moments, text, aim.rows, weights=None if counted.all() else counted)
 
@@ -62,7 +62,8 @@ def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, ima
     d_target = space.d_text if pivot.within_text else space.d_image
     sums: list[list[_Sums]] = [[] for _ in space.languages]
     for rows in parts:
-        image, text = unit_float32(rows.image), [unit_float32(each) for each in rows.text]
+        image = unit_float32(rows.image)
+        text = [_unit_captions(each, there) for each, there in zip(rows.text, rows.mask, strict=True)]
         views = np.stack(text) if pivot.within_text else np.zeros((0, *image.shape), np.float32)
         aims = aims_of(pivot, space.languages, image, views, rows.mask, image_weight)
         for known, own, captions, there in zip(sums, aims, text, rows.mask, strict=True):
@@ -76,6 +77,13 @@ def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, ima
         merge(*(_scaled(one.moments, one.share / max(one.moments.weight, 1)) for one in known)) for known in sums
     )
     return Gathered(whole, tuple(int(max(one.moments.weight for one in known)) for known in sums))
+
+
+def _unit_captions(rows: Float[np.ndarray, "n d"], there: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n d"]:
+    """Unit rows, zero where there is no caption."""
+    found = np.zeros(rows.shape, np.float32)
+    found[there] = unit_float32(rows[there])
+    return found
 
 
 def _scaled(moments: Moments, factor: float) -> Moments:

@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 
 
 def asked(folder, **changes):
-    options = {"batch": 16, "epochs": 3, "held": 40, "hyper": ("learning_rate=0.02", "temperature=0.1", "warmup=3")}
+    options = {"batch": 16, "epochs": 3, "held": 40, "hyper": ("learning_rate=0.1", "temperature=0.1", "warmup=3")}
     return AlignConfig(folder, **(options | changes))
 
 
