@@ -191,5 +191,10 @@ def test_numbers_that_do_not_fit(shards, one_line, changes, parts):
     one_line(lambda: small(shards, **changes), *parts)
 
 
+def test_without_grain_it_says_what_to_install(shards, one_line, monkeypatch):
+    monkeypatch.setitem(sys.modules, "grain", None)
+    one_line(lambda: iter(small(shards)), 'Grain is not installed; pip install "ccalign_jax[stream]"')
+
+
 def test_nothing_left_to_train_on(one_line):
     one_line(lambda: split_chunks(5, held=5), "5 of 5 pairs held out leave none to train on")

@@ -19,6 +19,7 @@ from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.training import Space
 
+pytest.importorskip("grain", reason="grain streams the shards")
 COUNT, D = 240, 8
 
 
