@@ -34,7 +34,18 @@ ORDER = (
     "reporting",
     "study",
 )
-HEAVY = ("torch", "transformers", "orbax", "flax", "matplotlib", "absl", "tensorflow", "sklearn")
+HEAVY = (
+    "torch",
+    "transformers",
+    "orbax",
+    "flax",
+    "matplotlib",
+    "absl",
+    "tensorflow",
+    "sklearn",
+    "grain",
+    "safetensors",
+)
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -104,7 +115,8 @@ def test_training_knows_no_data_format():
 
 
 @pytest.mark.parametrize(
-    ("module", "owners"), [("orbax", {"checkpoints"}), ("absl", set()), ("transformers", {"encoders"})]
+    ("module", "owners"),
+    [("orbax", {"checkpoints"}), ("absl", set()), ("transformers", {"encoders"}), ("grain", {"data"})],
 )
 def test_one_room_alone_imports(module, owners):
     """Only checkpoints import orbax, and flags belong to the scripts."""

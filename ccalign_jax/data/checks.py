@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["check_rows", "float_matrix", "group_numbers", "known_languages", "split_names", "strings", "vector"]
+__all__ = [
+    "check_rows",
+    "float_matrix",
+    "group_numbers",
+    "known_languages",
+    "split_names",
+    "strings",
+    "unsound_rows",
+    "vector",
+]
 
 
 def float_matrix(name: str, key: str, values: np.ndarray) -> np.ndarray:
@@ -37,21 +46,22 @@ def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     return array
 
 
-def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray) -> None:
-    """Refuse a NaN, infinite or zero row, by its number and key."""
+def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None = None, *, first: int = 0) -> None:
+    """Refuse a NaN, infinite or zero row, by its number, counted from `first`, and its key if it has one."""
     for start in range(0, len(values), 65536):
         with np.errstate(over="ignore"):  # what float32 cannot hold is reported as infinite, not warned of
             block = np.asarray(values[start : start + 65536], np.float32)
         for what, bad in (("NaN or infinite", ~np.isfinite(block).all(1)), ("all zero", ~block.any(1))):
             if bad.any():
                 row = start + int(np.argmax(bad))
+                known = "" if keys is None else f" (key {keys[row]})"
                 raise InputError(
-                    f"{name}: {key} row {row} (key {keys[row]}) is {what}; remove or re-encode it "
-                    f"({int(bad.sum())} such in rows {start} to {start + len(block) - 1})"
+                    f"{name}: {key} row {first + row}{known} is {what}; remove or re-encode it "
+                    f"({int(bad.sum())} such in rows {first + start} to {first + start + len(block) - 1})"
                 )
 
 
-def known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndarray]) -> list[str]:
+def known_languages(name: str, asked: Sequence[str], known: Collection[str]) -> list[str]:
     """The languages asked for, sorted, each of which must be known."""
     chosen, has = sorted(set(asked)), ", ".join(sorted(known))
     if not chosen:
@@ -60,6 +70,28 @@ def known_languages(name: str, asked: Sequence[str], known: Mapping[str, np.ndar
     if unknown:
         raise InputError(f"{name}: no captions in {', '.join(unknown)}; it has {has}")
     return chosen
+
+
+def unsound_rows(values: np.ndarray) -> np.ndarray:
+    """`[n]` bool, True for a row that is all zero or has a NaN or infinity: `check_rows` at ten times its speed.
+
+    Without their sign, the bits of floats are in the order of their sizes, with infinity and NaN at the end.
+
+    Args:
+        values: C-contiguous `[n, d]`, float16, bfloat16 or float32.
+
+    Example:
+        >>> unsound_rows(np.float16([[1, -0.0], [0, -0.0], [np.nan, 1], [-np.inf, 0]])).tolist()
+        [False, True, True, True]
+    """
+    bits = np.dtype(f"u{values.dtype.itemsize}")
+    infinity = np.array(np.inf, values.dtype).view(bits)
+    found = np.zeros(len(values), bool)
+    for start in range(0, len(values), 1024):  # what the processor's cache holds
+        sizes = values[start : start + 1024].view(bits) & np.array(np.iinfo(bits).max // 2, bits)
+        largest = sizes.max(axis=1)
+        found[start : start + 1024] = (largest == 0) | (largest >= infinity)
+    return found
 
 
 def group_numbers(

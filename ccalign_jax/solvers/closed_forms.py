@@ -24,7 +24,16 @@ from ccalign_jax.solvers.pooled_ridge import pooled_ridge
 from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes
 from ccalign_jax.solvers.ridge import leave_one_out, ridge_map, ridge_path
 
-__all__ = ["CLOSED_FORMS", "OWN_PENALTY", "POOLED_PENALTIES", "RIDGE_PENALTIES", "ClosedForm", "Pairs", "Path"]
+__all__ = [
+    "CLOSED_FORMS",
+    "OWN_PENALTY",
+    "POOLED_PENALTIES",
+    "RIDGE_PENALTIES",
+    "ClosedForm",
+    "Gathered",
+    "Pairs",
+    "Path",
+]
 
 RIDGE_PENALTIES = np.geomspace(1e3, 1e-4, 22)  # three a decade
 POOLED_PENALTIES = np.geomspace(1e2, 1e-4, 7)
@@ -57,12 +66,25 @@ class Pairs(NamedTuple):
     masks: Bool[np.ndarray, "views n"] | None = None
 
 
+class Gathered(NamedTuple):
+    """What `Pairs` come down to once their rows have passed: enough for all forms but those that look for a consensus.
+
+    Attributes:
+        moments: of each language; of one weight for languages that are to weigh the same.
+        images: how many images each language has.
+    """
+
+    moments: tuple[Moments, ...]
+    images: tuple[int, ...]
+
+
 class Path(NamedTuple):
     """Maps from the identity to the least regularised.
 
     Attributes:
         points: parameters, float32: the identity, then solutions from strong to weak penalties.
-        losses: `[points − 1]` float32, the leave-one-out error of each solution where the form knows it, else 0.
+        losses: `[points − 1]` float32, the leave-one-out error of each solution where the form knows it, which takes
+            the rows; else 0.
     """
 
     points: list[Any]
@@ -70,16 +92,20 @@ class Path(NamedTuple):
 
 
 class Solve(Protocol):
-    """From pairs to a path; `penalty` is relative, and forms without one do not look at it."""
+    """From `Pairs` or what was `Gathered` of them to a path; `penalty` is relative, and not all forms look at it."""
 
-    def __call__(self, pairs: Pairs, *, penalty: float) -> Path: ...
+    def __call__(self, pairs: Any, *, penalty: float) -> Path: ...
 
 
 class ClosedForm(NamedTuple):
-    """A closed form: `path(pairs, penalty=…)`, and the kinds of pivots that it goes with, the most usual first."""
+    """A closed form: `path(pairs, penalty=…)`, and the kinds of pivots that it goes with, the most usual first.
+
+    `from_moments` is whether it can do with what is `Gathered`.
+    """
 
     path: Solve
     pivots: tuple[str, ...]
+    from_moments: bool = True
 
 
 def _path(points: Sequence[Any], losses: Float[np.ndarray, " solutions"] | None = None) -> Path:
@@ -107,38 +133,46 @@ def _delta(matrix: Float[np.ndarray, "d k"], width: int) -> Float[np.ndarray, "d
     return np.pad(kept, ((0, 0), (0, width - kept.shape[1]))) - np.eye(len(matrix), width)
 
 
-def _moments(pairs: Pairs) -> list[Moments]:
+def _moments(pairs: Pairs | Gathered) -> list[Moments]:
     """The second moments of each language."""
+    if isinstance(pairs, Gathered):
+        return list(pairs.moments)
     return [
         add_rows(empty_moments(text.shape[1], target.shape[1]), text, target[image_of], weights=weights)
         for text, image_of, target, weights in zip(*pairs[:4], strict=True)
     ]
 
 
-def _centring(pairs: Pairs, *, penalty: float) -> Path:
+def _centring(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     text_mean, image_mean = means(merge(*_moments(pairs)))
     width = len(image_mean)
     text, image = (_affine(np.zeros((len(mean), width)), mean=mean) for mean in (text_mean, image_mean))
     return _path([{"text": text, "image": image}])
 
 
-def _ridge(pairs: Pairs, *, penalty: float) -> Path:
+def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """The penalties are the path's own. Its errors leave one caption out, but not the others of the image: they are
     too small, as is the penalty at which they are least."""
     path = ridge_path(merge(*_moments(pairs)))
     lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
+    points = [_affine(ridge_map(path, lam).delta) for lam in lambdas]
+    if isinstance(pairs, Gathered):
+        return _path(points)
     errors = np.zeros(len(lambdas))
     for text, image_of, target, weights in zip(*pairs[:4], strict=True):
         errors += weights @ leave_one_out(path, text, target[image_of], lambdas, weights=weights)
     mean = errors / sum(weights.sum() for weights in pairs.weights)
-    return _path([_affine(ridge_map(path, lam).delta) for lam in lambdas], mean)
+    return _path(points, mean)
 
 
-def _pooled_ridge(pairs: Pairs, *, penalty: float) -> Path:
+def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """The penalties are the path's own. Here a language weighs as many images as it has: if few, its map keeps near
     those of the others."""
     points = []
-    images = [len(np.unique(image_of)) for image_of in pairs.image_of]
+    if isinstance(pairs, Gathered):
+        images = list(pairs.images)
+    else:
+        images = [len(np.unique(image_of)) for image_of in pairs.image_of]
     moments = [
         jax.tree.map(partial(np.multiply, count), one) for count, one in zip(images, _moments(pairs), strict=True)
     ]
@@ -149,13 +183,15 @@ def _pooled_ridge(pairs: Pairs, *, penalty: float) -> Path:
     return _path(points)
 
 
-def _procrustes(pairs: Pairs, *, penalty: float, scaled: bool = False) -> Path:
+def _procrustes(pairs: Pairs | Gathered, *, penalty: float, scaled: bool = False) -> Path:
     found = procrustes(merge(*_moments(pairs)), scale=scaled, centre=scaled)
     delta = _delta(found.scale * found.matrix, found.matrix.shape[1])
     return _path([_affine(delta, mean=found.text_mean, offset=found.target_mean)])
 
 
-def _two_sided(pairs: Pairs, *, penalty: float, solve: Callable[..., TwoSided], weighted: bool = False) -> Path:
+def _two_sided(
+    pairs: Pairs | Gathered, *, penalty: float, solve: Callable[..., TwoSided], weighted: bool = False
+) -> Path:
     """Directions of both sides, `weighted` by the root of their correlation.
 
     The inner products of weighted rows are those of `csa_rows`, which has them divided by the lengths before.
@@ -211,6 +247,6 @@ CLOSED_FORMS: dict[str, ClosedForm] = {
     "multi_step": ClosedForm(partial(_two_sided, solve=multi_step), ("symmetric",)),
     "cca": ClosedForm(partial(_two_sided, solve=cca), ("symmetric",)),
     "csa": ClosedForm(partial(_two_sided, solve=cca, weighted=True), ("symmetric",)),
-    "gcca": ClosedForm(_gcca, ("gcca",)),
-    "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",)),
+    "gcca": ClosedForm(_gcca, ("gcca",), from_moments=False),
+    "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",), from_moments=False),
 }

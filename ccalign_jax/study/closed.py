@@ -33,7 +33,7 @@ from ccalign_jax.training import (
     keep_epoch,
 )
 
-__all__ = ["closed_fit", "closed_path", "closed_runs", "closed_why_not", "gather_pairs"]
+__all__ = ["Aim", "aims_of", "closed_fit", "closed_path", "closed_runs", "closed_why_not", "gather_pairs"]
 
 
 def closed_why_not(name: str, pivot: Pivot) -> str | None:
@@ -132,7 +132,7 @@ def gather_pairs(
     if pivot.within_text or pivot.consensus:
         views = caption_means(embeddings, images)
     texts, owners, targets, weights = [], [], [], []
-    for language, aims in enumerate(_aims(pivot, space.languages, image, views, counts > 0, image_weight)):
+    for language, aims in enumerate(aims_of(pivot, space.languages, image, views, counts > 0, image_weight)):
         weight, target = _blend(aims, counts[language] > 0)
         image_of, place = np.nonzero(exists[language] & (weight > 0)[:, None])
         texts.append(text[rows[language, image_of, place]])
@@ -147,7 +147,7 @@ def gather_pairs(
     return pairs._replace(views=(*views[seen], image), masks=masks)
 
 
-class _Aim(NamedTuple):
+class Aim(NamedTuple):
     """Rows that captions are to meet: how much they count, one for each image, and which images have one."""
 
     share: float
@@ -155,32 +155,32 @@ class _Aim(NamedTuple):
     exists: Bool[np.ndarray, " n"]
 
 
-def _aims(
+def aims_of(
     pivot: Pivot,
     languages: tuple[str, ...],
     image: Float[np.ndarray, "n d_image"],
     views: Float[np.ndarray, "languages n d_text"],
     there: Bool[np.ndarray, "languages n"],
     image_weight: float,
-) -> list[list[_Aim]]:
+) -> list[list[Aim]]:
     """What the captions of each language are to meet."""
-    to_image = _Aim(1.0, image, np.ones(len(image), bool))
+    to_image = Aim(1.0, image, np.ones(len(image), bool))
     if not pivot.within_text:
         return [[to_image]] * len(languages)
     if pivot.language is None:  # the centroid, without the caption's own language
         total, many = views.sum(axis=0), there.sum(axis=0)
         return [
-            [_Aim(1.0, np.asarray(unit_rows(total - own)), many > has)] for own, has in zip(views, there, strict=True)
+            [Aim(1.0, np.asarray(unit_rows(total - own)), many > has)] for own, has in zip(views, there, strict=True)
         ]
     hub = languages.index(pivot.language)
-    to_text = _Aim(1.0, views[hub], there[hub])
+    to_text = Aim(1.0, views[hub], there[hub])
     if "image_weight" not in pivot.reads:
         return [[to_text]] * len(languages)
     share = image_weight / (1.0 + image_weight)
     return [[to_text._replace(share=1.0 - share), to_image._replace(share=share)]] * len(languages)
 
 
-def _blend(aims: list[_Aim], there: Bool[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
+def _blend(aims: list[Aim], there: Bool[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
     """The weight of each image with captions, and its one target: to least squares, the mean of two is as good as both.
 
     Args:

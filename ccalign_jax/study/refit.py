@@ -26,6 +26,7 @@ from ccalign_jax.training import (
     FitResult,
     Part,
     Recipe,
+    Space,
     Trial,
     choose_epoch,
     fit,
@@ -34,7 +35,7 @@ from ccalign_jax.training import (
     keep_epoch,
 )
 
-__all__ = ["describe", "make_checkpoint", "refit", "train_one"]
+__all__ = ["describe", "describe_map", "make_checkpoint", "refit", "train_one"]
 
 
 def refit(result: SweepResult) -> Checkpoint:
@@ -62,6 +63,14 @@ def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int) ->
 
 def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
     """What the JSON of a checkpoint says of a trial's map; None is identity."""
+    config = plan.config
+    return describe_map(trial, epoch, space=plan.space, data=plan.data.name, protocol=config.protocol, seed=config.seed)
+
+
+def describe_map(
+    trial: Trial | None, epoch: int | Sequence[int], *, space: Space, data: str, protocol: str, seed: int
+) -> dict[str, Any]:
+    """The same of a map that no sweep has made."""
     return {
         "trial": IDENTITY if trial is None else trial.name,
         "aligner": IDENTITY if trial is None else trial.aligner,
@@ -70,12 +79,12 @@ def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dic
         "hyper": {} if trial is None else trial.hyper._asdict(),
         **{size: 0 if trial is None else getattr(trial.recipe, size) for size in SIZES},
         "epoch": epoch,
-        "d_text": plan.space.d_text,
-        "d_image": plan.space.d_image,
-        "languages": list(plan.space.languages),
-        "data": plan.data.name,
-        "protocol": plan.config.protocol,
-        "seed": plan.config.seed,
+        "d_text": space.d_text,
+        "d_image": space.d_image,
+        "languages": list(space.languages),
+        "data": data,
+        "protocol": protocol,
+        "seed": seed,
     }
 
 

@@ -40,6 +40,10 @@ from ccalign_jax.training.sharding import fit_spread as fit_spread
 from ccalign_jax.training.sharding import make_mesh as make_mesh
 from ccalign_jax.training.sharding import runs_of_devices as runs_of_devices
 from ccalign_jax.training.sharding import spread_runs as spread_runs
+from ccalign_jax.training.streaming import StreamPoint as StreamPoint
+from ccalign_jax.training.streaming import fit_stream as fit_stream
+from ccalign_jax.training.streaming import make_stream_step as make_stream_step
+from ccalign_jax.training.streaming import start_stream as start_stream
 from ccalign_jax.training.sweep import SIZES as SIZES
 from ccalign_jax.training.sweep import Group as Group
 from ccalign_jax.training.sweep import Program as Program

@@ -1,0 +1,87 @@
+"""Shards written: what `open_shards` reads, from arrays that come piece by piece."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import ml_dtypes
+import numpy as np
+
+from ccalign_jax.data.shards import Shards, open_shards
+from ccalign_jax.data.stored_arrays import FORMATS
+from ccalign_jax.errors import InputError
+
+__all__ = ["write_shards"]
+
+
+def write_shards(
+    folder: str | os.PathLike[str],
+    shards: Iterable[Mapping[str, np.ndarray]],
+    *,
+    form: Literal["npz", "safetensors", "pt"] = "npz",
+) -> Shards:
+    """Write each mapping of arrays as one shard; every file appears whole or not at all.
+
+    Args:
+        folder: made if it is not there; must hold no shards yet.
+        shards: one after the other, so that a generator needs memory for one alone; arrays as `open_shards` has them:
+            `image` `[n, d_image]`, `text_<language>` `[n, d_text]`, and so on.
+        form: of the files; .npz knows no bfloat16.
+
+    Returns:
+        What was written, open.
+
+    Raises:
+        InputError: the folder holds shards, a library is missing, or what was written is not what `open_shards` takes.
+
+    Example:
+        >>> import tempfile
+        >>> rows = np.eye(4, dtype=np.float16)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = write_shards(folder, ({"image": half, "text_en": half} for half in (rows[:3], rows[3:])))
+        >>> len(written), written.starts.tolist()
+        (4, [0, 3, 4])
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(file.suffix in FORMATS for file in folder.iterdir()):
+        raise InputError(f"{folder}: holds shards already; give another folder, or remove them")
+    for number, arrays in enumerate(shards):
+        path = folder / f"shard-{number:05d}.{form}"
+        draft = path.with_name(path.name + ".draft")
+        try:
+            _write(draft, {key: np.ascontiguousarray(values) for key, values in arrays.items()}, form)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return open_shards(folder)
+
+
+def _write(path: Path, arrays: Mapping[str, np.ndarray], form: str) -> None:
+    bfloat16 = {key for key, values in arrays.items() if values.dtype == ml_dtypes.bfloat16}
+    if form == "npz":
+        if bfloat16:
+            raise InputError(f"{path.parent}: .npz knows no bfloat16; write safetensors or pt, or float16")
+        with open(path, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+    elif form == "safetensors":
+        try:
+            from safetensors.numpy import save_file
+        except ImportError as error:
+            raise InputError("safetensors is not installed; pip install safetensors, or write npz") from error
+        save_file(dict(arrays), path)
+    elif form == "pt":
+        try:
+            import torch
+        except ImportError as error:
+            raise InputError("torch is not installed; pip install torch, or write npz") from error
+        tensors = {
+            key: torch.from_numpy(values.view(np.int16) if key in bfloat16 else values)
+            for key, values in arrays.items()
+        }
+        torch.save({key: rows.view(torch.bfloat16) if key in bfloat16 else rows for key, rows in tensors.items()}, path)
+    else:
+        raise InputError(f"unknown format {form!r}; there are npz, safetensors and pt")

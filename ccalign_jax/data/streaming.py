@@ -1,0 +1,200 @@
+"""Batches from shards that memory cannot hold, through Grain: shuffled, seeded, resumable.
+
+Shuffling rows one by one would read each from another place of the disk. So an epoch shuffles chunks of neighbouring
+rows, and a window of many chunks, drawn from everywhere, is held and shuffled row by row.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Int
+
+from ccalign_jax.data.shards import PairRows, Shards
+from ccalign_jax.errors import InputError
+from ccalign_jax.pivots import Batch
+
+__all__ = ["CHUNK_ROWS", "BatchIterator", "BatchStream", "split_chunks"]
+
+CHUNK_ROWS = 256  # 256 KB of 512 float16 numbers: from here on reading is no faster for being longer
+HELD_PLACES = 16  # held-out rows come from at least so many places
+MEMORY = 2**29
+MOST_AHEAD = 32  # batches
+
+
+class BatchIterator(Protocol):
+    """Batches one by one, and the place in their order: a small dict for JSON that `set_state` goes on from."""
+
+    def __iter__(self) -> BatchIterator: ...
+    def __next__(self) -> Batch: ...
+    def get_state(self) -> dict[str, Any]: ...
+    def set_state(self, state: dict[str, Any]) -> None: ...
+
+
+def split_chunks(
+    rows: int, *, held: int = 0, chunk_rows: int = CHUNK_ROWS, seed: int = 0
+) -> tuple[Int[np.ndarray, "k 2"], Int[np.ndarray, "h 2"]]:
+    """All rows in chunks `[start, stop)`, and apart from them a random few, in chunks too, to choose or report by.
+
+    Args:
+        rows: how many there are.
+        held: how many to hold out, below `rows`.
+        chunk_rows: of the longest chunk.
+        seed: of the choice.
+
+    Raises:
+        InputError: nothing would be left to train on.
+
+    Example:
+        >>> chunks, held = split_chunks(10, held=2, chunk_rows=4, seed=0)
+        >>> sorted(row for start, stop in [*chunks, *held] for row in range(start, stop)) == list(range(10))
+        True
+        >>> held.tolist()
+        [[5, 6], [9, 10]]
+    """
+    if not 0 <= held < rows:
+        raise InputError(f"{held} of {rows} pairs held out leave none to train on; hold out fewer")
+    size = min(chunk_rows, max(1, held // HELD_PLACES))
+    count = -(-rows // size)
+    # One more than needed, for one may be the short last one; what is too much is cut off.
+    starts = size * np.random.default_rng(seed).choice(count, min(-(-held // size) + 1, count), replace=False)
+    lengths = np.minimum(starts + size, rows) - starts
+    lengths = np.clip(held - (np.cumsum(lengths) - lengths), 0, lengths)
+    apart = np.stack([starts, starts + lengths], axis=1)[lengths > 0]
+    apart = apart[np.argsort(apart[:, 0])]
+    rest = np.concatenate([[0], apart.ravel(), [rows]]).reshape(-1, 2)
+    return _cut(rest[rest[:, 0] < rest[:, 1]], chunk_rows), apart
+
+
+def _cut(ranges: Int[np.ndarray, "k 2"], longest: int) -> Int[np.ndarray, "m 2"]:
+    """The ranges in pieces, none longer than allowed."""
+    starts = [np.arange(start, stop, longest) for start, stop in ranges]
+    stops = [np.append(places[1:], stop) for places, (_, stop) in zip(starts, ranges, strict=True)]
+    return np.stack([np.concatenate(starts), np.concatenate(stops)], axis=1)
+
+
+class BatchStream:
+    """Batches of all epochs of a run; `iter` begins at the first, in a thread of Grain that reads ahead.
+
+    Batch i is the same whoever asks for it, in whatever order, and however the rows are spread over shards: a run that
+    was stopped goes on bit by bit. In an epoch every row comes once, but for `left_out` ones, others each time, that
+    fill no batch.
+
+    Args:
+        shards: the data.
+        batch: pairs a batch, over all processes.
+        epochs: passes over the data, each in another order.
+        seed: of the order.
+        chunks: from `split_chunks`; by default all rows.
+        memory: bytes for the rows that are held: the window and the batches read ahead. More shuffle better.
+        process_index, process_count: which share of every batch this process reads: `jax.process_index()` of
+            `jax.process_count()`; no two read the same row.
+
+    Attributes:
+        steps_per_epoch: batches an epoch.
+        left_out: rows that an epoch leaves out.
+        window_rows: rows that are shuffled together.
+
+    Raises:
+        InputError: numbers that do not fit each other or the data, or Grain is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from ccalign_jax.data import write_shards
+        >>> rows = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float16)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     stream = BatchStream(write_shards(folder, [{"image": rows, "text_en": rows}]), batch=4, epochs=2)
+        ...     first, last = stream[0], stream[3]  # `for batch in stream` takes them in turn, through Grain
+        >>> len(stream), stream.left_out, first.text.shape, str(last.image.dtype)
+        (4, 2, (1, 4, 4), 'float16')
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        *,
+        batch: int,
+        epochs: int = 1,
+        seed: int = 0,
+        chunks: Int[np.ndarray, "k 2"] | None = None,
+        memory: int = MEMORY,
+        process_index: int = 0,
+        process_count: int = 1,
+    ):
+        self.shards, self.epochs, self.seed = shards, epochs, seed
+        self.chunks = split_chunks(len(shards))[0] if chunks is None else np.asarray(chunks)
+        if not 0 <= process_index < process_count:
+            raise InputError(f"process {process_index} of {process_count}: count them from 0")
+        if batch < 1 or batch % process_count:
+            raise InputError(f"a batch of {batch} pairs cannot be shared by {process_count} processes; take a multiple")
+        rows = int(np.diff(self.chunks, axis=1).sum())
+        self.steps_per_epoch, self.left_out = divmod(rows, batch)
+        if not self.steps_per_epoch:
+            raise InputError(f"{shards.name}: {rows} pairs to train on fill no batch of {batch}; take a smaller batch")
+        self.batch = batch // process_count
+        self.first = process_index * self.steps_per_epoch * self.batch
+        batch_bytes = self.batch * shards.row_bytes
+        self.ahead = min(max(memory // 4 // batch_bytes, 1), MOST_AHEAD, len(self))
+        if memory < (self.ahead + 2) * batch_bytes:
+            raise InputError(
+                f"{memory} bytes cannot hold three batches of {batch_bytes}; give more memory or smaller batches"
+            )
+        self.window_batches = min(memory // batch_bytes - self.ahead - 1, self.steps_per_epoch)
+        self.window_rows = self.window_batches * self.batch
+        self._lock = threading.Lock()
+        self._order: tuple[int, Int[np.ndarray, "k 2"], Int[np.ndarray, " k_and_one"]] | None = None
+        self._held: tuple[tuple[int, int], PairRows, Int[np.ndarray, " n"]] | None = None
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def __getitem__(self, index: int) -> Batch:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        epoch, step = divmod(index, self.steps_per_epoch)
+        window, place = divmod(step, self.window_batches)
+        rows, order = self._window(epoch, window)
+        chosen = order[place * self.batch : (place + 1) * self.batch]
+        parts: dict[str, Any] = {
+            "text": rows.text[:, chosen],
+            "mask": rows.mask[:, chosen],
+            "image": rows.image[chosen],
+            "image_mask": np.ones(len(chosen), bool),
+            # Numbers within the batch: those of the file may be too large for the int32 that devices have.
+            "groups": np.unique(rows.groups[chosen], return_inverse=True)[1].astype(np.int32),
+        }
+        return Batch(**parts)
+
+    def __iter__(self) -> BatchIterator:
+        try:
+            import grain
+        except ImportError as error:
+            raise InputError('Grain is not installed; pip install "ccalign_jax[stream]" streams shards') from error
+        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=self.ahead)
+        return iter(grain.MapDataset.source(self).to_iter_dataset(options))
+
+    def _window(self, epoch: int, number: int) -> tuple[PairRows, Int[np.ndarray, " n"]]:
+        """The rows of a window, and the order in which they come."""
+        with self._lock:
+            if self._held is None or self._held[0] != (epoch, number):
+                self._held = None  # before there is another
+                begin = number * self.window_rows
+                end = min(begin + self.window_rows, self.steps_per_epoch * self.batch)
+                rows = self.shards.read_ranges(self._pieces(epoch, self.first + begin, self.first + end))
+                order = np.random.default_rng([self.seed, epoch, self.first, number]).permutation(end - begin)
+                self._held = ((epoch, number), rows, order)
+            return self._held[1:]
+
+    def _pieces(self, epoch: int, begin: int, end: int) -> Int[np.ndarray, "k 2"]:
+        """Places `begin` to `end` of an epoch's order of chunks, as ranges of rows, in the order of the disk."""
+        if self._order is None or self._order[0] != epoch:
+            chunks = np.random.default_rng([self.seed, epoch]).permutation(self.chunks)
+            self._order = (epoch, chunks, np.cumsum([0, *np.diff(chunks, axis=1).ravel()]))
+        _, chunks, edges = self._order
+        low, high = np.searchsorted(edges, begin, side="right") - 1, np.searchsorted(edges, end, side="left")
+        pieces = chunks[low:high].copy()
+        pieces[-1, 1] -= edges[high] - end
+        pieces[0, 0] += begin - edges[low]
+        return pieces[np.argsort(pieces[:, 0])]

@@ -1,0 +1,275 @@
+"""One aligner from shards that memory cannot hold: trained step by step, or solved in one pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from ccalign_jax.aligners import Aligner
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data import BatchStream, EmbeddingSet, PairRows, Shards, open_shards, split_chunks
+from ccalign_jax.errors import InputError
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import Batch, make_pivot
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.align_folder import AlignConfig, AlignFolder, Passed
+from ccalign_jax.study.arrays import lay_out, make_part
+from ccalign_jax.study.grids import parse_settings
+from ccalign_jax.study.one_pass import gather_moments
+from ccalign_jax.study.refit import describe_map
+from ccalign_jax.study.trials import make_trials
+from ccalign_jax.training import (
+    FitResult,
+    Space,
+    Trajectory,
+    Trial,
+    choose_epoch,
+    fit_stream,
+    group_trials,
+    keep_epoch,
+    start_stream,
+)
+from ccalign_jax.training.fit import ADAPT_IMAGES
+
+__all__ = ["AlignPlan", "align", "plan_align"]
+
+HELD_SHARE = 5  # at most a fifth is held out
+PASS_ROWS = 16384  # read at once for moments
+POINTS = 200  # steps between two, at which progress is told and a run may be kept
+SAVE_SECONDS = 30.0
+
+Progress = Callable[[str, int, int], None]
+
+
+class AlignPlan(NamedTuple):
+    """A run that has been checked and not begun.
+
+    Attributes:
+        config: every choice.
+        shards: the data.
+        trial: what is trained or solved.
+        chunks: `[k, 2]`, ranges of rows to train on.
+        held: pairs that choose among epochs or penalties; None if none are.
+    """
+
+    config: AlignConfig
+    shards: Shards
+    trial: Trial
+    chunks: Int[np.ndarray, "k 2"]
+    held: EmbeddingSet | None
+
+    @property
+    def space(self) -> Space:
+        return Space(self.shards.d_text, self.shards.d_image, self.shards.languages)
+
+    @property
+    def aligner(self) -> Aligner:
+        return self.space.aligner(self.trial.aligner, self.trial.recipe)
+
+    @property
+    def train_rows(self) -> int:
+        return int(np.diff(self.chunks, axis=1).sum())
+
+    @property
+    def notes(self) -> list[str]:
+        """What is left out, a sentence each."""
+        said = list(self.shards.notes) + ([] if self.held is None else list(self.held.notes))
+        if self.trial.aligner not in CLOSED_FORMS and (rest := self.make_stream().left_out):
+            said.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
+        return said
+
+    def make_stream(self) -> BatchStream:
+        """The batches of all epochs."""
+        recipe, config = self.trial.recipe, self.config
+        return BatchStream(
+            self.shards,
+            batch=recipe.batch_images,
+            epochs=recipe.epochs,
+            seed=config.seed,
+            chunks=self.chunks,
+            memory=config.memory,
+        )
+
+
+def plan_align(config: AlignConfig) -> AlignPlan:
+    """Open the data and find what is to be trained; everything that can be wrong is found here.
+
+    Args:
+        config: every choice.
+
+    Raises:
+        InputError: a mistake in the choices or the data.
+    """
+    shards = open_shards(config.data, languages=config.languages)
+    space = Space(shards.d_text, shards.d_image, shards.languages)
+    settings = parse_settings(config.hyper)
+    for name, flag in (("batch_images", "batch"), ("epochs", "epochs"), ("steps_per_epoch", "epochs")):
+        if name in settings:
+            raise InputError(f"--hyper={name}: an epoch is one pass over the shards; give --{flag}")
+    settings |= {"batch_images": [config.batch], "epochs": [config.epochs]}
+    made = make_trials(
+        space,
+        pivots=(config.pivot,),
+        aligners=(config.aligner,),
+        losses=(config.loss,),
+        blocks=[{}],
+        settings=settings,
+        protocol="nested",
+    )
+    if len(made.trials) > 1:
+        names = ", ".join(trial.name for trial in made.trials)
+        raise InputError(f"one map is trained at a time, this asks for {len(made.trials)}: {names}; choose one")
+    trial = made.trials[0]
+    pivot = make_pivot(trial.pivot, shards.languages)
+    if pivot.consensus is not None:
+        raise InputError(
+            f"pivot {pivot.name} looks for a consensus of all rows at once, which a stream never has; use image or "
+            "symmetric, or experiments/sweep.py on fewer rows"
+        )
+    trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
+    held = min(config.held, len(shards) // HELD_SHARE)
+    chunks, apart = split_chunks(len(shards), held=held, seed=config.seed)
+    plan = AlignPlan(config, shards, trial, chunks, _held_set(shards, apart) if held else None)
+    if trial.aligner not in CLOSED_FORMS:
+        plan.make_stream()  # is there a batch, and does it fit the memory?
+    return plan
+
+
+def align(
+    plan: AlignPlan, folder: AlignFolder | None = None, *, progress: Progress = lambda what, done, total: None
+) -> Checkpoint:
+    """Train or solve; of the maps after each epoch, or along the path of a closed form, the held-out pairs choose.
+
+    Args:
+        plan: from `plan_align`.
+        folder: that keeps where the run is, and from which it goes on; None keeps nothing.
+        progress: called with what goes on, pairs seen, and pairs in all.
+
+    Returns:
+        The map; `about["scores"]` holds t2i R@1, i2t R@1 and MRR on the held-out pairs before and after.
+
+    Raises:
+        InputError: a NaN, infinite or zero row, or a file that has become shorter.
+
+    Example:
+        >>> import tempfile
+        >>> from ccalign_jax.data import write_shards
+        >>> rows = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float16)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_shards(folder, [{"image": rows[:, ::-1], "text_en": rows}])
+        ...     found = align(plan_align(AlignConfig(data=folder, aligner="procrustes")))
+        >>> found.params["delta"].shape, found.about["scores"]["after"]["t2i_R@1"]
+        ((8, 8), 1.0)
+    """
+    solved = plan.trial.aligner in CLOSED_FORMS
+    run = _solve(plan, progress) if solved else _train(plan, folder, progress)
+    found = _choose(plan, run)
+    epoch, shards = int(found.epoch), plan.shards
+    about = describe_map(
+        plan.trial, epoch, space=plan.space, data=shards.name, protocol="stream", seed=plan.config.seed
+    )
+    about["train_pairs"] = plan.train_rows
+    if plan.held is not None:
+        about["scores"] = {
+            when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
+            for when, at in (("before", 0), ("after", epoch))
+        }
+    return Checkpoint(plan.aligner, jax.tree.map(np.asarray, found.params), about)
+
+
+def _choose(plan: AlignPlan, run: Trajectory) -> FitResult:
+    """The place of a run that is best on the held-out pairs; without any the last."""
+    if plan.held is None:
+        return keep_epoch(run, len(run.losses))
+    part = make_part(plan.held, np.arange(len(plan.held)))
+    return choose_epoch(plan.aligner, run, lay_out(plan.held), part, recipe=plan.trial.recipe)
+
+
+def _solve(plan: AlignPlan, progress: Progress) -> Trajectory:
+    pivot, hyper = make_pivot(plan.trial.pivot, plan.space.languages), plan.trial.hyper
+
+    def parts() -> Iterator[PairRows]:
+        done, ends = 0, np.cumsum(np.diff(plan.chunks, axis=1))
+        borders = np.flatnonzero(np.diff((ends - 1) // PASS_ROWS)) + 1
+        for chunks in np.split(plan.chunks, borders):
+            rows = plan.shards.read_ranges(chunks)
+            yield rows
+            done += len(rows.image)
+            progress(plan.trial.name, done, plan.train_rows)
+
+    gathered = gather_moments(pivot, plan.space, parts(), image_weight=float(hyper.image_weight))
+    path = CLOSED_FORMS[plan.trial.aligner].path(gathered, penalty=float(hyper.penalty))
+    return Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
+
+
+def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> Trajectory:
+    trial, aligner, stream = plan.trial, plan.aligner, plan.make_stream()
+    key, total = jax.random.key(plan.config.seed), len(stream)
+    hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
+    sample = _sample(plan) if aligner.adapt is not None else None
+    state = jax.tree.map(np.array, start_stream(aligner, hyper, trial.recipe, key, sample))
+    passed = Passed(state, [state.params.map], [])
+    batches = iter(stream)
+    if folder is not None and (kept := folder.load_passed(like=passed)) is not None:
+        passed, place = kept
+        batches.set_state(place)
+    epochs = stream.steps_per_epoch
+    # Counted from the beginning, so that a run that goes on has the points, and the bits, of one that never stopped.
+    points = [step for step in range(1, total + 1) if step % POINTS == 0 or step % epochs == 0]
+    run = fit_stream(
+        aligner,
+        make_pivot(trial.pivot, plan.space.languages),
+        LOSSES[trial.loss],
+        hyper,
+        key,
+        batches,
+        recipe=trial.recipe,
+        total=total,
+        points=points,
+        state=passed.state,
+    )
+    saved = time.monotonic()
+    for point in run:
+        steps = int(point.state.steps)
+        passed = passed.go_on(point, steps_per_epoch=epochs)
+        progress(f"objective {point.loss:.4f}", steps * stream.batch, total * stream.batch)
+        if folder is not None and (time.monotonic() - saved > SAVE_SECONDS or steps % epochs == 0):
+            folder.save_passed(passed, batches.get_state())
+            saved = time.monotonic()
+    return Trajectory(
+        jax.tree.map(lambda *leaves: np.stack(leaves), *passed.maps), jnp.asarray(passed.losses, jnp.float32)
+    )
+
+
+def _sample(plan: AlignPlan) -> Batch:
+    """Random training rows, for an aligner that reads something off them."""
+    count = min(ADAPT_IMAGES, plan.train_rows)
+    least = 4 * count * plan.shards.row_bytes
+    return BatchStream(plan.shards, batch=count, seed=plan.config.seed, chunks=plan.chunks, memory=least)[0]
+
+
+def _held_set(shards: Shards, ranges: Int[np.ndarray, "h 2"]) -> EmbeddingSet:
+    """The held-out pairs as a set; one that has captions of every language."""
+    rows = shards.read_ranges(ranges)
+    keys = np.concatenate([np.arange(start, stop) for start, stop in ranges]).astype(str)
+    width = len(str(len(shards)))
+    keys = np.char.zfill(keys, width)
+    there = dict(zip(shards.languages, rows.mask, strict=True))
+    text = {lang: each.astype(np.float32)[there[lang]] for lang, each in zip(shards.languages, rows.text, strict=True)}
+    if empty := [language for language, each in text.items() if not len(each)]:
+        raise InputError(f"{shards.name}: no held-out pair has a caption in {empty[0]}; hold out more, or none")
+    return EmbeddingSet.build(
+        shards.name,
+        rows.image.astype(np.float32),
+        text,
+        image_keys=keys,
+        text_keys={language: keys[mask] for language, mask in there.items()},
+        groups=rows.groups,
+    )

@@ -1,0 +1,93 @@
+"""Train or solve one map on pairs in shards, more of them than memory holds; what comes out is what apply.py takes.
+
+Shards are .npz (uncompressed), .safetensors or .pt files in a folder, each with `image` and `text_<language>`, row by
+row; optional `mask_<language>` and `image_groups`. An epoch is one pass over them.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from _script import run
+from absl import flags
+
+flags.DEFINE_string("data", None, "a folder of shards, or one")
+flags.DEFINE_string("pivot", "image", "what captions align to")
+flags.DEFINE_string("aligner", "residual", "what to train or to solve, such as residual or ridge")
+flags.DEFINE_string("loss", "infonce", "of what is trained")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE: a setting; may be repeated")
+flags.DEFINE_integer("batch", 1024, "pairs a step")
+flags.DEFINE_integer("epochs", 1, "passes over the pairs")
+flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of which are held out")
+flags.DEFINE_integer("held", 2000, "pairs, at most a fifth, that choose the epoch or the penalty; 0: the last is kept")
+flags.DEFINE_integer("memory", 512, "MB for the rows that are held and shuffled together")
+flags.DEFINE_list("languages", None, "use these languages only")
+flags.DEFINE_bool("check", False, "read everything once before, to find bad rows now rather than on the way")
+flags.DEFINE_string("out", None, "folder for the map [runs/align-DATA-TIME]")
+flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
+flags.DEFINE_bool("overwrite", False, "replace the run in --out")
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Check, train, write."""
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.reporting import count_words, progress_bar
+    from ccalign_jax.study.align import align, plan_align
+    from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
+
+    if FLAGS.resume and FLAGS.out is None:
+        raise InputError("--resume needs --out, the folder of the run to go on with")
+    if FLAGS.resume:
+        config = given(AlignConfig.read(Path(FLAGS.out) / "align.json"))
+    elif FLAGS.data is None:
+        raise InputError("--data must be given: a folder of shards")
+    else:
+        config = given(AlignConfig(FLAGS.data))
+    plan = plan_align(config)
+    folder = AlignFolder(FLAGS.out or f"runs/align-{plan.shards.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+    if folder.finished:
+        print(f"{folder.path} is complete already: {folder.path}/best")
+        return
+    shards, held = plan.shards, 0 if plan.held is None else len(plan.held)
+    print(
+        f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
+        f"images [{shards.d_image}], captions [{shards.d_text}]: {', '.join(shards.languages)}; {held} held out"
+    )
+    for note in plan.notes:
+        print(f"note: {note}")
+    if FLAGS.check:
+        with progress_bar("pairs") as progress:
+            shards.check(progress)
+    clock, seen = time.perf_counter(), []
+    with progress_bar("pairs") as progress:
+
+        def update(what: str, done: int, total: int) -> None:
+            seen.append((time.perf_counter() - clock, done))
+            (before, first), (now, last) = seen[0], seen[-1]
+            speed = f", {(last - first) / (now - before):,.0f} pairs/s" if last > first else ""
+            progress(f"{what}{speed}", done, total)
+
+        found = align(plan, folder, progress=update)
+    folder.finish(found)
+    for when, scores in found.about.get("scores", {}).items():
+        print(
+            f"{when:<7}" + "  ".join(f"{name} {value:.3f}" for name, value in scores.items()) + f"  ({held} held out)"
+        )
+    print(f"{found.about['trial']}, epoch {found.about['epoch']}: {folder.path}/best")
+
+
+def given(config):
+    """The config with every flag that was given on the command line."""
+    names = ("data", "pivot", "aligner", "loss", "hyper", "batch", "epochs", "seed", "held", "memory", "languages")
+    values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
+    if "memory" in values:
+        values["memory"] *= 2**20
+    return dataclasses.replace(
+        config, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    )
+
+
+if __name__ == "__main__":
+    run(main)

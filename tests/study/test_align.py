@@ -1,0 +1,232 @@
+"""One map from shards: solved in one pass as from whole arrays, trained, stopped and gone on with."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import ccalign_jax.study.align as align_module
+from ccalign_jax.checkpoints import load_aligner
+from ccalign_jax.data import EmbeddingSet, open_shards, write_shards
+from ccalign_jax.pivots import make_pivot
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.align import align, plan_align
+from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
+from ccalign_jax.study.arrays import lay_out
+from ccalign_jax.study.closed import gather_pairs
+from ccalign_jax.study.one_pass import gather_moments
+from ccalign_jax.training import Space
+
+pytest.importorskip("grain", reason="grain streams the shards")
+COUNT, D = 240, 8
+
+
+@pytest.fixture(autouse=True)
+def quick():
+    """Little work and much code: what the compiler would win by thinking is lost many times over."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def pairs():
+    """Captions are images turned, and noise; de lacks every fourth, ja most."""
+    random = np.random.default_rng(0)
+    image = random.standard_normal((COUNT, D))
+    turn = np.linalg.qr(random.standard_normal((D, D)))[0]
+    arrays = {f"text_{lang}": image @ turn + 0.3 * random.standard_normal((COUNT, D)) for lang in ("de", "en", "ja")}
+    arrays = {key: rows.astype(np.float32) for key, rows in (arrays | {"image": image}).items()}
+    numbers = np.arange(COUNT)
+    return arrays | {"mask_de": numbers % 4 > 0, "mask_ja": numbers % 5 == 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path, arrays = tmp_path_factory.mktemp("shards"), pairs()
+    write_shards(path, ({key: rows[at : at + 100] for key, rows in arrays.items()} for at in range(0, COUNT, 100)))
+    return str(path)
+
+
+def asked(folder, **changes):
+    options = {"batch": 16, "epochs": 3, "held": 40, "hyper": ("learning_rate=0.1", "temperature=0.1", "warmup=3")}
+    return AlignConfig(folder, **(options | changes))
+
+
+def close(left, right, **tolerance):
+    for one, other in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(one, other, **tolerance)
+
+
+# closed forms
+
+
+def pivots_of(name):
+    return [f"{kind}:en" if kind in ("text", "auxiliary") else kind for kind in CLOSED_FORMS[name].pivots]
+
+
+@pytest.mark.parametrize(
+    ("name", "pivot"),
+    [(name, pivot) for name, form in CLOSED_FORMS.items() if form.from_moments for pivot in pivots_of(name)],
+)
+def test_one_pass_is_as_good_as_all_rows(folder, name, pivot):
+    """The whole path, against the same form on whole arrays, whatever the parts."""
+    shards, arrays = open_shards(folder), pairs()
+    space, pivot = Space(D, D, shards.languages), make_pivot(pivot, shards.languages)
+    parts = (shards.read(start, min(start + 33, COUNT)) for start in range(0, COUNT, 33))
+    gathered = gather_moments(pivot, space, parts, image_weight=0.5)
+    keys = np.arange(COUNT).astype(str)
+    there = {lang: arrays.get(f"mask_{lang}", np.ones(COUNT, bool)) for lang in shards.languages}
+    data = EmbeddingSet.build(
+        "whole",
+        arrays["image"],
+        {lang: arrays[f"text_{lang}"][mask] for lang, mask in there.items()},
+        image_keys=keys,
+        text_keys={lang: keys[mask] for lang, mask in there.items()},
+    )
+    rows = gather_pairs(pivot, space, lay_out(data), np.arange(COUNT), image_weight=0.5)
+    found, wanted = (CLOSED_FORMS[name].path(one, penalty=1.0) for one in (gathered, rows))
+    # Directions of canonical correlations may point either way.
+    signless = np.abs if name in ("cca", "csa", "multi_step") else np.asarray
+    close(*(jax.tree.map(signless, path.points) for path in (found, wanted)), atol=2e-4)
+
+
+def test_those_that_look_for_a_consensus_refuse(folder, one_line):
+    for name, form in CLOSED_FORMS.items():
+        if not form.from_moments:
+            message = one_line(
+                lambda name=name, form=form: plan_align(asked(folder, aligner=name, pivot=form.pivots[0]))
+            )
+            assert "a consensus of all rows at once" in message
+    space = Space(D, D, ("en",))
+    one_line(lambda: gather_moments(make_pivot("gcca", ("en",)), space, []), "which one pass cannot")
+    one_line(lambda: gather_moments(make_pivot("image", ("en",)), space, []), "no caption to train on has a target")
+
+
+def test_a_closed_form_is_solved_on_what_is_not_held_out(folder):
+    found = align(plan_align(asked(folder, aligner="ridge")))
+    assert found.about["train_pairs"] == COUNT - 40
+    scores = found.about["scores"]
+    assert scores["after"]["t2i_R@1"] > scores["before"]["t2i_R@1"] + 0.3
+    last = align(plan_align(asked(folder, aligner="ridge", held=0)))
+    assert "scores" not in last.about and last.about["epoch"] == 22
+
+
+# training
+
+
+def test_training_gains(folder):
+    seen = []
+    found = align(plan_align(asked(folder)), progress=lambda what, done, total: seen.append((done, total)))
+    assert found.about["scores"]["after"]["t2i_R@1"] > found.about["scores"]["before"]["t2i_R@1"] + 0.3
+    assert 0 < found.about["epoch"] <= 3 and found.about["protocol"] == "stream"
+    assert seen[-1] == (12 * 16 * 3, 12 * 16 * 3)
+
+
+@pytest.mark.parametrize("stop", [2, 12, 19])
+def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkeypatch, stop):
+    """Stopped within the first epoch, at its end, and in the second."""
+    monkeypatch.setattr(align_module, "POINTS", 3)
+    monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
+    config = asked(folder, aligner="residual")
+    plan, place = plan_align(config), AlignFolder(tmp_path / "run")
+    place.claim(config, plan.shards.sha256(), resume=False, overwrite=False)
+
+    def killed(what, done, total):
+        if done >= stop * 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        align(plan, place, progress=killed)
+    again = AlignFolder(tmp_path / "run")
+    again.claim(config, plan.shards.sha256(), resume=True, overwrite=False)
+    seen = []
+    later = align(plan_align(config), again, progress=lambda what, done, total: seen.append(done))
+    assert len(seen) < 14 or stop == 2
+    whole = align(plan_align(config))
+    close(later.params, whole.params, rtol=0, atol=0)
+    assert later.about == whole.about
+    again.finish(later)
+    assert again.finished and sorted(path.name for path in (tmp_path / "run").iterdir()) == ["align.json", "best"]
+    close(load_aligner(tmp_path / "run" / "best").params, whole.params, rtol=0, atol=0)
+
+
+def test_seeds_differ(folder):
+    one, two = (align(plan_align(asked(folder, seed=seed, epochs=1))).params["delta"] for seed in (0, 1))
+    assert np.any(one != two)
+
+
+def test_an_aligner_that_reads_a_sample_first(folder):
+    found = align(plan_align(asked(folder, aligner="fourier", hyper=("features=16",), epochs=1)))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.params))
+
+
+# mistakes
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"pivot": "consensus", "aligner": "dual"}, ("pivot consensus looks for a consensus of all rows at once",)),
+        ({"pivot": "symmetric"}, ("moves the images too, residual does not; use dual(residual)",)),
+        ({"aligner": "ridge,linear"}, ("ridge,linear",)),
+        ({"aligner": "nothing"}, ("unknown aligner 'nothing'",)),
+        ({"loss": "nothing"}, ("unknown loss 'nothing'",)),
+        ({"hyper": ("temperature=0.1,0.2",)}, ("one map is trained at a time, this asks for 2",)),
+        ({"hyper": ("epochs=3",)}, ("--hyper=epochs: an epoch is one pass over the shards; give --epochs",)),
+        ({"hyper": ("batch_images=3",)}, ("give --batch",)),
+        ({"batch": 500}, ("200 pairs to train on fill no batch of 500",)),
+        ({"memory": 1000}, ("1000 bytes cannot hold three batches",)),
+        ({"languages": ("fr",)}, ("no captions in fr; it has de, en, ja",)),
+        ({"held": 3, "seed": 2}, ("no held-out pair has a caption in",)),
+        ({"data": "/nowhere/at/all"}, ("/nowhere/at/all: cannot tell its format",)),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_done(folder, one_line, changes, parts):
+    if changes.get("data"):
+        parts = ("/nowhere/at/all",)
+    one_line(lambda: plan_align(dataclasses.replace(asked(folder), **changes)), *parts)
+
+
+@pytest.mark.parametrize("changes", [{"batch": 0}, {"epochs": 0}, {"held": -1}, {"seed": -1}])
+def test_numbers_that_cannot_be(folder, one_line, changes):
+    (name,) = changes
+    one_line(lambda: asked(folder, **changes), f"--{name}={changes[name]}: it must be")
+
+
+def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
+    config, place = asked(folder), AlignFolder(tmp_path / "run")
+
+    def claim(config=config, sha256="a", resume=False, overwrite=False):
+        return lambda: place.claim(config, sha256, resume=resume, overwrite=overwrite)
+
+    one_line(claim(resume=True), "holds no run over shards to resume")
+    claim()()
+    assert AlignConfig.read(tmp_path / "run" / "align.json") == config
+    one_line(claim(), "holds a align.json already; give --overwrite")
+    one_line(claim(resume=True, overwrite=True), "give one of them")
+    one_line(claim(asked(folder, seed=4), resume=True), "cannot resume, seed is 4, was 0; give another --out")
+    one_line(claim(sha256="b", resume=True), "cannot resume, the data have changed")
+    claim(resume=True)()
+    claim(overwrite=True)()
+    (tmp_path / "run" / "align.json").write_text("{}")
+    one_line(claim(resume=True), "align.json: damaged, or not a run's")
+    (tmp_path / "run" / "align.json").unlink()
+    (tmp_path / "run" / "thesis.tex").write_text("mine")
+    one_line(claim(overwrite=True), "holds files that are not")
+
+
+def test_a_damaged_state_is_not_gone_on_from(folder, tmp_path, monkeypatch, one_line):
+    monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
+    config = asked(folder, epochs=1)
+    plan, place = plan_align(config), AlignFolder(tmp_path / "run")
+    place.claim(config, plan.shards.sha256(), resume=False, overwrite=False)
+    align(plan, place)
+    path = tmp_path / "run" / "passed.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    one_line(lambda: align(plan, place), "passed.npz: damaged; remove it to begin anew with --resume")
+    assert json.loads((tmp_path / "run" / "align.json").read_text())["config"]["batch"] == 16
