@@ -162,8 +162,8 @@ class BatchStream:
             "mask": rows.mask[:, chosen],
             "image": rows.image[chosen],
             "image_mask": np.ones(len(chosen), bool),
-            # Numbers within the batch: those of the file may be too large for the int32 that devices have.
-            "groups": np.unique(rows.groups[chosen], return_inverse=True)[1].astype(np.int32),
+            # As in the file, for other processes have others of the group; devices count in int32.
+            "groups": (rows.groups[chosen] % np.int64(2**31 - 1)).astype(np.int32),
         }
         return Batch(**parts)
 
