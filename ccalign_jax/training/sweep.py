@@ -37,6 +37,7 @@ __all__ = [
 SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
 SLICE_BYTES = 2**32  # what the runs of one slice may take
 KEPT = 64  # compiled programs
+COSTLY = ("ortho", "spectral")  # products of whole matrices: more than a step of a linear map costs without them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +94,16 @@ def _aligner(space: Space, name: str, *sizes: int) -> Aligner:
 
 
 def group_trials(trials: Sequence[Trial]) -> list[Group]:
-    """Trials that differ in numbers alone come together; a term that is zero in all of them is absent."""
+    """Trials that differ in numbers alone come together; a term that is zero in all of them is absent.
+
+    Where a costly term is zero in some, they are a group of their own, and do not pay for it.
+    """
     found: dict[tuple, list[Trial]] = {}
     for trial in trials:
-        found.setdefault((trial.pivot, trial.aligner, trial.loss, trial.recipe), []).append(trial)
+        costly = tuple(getattr(trial.hyper, term) != 0 for term in COSTLY)
+        found.setdefault((trial.pivot, trial.aligner, trial.loss, trial.recipe, costly), []).append(trial)
     groups = []
-    for (pivot, aligner, loss, recipe), members in found.items():
+    for (pivot, aligner, loss, recipe, _), members in found.items():
         terms = frozenset(term for term in OPTIONAL if any(getattr(trial.hyper, term) != 0 for trial in members))
         groups.append(Group(pivot, aligner, loss, dataclasses.replace(recipe, terms=terms), tuple(members)))
     return groups

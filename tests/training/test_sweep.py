@@ -218,11 +218,17 @@ def test_groups_keep_apart_what_is_static_and_drop_what_is_zero():
     assert [one.recipe.epochs for one in groups] == [2, 3, 2]
 
 
+def test_no_trial_pays_for_the_costly_term_of_another():
+    groups = group_trials(trials({}, {"ortho": 0.1}, {"prox": 0.1}, {"spectral": 0.1}, {"ortho": 0.2}))
+    assert [[trial.index for trial in one.trials] for one in groups] == [[0, 2], [1, 4], [3]]
+    assert ["ortho" in one.recipe.terms for one in groups] == [False, True, False]
+
+
 def test_an_absent_term_changes_nothing():
     """A trial with l2 = 0 beside one with l2 > 0 runs the longer program to the same result."""
     plain = {"learning_rate": 0.05, "l2": 0.0}
     (lone,) = group_trials(trials(plain))
-    (both,) = group_trials(trials(plain, {"l2": 0.1, "prox": 0.1, "ortho": 0.1}))
+    (both,) = group_trials(trials(plain, {"l2": 0.1, "prox": 0.1, "noise": 0.0, "clip": 0.5}))
     assert lone.recipe.terms < both.recipe.terms
     one, other = run_group(lone)["t0"], run_group(both)["t0"]
     for number in range(FITS):
