@@ -1,0 +1,173 @@
+"""Where the time of a sweep goes: the seed study's ten trials on five folds, with all metrics and diagnostics.
+
+    python experiments/benchmarks/seed_sweep.py --out=runs/seed_sweep                 # 9 languages, 2,770 images, 512
+    python experiments/benchmarks/seed_sweep.py --out=runs/quick --limit=500 --linear_only
+
+Every part is timed on its own, what it calls taken off; JAX's asynchronous work is waited for, so that the sum is the
+whole and a little more than an unwatched run. Beside it stand products of the same shapes, alone in the same process.
+"""
+
+import functools
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags, logging
+
+START = time.perf_counter()
+
+flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
+flags.DEFINE_string("out", None, "folder for the run; replaced if it holds one", required=True)
+flags.DEFINE_integer("limit", None, "use so many images")
+flags.DEFINE_bool("linear_only", False, "leave the MLPs out")
+flags.DEFINE_integer("devices", None, "that runs are spread over [one of a CPU, all of an accelerator]")
+flags.DEFINE_float("reference", 79.0, "seconds a trial and fold of the program compared with, on two cores")
+flags.DEFINE_string("json", None, "also write the figures into this file")
+FLAGS = flags.FLAGS
+
+
+class Clock:
+    """Seconds of each part, without those of the parts that it calls."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.calls: dict[str, int] = defaultdict(int)
+        self.inside: list[list[float]] = []
+
+    def watch(self, owner: Any, name: str, part: str) -> None:
+        """Time every call of `owner.name` as this part."""
+        import jax
+
+        call: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(call)
+        def timed(*args: Any, **settings: Any) -> Any:
+            self.inside.append([0.0])
+            clock = time.perf_counter()
+            found = call(*args, **settings)
+            jax.block_until_ready([leaf for leaf in jax.tree.leaves(found) if isinstance(leaf, jax.Array)])
+            spent = time.perf_counter() - clock
+            within = self.inside.pop()[0]
+            self.seconds[part] += spent - within
+            self.calls[part] += 1
+            if self.inside:
+                self.inside[-1][0] += spent
+            return found
+
+        setattr(owner, name, timed)
+
+
+def main(argv: list[str]) -> None:
+    """Run the sweep under the clock, and print the table."""
+    del argv
+    logging.set_verbosity(logging.WARNING)  # Orbax logs a page a checkpoint
+    import jax
+    import numpy as np
+
+    from ccalign_jax.study import claims, folder, holdout, plan, refit, run, write
+    from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+    from ccalign_jax.training import crossing, make_mesh, sweep
+
+    clock = Clock()
+    for owner, name, part in (
+        (sweep.Program, "compile", "compile fits (beside other work)"),
+        (sweep.Program, "__call__", "fits"),
+        (crossing, "score_epochs", "scores of every epoch"),
+        (crossing, "holdout_ranks", "ranks, captions and images, holdout and train"),
+        (run, "_baseline", "identity"),
+        (run, "summarise", "summary"),
+        (run, "keep_ranks", "figures of every trial and fold"),
+        (holdout, "rank_routes", "ranks between languages, direct and through images"),
+        (holdout, "route_metrics", "figures of every trial and fold"),
+        (holdout, "tally_pairs", "figures of every trial and fold"),
+        (holdout, "score_ladder", "scores without parameters"),
+        (holdout, "_described", "diagnostics"),
+        (holdout, "where_gained", "where the gain lies"),
+        (claims.Claims, "level", "intervals and p-values"),
+        (claims.Claims, "entry", "intervals and p-values"),
+        (write, "csv_rows", "results.csv"),
+        (write, "render_report", "report"),
+        (write, "study_tables", "report"),
+        (write, "refit", "refit of the best"),
+    ):
+        clock.watch(owner, name, part)
+    aligners = ("residual",) if FLAGS.linear_only else ("residual", "residual_mlp")
+    config = SweepConfig(data=FLAGS.data, protocol="seed", grid="seed", aligners=aligners, limit=FLAGS.limit)
+    data = prepare_data(read_data(config.data), config)
+    planned = plan.plan_sweep(data, config, plan_folds(data, config))
+    kept = folder.RunFolder(FLAGS.out)
+    kept.claim(config, data.sha256(), resume=False, overwrite=Path(FLAGS.out).exists())
+    ready = time.perf_counter()
+    result = run.run_sweep(planned, kept, mesh=make_mesh(FLAGS.devices))
+    trained = time.perf_counter()
+    result = holdout.measure_holdouts(result)
+    measured = time.perf_counter()
+    write.write_results(kept, result)
+    done = time.perf_counter()
+    del refit
+    fits = len(planned.trials) * len(planned.folds)
+    stages = {
+        "start": ready - START,
+        "trials": trained - ready,
+        "holdouts": measured - trained,
+        "files": done - measured,
+    }
+    found = {
+        "shape": f"{len(planned.trials)} trials x {len(planned.folds)} folds, {len(data.languages)} languages x "
+        f"{len(data)} images x {data.d_text}",
+        "device": f"{make_mesh(FLAGS.devices).size} x {jax.devices()[0].device_kind}",
+        "seconds": done - START,
+        "times_reference": FLAGS.reference * fits / (done - START),
+        "stages": stages,
+        "parts": {
+            part: {"seconds": seconds, "calls": clock.calls[part], "share": seconds / (done - START)}
+            for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1])
+        },
+        "products_gflop_per_s": products(np, jax, data),
+    }
+    print(table(found))
+    if FLAGS.json:
+        Path(FLAGS.json).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
+    """What products of the sweep's shapes reach alone: rows of a batch through W, and captions against images."""
+    languages, width, images = len(data.languages), data.d_text, len(data)
+    shapes = {
+        "batch x W": (32 * languages, width, width),
+        "holdout x images": (images // 5, width, images // 5),
+        "train x images": (images - images // 5, width, images - images // 5),
+    }
+    found = {}
+    multiply = jax.jit(lambda left, right: left @ right)
+    for name, (rows, inner, columns) in shapes.items():
+        left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
+        left, right = jax.device_put((left, right))
+        multiply(left, right).block_until_ready()
+        seconds = []
+        for _ in range(20):
+            clock = time.perf_counter()
+            multiply(left, right).block_until_ready()
+            seconds.append(time.perf_counter() - clock)
+        found[f"{name}: {rows} x {inner} x {columns}"] = 2 * rows * inner * columns / 1e9 / min(seconds)
+    return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """The parts as Markdown, the longest first."""
+    whole, said = found["seconds"], 0.0
+    rows = [f"{found['shape']}, {found['device']}: {whole:.1f} s, {found['times_reference']:.0f} x the reference", ""]
+    rows += ["| part | seconds | share | calls |", "|---|--:|--:|--:|"]
+    for part, one in found["parts"].items():
+        rows.append(f"| {part} | {one['seconds']:.1f} | {one['share']:.0%} | {one['calls']} |")
+        said += 0.0 if "beside" in part else one["seconds"]
+    rows.append(f"| everything else | {whole - said:.1f} | {(whole - said) / whole:.0%} | |")
+    rows += ["", *(f"{name}: {rate:.0f} GFLOP/s" for name, rate in found["products_gflop_per_s"].items())]
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    app.run(main)
