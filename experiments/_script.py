@@ -1,5 +1,6 @@
-"""What the scripts share: flags that answer `list`, and mistakes that end in one line and status 2."""
+"""What the scripts share: flags that answer `list`, sizes of memory, and mistakes that end in one line and status 2."""
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -80,3 +81,13 @@ def print_choices(choices: Mapping[str, str]) -> None:
     width = max(map(len, choices))
     for name, summary in choices.items():
         print(f"{name:<{width}}  {summary}")
+
+
+def as_bytes(given: str) -> int:
+    """1GiB and the like as a number."""
+    from ccalign_jax.errors import InputError
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
+    if match is None or float(match[1]) == 0:
+        raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
+    return int(float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2]))

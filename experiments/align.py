@@ -8,7 +8,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from _script import run
+from _script import as_bytes, run
 from absl import flags
 
 flags.DEFINE_string("data", None, "a folder of shards, or one")
@@ -20,7 +20,7 @@ flags.DEFINE_integer("batch", 1024, "pairs a step")
 flags.DEFINE_integer("epochs", 1, "passes over the pairs")
 flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of which are held out")
 flags.DEFINE_integer("held", 2000, "pairs, at most a fifth, that choose the epoch or the penalty; 0: the last is kept")
-flags.DEFINE_integer("memory", 512, "MB for the rows that are held and shuffled together")
+flags.DEFINE_string("memory", "512MiB", "for the rows that are held and shuffled together, in bytes, MiB or GiB")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_bool("check", False, "read everything once before, to find bad rows now rather than on the way")
 flags.DEFINE_string("out", None, "folder for the map [runs/align-DATA-TIME]")
@@ -83,7 +83,7 @@ def given(config):
     names = ("data", "pivot", "aligner", "loss", "hyper", "batch", "epochs", "seed", "held", "memory", "languages")
     values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
     if "memory" in values:
-        values["memory"] *= 2**20
+        values["memory"] = as_bytes(values["memory"])
     return dataclasses.replace(
         config, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     )

@@ -5,11 +5,10 @@ python experiments/rank.py --queries=captions.npy --gallery=images.npy --gold=go
 python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpoint=runs/mine/best --language=de
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
-from _script import run
+from _script import as_bytes, run
 from absl import flags
 
 flags.DEFINE_string("queries", None, ".npy, [q, d], any float dtype; scaled to length one", required=True)
@@ -75,16 +74,6 @@ def main() -> None:
         named = zip(("query", "gallery"), both, strict=True)
         np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
         print(f"the ranks of every row: {out}")
-
-
-def as_bytes(given: str) -> int:
-    """1GiB and the like as a number."""
-    from ccalign_jax.errors import InputError
-
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
-    if match is None or float(match[1]) == 0:
-        raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
-    return int(float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2]))
 
 
 def read_rows(path: str):
