@@ -28,6 +28,9 @@ flags.DEFINE_float("reference", 79.0, "seconds a trial and fold of the program c
 flags.DEFINE_string("json", None, "also write the figures into this file")
 FLAGS = flags.FLAGS
 
+FITS, SCORES = "fits", "scores of every epoch"
+RANKS = "ranks, captions and images, holdout and train"
+
 
 class Clock:
     """Seconds of each part, without those of the parts that it calls."""
@@ -74,9 +77,9 @@ def main(argv: list[str]) -> None:
     clock = Clock()
     for owner, name, part in (
         (sweep.Program, "compile", "compile fits (beside other work)"),
-        (sweep.Program, "__call__", "fits"),
-        (crossing, "score_epochs", "scores of every epoch"),
-        (crossing, "holdout_ranks", "ranks, captions and images, holdout and train"),
+        (sweep.Program, "__call__", FITS),
+        (crossing, "score_epochs", SCORES),
+        (crossing, "holdout_ranks", RANKS),
         (run, "_baseline", "identity"),
         (run, "summarise", "summary"),
         (run, "keep_ranks", "figures of every trial and fold"),
@@ -115,6 +118,7 @@ def main(argv: list[str]) -> None:
         "holdouts": measured - trained,
         "files": done - measured,
     }
+    work = products_of(planned, data)
     found = {
         "shape": f"{len(planned.trials)} trials x {len(planned.folds)} folds, {len(data.languages)} languages x "
         f"{len(data)} images x {data.d_text}",
@@ -123,7 +127,12 @@ def main(argv: list[str]) -> None:
         "times_reference": FLAGS.reference * fits / (done - START),
         "stages": stages,
         "parts": {
-            part: {"seconds": seconds, "calls": clock.calls[part], "share": seconds / (done - START)}
+            part: {
+                "seconds": seconds,
+                "calls": clock.calls[part],
+                "share": seconds / (done - START),
+                "gflop_per_s": work[part] / 1e9 / seconds if part in work else None,
+            }
             for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1])
         },
         "products_gflop_per_s": products(np, jax, data),
@@ -131,6 +140,24 @@ def main(argv: list[str]) -> None:
     print(table(found))
     if FLAGS.json:
         Path(FLAGS.json).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def products_of(planned: Any, data: Any) -> dict[str, float]:
+    """Floating point operations of the matrix products of some parts, without all else that they do."""
+    languages, width, images = len(data.languages), data.d_text, len(data)
+    report, train = images / len(planned.folds), images - images / len(planned.folds)
+    found = {FITS: 0.0, SCORES: 0.0, RANKS: 0.0}
+    for trial in planned.trials:
+        recipe, rows = trial.recipe, trial.recipe.batch_images * languages
+        layers = 2 * recipe.hidden * width if trial.aligner == "residual_mlp" else width**2
+        backward = 3 / 2 if trial.aligner == "residual_mlp" else 1  # what captions themselves would get is not formed
+        step = 2 * rows * layers * (1 + backward) + 3 * 2 * rows * recipe.batch_images * width
+        step += 3 * 2 * width**3 * (trial.hyper.ortho != 0)
+        found[FITS] += recipe.epochs * recipe.steps_per_epoch * step
+        maps, scores = 2 * languages * report * layers, 2 * languages * report**2 * width
+        found[SCORES] += (recipe.epochs + 1) * (maps + scores)
+        found[RANKS] += maps * images / report + scores + 2 * languages * train**2 * width
+    return {part: len(planned.folds) * each for part, each in found.items()}
 
 
 def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
@@ -160,11 +187,12 @@ def table(found: dict[str, Any]) -> str:
     """The parts as Markdown, the longest first."""
     whole, said = found["seconds"], 0.0
     rows = [f"{found['shape']}, {found['device']}: {whole:.1f} s, {found['times_reference']:.0f} x the reference", ""]
-    rows += ["| part | seconds | share | calls |", "|---|--:|--:|--:|"]
+    rows += ["| part | seconds | share | calls | GFLOP/s of products |", "|---|--:|--:|--:|--:|"]
     for part, one in found["parts"].items():
-        rows.append(f"| {part} | {one['seconds']:.1f} | {one['share']:.0%} | {one['calls']} |")
+        rate = "" if one["gflop_per_s"] is None else f"{one['gflop_per_s']:.0f}"
+        rows.append(f"| {part} | {one['seconds']:.1f} | {one['share']:.0%} | {one['calls']} | {rate} |")
         said += 0.0 if "beside" in part else one["seconds"]
-    rows.append(f"| everything else | {whole - said:.1f} | {(whole - said) / whole:.0%} | |")
+    rows.append(f"| everything else | {whole - said:.1f} | {(whole - said) / whole:.0%} | | |")
     rows += ["", *(f"{name}: {rate:.0f} GFLOP/s" for name, rate in found["products_gflop_per_s"].items())]
     return "\n".join(rows)
 
