@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.metrics.counts import Ranks
@@ -149,7 +150,8 @@ def _between_captions(shelves, block_entries: int) -> dict[tuple[int, int], Rank
         for other, others in shelves[number:]:
             pairs = [(i, j) for i, a in enumerate(places) for j, b in enumerate(others) if a < b or other is not shelf]
             if pairs:
-                one, back = _caption_pairs(shelf, other, jnp.array(pairs), block_entries=block_entries)
+                # Fetched whole: hundreds of slices on the device would take as long as the ranks.
+                one, back = _fetch(_caption_pairs(shelf, other, jnp.array(pairs), block_entries=block_entries))
                 for row, (i, j) in enumerate(pairs):
                     found[places[i], others[j]] = _row(one, row)
                     found[others[j], places[i]] = _row(back, row)
@@ -172,7 +174,7 @@ def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_
                         through=through,
                         block_entries=block_entries,
                     )
-                    for route, ranks in zip(through, done, strict=True):
+                    for route, ranks in zip(through, _fetch(done), strict=True):
                         found[route] |= {(places[i], b): _row(ranks, row) for row, i in enumerate(rows)}
     return found
 
@@ -256,6 +258,10 @@ def _pick(ranks: Ranks, image_of: Int[Array, " m"]) -> Ranks:
 
 def _gold(side: _Side, other: _Side) -> Int[Array, "m k"]:
     return gold_captions(side.text, other.text, side.image_of, other.image_of, other.captions_of)
+
+
+def _fetch(tree: Tree) -> Tree:
+    return jax.tree.map(np.asarray, tree)
 
 
 def _row(tree: Tree, row: int | Array) -> Tree:

@@ -39,7 +39,8 @@ def interval_stretch(shares: Float[np.ndarray, "*columns n"], *, level: float = 
     apart = shares - shares.mean(axis=-1, keepdims=True)
     scale = np.abs(apart).max(axis=-1, keepdims=True)  # fourth powers of what is small would vanish
     apart = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
-    square, fourth = (apart**2).sum(axis=-1), (apart**4).sum(axis=-1)
+    squares = apart * apart  # a power of four takes ten times as long
+    square, fourth = squares.sum(axis=-1), np.einsum("...i,...i->...", squares, squares)
     n = shares.shape[-1]
     excess = np.divide(n * fourth, square**2, out=np.ones_like(square), where=square > 0) - 1
     tail = 0.5 + level / 2
