@@ -17,12 +17,12 @@ from jaxtyping import Array, Float
 from ccalign_jax.metrics.ranks import cosine_scores
 from ccalign_jax.metrics.scoring import take_off
 from ccalign_jax.numerics import AnyArray
-from ccalign_jax.tiles import visit_tiles
+from ccalign_jax.tiles import even_tiles, visit_tiles
 
 __all__ = ["Progress", "RowMap", "Rows", "Source", "make_sources", "pair_scores", "tile_scores", "visit_blocks"]
 
-QUERY_TILE, GALLERY_TILE = 512, 4096  # 8 MiB of scores: on a CPU they are counted before they leave the cache
-MOST_TILES = 16  # of a block of the gallery: the next one is read while it is at work
+QUERY_TILE, GALLERY_TILE = 1024, 1024  # 4 MiB of scores: on a CPU they are counted before they leave the cache
+MOST_TILES = 64  # of a block of the gallery: the next one is read while it is at work
 COPIES = 4  # of a block: as read, the next one being read, in float32, and mapped
 
 RowMap = Callable[[Float[Array, "b d"]], Float[Array, "b w"]]
@@ -53,10 +53,7 @@ class Source:
 
     def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
         """These rows, at most a block of them; behind them zeros."""
-        return self.prepared(places, self.read(places))
-
-    def prepared(self, places: slice | np.ndarray, read: tuple[np.ndarray, np.ndarray | None]) -> Array:
-        rows, finite = self.prepare(*read)
+        rows, finite = self.prepare(*self.read(places))
         if not np.asarray(finite).all():
             first = int(np.flatnonzero(~np.asarray(finite))[0])
             row = places.start + first if isinstance(places, slice) else places[first]
@@ -64,9 +61,9 @@ class Source:
         return rows
 
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        found = np.zeros((self.block, *self.rows.shape[1:]), self.rows[:1].dtype)
-        taken = self.rows[places]
-        found[: len(taken)] = taken
+        taken = np.asarray(self.rows[places])
+        found = np.empty((self.block, *taken.shape[1:]), taken.dtype)
+        found[: len(taken)], found[len(taken) :] = taken, 0
         if self.penalty is None:
             return found, None
         more = np.zeros(self.block, np.float32)
@@ -74,15 +71,15 @@ class Source:
         return found, more
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """All rows, block by block; the next is read while one is at work."""
+        """All rows, block by block; the next is read and prepared while one is at work."""
         places = [slice(start, min(start + self.block, len(self))) for start in range(0, len(self), self.block)]
         with ThreadPoolExecutor(max_workers=1) as pool:
-            ahead = pool.submit(self.read, places[0])
+            ahead = pool.submit(self.take, places[0])
             for here, later in zip(places, [*places[1:], None], strict=True):
-                read = ahead.result()
+                rows = ahead.result()
                 if later is not None:
-                    ahead = pool.submit(self.read, later)
-                yield here, self.prepared(here, read)
+                    ahead = pool.submit(self.take, later)
+                yield here, rows
 
 
 def make_sources(
@@ -119,8 +116,9 @@ def make_sources(
     for number, (name, tile, share, most) in enumerate(
         (("queries", QUERY_TILE, 2, memory), ("gallery", GALLERY_TILE, 1, MOST_TILES))
     ):
-        tiles = min(left // share // (row_bytes * tile), -(-rows[number].shape[0] // tile), most)
-        block = max(1, tiles) * tile
+        wanted = -(-rows[number].shape[0] // tile)
+        _, tiles = even_tiles(wanted, max(1, min(left // share // (row_bytes * tile), most)))
+        block = tiles * tile
         penalty = None if penalties is None else penalties[number]
         found.append(Source(name, rows[number], block, _prepare(maps[number], number), penalty))
         left -= block * row_bytes

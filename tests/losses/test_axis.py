@@ -1,6 +1,7 @@
 """A batch spread over devices: the global losses and gradients under `vmap`, `pmap`, `shard_map` and sharded `jit`."""
 
 from functools import cache, partial
+from itertools import cycle
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +16,13 @@ DEVICES, LANGUAGES, SIZE, WIDTH = 8, 2, 16, 5
 AXIS = "batch"
 # Every loss with the usual settings, and those that read more with the others.
 OTHER = {"mask_positives": False, "i2t_pool": "per_language"}
+WAYS = "ring", "gather"
 TILED = [name for name, entry in LOSSES.items() if entry.tiled]
 EVERY = (
     {name: (name, {}) for name in LOSSES}
     | {f"{name}, positives kept": (name, OTHER) for name in ("infonce", "rcsls")}
-    | {f"{name}, {way}": (name, {"tile": 3, "exchange": way}) for name in TILED for way in ("ring", "gather")}
-    | {"infonce, positives kept, ring": ("infonce", {**OTHER, "tile": 1})}
+    | {f"{name}, {way}": (name, {"tile": 3, "exchange": way}) for name, way in zip(TILED, cycle(WAYS), strict=False)}
+    | {"infonce, positives kept, gather": ("infonce", {**OTHER, "tile": 1, "exchange": "gather"})}
 )
 # All that the losses know of devices is a gather, a sum, a place, and the ways of tiles; these have them all.
 OF_EACH_KIND = (
