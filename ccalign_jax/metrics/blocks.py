@@ -22,6 +22,7 @@ from ccalign_jax.tiles import even_tiles, visit_tiles
 __all__ = ["Progress", "RowMap", "Rows", "Source", "make_sources", "pair_scores", "tile_scores", "visit_blocks"]
 
 QUERY_TILE, GALLERY_TILE = 1024, 1024  # 4 MiB of scores: on a CPU they are counted before they leave the cache
+ACCELERATOR_TILE = 8192  # on both sides: 256 MiB of scores
 MOST_TILES = 64  # of a block of the gallery: the next one is read while it is at work
 COPIES = 4  # of a block: as read, the next one being read, in float32, and mapped
 
@@ -44,6 +45,7 @@ class Source:
 
     name: str
     rows: Rows
+    tile: int
     block: int
     prepare: Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]
     penalty: Float[np.ndarray, " n"] | None
@@ -112,16 +114,15 @@ def make_sources(
     row_bytes = COPIES * 4 * max(widths[0], *(side.shape[1] for side in rows))
     found: list[Source] = []
     left = memory
+    tiles = (QUERY_TILE, GALLERY_TILE) if jax.default_backend() == "cpu" else (ACCELERATOR_TILE, ACCELERATOR_TILE)
     # Of the queries as many at once as half of the memory holds: for each block of them all of the gallery is read.
-    for number, (name, tile, share, most) in enumerate(
-        (("queries", QUERY_TILE, 2, memory), ("gallery", GALLERY_TILE, 1, MOST_TILES))
-    ):
+    for number, (name, share, most) in enumerate((("queries", 2, memory), ("gallery", 1, MOST_TILES))):
+        tile = tiles[number]
         wanted = -(-rows[number].shape[0] // tile)
-        _, tiles = even_tiles(wanted, max(1, min(left // share // (row_bytes * tile), most)))
-        block = tiles * tile
+        _, together = even_tiles(wanted, max(1, min(left // share // (row_bytes * tile), most)))
         penalty = None if penalties is None else penalties[number]
-        found.append(Source(name, rows[number], block, _prepare(maps[number], number), penalty))
-        left -= block * row_bytes
+        found.append(Source(name, rows[number], tile, together * tile, _prepare(maps[number], number), penalty))
+        left -= found[-1].block * row_bytes
     return found[0], found[1]
 
 
@@ -145,15 +146,17 @@ def tile_scores(rows: Float[Array, "t w"], columns: Float[Array, "c w"]) -> Floa
     return jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
 
 
-@partial(jax.jit, static_argnums=0)
-def _visit_block(visit: Callable, rows: Any, columns: Any, row_state: Any, column_state: Any) -> tuple[Any, Any]:
+@partial(jax.jit, static_argnums=(0, 1))
+def _visit_block(
+    visit: Callable, sizes: tuple[int, int], rows: Any, columns: Any, row_state: Any, column_state: Any
+) -> tuple[Any, Any]:
     def turned(columns: Any, rows: Any, column_state: Any, row_state: Any) -> tuple[Any, Any]:
         row_state, column_state = visit(rows, columns, row_state, column_state)
         return column_state, row_state
 
     # The inner loop copies its tiles: those of the queries are the small ones.
     column_state, row_state = visit_tiles(
-        turned, columns, rows, column_state, row_state, row_size=GALLERY_TILE, column_size=QUERY_TILE
+        turned, columns, rows, column_state, row_state, row_size=sizes[1], column_size=sizes[0]
     )
     return row_state, column_state
 
@@ -163,7 +166,7 @@ def visit_blocks(
 ) -> tuple[Any, Any]:
     """Carry the states, host arrays, through all tiles; `visit` sees (rows, given, exists) of each side."""
     total = -(-len(queries) // queries.block) * -(-len(gallery) // gallery.block)
-    done = 0
+    done, sizes = 0, (queries.tile, gallery.tile)
     for here, rows in queries.blocks():
         row_given, row_state = _part((given[0], states[0]), here, queries.block)
         row_exists = np.arange(queries.block) < here.stop - here.start
@@ -171,7 +174,12 @@ def visit_blocks(
             column_given, column_state = _part((given[1], states[1]), there, gallery.block)
             column_exists = np.arange(gallery.block) < there.stop - there.start
             row_state, column_state = _visit_block(
-                visit, (rows, row_given, row_exists), (columns, column_given, column_exists), row_state, column_state
+                visit,
+                sizes,
+                (rows, row_given, row_exists),
+                (columns, column_given, column_exists),
+                row_state,
+                column_state,
             )
             _put_back(states[1], column_state, there)
             done += 1
@@ -198,21 +206,22 @@ def _put_back(whole: Any, part: Any, places: slice) -> None:
 
 def pair_scores(queries: Source, gallery: Source, owner: np.ndarray, item: np.ndarray) -> Float[np.ndarray, " p"]:
     """The score of each pair, from tiles as all others are from."""
-    size = min(queries.block, gallery.block) // QUERY_TILE * QUERY_TILE
+    size = min(queries.block, gallery.block) // queries.tile * queries.tile
     found = [np.zeros(0, np.float32)]
     for start in range(0, len(owner), size):
         here = slice(start, min(start + size, len(owner)))
         rows, columns = queries.take(owner[here]), gallery.take(item[here])
-        found.append(np.asarray(_pair_scores(rows[:size], columns[:size]))[: here.stop - start])
+        scores = _pair_scores(rows[:size], columns[:size], (queries.tile, gallery.tile))
+        found.append(np.asarray(scores)[: here.stop - start])
     return np.concatenate(found)
 
 
-@jax.jit
-def _pair_scores(rows: Float[Array, "p w"], columns: Float[Array, "p w"]) -> Float[Array, " p"]:
+@partial(jax.jit, static_argnums=2)
+def _pair_scores(rows: Float[Array, "p w"], columns: Float[Array, "p w"], sizes: tuple[int, int]) -> Float[Array, " p"]:
     def one_tile(tile: tuple[Array, Array]) -> Array:
         # Behind the barrier stands a tile like any other, whatever a compiler might make of its zeros.
-        columns = jax.lax.optimization_barrier(jnp.pad(tile[1], [(0, GALLERY_TILE - QUERY_TILE), (0, 0)]))
+        columns = jax.lax.optimization_barrier(jnp.pad(tile[1], [(0, sizes[1] - sizes[0]), (0, 0)]))
         return jnp.diagonal(jax.lax.optimization_barrier(tile_scores(tile[0], columns)))
 
-    tiles = [side.reshape(-1, QUERY_TILE, side.shape[1]) for side in (rows, columns)]
+    tiles = [side.reshape(-1, sizes[0], side.shape[1]) for side in (rows, columns)]
     return jax.lax.map(one_tile, (tiles[0], tiles[1])).reshape(-1)
