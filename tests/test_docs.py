@@ -184,7 +184,7 @@ def commands() -> dict[str, list[list[str]]]:
 
 @pytest.mark.parametrize("script", commands())
 def test_commands_have_flags_that_exist_and_values_that_are_taken(script):
-    folder, given = str(ROOT / "experiments"), commands()[script]
+    folder, given = str((ROOT / script).parent), commands()[script]
     command = [sys.executable, "-c", PARSE, folder, str(ROOT / script), str(POSITIONAL.get(script, 0))]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stdout, done.stderr + done.stdout
