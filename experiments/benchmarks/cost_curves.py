@@ -104,6 +104,7 @@ def draw(curves: dict[str, Any], out: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
     for name, curve in curves.items():
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -115,6 +116,9 @@ def draw(curves: dict[str, Any], out: Path) -> None:
                 sizes = [point["size"] for point in line["points"]]
                 side.plot(sizes, [point[what] / scale for point in line["points"]], marker="o", label=way)
             side.set(xscale="log", yscale="log", xlabel=curve["axis"], ylabel=label)
+            every = sorted({point["size"] for line in curve["ways"].values() for point in line["points"]})
+            side.set_xticks(every, [f"{size:,}" for size in every])
+            side.xaxis.set_minor_locator(NullLocator())
             side.grid(alpha=0.3)
         axes[0].legend(frameon=False, fontsize=8)
         figure.suptitle(curve["about"], fontsize=10)
