@@ -8,9 +8,9 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["AnyArray", "map_by_shape", "masked_log_sum_exp", "resize_rows", "safe_norm", "unit_rows"]
+__all__ = ["AnyArray", "map_by_shape", "masked_log_sum_exp", "place_within", "resize_rows", "safe_norm", "unit_rows"]
 
 AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetched from it
 
@@ -81,6 +81,23 @@ def masked_log_sum_exp(
     total = jnp.sum(jnp.exp(kept - top), axis=axis)
     none = total == 0  # not `total > 0`: a NaN must come out, not pass for an empty sum
     return jnp.where(none, -jnp.inf, jnp.log(jnp.where(none, 1.0, total)) + jnp.squeeze(top, axis))
+
+
+def place_within(numbers: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """0, 1, 2 … among the entries that are equal, in their order.
+
+    Args:
+        numbers: `[n]`, at least 0.
+
+    Example:
+        >>> place_within(np.array([7, 3, 7, 7, 3])).tolist()
+        [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    found = np.empty(len(numbers), np.int64)
+    found[order] = np.arange(len(numbers)) - np.repeat(starts, np.diff(starts, append=len(numbers)))
+    return found
 
 
 def map_by_shape(function: Callable[[Tree], Result], items: Sequence[Tree]) -> list[Result]:

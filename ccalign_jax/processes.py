@@ -206,7 +206,6 @@ def _in_a_cluster() -> bool:
 
     In Kubernetes only pods of indexed jobs have a number; asking for it anywhere else would fail.
     """
-    import jax  # noqa: F401 : looks for TPUs, which the clusters below ask about
     from jax._src.clusters import ClusterEnv, K8sCluster
 
     indexed = "JOB_COMPLETION_INDEX" in os.environ

@@ -1,9 +1,10 @@
-"""What the scripts share: flags that answer `list`, sizes of memory, and mistakes that end in one line and status 2."""
+"""What the scripts share: flags and how they are read, and mistakes that end in one line and status 2."""
 
 import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -81,6 +82,18 @@ def print_choices(choices: Mapping[str, str]) -> None:
     width = max(map(len, choices))
     for name, summary in choices.items():
         print(f"{name:<{width}}  {summary}")
+
+
+def npz_output(given: str, *, overwrite: bool) -> Path:
+    """The .npz that --out names; refused if it is there and not to be replaced."""
+    from ccalign_jax.errors import InputError
+
+    out = Path(given)
+    if out.suffix != ".npz":
+        raise InputError(f"--out={out}: the name must end in .npz")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: exists already; give --overwrite or another --out")
+    return out
 
 
 def as_bytes(given: str) -> int:

@@ -3,9 +3,7 @@
 Images are written sorted by key, and the captions of a language by image, in file order within one.
 """
 
-from pathlib import Path
-
-from _script import run
+from _script import npz_output, run
 from absl import flags
 
 flags.DEFINE_string("checkpoint", None, "a map: RUN/best, or the seed study's .pt", required=True)
@@ -19,14 +17,9 @@ FLAGS = flags.FLAGS
 def main() -> None:
     """Check, map, write."""
     from ccalign_jax.data import save
-    from ccalign_jax.errors import InputError
     from ccalign_jax.study import apply, read_data, read_map
 
-    out = Path(FLAGS.out)
-    if out.suffix != ".npz":
-        raise InputError(f"--out={out}: the name must end in .npz")
-    if out.exists() and not FLAGS.overwrite:
-        raise InputError(f"{out}: exists already; give --overwrite or another --out")
+    out = npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     checkpoint = read_map(FLAGS.checkpoint)
     data = read_data(FLAGS.data, languages=FLAGS.languages)
     for note in data.notes:

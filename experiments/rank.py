@@ -5,10 +5,9 @@ python experiments/rank.py --queries=captions.npy --gallery=images.npy --gold=go
 python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpoint=runs/mine/best --language=de
 """
 
-from pathlib import Path
 from typing import Any
 
-from _script import as_bytes, run
+from _script import as_bytes, npz_output, run
 from absl import flags
 
 flags.DEFINE_string("queries", None, ".npy, [q, d], any float dtype; scaled to length one", required=True)
@@ -33,11 +32,7 @@ def main() -> None:
     from ccalign_jax.reporting import progress_bar
     from ccalign_jax.study import map_rows, read_map
 
-    out = None if FLAGS.out is None else Path(FLAGS.out)
-    if out is not None and out.suffix != ".npz":
-        raise InputError(f"--out={out}: the name must end in .npz")
-    if out is not None and out.exists() and not FLAGS.overwrite:
-        raise InputError(f"{out}: exists already; give --overwrite or another --out")
+    out = None if FLAGS.out is None else npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     memory = as_bytes(FLAGS.memory)
     queries, gallery = read_rows(FLAGS.queries), read_rows(FLAGS.gallery)
     gold = read_gold(len(queries), len(gallery))
@@ -76,19 +71,29 @@ def main() -> None:
         print(f"the ranks of every row: {out}")
 
 
-def read_rows(path: str):
-    """A memory map of the rows of a file."""
+def read_array(path: str, **options: Any):
+    """The array of an .npy file; an .npz holds several, and is none."""
     import numpy as np
 
     from ccalign_jax.errors import InputError
 
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        found = np.load(path, allow_pickle=False, **options)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError):
-        raise InputError(f"{path}: not an .npy file that can be read; save one array with numpy.save") from None
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or 0 in rows.shape or rows.dtype.kind != "f":
+        found = None
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"{path}: not an .npy file that can be read; save one array with numpy.save")
+    return found
+
+
+def read_rows(path: str):
+    """A memory map of the rows of a file."""
+    from ccalign_jax.errors import InputError
+
+    rows = read_array(path, mmap_mode="r")
+    if rows.ndim != 2 or 0 in rows.shape or rows.dtype.kind != "f":
         raise InputError(f"{path}: must hold one array of floats [n, d]; numpy.save one")
     return rows
 
@@ -103,14 +108,9 @@ def read_gold(queries: int, gallery: int):
         if queries != gallery:
             raise InputError(f"{queries} queries and {gallery} items: say with --gold which item answers which query")
         return np.arange(queries)[:, None]
-    try:
-        gold = np.load(FLAGS.gold, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{FLAGS.gold}: no such file") from None
-    except (OSError, ValueError, EOFError):
-        raise InputError(f"{FLAGS.gold}: not an .npy file that can be read; save one array with numpy.save") from None
-    gold = gold[:, None] if isinstance(gold, np.ndarray) and gold.ndim == 1 else gold
-    if not isinstance(gold, np.ndarray) or gold.ndim != 2 or len(gold) != queries or gold.dtype.kind not in "iu":
+    gold = read_array(FLAGS.gold)
+    gold = gold[:, None] if gold.ndim == 1 else gold
+    if gold.ndim != 2 or len(gold) != queries or gold.dtype.kind not in "iu":
         raise InputError(f"{FLAGS.gold}: must hold whole numbers, [{queries}] or [{queries}, k]")
     if gold.min() < -1 or gold.max() >= gallery:
         row = int(np.flatnonzero(((gold < -1) | (gold >= gallery)).any(axis=1))[0])

@@ -43,6 +43,15 @@ def few_programs() -> Iterator[None]:
         jax.clear_caches()
 
 
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Little work and much code: what the compiler would win by thinking is lost many times over."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="session")
 def one_line() -> Callable[..., str]:
     """`one_line(call, *parts)` is what the `InputError` of the call says: one line, with every part in it."""

@@ -8,7 +8,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
@@ -126,15 +125,6 @@ def test_every_citation_has_its_reference():
 
 
 @pytest.fixture
-def quick():
-    """Little work and much code: what the compiler would win by thinking is lost many times over."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
-@pytest.fixture
 def small_set(tmp_path, monkeypatch) -> None:
     """A folder to be in, with 40 images and a caption of each in two languages as `embeddings.npz`."""
     monkeypatch.chdir(tmp_path)
@@ -148,7 +138,7 @@ def small_set(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
-def test_python_blocks_run_in_the_order_of_the_page(page, small_set, quick):
+def test_python_blocks_run_in_the_order_of_the_page(page, small_set, quick_compilation):
     namespace: dict = {}
     for number, block in enumerate(blocks(page.read_text("utf-8"), "python"), start=1):
         exec(compile(block, f"{name_of(page)}, block {number}", "exec", dont_inherit=True), namespace)
@@ -243,7 +233,7 @@ def newcomers(monkeypatch) -> list[str]:
     return named
 
 
-def test_the_newcomers_of_the_guide_work_as_they_stand(monkeypatch, quick):
+def test_the_newcomers_of_the_guide_work_as_they_stand(monkeypatch, quick_compilation):
     names = newcomers(monkeypatch)
     assert names == ["scale_shift", "decoupled", "others", "mean_shift", "mean_shift"]
     data = synthetic(40, languages=("de", "en"), dimensions=8)

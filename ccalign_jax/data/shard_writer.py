@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ml_dtypes
 import numpy as np
@@ -60,13 +60,13 @@ def write_shards(
     return open_shards(folder)
 
 
-def _write(path: Path, arrays: Mapping[str, np.ndarray], form: str) -> None:
+def _write(path: Path, arrays: Mapping[str, Any], form: str) -> None:
     bfloat16 = {key for key, values in arrays.items() if values.dtype == ml_dtypes.bfloat16}
     if form == "npz":
         if bfloat16:
             raise InputError(f"{path.parent}: .npz knows no bfloat16; write safetensors or pt, or float16")
         with open(path, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
     elif form == "safetensors":
         try:
             from safetensors.numpy import save_file

@@ -11,8 +11,9 @@ import math
 import struct
 import zipfile
 import zlib
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -62,10 +63,10 @@ class StoredArray(NamedTuple):
             ) from None
 
 
-def _fill(file: BinaryIO, wanted: memoryview) -> None:
+def _fill(file: FileIO, wanted: memoryview) -> None:
     """Read until the buffer is full; a single read stops at 2 GB, or earlier."""
     while len(wanted):
-        count = file.readinto(wanted)  # type: ignore[attr-defined]
+        count = file.readinto(wanted)
         if not count:
             raise EOFError
         wanted = wanted[count:]

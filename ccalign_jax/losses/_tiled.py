@@ -195,7 +195,7 @@ def _exchange(plan: TilePlan, step: Callable, here: Any, reads: Any, writes: Any
         here: what stays on this device.
         reads: what others must see of this device's images, the images along the first axis.
         writes: what all add up for this device's images, likewise; the totals of nothing to begin with.
-        merge: `(parts, axis) -> whole` for the leaves of `writes`, one or a tree of them.
+        merge: `(parts, axis) -> whole` for each leaf of `writes`.
     """
     axis_name = plan.axis_name
     if axis_name is None:
@@ -218,8 +218,7 @@ def _exchange(plan: TilePlan, step: Callable, here: Any, reads: Any, writes: Any
         leaf = leaf.reshape(devices, -1, *leaf.shape[1:])
         return merge(jax.lax.all_to_all(leaf, axis_name, split_axis=0, concat_axis=0), 0)
 
-    merges = jax.tree.map(lambda _: merge, writes) if callable(merge) else merge
-    return here, jax.tree.map(bring_home, parts, merges)
+    return here, jax.tree.map(bring_home, parts, merge)
 
 
 def _by_language(totals: Any) -> Any:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from ccalign_jax.metrics.blocks import Progress, RowMap, Rows, make_sources, pair_scores, tile_scores, visit_blocks
 from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import place_within, unit_rows
 from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["MEMORY", "stream_neighbours", "stream_ranks"]
@@ -47,8 +47,8 @@ def stream_ranks(
             `lambda rows: unit_rows(aligner.text(params, rows, language))`.
         map_gallery: likewise; both must come to one width.
         penalties: taken off twice each inner product: from `stream_neighbours`, the score is CSLS.
-        memory: bytes that blocks of rows may take, at least what one tile takes. What is counted takes some 16 bytes
-            a row and gold answer more.
+        memory: bytes that blocks of rows may take, at least what one tile takes. What is counted takes some fifty
+            bytes more for a row with one gold answer.
         progress: called with blocks done, and blocks in all.
 
     Raises:
@@ -72,7 +72,7 @@ def stream_ranks(
     scores = pair_scores(*sides, owner, item)
     bars = np.full(gold.shape, np.inf, np.float32), np.full(back.shape, np.inf, np.float32)
     bars[0][owner, place] = scores
-    bars[1][item, _place_within(item)] = scores
+    bars[1][item, place_within(item)] = scores
     start = tuple((np.zeros(bar.shape, np.int32), np.zeros(bar.shape, np.int32)) for bar in bars)
     counts = visit_blocks(_count_tile, *sides, bars, start, progress)
     by_query, by_item = (_finish(*given) for given in zip((gold, back), bars, counts, strict=True))
@@ -148,20 +148,10 @@ def _turn_round(gold: Int[np.ndarray, "q k"], items: int) -> Int[np.ndarray, "g 
     """For each item of the gallery the queries that it answers."""
     owner, place = np.nonzero(gold >= 0)
     item = gold[owner, place]
-    within = _place_within(item)
+    within = place_within(item)
     back = np.full((items, within.max(initial=0) + 1), -1, np.int64)
     back[item, within] = owner
     return back
-
-
-def _place_within(items: Int[np.ndarray, " p"]) -> Int[np.ndarray, " p"]:
-    """0, 1, 2 … among the entries that are equal."""
-    order = np.argsort(items, kind="stable")
-    ordered = items[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    found = np.empty(len(items), np.int64)
-    found[order] = np.arange(len(items)) - np.repeat(starts, np.diff(starts, append=len(items)))
-    return found
 
 
 @jax.jit

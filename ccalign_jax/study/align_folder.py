@@ -148,7 +148,7 @@ class AlignFolder:
             leaves |= _leaves(f"map_{number}", params)
         draft = self.path / f"{PASSED}.draft"
         with draft.open("wb") as file:
-            np.savez(file, said=np.array(json.dumps(said)), **leaves)  # type: ignore[arg-type]
+            np.savez(file, said=np.array(json.dumps(said)), **leaves)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path / PASSED)
@@ -175,7 +175,7 @@ class AlignFolder:
         return Passed(state, maps, said["losses"], tuple(said["since"])), said["place"]
 
 
-def _leaves(name: str, tree: PyTree) -> dict[str, np.ndarray]:
+def _leaves(name: str, tree: PyTree) -> dict[str, Any]:
     return {f"{name}/{number}": np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(tree))}
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
+from ccalign_jax.numerics import place_within
 from ccalign_jax.solvers import gcca, generalised_procrustes
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 
@@ -39,7 +40,7 @@ def lay_out(data: EmbeddingSet) -> Embeddings:
     table = np.zeros((len(data.languages), len(data), counts.max()), np.int32)
     for number, language in enumerate(data.languages):
         owner = data.image_of[language]
-        table[number, owner, _place_within(owner)] = starts[language] + np.arange(len(owner))
+        table[number, owner, place_within(owner)] = starts[language] + np.arange(len(owner))
     text = np.concatenate([unit_float32(data.text[language]) for language in data.languages])
     embeddings = Embeddings(text, unit_float32(data.image), table, counts.astype(np.int32), data.groups)
     return jax.tree.map(jnp.asarray, embeddings)
@@ -75,7 +76,7 @@ def make_part(data: EmbeddingSet, images: np.ndarray, languages: Sequence[str] |
             captions_of.append(np.full((len(images), 1), -1, np.int32))
             continue
         owner = owner[chosen]
-        within = _place_within(owner)
+        within = place_within(owner)
         gold = np.full((len(images), within.max(initial=0) + 1), -1, np.int32)
         gold[owner, within] = np.arange(len(owner))
         captions.append((starts[language] + chosen).astype(np.int32))
@@ -209,12 +210,6 @@ def _first_rows(data: EmbeddingSet) -> dict[str, int]:
     """Where the captions of each language start when all stand below each other."""
     counts = [len(data.text[language]) for language in data.languages]
     return dict(zip(data.languages, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
-
-
-def _place_within(owner: np.ndarray) -> np.ndarray:
-    """0, 1, 2 … within each run of equal numbers of a nondecreasing array."""
-    starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    return np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
 
 
 def _stack_alike(several: Sequence[Sequence[Part]]) -> list[Part]:

@@ -22,7 +22,7 @@ from ccalign_jax.losses import (
 from ccalign_jax.pivots import Batch, Pivot, Term, map_languages
 from ccalign_jax.training.augmentation import embedding_noise, fusemix
 
-__all__ = ["OPTIONAL", "Hyper", "Recipe", "Trained", "fitting_recipe", "make_objective"]
+__all__ = ["COSTLY", "OPTIONAL", "Hyper", "Recipe", "Trained", "fitting_recipe", "make_objective"]
 
 LOSS_SETTINGS = ("bias", "margin", "uniformity_weight", "structure_weight")
 
@@ -70,6 +70,7 @@ class Hyper(NamedTuple):
 
 
 OPTIONAL = ("l2", "prox", "ortho", "spectral", "clip", "dropout", "noise", "mix")  # zero is absence
+COSTLY = ("ortho", "spectral")  # products of whole matrices: more than a step of a linear map costs without them
 
 
 @dataclasses.dataclass(frozen=True)

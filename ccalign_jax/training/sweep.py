@@ -18,7 +18,7 @@ from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.crossing import FoldArrays
 from ccalign_jax.training.fit import Trajectory, fit
-from ccalign_jax.training.objective import OPTIONAL, Hyper, Recipe, fitting_recipe
+from ccalign_jax.training.objective import COSTLY, OPTIONAL, Hyper, Recipe, fitting_recipe
 from ccalign_jax.training.sharding import spread_runs
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
 SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
 SLICE_BYTES = 2**32  # what the runs of one slice may take
 KEPT = 64  # compiled programs
-COSTLY = ("ortho", "spectral")  # products of whole matrices: more than a step of a linear map costs without them
 
 
 @dataclasses.dataclass(frozen=True)

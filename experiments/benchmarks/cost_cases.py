@@ -179,6 +179,11 @@ def torch_search(gallery: int) -> Call:
     return lambda: torch.topk(queries @ items.T, 10)
 
 
+def fits_by(axis: str) -> dict[str, Callable[[int], Call]]:
+    """Fits, ours and torch's, that grow along one axis."""
+    return {"ccalign_jax": lambda size: fits(**{axis: size}), "torch": lambda size: torch_fits(**{axis: size})}
+
+
 CURVES = {
     "loss": Curve(
         "batch",
@@ -193,37 +198,25 @@ CURVES = {
     "images": Curve(
         "images",
         (1000, 4000, 16_000),
-        {
-            "ccalign_jax": lambda size: fits(images=size),
-            "torch": lambda size: torch_fits(images=size),
-        },
+        fits_by("images"),
         "twenty steps of a residual map, 5 languages, 512 wide",
     ),
     "width": Curve(
         "d",
         (128, 256, 512, 1024),
-        {
-            "ccalign_jax": lambda size: fits(width=size),
-            "torch": lambda size: torch_fits(width=size),
-        },
+        fits_by("width"),
         "twenty steps of a residual map, 5 languages",
     ),
     "languages": Curve(
         "languages",
         (1, 3, 9, 27),
-        {
-            "ccalign_jax": lambda size: fits(languages=size),
-            "torch": lambda size: torch_fits(languages=size),
-        },
+        fits_by("languages"),
         "twenty steps of a residual map, 512 wide",
     ),
     "trials": Curve(
         "trials",
         (1, 4, 16),
-        {
-            "ccalign_jax": lambda size: fits(trials=size),
-            "torch": lambda size: torch_fits(trials=size),
-        },
+        fits_by("trials"),
         "twenty steps of a residual map each, 5 languages, 512 wide",
     ),
     "ridge": Curve(

@@ -49,10 +49,11 @@ def same(left, right):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, ml_dtypes.bfloat16])
-def test_rows_come_back_in_every_format(tmp_path, form, dtype):
-    if (form, dtype) == ("npz", ml_dtypes.bfloat16):
-        pytest.skip(".npz knows no bfloat16")
+def test_rows_come_back_in_every_format(tmp_path, one_line, form, dtype):
     arrays = pairs(dtype=dtype)
+    if (form, dtype) == ("npz", ml_dtypes.bfloat16):
+        one_line(lambda: write_shards(tmp_path, [arrays], form=form), "knows no bfloat16; write safetensors")
+        return
     shards = write_shards(tmp_path, cut(arrays, 7, 8), form=form)
     assert len(shards) == 20 and shards.languages == ("de", "en") and (shards.d_text, shards.d_image) == (4, 4)
     assert shards.image_dtype == shards.text_dtype == dtype
@@ -231,9 +232,6 @@ def test_what_cannot_be_read_row_by_row(tmp_path, one_line):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("image.npy", b"no array")
     one_line(lambda: open_shards(tmp_path), "a.npz: not a whole .npz file (the magic string is not correct")
-    one_line(
-        lambda: write_shards(tmp_path / "b", [pairs(dtype=ml_dtypes.bfloat16)]), "knows no bfloat16; write safetensors"
-    )
 
 
 def test_pt_files_of_other_content(tmp_path, one_line):

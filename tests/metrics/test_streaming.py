@@ -34,6 +34,11 @@ def turned(gold: np.ndarray, items: int) -> np.ndarray:
     return np.array([each + [-1] * (width - len(each)) for each in owners])
 
 
+def as_they_are(rows):
+    """Unit rows already, to the bit those of the block."""
+    return rows
+
+
 def assert_same(found: Ranks, expected: Ranks):
     for name, one, other in zip(Ranks._fields, found, expected, strict=True):
         if name in ("better", "equal", "tied"):
@@ -45,8 +50,7 @@ def assert_same(found: Ranks, expected: Ranks):
 @pytest.mark.parametrize(("queries", "gallery", "memory"), [(70, 150, 1), (150, 70, 2**17), (3, 2, 1)])
 def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     text, image, gold = problem(queries, gallery)
-    keep = lambda rows: rows  # noqa: E731 -- unit rows already, to the bit those of the block
-    t2i, i2t = stream_ranks(text, image, gold, map_queries=keep, map_gallery=keep, memory=memory)
+    t2i, i2t = stream_ranks(text, image, gold, map_queries=as_they_are, map_gallery=as_they_are, memory=memory)
     assert_same(t2i, rank(text, image, jnp.asarray(gold)))
     assert_same(i2t, rank(image, text, jnp.asarray(turned(gold, gallery))))
     assert (t2i.equal > 0).any() or queries < 10
@@ -63,7 +67,10 @@ def test_rows_come_from_disk_in_half_precision(tmp_path):
 def test_rows_are_mapped_as_they_come():
     text, image, gold = problem(60, 90)
     matrix = np.random.default_rng(1).normal(size=(12, 5)).astype(np.float32)
-    onto = lambda rows: unit_rows(rows @ matrix)  # noqa: E731
+
+    def onto(rows):
+        return unit_rows(rows @ matrix)
+
     found = stream_ranks(text, image, gold, map_queries=onto, map_gallery=onto, memory=1)[0]
     alone = rank(onto(text), onto(image), jnp.asarray(gold))
     # Another shape of product, another last bit: what is not level to the bit may change places.

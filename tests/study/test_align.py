@@ -19,17 +19,10 @@ from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.training import Space
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 pytest.importorskip("grain", reason="grain streams the shards")
 COUNT, D = 240, 8
-
-
-@pytest.fixture(autouse=True)
-def quick():
-    """Little work and much code: what the compiler would win by thinking is lost many times over."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def pairs():

@@ -33,19 +33,12 @@ from ccalign_jax.training import (
 )
 from ccalign_jax.training.sweep import SLICE_BYTES
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 COUNT, D, FITS, LANGUAGES = 64, 6, 3, ("de", "en")
 SPACE = Space(D, D, LANGUAGES)
 RECIPE = Recipe(epochs=2, steps_per_epoch=4, batch_images=16, hidden=8, terms=frozenset({"l2", "clip", "dropout"}))
 KEY = jax.random.key(3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    """Little work and much code: what the compiler would win by thinking is lost many times over."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def embeddings() -> Embeddings:

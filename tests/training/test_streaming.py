@@ -14,18 +14,11 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.training import Hyper, Recipe, fit_stream, make_objective, start_stream, step
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 D, STEPS, SIZE = 6, 7, 16
 LANGUAGES = ("de", "en")
 RECIPE = Recipe()
-
-
-@pytest.fixture(autouse=True)
-def quick():
-    """Little work and much code: what the compiler would win by thinking is lost many times over."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def stored_batches(dtype=np.float16, steps=STEPS):
