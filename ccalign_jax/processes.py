@@ -7,7 +7,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ccalign_jax.errors import InputError
@@ -22,7 +22,7 @@ LOST_WORDS = (
     "the same command with --resume goes on, on any number of processes and devices\n"
 )
 PATIENCE = 1_000  # milliseconds between two looks whether process 0 has ended
-FAREWELL = 5_000  # milliseconds that a process waits for others to hear why it ends
+FAREWELL = 20_000  # milliseconds that a process waits for others to hear why it ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +170,7 @@ def join(
     for option, value in (("jax_enable_preemption_service", False), ("jax_cpu_collectives_implementation", None)):
         if hasattr(jax.config, option):
             jax.config.update(option, value)
-    _explain_aborts()
+    _on_abort(_end_as_lost)
     by_hand: dict[str, Any] = {} if coordinator is None else {"cluster_detection_method": "deactivate"}
     try:
         jax.distributed.initialize(coordinator, count, number, heartbeat_timeout_seconds=lost_after, **by_hand)
@@ -191,6 +191,9 @@ def leave(status: int) -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
+    # All is said. Whoever passes the barrier last may find process 0 gone already, which jax would tell at length.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    _on_abort(lambda: os._exit(status))
     try:
         if _joined.number == 0:
             _joined.tell("ended/0")
@@ -217,10 +220,9 @@ def _in_a_cluster() -> bool:
     return False
 
 
-def _explain_aborts() -> None:
-    """Let an abort end with a line that says what to do: jax aborts in C++ where a process is lost, past all Python."""
-
-    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: _end_as_lost()))
+def _on_abort(end: Callable[[], object]) -> None:
+    """What an abort does from here on: jax aborts in C++ where a process is lost, past all Python."""
+    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: end()))
     # Not signal.signal: its handlers wait for the main thread to run Python again, which never comes.
     library = ctypes.CDLL(None)
     library.signal.argtypes, library.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p

@@ -1,5 +1,7 @@
 """Processes of a run: what is refused, which clusters are found, and that one alone is told nothing new."""
 
+import subprocess
+import sys
 import warnings
 
 import jax
@@ -99,6 +101,28 @@ def test_a_board_that_is_gone_is_a_loss(monkeypatch):
     assert ended.value.code == LOST
 
 
+ABORTS = """
+import os, sys
+from ccalign_jax import processes
+
+class Gone:
+    def wait_at_barrier(self, name, patience):
+        os.write(2, b"twenty lines of C++")
+        os.abort()
+
+processes._joined = processes.Processes(2, 1, Gone())
+processes._on_abort(processes._end_as_lost)
+print("error: process 0 has ended, and says why", file=sys.stderr)
+processes.leave(2)
+"""
+
+
+def test_who_has_said_why_it_ends_is_not_lost():
+    """The others pass the last barrier a moment before this process does: jax aborts, which says nothing new."""
+    done = subprocess.run([sys.executable, "-c", ABORTS], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: process 0 has ended, and says why\n")
+
+
 def test_alone_nothing_is_started(nowhere, monkeypatch):
     monkeypatch.setattr(jax.distributed, "initialize", None)
     assert join() is ALONE and join(count=1) is ALONE
@@ -111,7 +135,7 @@ def test_alone_nothing_is_started(nowhere, monkeypatch):
 
 def test_what_jax_says_is_one_line(nowhere, monkeypatch, one_line):
     """The tests have long begun to compute, which is too late for jax."""
-    monkeypatch.setattr(processes, "_explain_aborts", lambda: None)
+    monkeypatch.setattr(processes, "_on_abort", lambda end: None)
     options = ("jax_enable_preemption_service", "jax_cpu_collectives_implementation")
     before = {name: getattr(jax.config, name) for name in options}
     jax.devices()
