@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Integer, Real, UInt
 
@@ -9,8 +11,7 @@ from ccalign_jax.statistics._draws import DRAWS, LEVEL, blocks
 
 __all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws"]
 
-BUCKETS = 64  # a draw's median is first sought among so many stretches of the sorted values, then within one
-FEW_VALUES = 2048  # that are summed one by one
+STRETCHES = 64  # a draw's median is first sought among so many stretches of the sorted values, then within one
 
 
 def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[np.ndarray, "draws clusters"]:
@@ -97,18 +98,20 @@ def ratio_draws(
 
 
 def weighted_median_draws(
-    values: Real[np.ndarray, " q"], owner: Integer[np.ndarray, " q"], weights: Integer[np.ndarray, "draws n"]
+    values: Real[np.ndarray, " q"], owner: Integer[np.ndarray, " q"], weights: Real[np.ndarray, "draws n"]
 ) -> Float[np.ndarray, " draws"]:
     """The median of the values in every draw, each value counted as often as its cluster was drawn.
 
     Exactly `np.median(np.repeat(values, weights[draw][owner]))`: an even number of them has the mean of the two in
-    the middle. Where there are many, the sorted values are cut into stretches; one product says which holds the middle
-    of a draw, and only that one is summed value by value.
+    the middle. The medians of resamples lie near that of the sample: the sorted values there are cut into stretches,
+    of equal values if there are few. One product says which stretch holds the middle of a draw, and only one whose
+    values differ is summed value by value.
 
     Args:
         values: `[q]`, without NaN.
         owner: `[q]` in [0, n), the cluster of each value.
-        weights: `[draws, n]` from `bootstrap_weights`; `MEDIAN_DRAWS` of them are enough for an interval.
+        weights: `[draws, n]` from `bootstrap_weights`; `MEDIAN_DRAWS` of them are enough for an interval. Where they
+            serve many figures, float32 ones need not be converted for each.
 
     Returns:
         `[draws]` float32; NaN where a draw has no value.
@@ -134,40 +137,60 @@ def weighted_median_draws(
         return found
     order = np.argsort(values)
     values, owner = values[order], owner[order]
-    if len(values) <= FEW_VALUES:
-        for block in blocks(draws, max(n, len(values))):
-            found[block] = _medians_one_by_one(values, weights[block][:, owner])
-        return found
-    width = -(-len(values) // BUCKETS)
-    held = np.bincount(BUCKETS * owner + np.arange(len(values)) // width, minlength=BUCKETS * n).reshape(n, BUCKETS)
-    held = held.astype(np.float64)
-    for block in blocks(draws, max(n, width)):
+    ends = _stretch_ends(values, np.bincount(owner))
+    starts = np.append(0, ends[:-1])
+    stretch_of = np.repeat(np.arange(len(ends)), ends - starts)
+    counts = np.bincount(len(ends) * owner + stretch_of, minlength=len(ends) * n)
+    exact: Any = np.float32 if float(weights.max(initial=0)) * len(values) < 2**24 else np.float64
+    held = counts.reshape(n, len(ends)).astype(exact)
+    for block in blocks(draws, n):
         some = weights[block]
-        inside = some.astype(np.float64) @ held
-        until = np.cumsum(inside, axis=1)
+        until = np.cumsum(some.astype(exact, copy=False) @ held, axis=1)
         total = until[:, -1]
-        rows = np.arange(len(some))
         middle = np.zeros(len(some))
         for rank in ((total - 1) // 2, total // 2):
-            bucket = np.argmax(until > rank[:, None], axis=1)
-            left = rank - (until - inside)[rows, bucket]
-            places = np.minimum(width * bucket[:, None] + np.arange(width), len(values) - 1)
-            running = np.cumsum(some[rows[:, None], owner[places]], axis=1, dtype=np.int64)
-            middle += values[places[rows, np.argmax(running > left[:, None], axis=1)]] / 2
+            stretch = np.minimum(np.sum(until <= rank[:, None], axis=1), len(ends) - 1)
+            value = values[starts[stretch]]
+            for each in np.unique(stretch[values[starts[stretch]] != values[ends[stretch] - 1]]):
+                hit = np.flatnonzero(stretch == each)
+                inside = slice(starts[each], ends[each])
+                left = rank[hit] - (until[hit, each - 1] if each else 0)
+                value[hit] = _value_at(values[inside], owner[inside], some[hit], left)
+            middle += value / 2
         found[block] = np.where(total > 0, middle, np.nan)
     return found
 
 
-def _medians_one_by_one(
-    values: Float[np.ndarray, " q"], counts: Integer[np.ndarray, "draws q"]
+def _stretch_ends(
+    values: Float[np.ndarray, " q"], sizes: Integer[np.ndarray, " n"]
+) -> Integer[np.ndarray, " stretches"]:
+    """Where stretches of sorted values end, at changes of value: fine where resamples may have their median.
+
+    The number of a draw's values below the sample's median has a standard deviation of at most half the root of the
+    sum of the clusters' squared sizes; six of them are left on either side.
+    """
+    reach = 3 * np.sqrt(np.sum(sizes.astype(np.float64) ** 2))
+    changes = np.flatnonzero(np.diff(values)) + 1
+    first, last = np.searchsorted(changes, [len(values) / 2 - reach, len(values) / 2 + reach])
+    near = changes[max(first - 1, 0) : last + 1]
+    if len(near) >= STRETCHES:
+        near = near[np.linspace(0, len(near) - 1, STRETCHES - 1).astype(np.intp)]
+    return np.append(near, len(values))
+
+
+def _value_at(
+    values: Float[np.ndarray, " q"],
+    owner: Integer[np.ndarray, " q"],
+    weights: Real[np.ndarray, "draws n"],
+    place: Float[np.ndarray, " draws"],
 ) -> Float[np.ndarray, " draws"]:
-    """The median of sorted values in each draw, each counted so often; NaN where none is."""
-    running = np.cumsum(counts, axis=1, dtype=np.int32)
-    many = running[:, -1:]
-    low, high = ((running <= rank).sum(axis=1) for rank in ((many - 1) // 2, many // 2))
-    last = len(values) - 1
-    middle = (values[np.minimum(low, last)] + values[np.minimum(high, last)]) / 2
-    return np.where(many[:, 0] > 0, middle, np.nan)
+    """Of the sorted values, each counted as often as its cluster was drawn, the one at a place of each draw."""
+    found = np.empty(len(weights))
+    for block in blocks(len(weights), len(values)):
+        running = np.cumsum(weights[block][:, owner], axis=1, dtype=np.int64)
+        below = np.sum(running <= place[block, None], axis=1)
+        found[block] = values[np.minimum(below, len(values) - 1)]
+    return found
 
 
 def percentile_interval(

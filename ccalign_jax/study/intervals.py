@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,6 +35,7 @@ __all__ = [
     "draw_figures",
     "draw_resamples",
     "minus_draws",
+    "resamples_of",
     "two_sided",
 ]
 
@@ -101,6 +102,15 @@ def draw_resamples(groups: Int[np.ndarray, " n"], *, seed: int, draws: int = DRA
     )
 
 
+def resamples_of(images: Int[np.ndarray, " s"], resamples: Resamples) -> Resamples:
+    """The clusters of some images alone, drawn and flipped as in the whole."""
+    clusters, places = np.unique(resamples.cluster_of[images], return_inverse=True)
+    cluster_of = np.full_like(resamples.cluster_of, -1)
+    cluster_of[images] = places
+    weights, signs = (np.ascontiguousarray(each[:, clusters]) for each in (resamples.weights, resamples.signs))
+    return Resamples(cluster_of, weights, signs, resamples.medians)
+
+
 def draw_figures(folds: Sequence[FoldTally], resamples: Resamples) -> dict[Place, Draws]:
     """Every figure that the tallies of all folds have, in every resample.
 
@@ -137,16 +147,28 @@ def bounds(draws: Mapping[Place, Draws], *, level: float = LEVEL) -> dict[Place,
         level: of the interval.
     """
     stretched = interval_stretch(np.stack([figure.shares for figure in draws.values()]), level=level)
+    ends = _intervals([figure.means for figure in draws.values()], level)
+    middle = _intervals([figure.median for figure in draws.values()], level)
     found = {}
-    for (place, figure), stretch in zip(draws.items(), stretched, strict=True):
+    for (place, figure), stretch, end, median in zip(draws.items(), stretched, ends, middle, strict=True):
         value = figure.shares.sum(axis=1)
-        ends = (value + stretch * (end - value) for end in percentile_interval(figure.means, level=level))
         least = -1.0 if np.nanmin(figure.means) < -ROUNDING else 0.0  # of a change, or of a level
-        low, high = (np.clip(end, least, 1.0) for end in ends)
-        each = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
-        if len(figure.median):
-            each[MEDIAN] = percentile_interval(figure.median, level=level)
+        low, high = np.clip(value + stretch * (end - value), least, 1.0)
+        each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
+        if median is not None:
+            each[MEDIAN] = median
         found[place] = {name: {"low": float(a), "high": float(b)} for name, (a, b) in each.items()}
+    return found
+
+
+def _intervals(draws: Sequence[np.ndarray], level: float) -> list[Float[np.ndarray, "2 ..."] | None]:
+    """The percentile interval of each, none where there is no draw; those of one shape are sought together."""
+    found: list[np.ndarray | None] = [None] * len(draws)
+    for shape in {each.shape for each in draws if each.size}:
+        numbers = [number for number, each in enumerate(draws) if each.shape == shape]
+        ends = np.stack(percentile_interval(np.stack([draws[number] for number in numbers]), level=level), axis=1)
+        for number, end in zip(numbers, ends, strict=True):
+            found[number] = end
     return found
 
 
@@ -199,6 +221,7 @@ def two_sided(draws: Float[np.ndarray, " draws"]) -> float:
 
 def _fold_draws(fold: FoldTally, resamples: Resamples) -> dict[Place, Draws]:
     weights = resamples.weights[:, resamples.cluster_of[fold.images]]
+    few = weights[: resamples.medians].astype(np.float32)
     found: dict[Place, Draws] = {}
     for pairs, draws, medians in (
         (False, len(weights), resamples.medians),
@@ -214,7 +237,7 @@ def _fold_draws(fold: FoldTally, resamples: Resamples) -> dict[Place, Draws]:
             continue
         sums, counts = (np.stack([getattr(c, kind) for c in columns.values()], axis=1) for kind in ("sums", "counts"))
         means = ratio_draws(weights[:draws], sums, counts)  # one product for all routes
-        middle = [weighted_median_draws(column.rank, column.owner, weights[:medians]) for column in columns.values()]
+        middle = [weighted_median_draws(column.rank, column.owner, few[:medians]) for column in columns.values()]
         shares = np.zeros((resamples.signs.shape[1], *sums.shape[1:]))
         np.add.at(shares, resamples.cluster_of[fold.images], sums / counts.sum(axis=0)[:, None])
         shares = shares.transpose(1, 2, 0)

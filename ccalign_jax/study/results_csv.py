@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.figures import IDENTITY
-from ccalign_jax.study.intervals import Resamples, bounds, draw_figures
+from ccalign_jax.study.intervals import FoldTally, Place, Resamples, bounds, draw_figures, resamples_of
 from ccalign_jax.study.output import figure_cells
 from ccalign_jax.study.summary import Outcome
 
@@ -26,7 +28,6 @@ def csv_rows(
         resamples: from which the intervals of single folds come.
     """
     entries = {trial["name"]: trial for trial in summary["trials"]}
-    quick = None if resamples is None else resamples._replace(medians=0)  # median ranks have theirs in `all` alone
     for outcome in outcomes:
         trial = outcome.trial
         head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
@@ -42,7 +43,7 @@ def csv_rows(
             cells |= {} if entry is None else _cells(_at(entry["delta"], direction, language), "delta_")
             yield {**head, "fold": "all", "language": language, "direction": direction, **cells, **values}
         for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
-            known = {} if quick is None else bounds(draw_figures([outcome.tallies[fold]], quick))
+            known = {} if resamples is None else _fold_bounds(outcome.tallies[fold], resamples)
             for direction, language, found in _tables(report):
                 ends = known.get((direction, None if language == "macro" else language), {})
                 cells = {metric: f"{found[metric]:.6f}" for metric in METRICS}
@@ -53,6 +54,12 @@ def csv_rows(
                 cells |= {f"train_{metric}": f"{seen[metric]:.6f}" for metric in METRICS if seen}
                 place = {"fold": fold, "language": language, "direction": direction}
                 yield {**head, **place, **cells, "epoch": outcome.epochs[fold], **values}
+
+
+def _fold_bounds(fold: FoldTally, resamples: Resamples) -> dict[Place, dict[str, dict[str, float]]]:
+    """Of one fold; median ranks have theirs in `all` alone."""
+    some = resamples_of(np.maximum(fold.images, 0), resamples._replace(medians=0))  # padding has no queries
+    return bounds(draw_figures([fold], some))
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -192,13 +192,13 @@ def medians(values, owner, weights):
     return np.array([np.median(some) if len(some) else np.nan for some in repeated], np.float32)
 
 
-@pytest.fixture(params=["one by one", "by stretches"])
-def either_way(request, monkeypatch):
-    """Few values are summed one by one, many by stretches: both ways for all."""
-    monkeypatch.setattr(_bootstrap, "FEW_VALUES", 0 if request.param == "by stretches" else 10**9)
+@pytest.fixture(params=[1, 3, 64])
+def stretches(request, monkeypatch):
+    """One stretch sums all values one by one, many leave little to be summed."""
+    monkeypatch.setattr(_bootstrap, "STRETCHES", request.param)
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("stretches")
 @pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 5, 64, 65, 333, 2000])
 def test_medians_are_those_of_the_repeated_values(count, ties):
@@ -209,7 +209,7 @@ def test_medians_are_those_of_the_repeated_values(count, ties):
     np.testing.assert_array_equal(weighted_median_draws(values, owner, weights), medians(values, owner, weights))
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("stretches")
 @pytest.mark.parametrize("entries", BLOCKS)
 def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
     """A cluster holds neighbouring values, so that draws of one cluster have their median anywhere."""

@@ -13,6 +13,7 @@ from ccalign_jax.study.intervals import (
     draw_figures,
     draw_resamples,
     minus_draws,
+    resamples_of,
     two_sided,
 )
 from ccalign_jax.study.tally import MEANS, MEDIAN, Column
@@ -102,6 +103,19 @@ def test_clusters_are_groups_whatever_their_numbers():
     assert found.cluster_of.tolist() == [1, 0, 1, 2]
     assert found.weights.shape == (40, 3) and found.signs.shape == (8, 3)  # all of them
     assert (found.weights.sum(axis=1) == 3).all()
+
+
+@pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
+def test_the_resamples_of_some_images_are_those_of_the_whole(fold_tally, groups):
+    fold, resamples = fold_tally(range(12, 25), seed=2), draw_resamples(groups, **FEW)
+    own, inside = resamples_of(fold.images, resamples), np.unique(groups[12:25])
+    assert own.weights.shape == own.signs.shape == (40, len(inside))
+    whole, alone = draw_figures([fold], resamples), draw_figures([fold], own)
+    assert alone.keys() == whole.keys()
+    for place, figure in alone.items():
+        np.testing.assert_array_equal(figure.means, whole[place].means)
+        np.testing.assert_array_equal(figure.median, whole[place].median)
+        np.testing.assert_array_equal(figure.shares, whole[place].shares[:, inside])
 
 
 def test_a_language_that_a_resample_lacks_is_left_out_of_it(fold_tally, column):

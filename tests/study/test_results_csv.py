@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.intervals import bounds, draw_figures
+from ccalign_jax.study.intervals import FoldTally, Resamples, bounds, draw_figures
 from ccalign_jax.study.results_csv import csv_rows
 from ccalign_jax.study.summary import make_summary
 
@@ -91,7 +91,10 @@ def test_the_rows_of_a_fold_have_its_own_interval(solved, rows):
     result, found = solved[1], {place(row): row for row in rows}
     for outcome in (result.identity, result.outcomes[0]):
         for fold in range(4):
-            known = bounds(draw_figures([outcome.tallies[fold]], result.resamples))
+            tally = outcome.tallies[fold]
+            clusters, places = np.unique(result.resamples.cluster_of[tally.images], return_inverse=True)
+            own = Resamples(places, result.resamples.weights[:, clusters], result.resamples.signs[:, clusters])
+            known = bounds(draw_figures([FoldTally(tally.tally, np.arange(len(places)))], own))
             for language in ("macro", "de"):
                 row = found[outcome.name, str(fold), "i2t", language]
                 ends = known["i2t", None if language == "macro" else language]["MRR"]
