@@ -31,7 +31,7 @@ def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
     Example:
         >>> two = np.array([2])
         >>> recall_at(Ranks(0 * two, two, two // 2, two, two, two), 2).tolist()
-        [0.6666666666666667]
+        [0.6666666666666666]
     """
     xp = np if isinstance(ranks.better, np.ndarray) else jnp
     if xp is np and ranks.tied.max(initial=0) <= 1:  # the common case, which needs no loop

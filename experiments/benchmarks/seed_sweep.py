@@ -120,7 +120,7 @@ def main(argv: list[str]) -> None:
         "holdouts": measured - trained,
         "files": done - measured,
     }
-    work = products_of(planned, data)
+    work, alone = products_of(planned, data), products(np, jax, data)
     found = {
         "shape": f"{len(planned.trials)} trials x {len(planned.folds)} folds, {len(data.languages)} languages x "
         f"{len(data)} images x {data.d_text}",
@@ -137,7 +137,8 @@ def main(argv: list[str]) -> None:
             }
             for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1])
         },
-        "products_gflop_per_s": products(np, jax, data),
+        "products_gflop_per_s": alone,
+        "products_seconds": sum(work[part] / 1e9 / rate for part, rate in zip(work, alone.values(), strict=True)),
     }
     print(table(found))
     if FLAGS.json:
@@ -163,7 +164,7 @@ def products_of(planned: Any, data: Any) -> dict[str, float]:
 
 
 def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
-    """What products of the sweep's shapes reach alone: rows of a batch through W, and captions against images."""
+    """What products of the shapes of fits, scores and ranks reach alone: through W, and captions against images."""
     languages, width, images = len(data.languages), data.d_text, len(data)
     shapes = {
         "batch x W": (32 * languages, width, width),
@@ -198,6 +199,9 @@ def table(found: dict[str, Any]) -> str:
     same = sum(one["seconds"] for part, one in found["parts"].items() if part in SHARED)
     rows += ["", f"parts that the reference has, too: {same:.1f} s, {found['times_reference'] * whole / same:.0f} x"]
     rows += ["", *(f"{name}: {rate:.0f} GFLOP/s" for name, rate in found["products_gflop_per_s"].items())]
+    rows.append(
+        f"products of fits, scores and ranks at these speeds, and nothing else: {found['products_seconds']:.0f} s"
+    )
     return "\n".join(rows)
 
 
