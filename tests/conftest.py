@@ -52,6 +52,16 @@ def quick_compilation() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", before)
 
 
+@pytest.fixture(scope="module")
+def nothing_kept() -> Iterator[None]:
+    """Store no compiled program: one whose CPU devices exchange may hang (jax 0.10) if it is read back."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = jax.config.read(name)
+    jax.config.update(name, 1e9)
+    yield
+    jax.config.update(name, before)
+
+
 @pytest.fixture(scope="session")
 def one_line() -> Callable[..., str]:
     """`one_line(call, *parts)` is what the `InputError` of the call says: one line, with every part in it."""

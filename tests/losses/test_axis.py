@@ -38,7 +38,10 @@ FEW = {name: EVERY[name] for name in OF_EACH_KIND}
 BATCH_AXES = {"text": 1, "image": 0, "mask": 1, "target_mask": 0, "groups": 0}
 SPECS = {name: P(*[None] * axis, AXIS) for name, axis in BATCH_AXES.items()}
 
-pytestmark = pytest.mark.skipif(jax.device_count() < DEVICES, reason="needs eight devices")
+pytestmark = [
+    pytest.mark.skipif(jax.device_count() < DEVICES, reason="needs eight devices"),
+    pytest.mark.usefixtures("nothing_kept"),
+]
 compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 

@@ -119,6 +119,7 @@ def test_every_number_is_traced():
     np.testing.assert_allclose(jax.jit(jax.vmap(counted))(stacked), single, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize(("name", "pivot"), [("residual", "image"), ("per_language(linear)", "text:en")])
 def test_a_spread_batch_has_the_objective_and_gradient_of_the_whole(name, pivot):
     if jax.device_count() < 8:
