@@ -56,7 +56,7 @@ def quick_compilation() -> Iterator[None]:
 def nothing_kept() -> Iterator[None]:
     """Store no compiled program: one whose CPU devices exchange may hang (jax 0.10) if it is read back."""
     name = "jax_persistent_cache_min_compile_time_secs"
-    before = jax.config.read(name)
+    before = getattr(jax.config, name)  # `read` refuses what has a context manager
     jax.config.update(name, 1e9)
     yield
     jax.config.update(name, before)
