@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.intervals import FoldTally, Place, Resamples, bounds, draw_figures, resamples_of
@@ -58,8 +56,7 @@ def csv_rows(
 
 def _fold_bounds(fold: FoldTally, resamples: Resamples) -> dict[Place, dict[str, dict[str, float]]]:
     """Of one fold; median ranks have theirs in `all` alone."""
-    some = resamples_of(np.maximum(fold.images, 0), resamples._replace(medians=0))  # padding has no queries
-    return bounds(draw_figures([fold], some))
+    return bounds(draw_figures([fold], resamples_of(fold.images, resamples._replace(medians=0))))
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
