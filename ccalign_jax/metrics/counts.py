@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -13,6 +15,7 @@ from ccalign_jax.numerics import AnyArray
 
 __all__ = ["GAINS", "NDCG_PLACES", "Ranks", "count_around", "ranks_from_counts"]
 
+STRIPS = 8  # more than a dozen, and XLA writes them out again
 PACKED = 2**15  # blocks below this size have both of their counts in one 32-bit sum
 NDCG_PLACES = 10  # nDCG looks no further down
 GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
@@ -43,23 +46,48 @@ class Ranks(NamedTuple):
     ndcg: Float[AnyArray, " q"]
 
 
-def count_around(scores: Float[Array, "q g"], bars: Float[Array, " q"], axis: int) -> tuple[Array, Array]:
-    """How many scores stand above each query's bar, and how many level with it.
+def count_around(scores: Float[Array, "q g"], bars: Float[Array, "q k"], axis: int) -> tuple[Array, Array]:
+    """How many scores stand above each of a query's bars, and how many level with it, `[q, k]` both.
 
     Args:
         scores: `[q, g]`, without NaN; `[g, q]` where `axis` is 0.
-        bars: `[q]`.
+        bars: `[q, k]`.
         axis: the axis of the gallery, which is counted over.
 
     Example:
-        >>> [int(count[0]) for count in count_around(jnp.array([[0.5, 0.9, 0.5]]), jnp.array([0.5]), 1)]
-        [1, 2]
+        >>> [count.tolist() for count in count_around(jnp.array([[0.5, 0.9, 0.5]]), jnp.array([[0.5, 0.9]]), 1)]
+        [[[1, 0]], [[2, 1]]]
     """
-    bars = jnp.expand_dims(bars, axis)
-    if scores.shape[axis] < PACKED:  # one pass over the block instead of two
-        packed = jnp.sum(jnp.where(scores > bars, PACKED, jnp.where(scores == bars, 1, 0)), axis=axis)
-        return packed // PACKED, packed % PACKED
-    return jnp.sum(scores > bars, axis=axis), jnp.sum(scores == bars, axis=axis)
+
+    def around(bar: Float[Array, " q"]) -> tuple[Array, Array]:
+        bar = jnp.expand_dims(bar, axis)
+        if scores.shape[axis] < PACKED:  # one pass over the block instead of two
+            packed = _sum_in_strips(lambda strip: jnp.where(strip > bar, PACKED, strip == bar), scores, axis)
+            return packed // PACKED, packed % PACKED
+        above = _sum_in_strips(lambda strip: (strip > bar).astype(jnp.int32), scores, axis)
+        return above, _sum_in_strips(lambda strip: (strip == bar).astype(jnp.int32), scores, axis)
+
+    if bars.shape[1] == 1:
+        above, level = around(bars[:, 0])
+        return above[:, None], level[:, None]
+    # One bar at a time: XLA fuses k comparisons into a loop ten times slower than their sum.
+    above, level = jax.lax.map(around, bars.T)
+    return above.T, level.T
+
+
+def _sum_in_strips(what: Callable[[Array], Array], block: Array, axis: int) -> Array:
+    """`what(block).sum(axis)`, a few strips of the block added up before they are summed.
+
+    On a CPU, XLA writes what it sums over more than 32 entries out first, as large as the block, and only then sums it:
+    that takes as long as a third of the matrix product. Strips that are added are compared as they are read.
+    """
+    width = block.shape[axis] // STRIPS
+    if width == 0:
+        return jnp.sum(what(block), axis=axis)
+    strips = [jax.lax.slice_in_dim(block, start * width, (start + 1) * width, axis=axis) for start in range(STRIPS)]
+    total = jnp.sum(functools.reduce(jnp.add, map(what, strips)), axis=axis)
+    rest = jax.lax.slice_in_dim(block, STRIPS * width, None, axis=axis)
+    return total + jnp.sum(what(rest), axis=axis)
 
 
 def ranks_from_counts(

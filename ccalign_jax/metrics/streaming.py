@@ -125,8 +125,7 @@ def _count_tile(rows: Any, columns: Any, row_counts: Any, column_counts: Any) ->
 
     def add(counts: tuple[Array, Array], bars: Array, exists: Array, axis: int) -> tuple[Array, ...]:
         kept = jnp.where(jnp.expand_dims(exists, 1 - axis), scores, -jnp.inf)
-        more = jax.lax.map(lambda bar: count_around(kept, bar, axis), bars.T)
-        return tuple(count + found.T for count, found in zip(counts, more, strict=True))
+        return tuple(map(jnp.add, counts, count_around(kept, bars, axis)))
 
     return add(row_counts, rows[1], columns[2], 1), add(column_counts, columns[1], rows[2], 0)
 
