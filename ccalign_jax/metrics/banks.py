@@ -66,12 +66,14 @@ def log_sum_of_bank(
     bank: Float[Array, "b d"],
     mask: Bool[Array, " b"] | None = None,
     *,
+    scale: float | Float[Array, ""] = 1.0,
     block_entries: int = BLOCK_ENTRIES,
 ) -> Float[Array, " n"]:
-    """log Σ exp of the inner products of each row with the bank, tile by tile over the rows.
+    """log Σ exp of the scaled inner products of each row with the bank, tile by tile over the rows.
 
     Args:
         rows, bank, mask, block_entries: as in `mean_of_nearest`.
+        scale: that the inner products are multiplied by.
 
     Example:
         >>> log_sum_of_bank(jnp.zeros((1, 2)), jnp.eye(2)[:1]).tolist()
@@ -80,7 +82,7 @@ def log_sum_of_bank(
     kept = _all_or(mask, bank)
 
     def one_tile(tile: Float[Array, "t d"]) -> Float[Array, " t"]:
-        total = masked_log_sum_exp(cosine_scores(tile, bank), kept)
+        total = masked_log_sum_exp(scale * cosine_scores(tile, bank), kept)
         return jnp.where(jnp.isneginf(total), 0.0, total)  # an empty bank takes nothing off
 
     return map_row_tiles(one_tile, rows, size=max(1, block_entries // len(bank)))

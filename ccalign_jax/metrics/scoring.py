@@ -9,6 +9,7 @@ that are retrieved in a score is transductive, and then its name must say so: se
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -178,8 +179,9 @@ def inverted_softmax(
     """
     _check_widths(queries, gallery, banks)
     beta = inverse_temperature
-    off_query = log_sum_of_bank(beta * queries, banks.gallery, banks.gallery_mask, block_entries=block_entries)
-    off_gallery = log_sum_of_bank(beta * gallery, banks.queries, banks.query_mask, block_entries=block_entries)
+    summed = partial(log_sum_of_bank, scale=beta, block_entries=block_entries)
+    off_query = summed(queries, banks.gallery, banks.gallery_mask)
+    off_gallery = summed(gallery, banks.queries, banks.query_mask)
     return take_off(beta * queries, off_query, gallery, off_gallery)
 
 

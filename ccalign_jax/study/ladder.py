@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -36,11 +35,15 @@ def take_bank(rows: np.ndarray, *, seed: int) -> tuple[Array, Array]:
     return jnp.asarray(padded), jnp.arange(size) < len(rows)
 
 
-@partial(jax.jit, static_argnames="name")
+@jax.jit
 def _ranks(
-    name: str, text: Array, image: Array, image_of: Array, captions_of: Array, image_mask: Array, banks: Banks
-) -> tuple[Ranks, Ranks]:
-    return rank_pairs(*SCORINGS[name](text, image, banks), image_of, captions_of, image_mask=image_mask)
+    text: Array, image: Array, image_of: Array, captions_of: Array, image_mask: Array, banks: Banks
+) -> dict[str, tuple[Ranks, Ranks]]:
+    """Under all scorings, in one program: the scores of a bank that several of them look at are formed once."""
+    found = {}
+    for name, scoring in SCORINGS.items():
+        found[name] = rank_pairs(*scoring(text, image, banks), image_of, captions_of, image_mask=image_mask)
+    return found
 
 
 def score_ladder(
@@ -61,15 +64,17 @@ def score_ladder(
         bank_image: unit rows that its captions' neighbours are sought among.
         languages: their names.
     """
-    found, there = {}, jnp.asarray(np.asarray(part.images) >= 0)
+    there = jnp.asarray(np.asarray(part.images) >= 0)
     images, image_mask = take_bank(bank_image, seed=0)
-    captions = [take_bank(rows, seed=1) for rows in bank_text]
+    each = []  # language
+    for rows, owner, gold, bank in zip(text, part.image_of, part.captions_of, bank_text, strict=True):
+        near, mask = take_bank(bank, seed=1)
+        banks = Banks(near, images, mask, image_mask)
+        each.append(jax.tree.map(np.asarray, _ranks(rows, image, owner, gold, there, banks)))
+    found = {}
     for name in SCORINGS:
-        ranks = []
-        for rows, owner, gold, (near, mask) in zip(text, part.image_of, part.captions_of, captions, strict=True):
-            banks = Banks(near, images, mask, image_mask)
-            ranks.append(jax.tree.map(np.asarray, _ranks(name, rows, image, owner, gold, there, banks)))
-        found[name] = fold_metrics(tuple(ranks), languages), tally_directions(tuple(ranks), part, languages)
+        ranks = tuple(one[name] for one in each)
+        found[name] = fold_metrics(ranks, languages), tally_directions(ranks, part, languages)
     return found
 
 
