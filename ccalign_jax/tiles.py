@@ -78,7 +78,7 @@ def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) 
     Args:
         function: maps a tree of `[t, ...]` arrays to a tree of `[t, ...]` arrays, row by row.
         rows: tree of arrays that share their first axis, `[m, ...]`.
-        size: rows a tile; the last tile is filled up with copies of the last row, which are cut off again.
+        size: rows a tile, at most; the last one is filled up with copies of the last row, which are cut off again.
 
     Returns:
         What `function(rows)` would return, `[m, ...]`.
@@ -91,7 +91,7 @@ def map_row_tiles(function: Callable[[Tree], Result], rows: Tree, *, size: int) 
     if count <= size:
         return function(rows)
     # A row that occurs, not zeros: where zeros give a NaN, it would reach the gradient of what the function holds.
-    return _join(jax.lax.map(function, _cut(rows, -(-count // size), size, mode="edge")), count)
+    return _join(jax.lax.map(function, _cut(rows, *even_tiles(count, size), mode="edge")), count)
 
 
 def _count(rows: Any) -> int:

@@ -60,7 +60,7 @@ class _Led(NamedTuple):
     nearest: Int[Array, " m"]
     unlike: Bool[Array, " m"]  # whether images that differ are equally near
     hard: Float[Array, "m d"]
-    soft: Float[Array, "m d"]
+    soft: Float[Array, "m d"] | None  # where that way is taken
 
 
 def ordered_pairs(languages: int) -> list[tuple[int, int]]:
@@ -126,8 +126,10 @@ def rank_routes(
         if "t2t" in routes:
             found["t2t"] = _between_captions(shelves, block_entries)
         if through:
+            soft = "via_image_soft" in through
             led = [
-                _lead(shelf.text, image, image_mask, temperature, block_entries=block_entries) for shelf, _ in shelves
+                _lead(shelf.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
+                for shelf, _ in shelves
             ]
             found |= _between_images(shelves, led, image, through, block_entries)
     return Routes(t2i, i2t, **{route: tuple(each[pair] for pair in pairs) for route, each in found.items()})
@@ -196,9 +198,15 @@ def _caption_pairs(shelf: _Side, other: _Side, pairs: Int[Array, "p 2"], *, bloc
     return jax.lax.map(one_pair, pairs)
 
 
-@partial(jax.jit, static_argnames="block_entries")
+@partial(jax.jit, static_argnames=("soft", "block_entries"))
 def _lead(
-    text: Float[Array, "l m d"], image: Array, image_mask: Array, temperature: float | Array, *, block_entries: int
+    text: Float[Array, "l m d"],
+    image: Array,
+    image_mask: Array,
+    temperature: float | Array,
+    *,
+    soft: bool,
+    block_entries: int,
 ) -> _Led:
     def one_tile(tile: Float[Array, "t d"]) -> _Led:
         scores = mask_scores(cosine_scores(tile, image), image_mask)
@@ -207,8 +215,8 @@ def _lead(
         hard = jax.lax.cond(
             alone, lambda: image[nearest], lambda: weighted_rows(image_weights(scores, "hard", temperature), image)
         )
-        soft = weighted_rows(image_weights(scores, "soft", temperature), image)
-        return _Led(nearest, jnp.any(hard != image[nearest], axis=1), hard, soft)
+        mean = weighted_rows(image_weights(scores, "soft", temperature), image) if soft else None
+        return _Led(nearest, jnp.any(hard != image[nearest], axis=1), hard, mean)
 
     return jax.lax.map(lambda rows: map_row_tiles(one_tile, rows, size=tile_rows(len(image), block_entries)), text)
 
