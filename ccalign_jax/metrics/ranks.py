@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import jax
@@ -37,6 +38,7 @@ def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) ->
     return jnp.matmul(queries, gallery.T, precision=jax.lax.Precision.HIGHEST)
 
 
+@partial(jax.jit, static_argnames="query_axis")
 def ranks_from_scores(
     scores: Float[Array, "q g"],
     gold: Int[Array, "q k"],

@@ -19,12 +19,10 @@ from ccalign_jax.metrics import (
     recall_at,
     resolve_ties,
 )
-from ccalign_jax.metrics import counts as counts_module
 from ccalign_jax.metrics import ranks as ranks_module
 from ccalign_jax.numerics import unit_rows
 
 KS = (1, 2, 5)
-jitted_ranks = jax.jit(ranks_from_scores, static_argnames="query_axis")
 jitted_pairs = jax.jit(rank_pairs, static_argnames="block_entries")
 jitted_rank = jax.jit(rank, static_argnames="block_entries")
 
@@ -75,8 +73,8 @@ def tied_queries(draw):
 @given(tied_queries())
 def test_expectations_are_those_over_all_orders(case):
     scores, gold, mask = case
-    ranks = jitted_ranks(scores, gold, gallery_mask=mask)
-    other = jitted_ranks(scores.T, gold, gallery_mask=mask, query_axis=1)
+    ranks = ranks_from_scores(scores, gold, gallery_mask=mask)
+    other = ranks_from_scores(scores.T, gold, gallery_mask=mask, query_axis=1)
     same(ranks, other)
     for row in range(2):
         answers = gold[row][gold[row] >= 0]
@@ -150,16 +148,6 @@ def test_the_filling_of_the_last_tile_is_no_query(monkeypatch):
     assert not filled[0].tied.any() and not filled[0].equal.any()
 
 
-@pytest.mark.parametrize("query_axis", [0, 1])
-def test_packed_counts_equal_plain_counts(monkeypatch, query_axis):
-    text, image, image_of, captions_of = map(jnp.asarray, duplicated())
-    scores = cosine_scores(text, image)
-    gold = captions_of if query_axis else image_of[:, None]
-    packed = ranks_from_scores(scores, gold, query_axis=query_axis)
-    monkeypatch.setattr(counts_module, "PACKED", 2)
-    same(packed, ranks_from_scores(scores, gold, query_axis=query_axis))
-
-
 @pytest.mark.parametrize("size", [2**15 - 1, 2**15, 2**15 + 1])
 def test_the_largest_counts_survive_packing(size):
     scores = jnp.zeros((3, size)).at[1, 1:].set(1.0).at[2, 0].set(1.0)
@@ -231,7 +219,7 @@ def test_sklearns_ndcg_agrees_under_ties(seed, size, answers):
     gold = np.full((3, 14), -1)
     count = min(answers, size)
     gold[:, :count] = [rng.choice(size, count, replace=False) for _ in range(3)]
-    found = jitted_ranks(scores, gold, gallery_mask=np.arange(24) < size).ndcg
+    found = ranks_from_scores(scores, gold, gallery_mask=np.arange(24) < size).ndcg
     for row in range(3):
         relevant = np.isin(np.arange(size), gold[row])
         expected = metrics.ndcg_score(relevant[None].astype(float), scores[row : row + 1, :size], k=10)
