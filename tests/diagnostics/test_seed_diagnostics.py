@@ -54,10 +54,14 @@ def test_report(seed, kind, state, part):
             assert mine[name] == pytest.approx(theirs[name], abs=tolerance), (language, name)
     for name in (*SINGLE, "effective_rank"):
         assert found["macro"][name] == pytest.approx(wanted["macro_avg"][name], rel=1e-3, abs=1e-3), name
-    for name, theirs in (("gram_correlation", "gram_corr"), ("neighbour_jaccard", "neighbor_overlap")):
+    # Which of equal captions is the tenth neighbour hangs on the instruction set, as above; correlations do not.
+    for name, theirs, tolerance in (
+        ("gram_correlation", "gram_corr", 1e-4),
+        ("neighbour_jaccard", "neighbor_overlap", 1e-3),
+    ):
         mine = found["between_languages"][name]
-        np.testing.assert_allclose(mine["matrix"], wanted[f"{theirs}_matrix"], atol=1e-4, err_msg=name)
-        assert mine["mean"] == pytest.approx(wanted[f"{theirs}_mean"], abs=1e-4)
+        np.testing.assert_allclose(mine["matrix"], wanted[f"{theirs}_matrix"], atol=tolerance, err_msg=name)
+        assert mine["mean"] == pytest.approx(wanted[f"{theirs}_mean"], abs=tolerance)
     assert found["neighbours"] == wanted["neighbor_overlap_k"]
     probe = found["probe"]["seed"]
     assert probe["accuracy"] == pytest.approx(wanted["langid_probe"]["acc"], abs=3e-3)
