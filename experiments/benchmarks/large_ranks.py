@@ -22,6 +22,7 @@ flags.DEFINE_integer("width", 512, "of rows", lower_bound=1)
 flags.DEFINE_integer("memory", 2**30, "bytes that blocks of rows may take", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ["float16", "float32"], "of the rows on disk")
 flags.DEFINE_integer("rounds", 3, "each way is timed so often, in turn", lower_bound=1)
+flags.DEFINE_bool("faiss", True, "also time faiss, where it is installed")
 flags.DEFINE_bool("csls", False, "also time the neighbourhoods that CSLS takes off")
 flags.DEFINE_string("folder", None, "where the rows are put; by default a temporary one")
 flags.DEFINE_string("json", None, "also write the figures into this file")
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> None:
         first = timed(ways["ranks"])  # compiles
         seconds: dict[str, list[float]] = {}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        index = faiss_index(np.asarray(gallery, np.float32))
+        index = faiss_index(np.asarray(gallery, np.float32)) if FLAGS.faiss else None
         if index is not None:
             rows = np.asarray(queries, np.float32)
             found = []
