@@ -79,7 +79,7 @@ def _sum_in_strips(what: Callable[[Array], Array], block: Array, axis: int) -> A
     """`what(block).sum(axis)`, a few strips of the block added up before they are summed.
 
     On a CPU, XLA writes what it sums over more than 32 entries out first, as large as the block, and only then sums it:
-    that takes as long as a third of the matrix product. Strips that are added are compared as they are read.
+    a quarter of the matrix product's time, or more. Strips that are added are compared as they are read.
     """
     width = block.shape[axis] // STRIPS
     if width == 0:
