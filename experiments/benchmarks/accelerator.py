@@ -43,9 +43,10 @@ def main(argv: list[str]) -> None:
     del argv
     out = Path(FLAGS.out)
     out.mkdir(parents=True, exist_ok=True)
-    parts = {part.name: run(part, out) for part in all_parts(out)}
+    every = all_parts(out)
+    parts = {part.name: run(part, out) for part in every}
     found = {**products(), "parts": parts, "shares": {}}
-    for part in all_parts(out):
+    for part in every:
         for place, precision in part.rates.items():
             if (rate := look_up(parts[part.name], place)) is not None:
                 found["shares"][f"{part.name}, {place}"] = rate / found["product_gflop_per_s"][precision]

@@ -55,7 +55,8 @@ def test_it_stays_orthogonal_and_is_the_retraction_of_its_name(retraction, norma
     for (d_text, d_out), tangents, matrices in zip(WIDTHS, every, run(every), strict=True):
         for tangent, matrix in zip(tangents, np.asarray(matrices), strict=True):
             # An inverse root in float32, of a tangent whose square has entries of some hundred: CPUs differ.
-            np.testing.assert_allclose(gram(matrix), np.eye(min(d_text, d_out)), atol=1e-4)
+            most = 1e-4 if retraction == "polar" else 2e-5
+            np.testing.assert_allclose(gram(matrix), np.eye(min(d_text, d_out)), atol=most)
             tall = tangent.astype(np.float64) if d_text >= d_out else tangent.T.astype(np.float64)
             wanted = expected(retraction, tall)
             np.testing.assert_allclose(matrix, wanted if d_text >= d_out else wanted.T, atol=1e-4)

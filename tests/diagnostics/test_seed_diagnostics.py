@@ -32,6 +32,10 @@ def mapped(rows, folder, kind):
     return torch.nn.functional.normalize(done, dim=1).numpy()
 
 
+# Whether this CPU has the instruction set that the seed's program ran on.
+LIKE_ITS_OWN = bool({"X86_V4", "AVX512_SKX"} & set(np.show_config(mode="dicts")["SIMD Extensions"]["found"]))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["train", "holdout"])
 @pytest.mark.parametrize(("kind", "state"), [("linear", "before"), ("linear", "after"), ("mlp", "after")])
@@ -54,10 +58,10 @@ def test_report(seed, kind, state, part):
             assert mine[name] == pytest.approx(theirs[name], abs=tolerance), (language, name)
     for name in (*SINGLE, "effective_rank"):
         assert found["macro"][name] == pytest.approx(wanted["macro_avg"][name], rel=1e-3, abs=1e-3), name
-    # Which of equal captions is the tenth neighbour hangs on the instruction set, as above; correlations do not.
+    # Which rows are neighbours hangs on the last bit of a score, as above; correlations do not.
     for name, theirs, tolerance in (
         ("gram_correlation", "gram_corr", 1e-4),
-        ("neighbour_jaccard", "neighbor_overlap", 1e-3),
+        ("neighbour_jaccard", "neighbor_overlap", 1e-4 if LIKE_ITS_OWN else 1e-3),
     ):
         mine = found["between_languages"][name]
         np.testing.assert_allclose(mine["matrix"], wanted[f"{theirs}_matrix"], atol=tolerance, err_msg=name)
@@ -73,7 +77,7 @@ def test_report(seed, kind, state, part):
 def test_hub_skew_to_the_last_tie(seed, kind, state):
     """From the scores of the library that the seed's program used, on an instruction set like its own."""
     torch = pytest.importorskip("torch")
-    if not {"X86_V4", "AVX512_SKX"} & set(np.show_config(mode="dicts")["SIMD Extensions"]["found"]):
+    if not LIKE_ITS_OWN:
         pytest.skip("this CPU partitions ties in another order than the one that the reports come from")
     rows, parts, folder = seed
     report = json.loads((folder / f"report_full_ar-de-en-fr-zh_fold0_{kind}.json").read_text())["diagnostics"]
