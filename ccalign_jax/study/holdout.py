@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
 
 SWEEP_ROUTES = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
 LEAST_ROWS = 5
+
+Measure = TypeVar("Measure")
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,9 +63,10 @@ def measure_holdouts(
     languages = plan.data.languages
     outcomes = [result.identity, *result.outcomes]
     by_name = {outcome.name: outcome for outcome in outcomes}
-    described: dict[str, list[Mapping[str, Any]]] = {}
-    scored: dict[str, list[Rungs]] = {}
     wanted = _chosen(result) if diagnostics or scores else {}
+    # By family and fold: what folds chose is measured in the order of the trials.
+    described: dict[str, dict[int, Mapping[str, Any]]] = {family: {} for family in wanted}
+    scored: dict[str, dict[int, Rungs]] = {family: {} for family in wanted}
     banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
     total, done = len(outcomes) * len(plan.folds), 0
     notes = list(plan.notes)
@@ -92,7 +95,7 @@ def measure_holdouts(
                 near = _bank(map_part(aligner, params, embeddings, banks[fold]))
                 rungs = score_ladder(text, image, part, *near, languages)
                 for family in families:
-                    scored.setdefault(family, []).append(rungs)
+                    scored[family][fold] = rungs
             if families and diagnostics:
                 one = _described(text, image, part, languages)
                 if one is None:
@@ -100,19 +103,19 @@ def measure_holdouts(
                     notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
                     continue
                 for family in families:
-                    described.setdefault(family, []).append(one)
-    if scored and plan.config.heldout_language is not None:
+                    described[family][fold] = one
+    if scores and plan.config.heldout_language is not None:
         notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
     progress("holdouts", total, total)
     result.resamples = resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
     summary = summarise(result, notes=notes, resamples=resamples)
-    if scored:
+    if scores:
         bank = min(len(fold.train) for fold in plan.folds)
         summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
         images = list(np.maximum(parts.images, 0))  # padding has no queries
-        summary["scores"] |= score_figures(scored, images, resamples, test_share=plan.test_share)
+        summary["scores"] |= score_figures(_in_fold_order(scored), images, resamples, test_share=plan.test_share)
     if diagnostics:
-        summary["diagnostics"] = {family: _mean(each) for family, each in described.items()}
+        summary["diagnostics"] = {family: _mean(each) for family, each in _in_fold_order(described).items()}
     chosen = [by_name[name] for name in summary["selected"]["per_fold"]]
     summary["where"] = where_gained(plan, result.identity, chosen, resamples)
     result.summary = summary
@@ -129,6 +132,10 @@ def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
     per_fold = result.plan.config.protocol == "nested"
     chosen = {family: select(members, per_fold=per_fold) for family, members in families.items()}
     return {IDENTITY: [result.identity] * len(result.plan.folds), **chosen}
+
+
+def _in_fold_order(found: Mapping[str, Mapping[int, Measure]]) -> dict[str, list[Measure]]:
+    return {family: [each[fold] for fold in sorted(each)] for family, each in found.items()}
 
 
 def _bank(rows: PartRows) -> tuple[list[np.ndarray], np.ndarray]:

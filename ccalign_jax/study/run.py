@@ -166,7 +166,8 @@ def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome
 
 
 def keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
-    """Add how a map ranks a fold's holdout and training sample to what is known of it."""
+    """Add how a map ranks a fold's holdout and training sample to what is known of it; folds come in order."""
+    assert fold == len(outcome.report)
     outcome.ranks.append(report)
     outcome.report.append(fold_metrics(report, plan.data.languages))
     outcome.sample.append(fold_metrics(sample, plan.data.languages))

@@ -94,13 +94,31 @@ def test_scores_are_compared_with_the_cosine_of_identity(scored):
         np.testing.assert_allclose(adjusted, holm(p))
 
 
-def test_the_plain_cosine_of_a_choice_is_its_figure(scored):
-    for family in scored.summary["families"]:
-        name = "/".join(family[key] for key in ("pivot", "aligner", "loss"))
-        for key, found in (("metrics", scored.summary["scores"][name]["cosine"]), ("delta", None)):
-            found = found or scored.summary["scores"][name]["cosine"]["delta"]
-            for end in ("mean", "low", "high"):
-                assert found["t2i"]["R@1"][end] == pytest.approx(family[key]["t2i"]["R@1"][end], abs=1e-5)
+@pytest.fixture(scope="module")
+def chosen_apart(whole):
+    """Scores on top where the first fold chose the second trial, and the second fold the first."""
+    first, second = (
+        dataclasses.replace(one, selection=scores)
+        for one, scores in zip(whole.outcomes, ([0.0, 1.0], [1.0, 0.0]), strict=True)
+    )
+    found = measure_holdouts(dataclasses.replace(whole, outcomes=[first, second]), routes=(), diagnostics=False)
+    assert found.summary["families"][0]["per_fold"] == [second.name, first.name]
+    return found
+
+
+@pytest.mark.parametrize("run", ["scored", "chosen_apart"])
+def test_the_plain_cosine_of_a_choice_is_its_figure(run, request):
+    """Whatever trials the folds chose: mean, interval and p-values."""
+    summary = request.getfixturevalue(run).summary
+    for family in summary["families"]:
+        cosine = summary["scores"]["/".join(family[key] for key in ("pivot", "aligner", "loss"))]["cosine"]
+        for way in ("t2i", "i2t", "both"):
+            for metric, change in family["delta"][way].items():
+                if metric != "per_language":
+                    level = family["metrics"][way][metric]
+                    for mine, own in ((cosine["delta"][way][metric], change), (cosine[way][metric], level)):
+                        for key in set(own) - {"p_adjusted"}:  # of other tests
+                            assert mine[key] == pytest.approx(own[key], abs=1e-5), (way, metric, key)
 
 
 def test_too_few_whole_images_are_said_and_cost_nothing_else():
