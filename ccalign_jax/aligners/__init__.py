@@ -4,6 +4,8 @@ from ccalign_jax.aligners._affine import affine as affine
 from ccalign_jax.aligners._base import Adapt as Adapt
 from ccalign_jax.aligners._base import Aligner as Aligner
 from ccalign_jax.aligners._base import Params as Params
+from ccalign_jax.aligners._base import map_captions as map_captions
+from ccalign_jax.aligners._base import map_images as map_images
 from ccalign_jax.aligners._combine import dual as dual
 from ccalign_jax.aligners._combine import per_language as per_language
 from ccalign_jax.aligners._conditional import conditional as conditional

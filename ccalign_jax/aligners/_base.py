@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 from jaxtyping import Array, Bool, Float, PyTree
 
-__all__ = ["Adapt", "Aligner", "Params", "TextMap", "keep_rows", "matrices"]
+from ccalign_jax.numerics import unit_rows
+
+__all__ = ["Adapt", "Aligner", "Params", "TextMap", "keep_rows", "map_captions", "map_images", "matrices"]
 
 Params = Any  # a plain pytree of arrays: nested dicts
 
@@ -46,6 +48,8 @@ class Adapt(Protocol):
 class Aligner(NamedTuple):
     """A map of texts and images into one space.
 
+    It takes unit rows and gives rows of any length; `map_captions` and `map_images` scale both.
+
     Attributes:
         init: `init(key) -> params`, a plain pytree of float32 arrays.
         text: `text(params, rows, language) -> rows`; `language` is its number in the data's sorted list, or -1
@@ -69,6 +73,31 @@ class Aligner(NamedTuple):
     trains_image: bool = False
     frozen: frozenset[str] = frozenset()
     adapt: Adapt | None = None
+
+
+def map_captions(
+    aligner: Aligner, params: Params, rows: Float[Array, "m d_text"], language: int | Array
+) -> Float[Array, "m d_out"]:
+    """Caption rows of any length in the shared space: scaled to unit length, as in training, mapped, scaled again.
+
+    Args:
+        aligner, params: the map.
+        rows: `[m, d_text]`.
+        language: number of the captions' language, or -1 for one that was not in training.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from ccalign_jax.aligners import shift
+        >>> rows = jnp.array([[2.0, 0.0], [5.0, 0.0]])
+        >>> map_captions(shift(2, 2), {"bias": jnp.array([0.0, 1.0])}, rows, 0).round(2).tolist()
+        [[0.71, 0.71], [0.71, 0.71]]
+    """
+    return unit_rows(aligner.text(params, unit_rows(rows), language))
+
+
+def map_images(aligner: Aligner, params: Params, rows: Float[Array, "n d_image"]) -> Float[Array, "n d_out"]:
+    """Image rows of any length in the shared space, as `map_captions`."""
+    return unit_rows(aligner.image(params, unit_rows(rows)))
 
 
 def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:

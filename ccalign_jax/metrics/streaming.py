@@ -43,8 +43,9 @@ def stream_ranks(
         gallery: `[g, d]`, likewise.
         gold: `[q, k]` gallery rows of the gold answers of each query, -1 for none. The gold answers of an item of
             the gallery are the queries that have it among theirs.
-        map_queries: from float32 rows to those whose inner products are the scores; unit rows by default. A map:
-            `lambda rows: unit_rows(aligner.text(params, rows, language))`.
+        map_queries: from float32 rows to those whose inner products are the scores; unit rows by default. For a
+            learned map `lambda rows: aligners.map_captions(aligner, params, rows, language)`, or what
+            `study.map_rows` gives.
         map_gallery: likewise; both must come to one width.
         penalties: taken off twice each inner product: from `stream_neighbours`, the score is CSLS.
         memory: bytes that blocks of rows may take, at least what one tile takes. What is counted takes some fifty

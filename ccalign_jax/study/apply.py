@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
-from ccalign_jax.aligners import Params
+from ccalign_jax.aligners import Params, map_captions, map_images
 from ccalign_jax.checkpoints import Checkpoint, load_aligner
 from ccalign_jax.data import EmbeddingSet, seed_folds
 from ccalign_jax.errors import InputError
-from ccalign_jax.numerics import unit_rows
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study.arrays import unit_float32
 
@@ -33,8 +33,7 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
     aligner = checkpoint.aligner
     _check_widths(checkpoint, data.name, data.d_text, data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
-    map_text = jax.jit(lambda params, rows, number: unit_rows(aligner.text(params, rows, number)))
-    map_image = jax.jit(lambda params, rows: unit_rows(aligner.image(params, rows)))
+    map_text, map_image = (jax.jit(partial(one, aligner)) for one in (map_captions, map_images))
     return dataclasses.replace(
         data,
         image=_mapped(map_image, checkpoint.params, data.image),
@@ -45,7 +44,7 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
 def map_rows(
     checkpoint: Checkpoint, language: str | None, *, d_text: int, d_image: int
 ) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """What the map does to caption rows of a language, and to image rows: unit rows of one space.
+    """Functions from caption rows of a language, and from image rows, of any length to unit rows of one space.
 
     Args:
         checkpoint: the map.
@@ -59,8 +58,8 @@ def map_rows(
     _check_widths(checkpoint, "the rows", d_text, d_image)
     number = checkpoint.language_number("a language that is not named" if language is None else language)
     return (
-        lambda rows: unit_rows(aligner.text(params, rows, number)),
-        lambda rows: unit_rows(aligner.image(params, rows)),
+        lambda rows: map_captions(aligner, params, rows, number),
+        lambda rows: map_images(aligner, params, rows),
     )
 
 

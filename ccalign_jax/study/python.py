@@ -145,8 +145,9 @@ def fit(
         devices: that every batch is spread over, for fits that one cannot hold; a divisor of the images of a batch.
 
     Returns:
-        The map, to be used as `found.aligner.text(found.params, rows, language_number)`, applied by
-        `ccalign_jax.apply(found, data)`, or saved by `checkpoints.save_tree(path, found.params, found.about)`.
+        The map, applied to a data set by `ccalign_jax.apply(found, data)`, to rows by
+        `aligners.map_captions(found.aligner, found.params, rows, language_number)`, or saved by
+        `checkpoints.save_tree(path, found.params, found.about)`.
         `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after.
 
     Raises:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.aligners import Aligner, Params, map_captions, map_images
 from ccalign_jax.metrics import Ranks, rank_pairs, recall_at
-from ccalign_jax.numerics import AnyArray, map_by_shape, unit_rows
+from ccalign_jax.numerics import AnyArray, map_by_shape
 from ccalign_jax.training.batches import Embeddings
 
 __all__ = [
@@ -62,10 +62,10 @@ def map_rows(aligner: Aligner, params: Params, rows: PartRows) -> PartRows:
 
     def one_language(inputs: tuple[AnyArray, AnyArray]) -> Float[Array, "m d"]:
         text, number = map(jnp.asarray, inputs)
-        return unit_rows(aligner.text(params, text, number))
+        return map_captions(aligner, params, text, number)
 
     text = map_by_shape(one_language, list(zip(rows.text, jnp.arange(len(rows.text)), strict=True)))
-    return PartRows(rows.part, unit_rows(aligner.image(params, rows.image)), tuple(text))
+    return PartRows(rows.part, map_images(aligner, params, rows.image), tuple(text))
 
 
 def rank_rows(rows: PartRows) -> LanguageRanks:

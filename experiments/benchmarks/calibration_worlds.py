@@ -10,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ccalign_jax.aligners import Aligner
+from ccalign_jax.aligners import Aligner, map_captions, map_images
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.data.synthetic import World
-from ccalign_jax.numerics import unit_rows
 from ccalign_jax.study.arrays import make_part, unit_float32
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.figures import IDENTITY
@@ -127,11 +126,11 @@ def _pools(whole: EmbeddingSet) -> tuple[Float[Array, "l p m d"], Float[Array, "
 @partial(jax.jit, static_argnums=0)
 def _recall(aligner: Aligner, params: Any, text: Float[Array, "l p m d"], image: Float[Array, "p m d"]) -> Array:
     """R@1 both ways, the mean over pools and languages."""
-    rows = unit_rows(aligner.image(params, image.reshape(-1, image.shape[-1]))).reshape(image.shape)
+    rows = map_images(aligner, params, image.reshape(-1, image.shape[-1])).reshape(image.shape)
 
     def one_language(inputs: tuple[Array, Array]) -> Array:
         captions, number = inputs
-        mapped = unit_rows(aligner.text(params, captions.reshape(-1, captions.shape[-1]), number))
+        mapped = map_captions(aligner, params, captions.reshape(-1, captions.shape[-1]), number)
         scores = jnp.einsum("pmd,pnd->pmn", mapped.reshape(captions.shape), rows)
         own = jnp.diagonal(scores, axis1=1, axis2=2)
         return jnp.stack([jnp.mean(jnp.max(scores, axis=axis) == own) for axis in (2, 1)])

@@ -1,0 +1,43 @@
+"""A map at work: the same rows whichever way it is applied, whatever length they come in."""
+
+import numpy as np
+import pytest
+
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
+from ccalign_jax.study import apply, fit, map_rows
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+COUNT, D = 300, 8
+
+
+@pytest.fixture(scope="module")
+def lengthy():
+    """Captions and images of one meaning, far from unit length, the captions off centre."""
+    meaning, *noise = np.random.default_rng(0).standard_normal((3, COUNT, D)).astype(np.float32)
+    return EmbeddingSet.build("lengthy", 3 * (meaning + 0.5 * noise[1]), {"en": 8 * (meaning + 0.9 * noise[0] + 1.5)})
+
+
+@pytest.mark.parametrize(
+    ("aligner", "pivot", "hyper"),
+    [
+        ("scaled_procrustes", "image", {}),
+        ("csa", "symmetric", {}),
+        ("residual_mlp", "image", {"epochs": 2, "hidden": 4}),
+    ],
+)
+def test_ranks_of_mapped_blocks_are_those_of_the_mapped_set(lengthy, aligner, pivot, hyper):
+    """What these maps make of a row depends on its length."""
+    checkpoint = fit(lengthy, aligner=aligner, pivot=pivot, hyper=hyper)
+    mapped = apply(checkpoint, lengthy)
+    pairs = np.arange(COUNT)
+    whole = rank_pairs(mapped.text["en"], mapped.image, pairs, pairs[:, None])
+    map_text, map_image = map_rows(checkpoint, "en", d_text=D, d_image=D)
+    blocks = stream_ranks(
+        lengthy.text["en"], lengthy.image, pairs[:, None], map_queries=map_text, map_gallery=map_image
+    )
+    for one, other in zip(whole, blocks, strict=True):
+        assert recall_at(one, 1).mean() == pytest.approx(recall_at(other, 1).mean(), abs=0.004)
+    np.testing.assert_allclose(map_text(lengthy.text["en"]), mapped.text["en"], atol=1e-5)
+    np.testing.assert_allclose(map_image(lengthy.image), mapped.image, atol=1e-5)
