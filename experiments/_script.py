@@ -1,5 +1,6 @@
 """What the scripts share: flags and how they are read, and mistakes that end in one line and status 2."""
 
+import os
 import re
 import sys
 import traceback
@@ -7,14 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import _signals
+import _streams
 from absl import app, flags, logging
 
 
-def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
+def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
     """Parse the flags and call `main` with the positional arguments, if it takes any.
 
-    A user's mistake is one line on stderr and exit status 2.
+    A user's mistake is one line on stderr and exit status 2; so is a stdout that cannot be written, where nothing
+    else holds the results. A signal is one line and status 128 + signal.
+
+    Args:
+        main: returns where it wrote its results, or None if they are printed alone.
+        positional: names of the arguments that are no flags.
     """
+    _streams.protect()
+    _signals.catch()
 
     def parse(argv: Sequence[str]) -> list[str]:
         if {"--help", "-h"} & set(argv):
@@ -40,27 +50,35 @@ def run(main: Callable[..., None], positional: Sequence[str] = ()) -> None:
         from ccalign_jax.errors import InputError
 
         try:
-            main(*argv[1:])
+            written = main(*argv[1:])
         except InputError as error:
             fail(error)
         except OSError as error:  # a folder that cannot be made, a full disk
             if error.filename is None:
                 raise
             fail(f"{error.filename}: {error.strerror}; give a path that can be read and written")
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            sys.exit(130)
+        if written is None and (lost := _streams.unwritten(sys.stdout)):
+            fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
 
     try:
         app.run(guarded, flags_parser=parse)
+    except _signals.Stopped as stopped:
+        _signals.say()
+        status = 128 + stopped.args[0]
+        _leave(SystemExit(status))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # Python would wait for what other threads compute
     except BaseException as ended:
-        if "ccalign_jax.processes" in sys.modules:
-            _leave(ended)
+        _signals.release()
+        _leave(ended)
         raise
 
 
 def _leave(ended: BaseException) -> None:
     """Where this is one of several processes, end it here: Python would wait for the others."""
+    if "ccalign_jax.processes" not in sys.modules:
+        return
     from ccalign_jax.processes import leave
 
     if isinstance(ended, SystemExit):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from _script import as_bytes, run
+from _signals import resumable
 from absl import flags
 
 flags.DEFINE_string("data", None, "a folder of shards, or one")
@@ -29,7 +30,7 @@ flags.DEFINE_bool("overwrite", False, "replace the run in --out")
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
+def main() -> Path:
     """Check, train, write."""
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import count_words, progress_bar
@@ -47,9 +48,10 @@ def main() -> None:
     plan = plan_align(config)
     folder = AlignFolder(FLAGS.out or f"runs/align-{plan.shards.name}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+    resumable(folder.path)
     if folder.finished:
         print(f"{folder.path} is complete already: {folder.path}/best")
-        return
+        return folder.path
     shards, held = plan.shards, 0 if plan.held is None else len(plan.held)
     print(
         f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
@@ -76,6 +78,7 @@ def main() -> None:
             f"{when:<7}" + "  ".join(f"{name} {value:.3f}" for name, value in scores.items()) + f"  ({held} held out)"
         )
     print(f"{found.about['trial']}, epoch {found.about['epoch']}: {folder.path}/best")
+    return folder.path
 
 
 def given(config):

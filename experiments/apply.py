@@ -14,7 +14,7 @@ flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
+def main() -> Path:
     """Check, map, write."""
     from ccalign_jax.data import save
     from ccalign_jax.study import apply, read_data, read_map
@@ -29,6 +29,7 @@ def main() -> None:
     save(out, mapped)
     rows = sum(map(len, mapped.text.values()))
     print(f"{checkpoint.about['trial']}: {len(mapped)} images and {rows} captions of {data.name} mapped into {out}")
+    return out
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ flags.DEFINE_bool("overwrite", False, "replace the comparison in --out")
 FLAGS = flags.FLAGS
 
 
-def main(run_a: str, run_b: str) -> None:
-    """Check, compare, print, write."""
+def main(run_a: str, run_b: str) -> Path | None:
+    """Check, compare, write, print."""
     from ccalign_jax.reporting import comparison_table, comparison_words, print_table, to_latex, to_markdown
     from ccalign_jax.study.compare import COMPARISON, claim_comparison, compare, comparison_rows
     from ccalign_jax.study.output import write_csv, write_json
@@ -28,18 +28,20 @@ def main(run_a: str, run_b: str) -> None:
         claim_comparison(out, overwrite=FLAGS.overwrite)
     found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
     table = comparison_table(found)
-    for note in found["notes"]:
-        print(f"note: {note}")
-    print_table(table)
-    for sentence in comparison_words(found):
-        print(sentence)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_csv(out / "comparison.csv", comparison_rows(found))
         (out / "comparison.md").write_text(to_markdown(table), encoding="utf-8")
         (out / "comparison.tex").write_text(to_latex(table), encoding="utf-8")
         write_json(out / COMPARISON, found)
+    for note in found["notes"]:
+        print(f"note: {note}")
+    print_table(table)
+    for sentence in comparison_words(found):
+        print(sentence)
+    if out is not None:
         print(f"everything: {out}")
+    return out
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ flags.DEFINE_bool("overwrite", False, "replace the curves in --out")
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
-    """Check, measure, print, write."""
+def main() -> Path:
+    """Check, measure, write, print."""
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import curves_tables, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
@@ -70,13 +70,14 @@ def main() -> None:
         learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
     out.mkdir(parents=True, exist_ok=True)
     curves = make_curves(path=path, learning=learning, bar=progress_bar)
+    write_curves(out, curves)
     for note in curves["notes"]:
         print(f"note: {note}")
     for table in curves_tables(curves).values():
         print_table(table)
         print()
-    write_curves(out, curves)
     print(f"everything: {out}/plots, {out}/tables, {out}/curves.csv")
+    return out
 
 
 def _whole(text: str) -> int:

@@ -21,8 +21,8 @@ flags.DEFINE_bool("overwrite", False, "replace the evaluation in --out")
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
-    """Check, score, print, write."""
+def main() -> Path:
+    """Check, score, write, print."""
     from ccalign_jax.errors import InputError
     from ccalign_jax.metrics import PAIR_ROUTES
     from ccalign_jax.reporting import evaluation_headline, evaluation_tables, print_table, progress_bar
@@ -52,6 +52,7 @@ def main() -> None:
             progress=progress,
         )
     found.summary["split"] = FLAGS.split
+    write_evaluation(out, found)
     for note in found.summary["notes"]:
         print(f"note: {note}")
     tables = evaluation_tables(found.summary)
@@ -61,8 +62,8 @@ def main() -> None:
             print()
     for sentence in evaluation_headline(found.summary):
         print(sentence)
-    write_evaluation(out, found)
     print(f"everything: {out}/report.html")
+    return out
 
 
 if __name__ == "__main__":

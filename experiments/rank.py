@@ -5,6 +5,7 @@ python experiments/rank.py --queries=captions.npy --gallery=images.npy --gold=go
 python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpoint=runs/mine/best --language=de
 """
 
+from pathlib import Path
 from typing import Any
 
 from _script import as_bytes, npz_output, run
@@ -22,8 +23,8 @@ flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
-    """Check, rank, print, write."""
+def main() -> Path | None:
+    """Check, rank, write, print."""
     import numpy as np
 
     from ccalign_jax.errors import InputError
@@ -57,6 +58,10 @@ def main() -> None:
             both = stream_ranks(queries, gallery, gold, penalties=penalties, **settings)
     except ValueError as error:  # a row with NaN is found on the way
         raise InputError(str(error)) from None
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        named = zip(("query", "gallery"), both, strict=True)
+        np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
     score = "CSLS (transductive)" if FLAGS.csls else "cosine"
     for name, ranks in zip(("queries in the gallery", "gallery in the queries"), both, strict=True):
         if not (ranks.tied > 0).any():
@@ -65,10 +70,8 @@ def main() -> None:
         found = ", ".join(f"{metric} {value:.4f}" for metric, value in retrieval_metrics(ranks).items())
         print(f"{name}, {score}: {int((ranks.tied > 0).sum())} rows: {found}")
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        named = zip(("query", "gallery"), both, strict=True)
-        np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
         print(f"the ranks of every row: {out}")
+    return out
 
 
 def read_array(path: str, **options: Any):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from _script import print_choices, run
+from _signals import resumable
 from absl import flags
 
 START = time.perf_counter()
@@ -41,10 +42,10 @@ flags.DEFINE_integer("lost_after", 60, "seconds without a sign of life after whi
 FLAGS = flags.FLAGS
 
 
-def main() -> None:
-    """Check, run, print the table, write the folder."""
+def main() -> Path | None:
+    """Check, run, write the folder, print the table."""
     if listed():
-        return
+        return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.processes import check, join
     from ccalign_jax.reporting import count_words, ladder_words, main_table, print_table, progress_bar
@@ -77,9 +78,10 @@ def main() -> None:
     if processes.number:
         work(plan, processes, mesh)
         processes.end()
-        return
+        return None
     folder = RunFolder(out)
     folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+    resumable(out)
     summary = folder.finished()
     if summary is not None:
         print_table(main_table(summary))
@@ -87,7 +89,7 @@ def main() -> None:
         if processes.count > 1:
             deal(processes, plan, ())  # nothing to do
         processes.end()
-        return
+        return Path(out)
 
     captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
     print(f"{data.name}: {count_words(len(data), 'image')} [{data.d_image}], captions [{data.d_text}]: {captions}")
@@ -103,13 +105,14 @@ def main() -> None:
     print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
     with progress_bar("holdouts") as progress:
         result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
+    write_results(folder, result)
     print_table(main_table(result.summary))
     if said := ladder_words(result.summary):
         print(f"{said} All rungs: {out}/tables/ladder.md")
-    write_results(folder, result)
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
     processes.end()
+    return Path(out)
 
 
 def given(config):

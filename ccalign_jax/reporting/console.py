@@ -12,11 +12,24 @@ from typing import TextIO
 
 from ccalign_jax.reporting.tables import Table, column_blocks, column_widths, stacked, to_rich
 
-__all__ = ["print_table", "progress_bar"]
+__all__ = ["plain", "print_table", "progress_bar"]
 
 PIPED_WIDTH = 120
 LONGEST_NAME = 28  # signs of a row's name where space is short
-_ASCII = str.maketrans({"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x", "‖": "|"})
+_ASCII = str.maketrans(
+    {"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x", "‖": "|"}
+    | {"∞": "inf", "≥": ">=", "…": "..."}
+)
+
+
+def plain(text: str) -> str:
+    """The text in ASCII; what has no like there becomes `?`.
+
+    Example:
+        >>> plain("+.100 − .020 × 日")
+        '+.100 - .020 x ?'
+    """
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
@@ -128,12 +141,14 @@ def _stacked(table: Table) -> Table:
 def _encodable(table: Table, encoding: str) -> Table:
     """The table in signs that the file can hold."""
 
-    def fit(text: str) -> str:
+    def held(sign: str) -> bool:
         try:
-            text.encode(encoding)
-            return text
+            return bool(sign.encode(encoding))
         except UnicodeEncodeError:
-            return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+            return False
+
+    def fit(text: str) -> str:
+        return text if held(text) else "".join(sign if held(sign) else plain(sign) for sign in text)
 
     return dataclasses.replace(
         table,

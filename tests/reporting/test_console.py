@@ -101,6 +101,14 @@ def test_a_file_of_another_encoding_gets_what_it_can_hold(make):
     assert "residual W = I + DW" in text and "[-.020, +.020]" in text and "no evidence +/" not in text
 
 
+def test_signs_that_an_encoding_has_stay():
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="cp1252")
+    print_table(Table("t", ("a",), (("+.1 ± .2 − ∞",),), "l"), file)
+    file.flush()
+    assert raw.getvalue().decode("cp1252").splitlines()[-1] == "+.1 ± .2 - inf"
+
+
 def test_progress_is_a_line_at_each_tenth_when_piped(capsys):
     with progress_bar() as update:
         for done in range(0, 41):

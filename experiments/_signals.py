@@ -1,0 +1,80 @@
+"""SIGINT, SIGTERM and SIGHUP end a script with one line on stderr and status 128 + signal."""
+
+import contextlib
+import os
+import select
+import shlex
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+GRACE = 3.0  # seconds to clean up in: Python hears of a signal only when a computation returns
+SHOW_CURSOR = b"\n\x1b[?25h"
+
+_line = "stopped"
+_said = threading.Lock()
+
+
+class Stopped(KeyboardInterrupt):
+    """The script is to end; `args` holds the number of the signal."""
+
+
+def resumable(out: object) -> None:
+    """Let the line say how to go on with the run in `out`."""
+    global _line
+    _line = f"stopped; go on with: python {shlex.quote(sys.argv[0])} --resume --out={shlex.quote(str(out))}"
+
+
+def catch() -> None:
+    """Raise `Stopped` in the main thread at the first signal.
+
+    A second one ends the process at once, and so does the first if the main thread does not within `GRACE`. What is
+    ignored, such as SIGHUP under nohup, stays ignored.
+    """
+    heard: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not heard:
+            heard.append(number)
+            raise Stopped(number)
+
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    _handle(stop)
+    threading.Thread(target=_watch, args=(reader, writer), daemon=True).start()
+
+
+def release() -> None:
+    """Let signals end the process as they do where nobody catches them: the script is done."""
+    signal.set_wakeup_fd(-1)
+    _handle(signal.SIG_DFL)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def say() -> None:
+    """Write the line to stderr, once, and never wait for its reader."""
+    with contextlib.suppress(OSError, ValueError):
+        if _said.acquire(blocking=False) and select.select([], [2], [], 0)[1]:
+            os.write(2, os.fsencode(f"{_line}\n"))
+
+
+def _watch(reader: socket.socket, writer: socket.socket) -> NoReturn:
+    """Wait for signals beside the main thread; `writer` is kept open."""
+    number = reader.recv(1)[0]
+    select.select([reader], [], [], GRACE)
+    with contextlib.suppress(OSError):
+        if os.isatty(2):
+            os.write(2, SHOW_CURSOR)  # a progress bar hides it
+    say()
+    os._exit(128 + number)

@@ -1,0 +1,77 @@
+"""Standard streams that never raise: what cannot be written is dropped, and signs that cannot be encoded replaced."""
+
+import codecs
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+PLAIN = "ccalign_plain"
+
+
+class _Lossy(io.RawIOBase):
+    """A raw stream whose writes never fail.
+
+    Attributes:
+        failed: why something could not be written, the first time; None so far.
+    """
+
+    def __init__(self, raw: io.RawIOBase):
+        self.inner, self.failed = raw, None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.inner.fileno()
+
+    def isatty(self) -> bool:
+        return self.inner.isatty()
+
+    def write(self, content) -> int:
+        try:
+            return self.inner.write(content) or len(content)
+        except OSError as error:
+            self.failed = self.failed or error
+            return len(content)
+
+
+def lossy(stream: TextIO | None, errors: str) -> TextIO:
+    """The same stream with writes that never raise; a closed one becomes the null device.
+
+    Args:
+        stream: such as `sys.stdout`, which is None where the process started without one.
+        errors: how signs that the encoding lacks are written.
+    """
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8", errors=errors)
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # python -u has no buffer in between
+    return io.TextIOWrapper(
+        _Lossy(raw) if raw is stream.buffer else io.BufferedWriter(_Lossy(raw)),
+        encoding=stream.encoding,
+        errors=errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def protect() -> None:
+    """Replace stdout and stderr by streams that never raise."""
+    codecs.register_error(PLAIN, _plain)
+    sys.stdout = lossy(sys.stdout, PLAIN)
+    sys.stderr = lossy(sys.stderr, "backslashreplace")
+
+
+def unwritten(stream: TextIO) -> OSError | None:
+    """Why something did not come out of a `lossy` stream; a reader that has gone, such as `head`, is no reason."""
+    stream.flush()
+    failed = getattr(getattr(stream.buffer, "raw", stream.buffer), "failed", None)
+    return None if failed is None or failed.errno == errno.EPIPE else failed
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    from ccalign_jax.reporting.console import plain
+
+    assert isinstance(error, UnicodeEncodeError)
+    return plain(error.object[error.start : error.end]), error.end

@@ -1,0 +1,133 @@
+"""How scripts end where output cannot be written, or a signal comes; by scripts that do little else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+HEAD = """
+import sys
+sys.path.insert(0, {experiments!r})
+from pathlib import Path
+import _signals
+from _script import run
+
+def main():
+    {body}
+
+run(main)
+"""
+SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+COMPUTE = "import hashlib; print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # deaf to Python
+READ = "print('ready', flush=True); sys.stdin.read(); print('done')"
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """`start(body, **options)` runs a script whose `main` is this one line."""
+    started: list[subprocess.Popen] = []
+
+    def start(body: str, **options) -> subprocess.Popen:
+        path = tmp_path / "script.py"
+        path.write_text(HEAD.format(experiments=str(EXPERIMENTS), body=body), encoding="utf-8")
+        piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen([sys.executable, str(path)], **{**piped, **options}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def closed_pipe() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+PRINTS = "[print('a − b' * 9999, end, flush=True, file=file) for file in (sys.stdout, sys.stderr) for end in 'xy']; "
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("what", ["closed pipe", "full", "closed"])
+def test_output_that_cannot_be_written_never_ends_a_script(what, encoding, unbuffered, start, tmp_path):
+    marker = tmp_path / "written"
+    body = f"{PRINTS}Path({str(marker)!r}).touch(); return Path({str(marker)!r})"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUNBUFFERED": unbuffered}
+    files = {"closed pipe": closed_pipe, "full": lambda: os.open("/dev/full", os.O_WRONLY), "closed": lambda: None}
+    file = files[what]()
+    shut = (lambda: (os.close(1), os.close(2))) if what == "closed" else None
+    done = start(body, stdout=file, stderr=file, env=environment, preexec_fn=shut)
+    done.communicate()
+    assert done.returncode == 0 and marker.exists()
+
+
+@pytest.mark.parametrize("what, status", [(closed_pipe, 0), (lambda: os.open("/dev/full", os.O_WRONLY), 2)])
+def test_results_that_are_printed_alone_and_lost_are_a_mistake(what, status, start):
+    done = start("print('result')", stdout=what())
+    _, said = done.communicate()
+    assert done.returncode == status
+    assert len(said.splitlines()) == (status > 0) and ("No space left" in said) == (status > 0)
+
+
+def test_signs_that_stdout_lacks_become_like_ones(start):
+    done = start(r"print('+.1 − .2 × \u65e5 \udcff')", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.communicate()[0] == "+.1 - .2 x ? ?\n"
+
+
+def stopped(process: subprocess.Popen, *numbers: int) -> tuple[int, str, float]:
+    """Its status, what it says on stderr, and the seconds that it takes to end after the first signal."""
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.2)  # what follows has begun
+    clock = time.monotonic()
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.1)
+    said = process.communicate(timeout=30)[1]
+    return process.returncode, said, time.monotonic() - clock
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_one_line_that_names_how_to_go_on(number, start):
+    status, said, _ = stopped(start(f"_signals.resumable('runs/my run'); {SLEEP}"), number)
+    assert status == 128 + number
+    assert said.startswith("stopped") and said.count("\n") == 1 and "--resume --out='runs/my run'" in said
+    status, said, _ = stopped(start(SLEEP), number)
+    assert (status, said) == (128 + number, "stopped\n")
+
+
+def test_a_second_signal_ends_what_does_not_listen_at_once(start):
+    status, said, seconds = stopped(start(f"_signals.GRACE = 20; {COMPUTE}"), signal.SIGINT, signal.SIGINT)
+    assert (status, said) == (128 + signal.SIGINT, "stopped\n") and seconds < 10
+
+
+def test_one_signal_ends_what_does_not_listen_in_time(start):
+    status, said, seconds = stopped(start(f"_signals.GRACE = 0.3; {COMPUTE}"), signal.SIGTERM)
+    assert (status, said) == (128 + signal.SIGTERM, "stopped\n") and 0.3 <= seconds < 10
+
+
+def test_signals_while_it_ends_change_nothing(start):
+    body = f"""
+    try:
+        {SLEEP}
+    finally:
+        time.sleep(0.5)"""
+    status, said, _ = stopped(start(body), signal.SIGINT, signal.SIGTERM, signal.SIGINT)
+    assert (status, said) == (128 + signal.SIGINT, "stopped\n")
+
+
+def test_what_is_ignored_at_the_start_stays_ignored(start):
+    process = start(READ, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    out, said = process.communicate("", timeout=30)
+    assert (process.returncode, out, said) == (0, "done\n", "")
