@@ -15,5 +15,6 @@ from ccalign_jax.statistics._permutation import Alternative as Alternative
 from ccalign_jax.statistics._permutation import sign_flip_test as sign_flip_test
 from ccalign_jax.statistics._permutation import sign_flips as sign_flips
 from ccalign_jax.statistics._stretch import interval_stretch as interval_stretch
+from ccalign_jax.statistics._stretch import ratio_residuals as ratio_residuals
 from ccalign_jax.statistics._verdict import Verdict as Verdict
 from ccalign_jax.statistics._verdict import verdict as verdict

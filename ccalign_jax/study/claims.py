@@ -53,12 +53,12 @@ class Claims:
     def __init__(self, identity: Measured, resamples: Resamples, *, test_share: float):
         self.identity, self.resamples, self.test_share = identity, resamples, test_share
         self.base = draw_figures(identity.report, resamples)
-        self.base_bounds = bounds(self.base)
+        self.base_bounds = bounds(self.base, "level")
         self.known: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def level(self, figures: Entry, folds: Sequence[FoldTally] | None = None) -> None:
         """Intervals of levels: identity's, or those of other folds."""
-        _fill(figures, self.base_bounds if folds is None else bounds(draw_figures(folds, self.resamples)))
+        _fill(figures, self.base_bounds if folds is None else bounds(draw_figures(folds, self.resamples), "level"))
 
     def entry(self, entry: Entry, measured: Measured, changes: Sequence[Mapping[str, Any]]) -> None:
         """Intervals of an entry's metrics, changes, training metrics and gap, and the p-values of its changes.
@@ -80,18 +80,18 @@ class Claims:
         draws = self.base if itself else draw_figures(measured.report, self.resamples)
         changes = minus_draws(draws, self.base)
         tests = change_tests(changes, self.resamples)
-        levels, differences = self.base_bounds if itself else bounds(draws), bounds(changes)
+        levels = self.base_bounds if itself else bounds(draws, "level")
         unmapped = {place: found for place, found in self.base_bounds.items() if place[1] is not None}
         levels = levels | {(route, f"{name}{UNMAPPED}"): found for (route, name), found in unmapped.items()}
         delta = {
             place: {metric: {**each, **tests[place].get(metric, {})} for metric, each in found.items()}
-            for place, found in differences.items()
+            for place, found in bounds(changes, "change").items()
         }
         found: dict[str, Any] = {"metrics": levels, "delta": delta}
         if measured.sample:
             train = draw_figures(measured.sample, self.resamples)
-            found["train_metrics"] = bounds(train)
-            found["gap"] = bounds(minus_draws(train, draws))
+            found["train_metrics"] = bounds(train, "level")
+            found["gap"] = bounds(minus_draws(train, draws), "change")
         return found
 
     def _compare_folds(self, delta: Entry, changes: Sequence[Mapping[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ from ccalign_jax.statistics import (
     interval_stretch,
     percentile_interval,
     ratio_draws,
+    ratio_residuals,
     sign_flip_test,
     sign_flips,
     weighted_median_draws,
@@ -39,7 +40,6 @@ __all__ = [
     "two_sided",
 ]
 
-ROUNDING = 1e-6  # of draws, whose products are float32
 BOTH = "both"  # the mean of the two directions
 PAIR_DRAWS, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
 
@@ -77,11 +77,14 @@ class Draws(NamedTuple):
         means: `[means, draws]`, those of `MEANS`.
         median: `[fewer draws]`, or none.
         shares: `[means, clusters]`, what each cluster adds to the figure as it was measured.
+        linear, left_out: `[means, clusters]`, its residuals (`statistics.ratio_residuals`).
     """
 
     means: Float[np.ndarray, "means draws"]
     median: Float[np.ndarray, " draws"]
     shares: Float[np.ndarray, "means clusters"]
+    linear: Float[np.ndarray, "means clusters"]
+    left_out: Float[np.ndarray, "means clusters"]
 
 
 def draw_resamples(groups: Int[np.ndarray, " n"], *, seed: int, draws: int = DRAWS, flips: int = FLIPS) -> Resamples:
@@ -139,20 +142,24 @@ def minus_draws(mine: Mapping[Place, Draws], base: Mapping[Place, Draws]) -> dic
     }
 
 
-def bounds(draws: Mapping[Place, Draws], *, level: float = LEVEL) -> dict[Place, dict[str, dict[str, float]]]:
+def bounds(
+    draws: Mapping[Place, Draws], kind: Literal["level", "change"], *, level: float = LEVEL
+) -> dict[Place, dict[str, dict[str, float]]]:
     """`{"low", "high"}` of every metric of every figure: percentiles, further apart where few clusters carry it.
 
     Args:
-        draws: levels, or changes.
+        draws: of one kind.
+        kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
         level: of the interval.
     """
-    stretched = interval_stretch(np.stack([figure.shares for figure in draws.values()]), level=level)
+    residuals = (np.stack([getattr(figure, name) for figure in draws.values()]) for name in ("linear", "left_out"))
+    stretched = interval_stretch(*residuals, level=level)
+    least = {"level": 0.0, "change": -1.0}[kind]
     ends = _intervals([figure.means for figure in draws.values()], level)
     middle = _intervals([figure.median for figure in draws.values()], level)
     found = {}
     for (place, figure), stretch, end, median in zip(draws.items(), stretched, ends, middle, strict=True):
         value = figure.shares.sum(axis=1)
-        least = -1.0 if np.nanmin(figure.means) < -ROUNDING else 0.0  # of a change, or of a level
         low, high = np.clip(value + stretch * (end - value), least, 1.0)
         each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
         if median is not None:
@@ -219,6 +226,13 @@ def two_sided(draws: Float[np.ndarray, " draws"]) -> float:
     return float(min(1.0, 2 * max(tail, 1 / (len(draws) + 1))))
 
 
+def _by_cluster(values: Float[np.ndarray, "s ..."], fold: FoldTally, resamples: Resamples) -> Float[np.ndarray, ...]:
+    """The sums over the images of each cluster."""
+    found = np.zeros((resamples.signs.shape[1], *values.shape[1:]))
+    np.add.at(found, resamples.cluster_of[fold.images], values)
+    return found
+
+
 def _fold_draws(fold: FoldTally, resamples: Resamples) -> dict[Place, Draws]:
     weights = resamples.weights[:, resamples.cluster_of[fold.images]]
     few = weights[: resamples.medians].astype(np.float32)
@@ -238,10 +252,13 @@ def _fold_draws(fold: FoldTally, resamples: Resamples) -> dict[Place, Draws]:
         sums, counts = (np.stack([getattr(c, kind) for c in columns.values()], axis=1) for kind in ("sums", "counts"))
         means = ratio_draws(weights[:draws], sums, counts)  # one product for all routes
         middle = [weighted_median_draws(column.rank, column.owner, few[:medians]) for column in columns.values()]
-        shares = np.zeros((resamples.signs.shape[1], *sums.shape[1:]))
-        np.add.at(shares, resamples.cluster_of[fold.images], sums / counts.sum(axis=0)[:, None])
-        shares = shares.transpose(1, 2, 0)
-        found |= {place: Draws(means[row], middle[row], shares[row]) for row, place in enumerate(columns)}
+        sums, counts = (_by_cluster(each, fold, resamples) for each in (sums, counts))
+        by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
+        by_place = [each.transpose(1, 2, 0) for each in by_cluster]
+        found |= {
+            place: Draws(means[row], middle[row], *(each[row] for each in by_place))
+            for row, place in enumerate(columns)
+        }
         for route in dict.fromkeys(route for route, _ in columns):
             each = [figure for place, figure in found.items() if place[0] == route]
             found[route, None] = Draws(*(_mean_known(np.stack(kind)) for kind in zip(*each, strict=True)))

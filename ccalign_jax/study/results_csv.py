@@ -56,7 +56,7 @@ def csv_rows(
 
 def _fold_bounds(fold: FoldTally, resamples: Resamples) -> dict[Place, dict[str, dict[str, float]]]:
     """Of one fold; median ranks have theirs in `all` alone."""
-    return bounds(draw_figures([fold], resamples_of(fold.images, resamples._replace(medians=0))))
+    return bounds(draw_figures([fold], resamples_of(fold.images, resamples._replace(medians=0))), "level")
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

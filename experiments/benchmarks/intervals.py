@@ -61,8 +61,9 @@ def main(argv: list[str]) -> None:
         draws, other = (draw_figures(folds, resamples) for folds in (mine, base))
         changes = minus_draws(draws, other)
         clock.append(time.perf_counter())
-        for each in (draws, other, changes):
-            bounds(each)
+        for each in (draws, other):
+            bounds(each, "level")
+        bounds(changes, "change")
         clock.append(time.perf_counter())
         change_tests(changes, resamples)
         clock.append(time.perf_counter())

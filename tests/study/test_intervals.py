@@ -129,19 +129,19 @@ def test_a_language_that_a_resample_lacks_is_left_out_of_it(fold_tally, column):
     assert 0 < drawn.sum() < 40
     np.testing.assert_array_equal(np.isnan(found["t2i", "ja"].means[0]), ~drawn)
     np.testing.assert_allclose(found["t2i", None].means[:, ~drawn], found["t2i", "de"].means[:, ~drawn], atol=1e-6)
-    ends = bounds(found)["t2i", "ja"]
+    ends = bounds(found, "level")["t2i", "ja"]
     assert ends["MRR"] == pytest.approx({"low": 0.625, "high": 0.625})
 
 
-def width(draws, place=("t2i", None), metric="R@1"):
-    ends = bounds(draws)[place][metric]
+def width(draws, place=("t2i", None), metric="R@1", kind="level"):
+    ends = bounds(draws, kind)[place][metric]
     return ends["high"] - ends["low"]
 
 
 def test_an_interval_is_about_two_standard_errors_to_either_side(fold_tally):
     fold = fold_tally(range(400), ("en",), most=1)
     hits = fold.tally["t2i"]["en"].sums[:, MEANS.index("MRR")]
-    ends = bounds(draw_figures([fold], draw_resamples(np.arange(400), seed=0, draws=4000)))["t2i", "en"]["MRR"]
+    ends = bounds(draw_figures([fold], draw_resamples(np.arange(400), seed=0, draws=4000)), "level")["t2i", "en"]["MRR"]
     error = hits.std() / np.sqrt(400)
     assert ends["low"] == pytest.approx(hits.mean() - 1.96 * error, abs=0.1 * error)
     assert ends["high"] == pytest.approx(hits.mean() + 1.96 * error, abs=0.1 * error)
@@ -160,12 +160,12 @@ def test_an_interval_is_wider_where_few_images_carry_a_change(column):
     shares = (mine.sums - base.sums)[:, row] / count
     assert shares.sum() == pytest.approx(1.25 / count)
     freedom = 2 * count / (stats.kurtosis(shares, fisher=False) - 1)
-    stretch = stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975)
+    stretch = stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975) * np.sqrt(count / (count - 1))
     low, high = (
         shares.sum() + stretch * (end - shares.sum()) for end in np.quantile(changes[place].means[row], [0.025, 0.975])
     )
     assert stretch > 1.1
-    assert bounds(changes)[place]["MRR"] == pytest.approx({"low": low, "high": high}, abs=1e-6)
+    assert bounds(changes, "change")[place]["MRR"] == pytest.approx({"low": low, "high": high}, abs=1e-6)
 
 
 def test_an_interval_stays_where_figures_can_be(column):
@@ -174,9 +174,24 @@ def test_an_interval_stays_where_figures_can_be(column):
                   (column([1, 1, 1, 1, 1, 9], range(6), 6), column([9, 1, 1, 1, 1, 1], range(6), 6)))  # fmt: skip
     resamples = draw_resamples(np.arange(6), draws=2000, flips=100, seed=0)
     draws = [draw_figures([each], resamples) for each in (one, other)]
-    level, change = bounds(draws[0])["t2i", "en"]["R@1"], bounds(minus_draws(*draws))["t2i", "en"]["R@1"]
+    level = bounds(draws[0], "level")["t2i", "en"]["R@1"]
+    change = bounds(minus_draws(*draws), "change")["t2i", "en"]["R@1"]
     assert 0 < level["low"] < 5 / 6 < level["high"] == 1.0
     assert -1 <= change["low"] < 0 < change["high"] <= 1
+
+
+def test_a_change_may_go_below_zero_whichever_arm_comes_first(column):
+    """Three of 200 images gain and none loses: no resample is below 0, and the interval is."""
+    count = 200
+    arms = column([1] * 3 + [2] * (count - 3), range(count), count), column([2] * count, range(count), count)
+    resamples = draw_resamples(np.arange(count), draws=2000, flips=100, seed=0)
+    one, other = (draw_figures([FoldTally({"t2i": {"en": arm}, "i2t": {"en": arm}}, np.arange(count))], resamples)
+                  for arm in arms)  # fmt: skip
+    gain, loss = (bounds(minus_draws(*pair), "change")["t2i", "en"]["R@1"] for pair in ((one, other), (other, one)))
+    assert minus_draws(one, other)["t2i", "en"].means[0].min() > -1e-6
+    assert gain["low"] < 0 < 3 / count < gain["high"]
+    assert (loss["low"], loss["high"]) == pytest.approx((-gain["high"], -gain["low"]), abs=1e-6)
+    assert bounds(one, "level")["t2i", "en"]["R@1"]["low"] == 0
 
 
 def test_duplicates_in_one_group_tell_nothing_new(fold_tally):
@@ -260,7 +275,7 @@ def test_no_change_is_no_change(fold_tally):
     resamples = draw_resamples(np.arange(30), **FEW)
     draws = draw_figures(folds, resamples)
     changes = minus_draws(draws, draws)
-    for place, figures in bounds(changes).items():
+    for place, figures in bounds(changes, "change").items():
         assert all(ends == {"low": 0.0, "high": 0.0} for ends in figures.values())
         assert all(one == {"p": 1.0} for one in change_tests(changes, resamples)[place].values())
 
@@ -272,7 +287,7 @@ def test_a_change_has_the_interval_of_the_differences(fold_tally):
     one, other = draw_figures([mine], resamples), draw_figures([base], resamples)
     changes = minus_draws(one, other)
     np.testing.assert_allclose(changes["i2t", "en"].means, one["i2t", "en"].means - other["i2t", "en"].means)
-    assert width(changes) < 0.7 * width(one)
+    assert width(changes, kind="change") < 0.7 * width(one)
     del other["t2i", "de"]
     assert set(minus_draws(one, other)) == set(changes) - {("t2i", "de")}
 

@@ -94,7 +94,7 @@ def test_the_rows_of_a_fold_have_its_own_interval(solved, rows):
             tally = outcome.tallies[fold]
             clusters, places = np.unique(result.resamples.cluster_of[tally.images], return_inverse=True)
             own = Resamples(places, result.resamples.weights[:, clusters], result.resamples.signs[:, clusters])
-            known = bounds(draw_figures([FoldTally(tally.tally, np.arange(len(places)))], own))
+            known = bounds(draw_figures([FoldTally(tally.tally, np.arange(len(places)))], own), "level")
             for language in ("macro", "de"):
                 row = found[outcome.name, str(fold), "i2t", language]
                 ends = known["i2t", None if language == "macro" else language]["MRR"]
