@@ -3,6 +3,8 @@
 Images are written sorted by key, and the captions of a language by image, in file order within one.
 """
 
+from pathlib import Path
+
 from _script import npz_output, run
 from absl import flags
 
