@@ -23,7 +23,7 @@ flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of 
 flags.DEFINE_integer("held", 2000, "pairs, at most a fifth, that choose the epoch or the penalty; 0: the last is kept")
 flags.DEFINE_string("memory", "512MiB", "for the rows that are held and shuffled together, in bytes, MiB or GiB")
 flags.DEFINE_list("languages", None, "use these languages only")
-flags.DEFINE_bool("check", False, "read everything once before, to find bad rows now rather than on the way")
+flags.DEFINE_bool("check", False, "check every row before training, to find bad ones now rather than on the way")
 flags.DEFINE_string("out", None, "folder for the map [runs/align-DATA-TIME]")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
 flags.DEFINE_bool("overwrite", False, "replace the run in --out")
@@ -45,7 +45,8 @@ def main() -> Path:
         raise InputError("--data must be given: a folder of shards")
     else:
         config = given(AlignConfig(FLAGS.data))
-    plan = plan_align(config)
+    with progress_bar("pairs") as progress:
+        plan = plan_align(config, progress=progress)
     folder = AlignFolder(FLAGS.out or f"runs/align-{plan.shards.name}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
     resumable(folder.path)

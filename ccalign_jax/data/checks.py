@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ __all__ = [
     "check_rows",
     "float_matrix",
     "group_numbers",
+    "host_array",
     "known_languages",
     "split_names",
     "strings",
@@ -20,11 +22,26 @@ __all__ = [
 ]
 
 
-def float_matrix(name: str, key: str, values: np.ndarray) -> np.ndarray:
-    """The values as floats `[rows, dimensions]` in native byte order."""
+def host_array(name: str, key: str, values: Any) -> np.ndarray:
+    """The NumPy array of what NumPy, JAX, PyTorch or pandas hold, or of lists; torch's bfloat16 becomes float32."""
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            values = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{name}: {key} cannot be read ({reason}); give a NumPy array") from error
+
+
+def float_matrix(name: str, key: str, values: Any) -> np.ndarray:
+    """The values as floats of at most 64 bits, `[rows, dimensions]`, in native byte order."""
+    values = host_array(name, key, values)
     if values.ndim != 2 or 0 in values.shape or not np.issubdtype(values.dtype, np.floating):
         raise InputError(f"{name}: {key} is {values.dtype}{list(values.shape)}; it must be floats [rows, dimensions]")
-    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
+    with np.errstate(over="ignore"):  # what becomes infinite is reported as such
+        return values if values.dtype == native else values.astype(native)
 
 
 def strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -40,7 +57,7 @@ def strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarr
 
 def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     """A one-dimensional array."""
-    array = np.asarray(values)
+    array = host_array(name, key, values)
     if array.ndim != 1:
         raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
     return array

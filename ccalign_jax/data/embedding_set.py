@@ -74,7 +74,7 @@ class EmbeddingSet:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
                 does not have, or nothing left.
         """
-        image = float_matrix(name, "image", np.asarray(image))
+        image = float_matrix(name, "image", image)
         size = len(image)
         if image_keys is None:
             keys = np.char.zfill(np.arange(size).astype(str), len(str(max(size - 1, 0))))
@@ -96,7 +96,7 @@ class EmbeddingSet:
         owners: dict[str, np.ndarray] = {}
         width = None
         for language in sorted(text):
-            values = float_matrix(name, f"text_{language}", np.asarray(text[language]))
+            values = float_matrix(name, f"text_{language}", text[language])
             width = width or (language, values.shape[1])
             if values.shape[1] != width[1]:
                 raise InputError(

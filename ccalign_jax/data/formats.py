@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.npz import open_npz
+from ccalign_jax.data.torch_files import import_torch, load_torch
 from ccalign_jax.errors import InputError
 
 __all__ = ["load", "save"]
 
 _MAP_FROM_BYTES = 1 << 28
-_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None) -> EmbeddingSet:
@@ -91,18 +89,16 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except _DAMAGE as error:
-        raise InputError(f"{path}: not a whole .npz file ({_reason(error)}); copy or write it again") from error
-    with archive:
-        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+    with open_npz(path) as file:
+        members = file.members
         if "image" not in members:
             raise InputError(f"{path}: no array image (only {', '.join(sorted(members))}); add the image rows")
         matches = {key: re.fullmatch(r"text_(.+?)(_keys)?", key) for key in members}
         found = {key: match for key, match in matches.items() if match}
         unknown = sorted(set(members) - set(found) - {"image", "image_keys", "image_groups", "split"})
-        arrays = {key: _read_member(path, archive, members[key]) for key in members if key not in unknown}
+        arrays = file.read([key for key in members if key not in unknown], map_from=_MAP_FROM_BYTES)
+    for array in arrays.values():
+        array.setflags(write=False)
     text = {found[key][1]: arrays[key] for key in found if not found[key][2]}
     text_keys = {found[key][1]: arrays[key] for key in found if found[key][2]}
     for language in sorted(set(text_keys) - set(text)):
@@ -120,29 +116,6 @@ def _read_npz(path: Path) -> dict[str, Any]:
         "split": arrays.get("split"),
         "notes": [f"left out {len(unknown)} arrays of unknown names: {', '.join(unknown)}"] if unknown else [],
     }
-
-
-def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One read-only array; a large one that is stored uncompressed stays on disk. Either way its CRC is checked."""
-    try:
-        if member.compress_type == zipfile.ZIP_STORED and member.file_size >= _MAP_FROM_BYTES:
-            with open(path, "rb") as file:
-                file.seek(member.header_offset)
-                start = file.tell() + 30 + sum(struct.unpack("<26xHH", file.read(30)))
-            data: np.ndarray = np.memmap(path, np.uint8, "r", start, member.file_size)
-            if zlib.crc32(data.data) != member.CRC:
-                raise zipfile.BadZipFile(f"Bad CRC-32 for file {member.filename!r}")
-        else:
-            data = np.frombuffer(archive.read(member), np.uint8)
-        header = io.BytesIO(data[: 1 << 14].tobytes())
-        version = np.lib.format.read_magic(header)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(header)
-        if not dtype.hasobject:
-            return data[header.tell() :].view(dtype).reshape(shape, order="F" if fortran else "C")
-    except _DAMAGE as error:
-        raise InputError(f"{path}: {member.filename} is damaged ({_reason(error)}); copy or write it again") from error
-    raise InputError(f"{path}: {member.filename} holds Python objects, which need pickle; save numbers or text")
 
 
 def _read_shards(path: Path) -> dict[str, Any]:
@@ -163,30 +136,25 @@ def _read_shards(path: Path) -> dict[str, Any]:
 
 def _gather_shards(folder: Path, *, by_language: bool) -> dict[str, tuple[np.ndarray, list[str], list[str]]]:
     """For each language, or for "image": the rows of all shards, the key of each, and the split folder of each."""
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(f"{folder.parent}: torch is not installed; pip install torch makes .pt readable") from error
+    torch = import_torch(folder.parent)
     gathered: dict[str, tuple[list[np.ndarray], list[str], list[str]]] = {}
-    for file in sorted(folder.glob("*/*.pt")):
-        try:
-            shard = torch.load(file, weights_only=True, map_location="cpu")
-        except Exception as error:  # a damaged pickle may raise anything
-            raise InputError(f"{file}: damaged, or more than tensors, lists and dicts; write it again") from error
+    for file in sorted(folder.glob("[!.]*/[!.]*.pt")):
+        shard = load_torch(file)
         embeddings, keys = (shard.get(entry) if isinstance(shard, dict) else None for entry in ("embeddings", "keys"))
         if not by_language:
             embeddings, keys = {"image": embeddings}, {"image": keys}
         if not isinstance(embeddings, dict) or not isinstance(keys, dict):
             raise InputError(f"{file}: embeddings and keys of captions must be dicts of languages; write it again")
-        for part in sorted({*embeddings, *keys}):
+        for part in sorted({*embeddings, *keys}, key=str):
             values, names = embeddings.get(part), keys.get(part)
             if not (isinstance(values, torch.Tensor) and isinstance(names, list) and len(names) in values.shape[:1]):
                 raise InputError(f"{file}: {part} lacks a tensor of embeddings or a list of keys, one a row; add it")
+            if not isinstance(part, str):
+                raise InputError(f"{file}: language {part!r} is not text; give its code")
             if not names:
                 continue
             rows, all_names, splits = gathered.setdefault(part, ([], [], []))
-            values = values.detach()
-            rows.append((values.float() if values.dtype == torch.bfloat16 else values).numpy())
+            rows.append(host_array(str(file), part, values))
             shapes = f"{list(values.shape)}, in earlier shards {list(rows[0].shape)}"
             if rows[-1].ndim != 2 or rows[-1].shape[1] != rows[0].shape[1]:
                 raise InputError(f"{file}: {part} embeddings are {shapes}; make all [rows, dimensions], equally wide")

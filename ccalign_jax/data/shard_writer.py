@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from ccalign_jax.data.shards import Shards, open_shards
-from ccalign_jax.data.stored_arrays import FORMATS
+from ccalign_jax.data.stored_arrays import CHECKSUM, is_shard
 from ccalign_jax.errors import InputError
 
 __all__ = ["write_shards"]
@@ -29,7 +30,7 @@ def write_shards(
         folder: made if it is not there; must hold no shards yet.
         shards: one after the other, so that a generator needs memory for one alone; arrays as `open_shards` has them:
             `image` `[n, d_image]`, `text_<language>` `[n, d_text]`, and so on.
-        form: of the files; .npz knows no bfloat16.
+        form: of the files; .npz knows no bfloat16. All hold a checksum of each array.
 
     Returns:
         What was written, open.
@@ -47,7 +48,7 @@ def write_shards(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if any(file.suffix in FORMATS for file in folder.iterdir()):
+    if any(map(is_shard, folder.iterdir())):
         raise InputError(f"{folder}: holds shards already; give another folder, or remove them")
     for number, arrays in enumerate(shards):
         path = folder / f"shard-{number:05d}.{form}"
@@ -72,7 +73,8 @@ def _write(path: Path, arrays: Mapping[str, Any], form: str) -> None:
             from safetensors.numpy import save_file
         except ImportError as error:
             raise InputError("safetensors is not installed; pip install safetensors, or write npz") from error
-        save_file(dict(arrays), path)
+        sums = {key: zlib.crc32(values.reshape(-1).view(np.uint8)) for key, values in arrays.items()}
+        save_file(dict(arrays), path, {f"{CHECKSUM}{key}": f"{crc32:08x}" for key, crc32 in sums.items()})
     elif form == "pt":
         try:
             import torch

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ccalign_jax.data.checks import check_rows, known_languages, unsound_rows
-from ccalign_jax.data.stored_arrays import FORMATS, StoredArray, stored_arrays
+from ccalign_jax.data.stored_array import StoredArray
+from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
 from ccalign_jax.errors import InputError
 
 __all__ = ["PairRows", "Shards", "open_shards"]
@@ -156,6 +158,22 @@ class Shards:
         if problems:
             raise InputError(f"{problems[0]}; {bad} such among {len(self)} rows, in {len(problems)} places")
 
+    def verify(self, progress: Callable[[str, int, int], None] = lambda what, done, total: None) -> None:
+        """Compare everything with the checksums that the files state; reads each array that has one once.
+
+        .npz and .pt files state one of each array, .safetensors files if `write_shards` wrote them.
+
+        Args:
+            progress: called with what goes on, pairs done, and pairs in all.
+
+        Raises:
+            InputError: an array that is not what was written.
+        """
+        arrays = [array for file in self.files for array in file.values() if array.checksum is not None]
+        with ThreadPoolExecutor() as pool:  # checksums are computed outside of Python's lock
+            for done, _ in enumerate(pool.map(StoredArray.verify, arrays), start=1):
+                progress("comparing checksums", done * len(self) // len(arrays), len(self))
+
     def sha256(self) -> str:
         """Hexadecimal digest of names, sizes and layout, not of the rows: what a resumed run must find unchanged."""
         said = [[array.path.name, *array[1:4], str(array.dtype)] for file in self.files for array in file.values()]
@@ -165,7 +183,7 @@ class Shards:
 def open_shards(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, languages: Sequence[str] | None = None
 ) -> Shards:
-    """Shards of row-aligned pairs; only their headers are read.
+    """Shards of row-aligned pairs; only their headers are read. `Shards.verify` finds damaged rows.
 
     Each shard has `image` `[n, d_image]` and for each language `text_<language>` `[n, d_text]`, float16, bfloat16 or
     float32; row i of each belongs together. Optional: `mask_<language>` `[n]` bool, False where row i has no caption
@@ -192,7 +210,7 @@ def open_shards(
     """
     if isinstance(path, str | os.PathLike):
         place = Path(path)
-        paths = sorted(file for file in place.iterdir() if file.suffix in FORMATS) if place.is_dir() else [place]
+        paths = sorted(filter(is_shard, place.iterdir())) if place.is_dir() else [place]
     else:
         paths = [Path(file) for file in path]
         place = paths[0].parent if paths else Path()

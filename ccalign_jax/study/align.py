@@ -98,11 +98,14 @@ class AlignPlan(NamedTuple):
         )
 
 
-def plan_align(config: AlignConfig) -> AlignPlan:
+def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, total: None) -> AlignPlan:
     """Open the data and find what is to be trained; everything that can be wrong is found here.
+
+    The shards are read once, for their checksums.
 
     Args:
         config: every choice.
+        progress: called with what goes on, pairs read, and pairs in all.
 
     Raises:
         InputError: a mistake in the choices or the data.
@@ -136,10 +139,11 @@ def plan_align(config: AlignConfig) -> AlignPlan:
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
     held = min(config.held, len(shards) // HELD_SHARE)
     chunks, apart = split_chunks(len(shards), held=held, seed=config.seed)
-    plan = AlignPlan(config, shards, trial, chunks, _held_set(shards, apart) if held else None)
+    plan = AlignPlan(config, shards, trial, chunks, None)
     if trial.aligner not in CLOSED_FORMS:
         plan.make_stream()  # is there a batch, and does it fit the memory?
-    return plan
+    shards.verify(progress)
+    return plan._replace(held=_held_set(shards, apart)) if held else plan
 
 
 def align(

@@ -63,14 +63,14 @@ def test_any_flipped_byte_is_noticed_or_harmless(tmp_path, reading, assert_same,
 def test_arrays_that_need_pickle_are_refused_by_name(tmp_path, member, refusal, gold_arrays):
     arrays = gold_arrays
     np.savez(tmp_path / "bad.npz", **arrays | {member: arrays[member].astype(object)})
-    assert f"bad.npz: {member}.npy holds Python objects, which need pickle" in refusal(tmp_path / "bad.npz")
+    assert f"bad.npz: {member} holds Python objects, which need pickle" in refusal(tmp_path / "bad.npz")
 
 
 def test_a_member_that_is_no_array(tmp_path, reading, refusal):
     with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:
         archive.writestr("image.npy", b"text, not numbers")
         archive.writestr("text_en.npy", b"")
-    assert "bad.npz: image.npy is damaged (the magic string is not correct" in refusal(tmp_path / "bad.npz")
+    assert "bad.npz: image is damaged (the magic string is not correct" in refusal(tmp_path / "bad.npz")
 
 
 @pytest.mark.parametrize(

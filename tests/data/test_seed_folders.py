@@ -126,6 +126,23 @@ def test_shards_that_are_damaged_or_carry_code(seed_folder, refusal):
     assert f"{file}: image lacks a tensor" in refusal(seed_folder)
 
 
+def test_hidden_files_are_no_shards(seed_folder, assert_same):
+    before = load(seed_folder)
+    (seed_folder / "embeddings_image/full/._0.pt").write_bytes(b"Mac OS X")
+    (seed_folder / "embeddings_text/.cache").mkdir()
+    (seed_folder / "embeddings_text/.cache/0.pt").write_bytes(b"")
+    assert_same(load(seed_folder), before)
+
+
+def test_sparse_rows_and_languages_that_are_no_text(seed_folder, refusal):
+    torch = pytest.importorskip("torch")
+    file = seed_folder / "embeddings_text/full/9.pt"
+    torch.save({"embeddings": {"en": torch.ones(1, 2).to_sparse()}, "keys": {"en": ["a"]}}, file)
+    assert f"{file}: en cannot be read (can't convert Sparse layout tensor to numpy" in refusal(seed_folder)
+    torch.save({"embeddings": {"en": torch.ones(1, 2), 7: torch.ones(1, 2)}, "keys": {"en": ["a"], 7: ["a"]}}, file)
+    assert f"{file}: language 7 is not text; give its code" in refusal(seed_folder)
+
+
 def test_bad_rows_in_shards_name_folder_language_and_key(seed_folder, write_shard, refusal):
     write_shard(seed_folder / "embeddings_text/full/9.pt", {"de": np.full((1, 2), np.inf)}, {"de": ["c"]})
     assert "seed.format: text_de row 1 (key c) is NaN or infinite" in refusal(seed_folder)

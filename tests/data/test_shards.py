@@ -113,6 +113,25 @@ def test_other_arrays_are_left_out_and_said(tmp_path):
     assert len(shards.read(0, 20).image) == 20
 
 
+def test_hidden_files_are_no_shards_and_suffixes_may_be_large(tmp_path):
+    """macOS leaves `._0.npz` beside `0.npz` on foreign disks."""
+    (tmp_path / "._0.npz").write_bytes(b"Mac OS X")
+    (tmp_path / ".DS_Store").write_bytes(b"Mac OS X")
+    write_shards(tmp_path, cut(pairs(), 7))
+    (tmp_path / "shard-00001.npz").rename(tmp_path / "shard-00001.NPZ")
+    assert len(open_shards(tmp_path)) == 20
+
+
+@pytest.mark.parametrize("order", [">", "<"])
+def test_rows_of_either_byte_order(tmp_path, order):
+    arrays = pairs(dtype=np.float32)
+    stored = {key: rows.astype(rows.dtype.newbyteorder(order)) for key, rows in arrays.items()}
+    np.savez(tmp_path / "a.npz", **stored)
+    rows = open_shards(tmp_path).read(3, 20)
+    assert rows.image.dtype.isnative and rows.text.dtype.isnative
+    same((rows.image, rows.text[1], rows.groups), (arrays[key][3:] for key in ("image", "text_en", "image_groups")))
+
+
 def test_a_shard_is_a_data_set_too(tmp_path):
     rows = {key: pairs()[key] for key in ("image", "text_en")}
     write_shards(tmp_path, [rows])
@@ -138,6 +157,7 @@ def test_files_of_the_libraries_themselves(tmp_path):
     ("change", "parts"),
     [
         ({"image": None}, ("no array image (only image_groups, mask_de, text_de, text_en)",)),
+        ({"image": np.ones((20, 4), np.longdouble)}, ("image is ", "[20, 4]; it must be float16, bfloat16 or float32")),
         ({"image": np.ones((20, 4), int)}, ("image is int64[20, 4]; it must be float16, bfloat16 or float32",)),
         ({"image": np.ones(20, np.float32)}, ("image is float32[20]; it must be",)),
         ({"text_en": np.ones((20, 5), np.float16)}, ("text_", "[20, 5]", "one encoder, one width and dtype")),
@@ -231,18 +251,24 @@ def test_what_cannot_be_read_row_by_row(tmp_path, one_line):
     one_line(lambda: open_shards(tmp_path), "image is in Fortran order; save np.ascontiguousarray(image)")
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("image.npy", b"no array")
-    one_line(lambda: open_shards(tmp_path), "a.npz: not a whole .npz file (the magic string is not correct")
+    one_line(lambda: open_shards(tmp_path), "a.npz: image is damaged (the magic string is not correct")
 
 
-def test_pt_files_of_other_content(tmp_path, one_line):
+def test_pt_files_of_other_content(tmp_path, one_line, caplog):
     torch = pytest.importorskip("torch")
     path = tmp_path / "a.pt"
     torch.save([torch.ones(2)], path)
     one_line(lambda: open_shards(path), "a.pt: not a dict of tensors; torch.save a dict")
     torch.save({"image": torch.ones(4, 20).T}, path)
     one_line(lambda: open_shards(path), "a.pt: image is a view of other order; torch.save image.contiguous()")
+    torch.save({"image": torch.ones(2, 2).to_sparse()}, path)
+    one_line(lambda: open_shards(path), "a.pt: image is sparse; torch.save image.to_dense()")
+    with pytest.warns(UserWarning, match="beta"):
+        torch.save({"image": torch.ones(2, 2).to_sparse_csr()}, path)
+    one_line(lambda: open_shards(path), "a.pt: damaged, or more than a dict of dense tensors")
+    assert not caplog.records
     torch.save({"image": torch.ones(2, 2), "epoch": len}, path)
-    one_line(lambda: open_shards(path), "a.pt: damaged, or more than a dict of tensors")
+    one_line(lambda: open_shards(path), "a.pt: damaged, or more than a dict of dense tensors")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])

@@ -183,6 +183,23 @@ def test_mistakes_are_found_before_anything_is_done(folder, one_line, changes, p
     one_line(lambda: plan_align(dataclasses.replace(asked(folder), **changes)), *parts)
 
 
+def test_damaged_shards_are_found_before_anything_is_done(tmp_path, one_line):
+    write_shards(tmp_path, [pairs()])
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    place = whole.index(pairs()["text_en"][70:71].tobytes())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    said = []
+
+    def planned():
+        return plan_align(asked(str(tmp_path)), progress=lambda *now: said.append(now))
+
+    one_line(planned, f"{path}: text_en is damaged (its checksum differs); copy or write it again")
+    path.write_bytes(whole)
+    planned()
+    assert said[-1] == ("comparing checksums", COUNT, COUNT)
+
+
 @pytest.mark.parametrize("changes", [{"batch": 0}, {"epochs": 0}, {"held": -1}, {"seed": -1}])
 def test_numbers_that_cannot_be(folder, one_line, changes):
     (name,) = changes

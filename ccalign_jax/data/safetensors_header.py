@@ -1,0 +1,85 @@
+"""Headers of .safetensors files, checked as their specification demands."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+__all__ = ["TensorEntry", "read_safetensors_header"]
+
+_MOST_BYTES = 100_000_000
+_DTYPES = {
+    **{f"F{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
+    **{f"I{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "BOOL": np.dtype(bool),
+}
+
+
+class TensorEntry(NamedTuple):
+    """A tensor of a file.
+
+    Attributes:
+        shape, dtype: of the tensor; one of another kind than NumPy's numbers and bfloat16 has the dtype object.
+        start, stop: of its bytes in the file.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    start: int
+    stop: int
+
+
+def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[str, str]]:
+    """Tensors by name, in the order of their bytes, and the metadata.
+
+    The bytes of all tensors must follow each other without gap or overlap up to the end of the file.
+
+    Raises:
+        ValueError: against the specification. A damaged header may raise anything else.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > min(size - 8, _MOST_BYTES):
+            raise ValueError("the header is cut off")
+        header = json.loads(file.read(length), object_pairs_hook=_distinct)
+    metadata = header.pop("__metadata__", {})
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are not text")
+    data, end = 8 + length, 8 + length
+    found = {}
+    for key, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        shape, offsets, dtype = _numbers(entry["shape"]), _numbers(entry["data_offsets"]), _DTYPES.get(entry["dtype"])
+        start, stop = (data + offset for offset in offsets)
+        if start != end or stop < start:
+            raise ValueError(f"{key} is not where the tensor before it ends")
+        if dtype is not None and stop - start != dtype.itemsize * math.prod(shape):
+            raise ValueError(f"{key} is {entry['dtype']}{list(shape)} in {stop - start} bytes")
+        found[key], end = TensorEntry(shape, np.dtype(object) if dtype is None else dtype, start, stop), stop
+    if end != size:
+        raise ValueError(f"its tensors end at byte {end}, the file at {size}")
+    return found, metadata
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    """A JSON object, no name of which comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _numbers(values: Any) -> tuple[int, ...]:
+    """Sizes or offsets: a list of whole numbers from 0 on."""
+    if not isinstance(values, list) or not all(type(value) is int and value >= 0 for value in values):
+        raise ValueError(f"{values} are not whole numbers from 0 on")
+    return tuple(values)

@@ -1,0 +1,86 @@
+"""An array at a place in a file, and plain reads of a few of its rows.
+
+Nothing is memory-mapped: the pages of a map count as memory of the process as long as they are in use, while those that
+plain reads leave in the system's cache do not.
+"""
+
+from __future__ import annotations
+
+import math
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ccalign_jax.data.damage import reading
+from ccalign_jax.data.zip_files import Checksum, file_crc32
+from ccalign_jax.errors import InputError
+
+__all__ = ["StoredArray"]
+
+
+class StoredArray(NamedTuple):
+    """An array in C order at a place in a file.
+
+    Attributes:
+        path: the file.
+        key: what the array is called.
+        offset: of its first byte.
+        shape, dtype: of the whole, in native byte order; an array of another kind than numbers has the dtype object.
+        swapped: it is stored in the other byte order.
+        checksum: that the file states of the array, and of what is stored with it; None if it states none.
+    """
+
+    path: Path
+    key: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    swapped: bool = False
+    checksum: Checksum | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.itemsize * math.prod(self.shape)
+
+    def read_into(self, rows: np.ndarray, start: int) -> None:
+        """Fill C-contiguous `rows` with those from `start` on."""
+        row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                file.seek(self.offset + start * row_bytes)
+                _fill(file, rows.view(np.uint8).reshape(-1).data)
+        except OSError as error:
+            raise InputError(f"{self.path}: {self.key} cannot be read ({error.strerror}); copy it again") from error
+        except EOFError:
+            raise InputError(
+                f"{self.path}: {self.key} ends before its {self.shape[0]} rows; copy or write it again"
+            ) from None
+        if self.swapped:
+            rows.byteswap(inplace=True)
+
+    def verify(self) -> None:
+        """Compare all its bytes with the checksum, if the file has one.
+
+        Raises:
+            InputError: they differ.
+        """
+        if self.checksum is not None:
+            with reading(f"{self.path}: {self.key} is damaged"):
+                self.checksum.verify(self.path)
+
+    def crc32(self) -> int:
+        """Of its bytes: as the file states it, or else of all of them, read for it."""
+        if self.checksum is not None:
+            return self.checksum.crc32
+        return file_crc32(self.path, self.offset, self.offset + self.nbytes)
+
+
+def _fill(file: FileIO, wanted: memoryview) -> None:
+    """Read until the buffer is full; a single read stops at 2 GB, or earlier."""
+    while len(wanted):
+        count = file.readinto(wanted)
+        if not count:
+            raise EOFError
+        wanted = wanted[count:]
