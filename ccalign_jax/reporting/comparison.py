@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ccalign_jax.reporting.evidence import CHANGE, GAIN, LOSS, NO_EVIDENCE, clusters, result_words, verdict
+from ccalign_jax.reporting.evidence import (
+    CHANGE,
+    CLAIMED_GAIN,
+    GAIN,
+    LOSS,
+    NO_EVIDENCE,
+    clusters,
+    is_optimistic,
+    result_words,
+    verdict,
+)
 from ccalign_jax.reporting.figure_names import LOWER, figure_name
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
@@ -80,10 +90,11 @@ def comparison_words(comparison: Comparison) -> tuple[str, ...]:
     ]
     said.append(f"From a to b: {'; '.join(earned)}.")
     both = find(delta, "both", "R@1")
-    found = find(comparison, "verdict", "both") or verdict(both)
+    found = find(comparison, "verdict", "both") or verdict(both, optimistic=is_optimistic(comparison))
     if both is not None and found:
         lead = {
             GAIN: "Gain: b is better than a",
+            CLAIMED_GAIN: "Claimed gain: b is better than a",
             LOSS: "Loss: b is worse than a",
             NO_EVIDENCE: "No evidence that b is better than a, or worse",
         }[found]
@@ -109,6 +120,6 @@ def _row(comparison: Comparison, name: str, *path: str) -> tuple[str, ...]:
     figure = figure_name(path[-1])
     before, after, change = (find(comparison[part], *path) for part in ("a_metrics", "b_metrics", "delta"))
     stated = find(comparison, "verdict", path[0]) if path[1:] == ("R@1",) else None
-    word = stated or verdict(change, lower_is_better=figure.better == LOWER)
+    word = stated or verdict(change, lower_is_better=figure.better == LOWER, optimistic=is_optimistic(comparison))
     places = figure.places
     return (name, word, level(before, places), level(after, places), changed(change, places))

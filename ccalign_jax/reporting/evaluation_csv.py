@@ -77,7 +77,7 @@ def diagnostics_rows(summary: Summary) -> Iterator[Row]:
 def _metric_rows(state: str, scoring: str, figure: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
     head = {"state": state, "scoring": scoring, "figure": figure}
     for direction, figures in metrics.items():
-        if direction == "delta":  # of a score; it has rows of its own
+        if direction in ("delta", "verdict"):  # of a score; its changes have rows of their own
             continue
         each = {"macro": {key: one for key, one in figures.items() if key != "per_language"}}
         for language, part in {**each, **figures.get("per_language", {})}.items():

@@ -28,26 +28,34 @@ __all__ = [
     "evidence_notes",
     "folds_words",
     "interval_words",
+    "is_optimistic",
     "optimism_words",
     "result_words",
     "verdict",
     "verdict_cell",
+    "verdict_notes",
     "verdict_of",
 ]
 
 Summary = Mapping[str, Any]
 
-GAIN, NO_EVIDENCE, LOSS = "gain", "no evidence", "loss"
-MARKS = {GAIN: "+", LOSS: "−", NO_EVIDENCE: "·", "": ""}
+GAIN, CLAIMED_GAIN, NO_EVIDENCE, LOSS = "gain", "claimed gain", "no evidence", "loss"
+MARKS = {GAIN: "+", CLAIMED_GAIN: "+", LOSS: "−", NO_EVIDENCE: "·", "": ""}
 
 CHANGE = "change, p\n[95 %]"
 VERDICT_NOTE = (
     "verdict: on the change of R@1 in the mean of both directions: a gain or a loss where its adjusted p is below .05, "
     "else no evidence. The signs after it are for t2i and i2t alone: + gain, − loss, · no evidence."
 )
+CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which flatters it."
 
 
-def verdict(change: Figure | None, *, lower_is_better: bool = False) -> str:
+def is_optimistic(summary: Summary) -> bool:
+    """Whether maps were chosen on what is reported, as the seed protocol does."""
+    return summary.get("protocol") == "seed"
+
+
+def verdict(change: Figure | None, *, lower_is_better: bool = False, optimistic: bool = False) -> str:
     """Whether a change is a gain, a loss, or no evidence of either; empty where it was not tested.
 
     Example:
@@ -61,7 +69,7 @@ def verdict(change: Figure | None, *, lower_is_better: bool = False) -> str:
     p = None if change is None else change.get("p_adjusted")
     if change is None or p is None:
         return ""
-    return judge(-change["mean"] if lower_is_better else change["mean"], p)
+    return judge(-change["mean"] if lower_is_better else change["mean"], p, optimistic=optimistic)
 
 
 def verdict_of(part: Mapping[str, Any], way: str = "both") -> str:
@@ -111,8 +119,13 @@ def cell_note(summary: Summary, rows: str = "families") -> str:
 
 def evidence_notes(summary: Summary, rows: str = "families") -> tuple[str, ...]:
     """How cells with an interval are read, and what a verdict is; nothing of summaries that have neither."""
-    tested = verdict_of(summary["selected"])
-    return tuple(note for note in (cell_note(summary, rows), VERDICT_NOTE if tested else "") if note)
+    words = verdict_notes(summary) if verdict_of(summary["selected"]) else ()
+    return tuple(note for note in (cell_note(summary, rows), *words) if note)
+
+
+def verdict_notes(summary: Summary) -> tuple[str, ...]:
+    """What a verdict is."""
+    return (VERDICT_NOTE, CLAIMED_NOTE) if is_optimistic(summary) else (VERDICT_NOTE,)
 
 
 def result_words(name: str, before: Figure, after: Figure, change: Figure, *, stated: str = "") -> str:
@@ -145,7 +158,7 @@ def both_words(part: Mapping[str, Any]) -> str:
     if not found:
         return f"The mean of both directions {'did not change' if small else did}."
     told = change_words(change).partition(", ")[2]
-    lead = {GAIN: "Gain", NO_EVIDENCE: "No evidence of a gain", LOSS: "Loss"}[found]
+    lead = {GAIN: "Gain", CLAIMED_GAIN: "Claimed gain", NO_EVIDENCE: "No evidence of a gain", LOSS: "Loss"}[found]
     did = f"changed by {size}" if small or found == NO_EVIDENCE else did
     return f"{lead}: the mean of both directions {did} ({told})."
 
@@ -172,7 +185,7 @@ def folds_words(summary: Summary) -> str:
     p = find(selected, "delta", "both", "R@1", "p_folds")
     if p is None:
         return ""
-    doubt = verdict_of(selected) in (GAIN, LOSS) and p >= ALPHA
+    doubt = verdict_of(selected) in (GAIN, CLAIMED_GAIN, LOSS) and p >= ALPHA
     return (
         f"Over folds, allowing for other training images too (Nadeau–Bengio): {p_words(p)} for the mean of both "
         f"directions{', so that whether other maps would do the same is open' if doubt else ''}."

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.reporting.evidence import (
+    CLAIMED_GAIN,
     GAIN,
     LOSS,
     cell_note,
     change_heading,
     evidence_notes,
+    is_optimistic,
     verdict,
     verdict_cell,
 )
@@ -99,7 +101,8 @@ def pivots_by_language_table(summary: Summary) -> Table:
     families = shown_families(summary)
     languages = list(summary["baselines"]["identity"]["t2i"]["per_language"])
     few = len(languages) <= MOST_LANGUAGES
-    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", "gain,\nlose")
+    gained = f"{CLAIMED_GAIN if is_optimistic(summary) else GAIN},\nlose"
+    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", gained)
     cells = _each_language if few else _extremes
     rows: list[tuple[str, ...]] = []
     rules = []

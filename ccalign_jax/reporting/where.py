@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax.reporting.evidence import CHANGE, VERDICT_NOTE, clusters, verdict_cell
+from ccalign_jax.reporting.evidence import CHANGE, clusters, verdict_cell, verdict_notes
 from ccalign_jax.reporting.panels import BLUE, CYCLE, ORANGE, draw_changes, make_panels, name_rows, styled
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import DIRECTION_WORDS, DIRECTIONS, changed, count_words, find, level, plain
@@ -85,7 +85,7 @@ def bins_table(summary: Summary, grouping: str) -> Table:
             _sentence(found["what"]),
             f"[ ]: 95 % interval. p: paired sign flips over {clusters(summary)}, adjusted (Holm) for the number of "
             f"rows ({len(found['bins'])}).",
-            VERDICT_NOTE,
+            *verdict_notes(summary),
         ),
     ).filled()
 

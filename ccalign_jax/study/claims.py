@@ -103,12 +103,12 @@ class Claims:
             figure["p_folds"] = None if np.isnan(each) else float(each)
 
 
-def adjust(entries: Sequence[Entry], *, words: bool = True) -> None:
+def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = False) -> None:
     """Holm's adjustment of each figure over the entries, in place; and the words that follow from it.
 
     Args:
         entries: with a "delta" each.
-        words: whether to say "gain", "no evidence" or "loss" of every route.
+        optimistic: whether what they are of was chosen on what they report; of all entries, or one for each.
     """
     places: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
@@ -123,12 +123,11 @@ def adjust(entries: Sequence[Entry], *, words: bool = True) -> None:
         for figures, row in zip(group, adjusted, strict=True):
             for figure, p in zip(figures, row, strict=True):
                 figure["p_adjusted"] = float(p)
-    if words:
-        for entry in entries:
-            entry["verdict"] = {
-                route: verdict(figures[CLAIMED]["mean"], figures[CLAIMED]["p_adjusted"])
-                for route, figures in entry["delta"].items()
-            }
+    for entry, flattered in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
+        entry["verdict"] = {
+            route: verdict(figures[CLAIMED]["mean"], figures[CLAIMED]["p_adjusted"], optimistic=bool(flattered))
+            for route, figures in entry["delta"].items()
+        }
 
 
 def describe_statistics(resamples: Resamples) -> dict[str, Any]:

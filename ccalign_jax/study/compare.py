@@ -61,7 +61,7 @@ def compare(
     claims = Claims(Measured(("a",), base.tallies), resamples, test_share=max(a.test_share, b.test_share))
     claims.level(levels)
     claims.entry(entry, Measured(("b",), mine.tallies), changes)
-    adjust([entry])
+    adjust([entry], optimistic=a.config.protocol == "seed")
     return {
         "schema": 1,
         "a": {"run": str(a.path), "name": trial_a, "per_fold": base.per_fold},

@@ -139,7 +139,7 @@ def make_summary(
     def entries(several: Sequence[Sequence[Outcome]]) -> list[Figures]:
         found = [_chosen_summary(chosen, identity, claims) for chosen in several]
         if claims is not None:
-            adjust(found)
+            adjust(found, optimistic=not per_fold)
         return found
 
     folded = range(len(identity.report))

@@ -56,7 +56,7 @@ def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resam
         ),
         ("captions", "images by their number of captions, all languages together", bins, names),
     ):
-        entries, lost = _bins(places, labels, before, after, resamples, plan.test_share)
+        entries, lost = _bins(places, labels, before, after, resamples, plan)
         if len(entries) > 1:
             said = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
             found[key] = {"what": f"{what}{said}", "bins": entries}
@@ -125,7 +125,7 @@ def _bins(
     before: Sequence[FoldTally],
     after: Sequence[FoldTally],
     resamples: Resamples,
-    test_share: float,
+    plan: Plan,
 ) -> tuple[list[dict[str, Any]], int]:
     """What each bin of images has under identity, and what it gains; its gallery is that of all. And images left out.
 
@@ -147,11 +147,11 @@ def _bins(
             IDENTITY: figures_of(base),
             "delta": figures_of(changes, delta=True),
         }
-        claims = Claims(Measured((IDENTITY,), sides[0]), resamples, test_share=test_share)
+        claims = Claims(Measured((IDENTITY,), sides[0]), resamples, test_share=plan.test_share)
         claims.level(entry[IDENTITY])
         claims.entry(entry, Measured((name,), sides[1]), changes)
         entries.append(entry)
-    adjust(entries, words=False)
+    adjust(entries, optimistic=plan.config.protocol == "seed")
     for entry in entries:
         for key in (IDENTITY, "delta"):
             entry[key] = {way: {METRIC: entry[key][way][METRIC]} for way in (*DIRECTIONS, BOTH)}

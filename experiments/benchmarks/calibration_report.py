@@ -12,6 +12,7 @@ WAYS = ("t2i", "i2t", "both")
 WORDS = {"t2i": "text to image", "i2t": "image to text", "both": "mean of both"}
 ALPHA = 0.05
 EXACT = 1e-9
+GAINED = ("gain", "claimed gain")  # the latter under the seed protocol
 
 
 def judge(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -55,11 +56,11 @@ def _exchange(results: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str,
 def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "claims": {
-            "selected": share(one["verdict"]["both"] == "gain" for one in results),
-            "selected, one direction at least": share("gain" in _ways(one["verdict"]) for one in results),
-            "any trial": share(any(v["both"] == "gain" for v in one["verdicts"]) for one in results),
+            "selected": share(one["verdict"]["both"] in GAINED for one in results),
+            "selected, one direction at least": share(_gains_a_way(one["verdict"]) for one in results),
+            "any trial": share(any(v["both"] in GAINED for v in one["verdicts"]) for one in results),
             "any trial, one direction at least": share(
-                any("gain" in _ways(v) for v in one["verdicts"]) for one in results
+                any(_gains_a_way(v) for v in one["verdicts"]) for one in results
             ),
         },
         "best mean above identity": share(one["selected"]["change"]["t2i"][0] > 0 for one in results),
@@ -90,8 +91,8 @@ def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, An
     return found
 
 
-def _ways(verdict: Mapping[str, str]) -> list[str]:
-    return [verdict["t2i"], verdict["i2t"]]
+def _gains_a_way(verdict: Mapping[str, str]) -> bool:
+    return any(verdict[way] in GAINED for way in ("t2i", "i2t"))
 
 
 def _moved(claim: Sequence[float]) -> bool:

@@ -67,6 +67,7 @@ def test_what_is_missing_is_left_out(comparison, capsys):
         for way in ("t2i", "i2t"):
             del comparison[part][way]["per_language"]["en"], comparison[part][way]["nDCG@10"]
     del comparison["verdict"]
+    assert "claimed gain" in [row[1] for row in comparison_table({**comparison, "protocol": "seed"}).rows]
     table = comparison_table(comparison)
     assert [row[0] for row in table.rows if not any(row[1:])] == ["text to image", "image to text"]
     assert table.rows[1][1] == "gain" and len(comparison_words(comparison)) == 2

@@ -78,6 +78,16 @@ def test_repeats_and_groups_of_images_are_told(make):
     assert "groups of images with all their captions" in " ".join(headline(summary))
 
 
+def test_the_seed_protocol_claims_its_gains(make):
+    summary = make(("image", "residual", "infonce", 0.06, 0.05), protocol="seed")
+    told, table = headline(summary), main_table(summary)
+    assert any(sentence.startswith("Claimed gain: the mean of both directions rose by .055") for sentence in told)
+    assert "p < .001): claimed gain" in " ".join(told) and "): gain" not in " ".join(told)
+    assert [row[1] for row in table.rows if row[0] == "selected"] == ["claimed gain ++"]
+    assert "claimed gain: the map was chosen on the images that are reported" in notes(table)
+    assert "claimed gain" not in notes(main_table(make()))
+
+
 def test_seed_protocol_is_called_optimistic_and_its_gap_is_not_comparable(make):
     summary = make(protocol="seed")
     said = notes(main_table(summary))

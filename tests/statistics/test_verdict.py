@@ -25,6 +25,13 @@ def test_verdicts(change, p, expected):
     assert verdict(change, p) == expected
 
 
+@pytest.mark.parametrize(("change", "p", "expected"), [
+    (0.01, 0.0, "claimed gain"), (-0.01, 0.0, "loss"), (0.01, 0.3, "no evidence")
+])  # fmt: skip
+def test_what_was_chosen_on_what_is_reported_gains_by_its_own_claim(change, p, expected):
+    assert verdict(change, p, optimistic=True) == expected
+
+
 def test_alpha_is_the_line():
     assert verdict(0.01, 0.02, alpha=0.01) == "no evidence"
     assert verdict(-0.01, 0.2, alpha=0.3) == "loss"

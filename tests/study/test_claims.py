@@ -240,9 +240,15 @@ def test_holm_by_hand():
     alone = [entry_of(-0.1, 0.02)]
     adjust(alone)
     assert alone[0]["verdict"] == {"t2i": "loss"}
-    silent = [entry_of(0.1, 0.01)]
-    adjust(silent, words=False)
-    assert "verdict" not in silent[0] and silent[0]["delta"]["t2i"]["R@1"]["p_adjusted"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("optimistic", "words"), [(True, ["claimed gain"] * 2), ([False, True], ["gain", "claimed gain"])]
+)
+def test_a_gain_of_what_was_chosen_on_what_it_reports_is_claimed(optimistic, words):
+    entries = [entry_of(0.1, 0.01) for _ in range(2)]
+    adjust(entries, optimistic=optimistic)
+    assert [entry["verdict"]["t2i"] for entry in entries] == words
 
 
 def test_what_the_figures_rest_on_is_said(solved):

@@ -121,6 +121,22 @@ def test_the_plain_cosine_of_a_choice_is_its_figure(run, request):
                             assert mine[key] == pytest.approx(own[key], abs=1e-5), (way, metric, key)
 
 
+def test_the_seed_protocol_gains_nothing_but_by_its_own_claim(solved):
+    """Wherever a map was chosen on what is reported; scores on identity choose nothing."""
+    plan = solved[1].plan
+    seed = dataclasses.replace(solved[1], plan=plan._replace(config=dataclasses.replace(plan.config, protocol="seed")))
+    summary = measure_holdouts(seed, routes=(), diagnostics=False).summary
+    entries = [*summary["trials"], *summary["families"], summary["selected"], *summary["where"]["difficulty"]["bins"]]
+    scores = {state: list(each.values()) for state, each in summary["scores"].items() if state != "bank"}
+    untrained = scores.pop("identity")[1:]  # the cosine is the baseline
+    entries += [entry for each in scores.values() for entry in each]
+    for entry in entries:
+        words = set(entry["verdict"].values())
+        assert words <= {"claimed gain", "no evidence", "loss"}, entry["verdict"]
+    assert summary["selected"]["verdict"]["both"] == "claimed gain"
+    assert all("claimed gain" not in entry["verdict"].values() for entry in untrained)
+
+
 def test_too_few_whole_images_are_said_and_cost_nothing_else():
     rng = np.random.default_rng(0)
     keys = np.array([f"k{number:02d}" for number in range(30)])
