@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["AnyArray", "map_by_shape", "masked_log_sum_exp", "place_within", "resize_rows", "safe_norm", "unit_rows"]
+__all__ = [
+    "AnyArray",
+    "map_by_shape",
+    "masked_log_sum_exp",
+    "place_within",
+    "resize_rows",
+    "safe_norm",
+    "scale_rows",
+    "unit_float32",
+    "unit_rows",
+]
 
 AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetched from it
 
@@ -22,30 +32,91 @@ def safe_norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
     """Euclidean norm of each row, last axis kept; 0 with gradient 0 for a zero row.
 
     Args:
-        rows: `[..., d]`, any float dtype; the sum runs in float32 at least, where squares of entries above
-            1e19 overflow and below 1e-19 may vanish.
+        rows: `[..., d]`, any float dtype and size; the sum runs in float32 at least.
 
     Example:
         >>> float(safe_norm(jnp.array([3.0, 4.0]))[0])
         5.0
     """
-    rows = jnp.asarray(rows)
-    square = jnp.sum(jnp.square(rows.astype(jnp.promote_types(rows.dtype, jnp.float32))), axis=-1, keepdims=True)
-    positive = square > 0
-    # The square root of a zero has an infinite slope, and `where` alone would turn it into NaN.
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    scaled, scale = _scaled(jnp.asarray(rows))
+    return _norm(scaled) / scale
 
 
 def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     """Rows scaled to length one, in their own dtype; a zero row stays zero, with gradient zero.
+
+    Args:
+        rows: `[..., d]`, any float dtype and size; a row with NaN or infinity comes out with NaN.
 
     Example:
         >>> unit_rows(jnp.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
         [[0.0, 1.0], [0.0, 0.0]]
     """
     rows = jnp.asarray(rows)
-    norm = safe_norm(rows)
-    return jnp.where(norm > 0, rows / jnp.where(norm > 0, norm, 1.0), 0.0).astype(rows.dtype)
+    scaled, _ = _scaled(rows)
+    norm = _norm(scaled)
+    return (scaled / jnp.where(norm == 0, 1.0, norm)).astype(rows.dtype)
+
+
+def _norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
+    square = jnp.sum(jnp.square(rows), axis=-1, keepdims=True)
+    none = square == 0
+    # The square root of a zero has an infinite slope, and `where` alone would turn it into NaN.
+    return jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, square)))
+
+
+def _scaled(rows: Float[Array, "*n d"]) -> tuple[Float[Array, "*n d"], Float[Array, "*n 1"]]:
+    """Rows in float32 at least times a power of two that takes their largest entry to about one, and that power.
+
+    Powers of two change no bit of a quotient, and entries of about one have squares that neither overflow nor vanish.
+    The power is taken from the bits: XLA on a CPU computes with zeros in place of denormal numbers.
+    """
+    rows = rows.astype(jnp.promote_types(rows.dtype, jnp.float32))
+    info = jnp.finfo(rows.dtype)
+    whole = jnp.dtype(f"int{info.bits}")
+
+    def power(exponent: Int[Array, "*n 1"]) -> Float[Array, "*n 1"]:
+        return jax.lax.bitcast_convert_type(jnp.maximum(exponent, 0) << info.nmant, rows.dtype)
+
+    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(rows), whole)
+    size = bits & np.array(np.iinfo(whole).max, whole)
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(rows)), axis=-1, keepdims=True, initial=0.0)
+    largest = jax.lax.bitcast_convert_type(largest, whole) >> info.nmant
+    # 2 ** 0 has the biased exponent maxexp - 1, and no power may have one below 1, which is a denormal number's.
+    exponent = 2 * (info.maxexp - 1) - jnp.clip(largest, 1, 2 * info.maxexp - 3)
+    scale, least = power(exponent), power(exponent + info.minexp - info.nmant)
+    denormal = jnp.where(bits < 0, -least, least) * size.astype(rows.dtype)
+    return jnp.where(size < 1 << info.nmant, denormal, rows * scale), scale
+
+
+def unit_float32(rows: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
+    """`unit_rows` for NumPy rows of any float dtype, as float32; also for rows beyond the range of float32.
+
+    Example:
+        >>> unit_float32(np.array([[0.0, 1e60], [0.0, 0.0]])).tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        found = np.asarray(rows, np.float32)
+        norm = np.linalg.norm(found, axis=-1, keepdims=True)
+        odd = ~((norm > 1e-18) & (norm < 1e18))[..., 0]  # their squares leave float32
+        if odd.any():
+            found, norm = found.copy(), norm.copy()
+            found[odd] = scale_rows(rows[odd])
+            norm[odd] = np.linalg.norm(found[odd], axis=-1, keepdims=True)
+        return found / np.where(norm == 0, np.float32(1.0), norm)
+
+
+def scale_rows(rows: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
+    """NumPy rows, in float32 at least, times a power of two that takes their largest entry to between ½ and 1.
+
+    Example:
+        >>> scale_rows(np.array([[3.0, -4.0]])).tolist()
+        [[0.375, -0.5]]
+    """
+    rows = rows.astype(np.promote_types(rows.dtype, np.float32))
+    with np.errstate(under="ignore", invalid="ignore"):
+        return np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=-1, keepdims=True))[1])
 
 
 def resize_rows(rows: Float[Array, "*n d"], width: int) -> Float[Array, "*n width"]:

@@ -29,7 +29,6 @@ def main() -> Path | None:
 
     from ccalign_jax.errors import InputError
     from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
-    from ccalign_jax.numerics import unit_rows
     from ccalign_jax.reporting import progress_bar
     from ccalign_jax.study import map_rows, read_map
 
@@ -40,10 +39,10 @@ def main() -> Path | None:
     if FLAGS.checkpoint is None:
         if FLAGS.language is not None:
             raise InputError("--language is of a map; give --checkpoint, too, or leave it out")
-        maps = unit_rows, unit_rows
+        settings: dict[str, Any] = {"memory": memory}
     else:
         maps = map_rows(read_map(FLAGS.checkpoint), FLAGS.language, d_text=queries.shape[1], d_image=gallery.shape[1])
-    settings: dict[str, Any] = {"map_queries": maps[0], "map_gallery": maps[1], "memory": memory}
+        settings = {"memory": memory, "map_queries": maps[0], "map_gallery": maps[1]}
     if FLAGS.checkpoint is None and queries.shape[1] != gallery.shape[1]:
         widths = f"{queries.shape[1]} and {gallery.shape[1]} wide"
         raise InputError(f"{FLAGS.queries} and {FLAGS.gallery}: {widths}; give rows of one space, or a --checkpoint")
@@ -56,7 +55,7 @@ def main() -> Path | None:
         with progress_bar("blocks") as progress:
             settings["progress"] = lambda done, total: progress("ranks", done, total)
             both = stream_ranks(queries, gallery, gold, penalties=penalties, **settings)
-    except ValueError as error:  # a row with NaN is found on the way
+    except ValueError as error:  # a row with NaN, or all zero, is found on the way
         raise InputError(str(error)) from None
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 from scipy.special import logsumexp
 
-from ccalign_jax.numerics import masked_log_sum_exp, resize_rows, safe_norm, unit_rows
+from ccalign_jax.numerics import masked_log_sum_exp, resize_rows, safe_norm, unit_float32, unit_rows
 
 ONE_ZERO_ROW = jnp.array([[3.0, 4.0], [0.0, 0.0], [1.0, -2.0]])
 
@@ -67,6 +68,58 @@ def test_numpy_float64_rows_come_in_without_a_warning(function):
     np.testing.assert_allclose(
         function(np.array([[0.0, 2.0]])).ravel()[-1], function(jnp.array([[0.0, 2.0]])).ravel()[-1]
     )
+
+
+SCALES = [1e37, 1e22, 1e-24, 1e-37, 2e-39]  # the last leaves some entries denormal, or all of a row
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("function", [unit_rows, jax.jit(unit_rows), unit_float32])
+def test_rows_of_any_finite_size_come_out_unit(function, scale):
+    rows = (scale * normal(6, 16).astype(np.float64)).astype(np.float32)
+    rows[3] = 0.0
+    wide = rows.astype(np.float64)
+    expected = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-300)
+    np.testing.assert_allclose(function(rows), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e22, 1e-24, 1e-30])
+def test_norms_and_gradients_hold_for_rows_of_any_size(scale):
+    rows, weights = normal(5, 7), normal(5, 7, seed=1)
+    np.testing.assert_allclose(safe_norm(scale * rows) / scale, safe_norm(rows), rtol=1e-5)
+    plain, scaled = (jax.grad(lambda x: jnp.sum(weights * unit_rows(x)))(size * rows) for size in (1.0, scale))
+    np.testing.assert_allclose(np.float64(scaled) * scale, plain, atol=2e-6)
+
+
+def test_ordinary_rows_keep_the_bits_of_the_plain_division():
+    rows = normal(50, 33)
+    plain = rows / jnp.sqrt(jnp.sum(jnp.square(rows), axis=1, keepdims=True))
+    np.testing.assert_array_equal(unit_rows(rows), plain)
+    np.testing.assert_array_equal(unit_float32(rows), rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def test_rows_with_nan_or_infinity_do_not_pass_for_zero_rows():
+    rows = np.float32([[1.0, np.nan], [np.inf, 1.0], [3.0, 4.0]])
+    for function in (unit_rows, unit_float32):
+        found = np.asarray(function(rows))
+        assert np.isnan(found[:2]).any(axis=1).all()
+        np.testing.assert_allclose(found[2], [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([[3e60, 4e60], [3e-60, 4e-60], [0.0, 0.0], [3.0, 4.0]]),
+        np.array([[3e-300, 4e-300], [3e307, 4e307]], np.longdouble),
+        np.array([[3 * 2.0**-24, 4 * 2.0**-24], [3e4, 4e4]], np.float16),
+        np.array([[3 * 2.0**120, 4 * 2.0**120], [3 * 2.0**-120, 4 * 2.0**-120]], ml_dtypes.bfloat16),
+    ],
+    ids=lambda rows: str(rows.dtype),
+)
+def test_host_rows_are_scaled_in_their_own_precision(rows):
+    found = unit_float32(rows)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.where(rows[:, :1] > 0, [0.6, 0.8], 0.0), rtol=1e-3)
 
 
 @given(size=st.integers(1, 9), width=st.integers(1, 9))

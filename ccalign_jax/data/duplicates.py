@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import scale_rows
 
 __all__ = ["EXACT", "DuplicateAudit", "audit_duplicates", "audit_notes", "group_duplicates"]
 
@@ -194,6 +195,8 @@ def _near_pairs(
 
 
 def _unit_rows(rows: Float[np.ndarray, "t d"]) -> Float[np.ndarray, "t d"]:
+    if rows.dtype.itemsize > 4:  # the squares of all others are within the range of float64
+        rows = scale_rows(rows)
     rows = rows.astype(np.float64)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

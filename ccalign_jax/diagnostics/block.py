@@ -12,11 +12,9 @@ from jaxtyping import Array, Float
 from ccalign_jax.diagnostics import hubness, neighbours, similarity, spectrum
 from ccalign_jax.diagnostics.null import NULL_ROWS, PAIRED, SAMPLE_ROWS, calibrate_pairs, sample_rows
 from ccalign_jax.diagnostics.probe import language_probe, language_probe_by_image
-from ccalign_jax.numerics import AnyArray, unit_rows
+from ccalign_jax.numerics import AnyArray, unit_float32
 
 __all__ = ["diagnose", "diagnose_map"]
-
-_unit_rows = jax.jit(unit_rows)
 
 
 def diagnose(
@@ -64,13 +62,13 @@ def diagnose(
         >>> found["between_languages"]["gram_correlation"]["mean"] > 0.9
         True
     """
-    sets = {name: np.asarray(_unit_rows(np.asarray(rows, np.float32))) for name, rows in text.items()}
+    sets = {name: unit_float32(np.asarray(rows)) for name, rows in text.items()}
     if not sets:
         raise ValueError("no language to diagnose")
     languages = list(sets)
     everything = list(sets.values())
     if image is not None:
-        everything.append(np.asarray(_unit_rows(np.asarray(image, np.float32))))
+        everything.append(unit_float32(np.asarray(image)))
     count = len(everything[0])
     if len({len(rows) for rows in everything}) != 1 or count < 5:
         raise ValueError(f"the sets have {[len(rows) for rows in everything]} rows; give equally many, 5 at least")

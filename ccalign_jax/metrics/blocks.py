@@ -16,10 +16,20 @@ from jaxtyping import Array, Float
 
 from ccalign_jax.metrics.ranks import cosine_scores
 from ccalign_jax.metrics.scoring import take_off
-from ccalign_jax.numerics import AnyArray
+from ccalign_jax.numerics import AnyArray, unit_float32, unit_rows
 from ccalign_jax.tiles import even_tiles, visit_tiles
 
-__all__ = ["Progress", "RowMap", "Rows", "Source", "make_sources", "pair_scores", "tile_scores", "visit_blocks"]
+__all__ = [
+    "Progress",
+    "RowMap",
+    "Rows",
+    "Source",
+    "as_scaled",
+    "make_sources",
+    "pair_scores",
+    "tile_scores",
+    "visit_blocks",
+]
 
 QUERY_TILE, GALLERY_TILE = 1024, 1024  # 4 MiB of scores: on a CPU they are counted before they leave the cache
 ACCELERATOR_TILE = 8192  # on both sides: 256 MiB of scores
@@ -55,15 +65,19 @@ class Source:
 
     def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
         """These rows, at most a block of them; behind them zeros."""
-        rows, finite = self.prepare(*self.read(places))
-        if not np.asarray(finite).all():
-            first = int(np.flatnonzero(~np.asarray(finite))[0])
-            row = places.start + first if isinstance(places, slice) else places[first]
-            raise ValueError(f"row {row} of the {self.name} holds NaN or infinity; leave it out")
+        read, penalty = self.read(places)
+        rows, sound = self.prepare(read, penalty)
+        numbers = np.arange(places.start, places.stop) if isinstance(places, slice) else places
+        bad = np.flatnonzero(~np.asarray(sound)[: len(numbers)])
+        if len(bad):
+            what = "holds NaN or infinity" if np.any(read[bad[0]]) else "is all zero"
+            raise ValueError(f"row {numbers[bad[0]]} of the {self.name} {what}; leave it out")
         return rows
 
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         taken = np.asarray(self.rows[places])
+        if taken.dtype.itemsize > 4:  # the device would cut them to the range of float32
+            taken = unit_float32(taken)
         found = np.empty((self.block, *taken.shape[1:]), taken.dtype)
         found[: len(taken)], found[len(taken) :] = taken, 0
         if self.penalty is None:
@@ -82,6 +96,11 @@ class Source:
                 if later is not None:
                     ahead = pool.submit(self.take, later)
                 yield here, rows
+
+
+def as_scaled(rows: Float[Array, "b d"]) -> Float[Array, "b d"]:
+    """No map: rows as they are after scaling."""
+    return rows
 
 
 def make_sources(
@@ -128,14 +147,18 @@ def make_sources(
 
 @functools.lru_cache(maxsize=16)
 def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]:
-    """Map rows and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too."""
+    """Scale rows, map them and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too.
+
+    It also says which rows are neither zero nor hold NaN or infinity: those that come out with length one.
+    """
 
     def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array]:
-        mapped = row_map(rows.astype(jnp.float32))
-        finite = jnp.isfinite(rows).all(axis=1)
+        unit = unit_rows(rows.astype(jnp.float32))
+        sound = jnp.sum(jnp.square(unit), axis=1) > 0.5
+        mapped = row_map(unit)
         if penalty is None:
-            return mapped, finite
-        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], finite
+            return mapped, sound
+        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], sound
 
     return jax.jit(prepare)
 

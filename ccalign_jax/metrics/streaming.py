@@ -14,9 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.metrics.blocks import Progress, RowMap, Rows, make_sources, pair_scores, tile_scores, visit_blocks
+from ccalign_jax.metrics.blocks import (
+    Progress,
+    RowMap,
+    Rows,
+    as_scaled,
+    make_sources,
+    pair_scores,
+    tile_scores,
+    visit_blocks,
+)
 from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
-from ccalign_jax.numerics import place_within, unit_rows
+from ccalign_jax.numerics import place_within
 from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["MEMORY", "stream_neighbours", "stream_ranks"]
@@ -30,8 +39,8 @@ def stream_ranks(
     gallery: Rows,
     gold: Int[np.ndarray, "q k"],
     *,
-    map_queries: RowMap = unit_rows,
-    map_gallery: RowMap = unit_rows,
+    map_queries: RowMap = as_scaled,
+    map_gallery: RowMap = as_scaled,
     penalties: tuple[Float[np.ndarray, " q"], Float[np.ndarray, " g"]] | None = None,
     memory: int = MEMORY,
     progress: Progress = lambda done, total: None,
@@ -39,11 +48,11 @@ def stream_ranks(
     """Ranks of every query in the gallery, and of every item of the gallery among the queries, as NumPy arrays.
 
     Args:
-        queries: `[q, d]`, any float dtype, in memory or on disk; read block by block.
+        queries: `[q, d]`, any float dtype and length, in memory or on disk; read block by block, scaled to length one.
         gallery: `[g, d]`, likewise.
         gold: `[q, k]` gallery rows of the gold answers of each query, -1 for none. The gold answers of an item of
             the gallery are the queries that have it among theirs.
-        map_queries: from float32 rows to those whose inner products are the scores; unit rows by default. For a
+        map_queries: from float32 unit rows to those whose inner products are the scores; none by default. For a
             learned map `lambda rows: aligners.map_captions(aligner, params, rows, language)`, or what
             `study.map_rows` gives.
         map_gallery: likewise; both must come to one width.
@@ -53,7 +62,8 @@ def stream_ranks(
         progress: called with blocks done, and blocks in all.
 
     Raises:
-        ValueError: shapes that do not fit, gold answers that are not in the gallery, or rows with NaN or infinity.
+        ValueError: shapes that do not fit, gold answers that are not in the gallery, or rows that are all zero
+            or hold NaN or infinity.
         FloatingPointError: a gold answer that does not score the same twice, so that counts would be wrong by one.
 
     Example:
@@ -85,8 +95,8 @@ def stream_neighbours(
     gallery: Rows,
     *,
     k: int = 10,
-    map_queries: RowMap = unit_rows,
-    map_gallery: RowMap = unit_rows,
+    map_queries: RowMap = as_scaled,
+    map_gallery: RowMap = as_scaled,
     memory: int = MEMORY,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " g"]]:
@@ -100,7 +110,7 @@ def stream_neighbours(
         queries, gallery, map_queries, map_gallery, memory, progress: as in `stream_ranks`.
 
     Raises:
-        ValueError: k < 1, or rows with NaN or infinity.
+        ValueError: k < 1, or rows that are all zero or hold NaN or infinity.
 
     References:
         Conneau et al., 2018, "Word Translation Without Parallel Data".

@@ -16,8 +16,8 @@ from ccalign_jax.aligners import Params, map_captions, map_images
 from ccalign_jax.checkpoints import Checkpoint, load_aligner
 from ccalign_jax.data import EmbeddingSet, seed_folds
 from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
-from ccalign_jax.study.arrays import unit_float32
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
-from ccalign_jax.numerics import place_within
+from ccalign_jax.numerics import place_within, unit_float32
 from ccalign_jax.solvers import gcca, generalised_procrustes
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 
@@ -25,7 +25,6 @@ __all__ = [
     "make_part",
     "plan_fits",
     "train_rows",
-    "unit_float32",
     "without_language",
 ]
 
@@ -191,19 +190,6 @@ def fold_arrays(
         }
         or None,
     )
-
-
-def unit_float32(rows: np.ndarray) -> np.ndarray:
-    """Float32 rows of length one, the norm taken in float32 as everyone else does."""
-    rows = np.asarray(rows, np.float32)
-    with np.errstate(over="ignore", under="ignore"):
-        norm = np.linalg.norm(rows, axis=1, keepdims=True)
-        odd = ~((norm > 1e-18) & (norm < 1e18))[:, 0]  # their squares leave float32
-        if odd.any():
-            rows, norm = rows.copy(), norm.copy()
-            rows[odd] /= np.abs(rows[odd]).max(axis=1, keepdims=True)
-            norm[odd] = np.linalg.norm(rows[odd], axis=1, keepdims=True)
-        return rows / norm
 
 
 def _first_rows(data: EmbeddingSet) -> dict[str, int]:

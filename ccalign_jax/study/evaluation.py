@@ -14,9 +14,9 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose, diagnose_map, gram_matrices, sample_rows
 from ccalign_jax.metrics import PAIR_ROUTES, Routes, rank_routes, recall_curve
-from ccalign_jax.numerics import resize_rows, unit_rows
+from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
-from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
 from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, minus, route_metrics
 from ccalign_jax.study.intervals import FoldTally, draw_resamples

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 
 from ccalign_jax.data import PairRows
 from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import Pivot
 from ccalign_jax.solvers import Moments, add_rows, empty_moments, merge
 from ccalign_jax.solvers.closed_forms import Gathered
-from ccalign_jax.study.arrays import unit_float32
 from ccalign_jax.study.closed import Aim, aims_of
 from ccalign_jax.training import Space
 

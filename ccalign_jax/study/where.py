@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
-from ccalign_jax.study.arrays import unit_float32
 from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, figures_of, minus
 from ccalign_jax.study.intervals import BOTH, FoldTally, Resamples, draw_figures, two_sided

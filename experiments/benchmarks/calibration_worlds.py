@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 from ccalign_jax.aligners import Aligner, map_captions, map_images
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.data.synthetic import World
-from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.numerics import unit_float32
+from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.intervals import FoldTally, change_tests, draw_figures, draw_resamples, minus_draws

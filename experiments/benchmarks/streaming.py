@@ -165,8 +165,8 @@ def fit() -> dict:
 
     from ccalign_jax.data import open_shards
     from ccalign_jax.losses import LOSSES
+    from ccalign_jax.numerics import unit_float32
     from ccalign_jax.pivots import make_pivot
-    from ccalign_jax.study.arrays import unit_float32
     from ccalign_jax.training import Embeddings, Hyper, Recipe, Space
     from ccalign_jax.training import fit as fit_in_memory
 

@@ -237,6 +237,13 @@ def test_captions_count_where_they_repeat_in_another_group(image_of, groups, exp
     assert not expected or f": de {expected} of 4, en {expected} of 5;" in notes[0]
 
 
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_duplicates_are_found_among_rows_of_any_size(random_rows, scale):
+    rows = random_rows.copy()
+    rows[7] = rows[3]
+    assert frozenset([3, 7]) in parts(audit_duplicates(images(scale * rows)).groups)
+
+
 def test_captions_of_duplicate_images_are_of_one_group():
     rows = np.array([[1, 0], [1, 0], [0, 1.0]])
     assert audit_duplicates(EmbeddingSet.build("toy", circle(0, 0, 90), {"en": rows})).repeated_captions["en"] == 0

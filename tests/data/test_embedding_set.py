@@ -145,6 +145,14 @@ def test_build_refuses_in_one_line(change, message):
     assert str(caught.value).startswith(f"ragged: {message}") and "\n" not in str(caught.value)
 
 
+def test_rows_beyond_float32_have_a_direction_and_are_taken():
+    huge = 1e60 * rows(1, 2, 3, 4, dtype=np.float64)
+    np.testing.assert_array_equal(ragged(image=huge).image, huge)
+    np.testing.assert_array_equal(ragged(image=1e-120 * huge).image, 1e-120 * huge)
+    with pytest.raises(InputError, match=r"image row 1 \(key b\) is NaN or infinite"):
+        ragged(image=np.where(np.arange(4)[:, None] == 1, np.inf, huge))
+
+
 def test_build_refuses_mixed_widths_and_naming_a_language_mends_it():
     text = {"de": rows(1, 2), "en": np.ones((2, 3))}
     with pytest.raises(InputError, match=r"toy: text_en has 3 columns, text_de has 2; .*--languages"):

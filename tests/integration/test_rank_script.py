@@ -20,6 +20,8 @@ def files(tmp_path_factory):
     broken = gallery.copy()
     broken[7, 3] = np.inf
     np.save(folder / "broken.npy", broken)
+    broken[7] = 0
+    np.save(folder / "zero.npy", broken)
     return folder
 
 
@@ -48,7 +50,8 @@ def test_csls_says_that_it_is_transductive(script, files):
         (["--gallery=gallery.npy"], "--gold"),
         (["--gallery=gallery.npy", "--gold=wrong.npy"], "row 20 names [300]"),
         (["--gallery=narrow.npy", "--gold=gold.npy"], "--checkpoint"),
-        (["--gallery=broken.npy", "--gold=gold.npy"], "row 7 of the gallery"),
+        (["--gallery=broken.npy", "--gold=gold.npy"], "row 7 of the gallery holds NaN or infinity"),
+        (["--gallery=zero.npy", "--gold=gold.npy"], "row 7 of the gallery is all zero"),
         (["--gallery=gold.npy", "--gold=gold.npy"], "[n, d]"),
         (["--gallery=gallery.npy", "--gold=gold.npy", "--memory=2 GB"], "--memory"),
     ],

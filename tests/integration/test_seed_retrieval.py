@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from ccalign_jax.metrics import Ranks, macro, rank_pairs, rank_via_image, resolve_ties, retrieval_metrics
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study import apply
-from ccalign_jax.study.arrays import unit_float32
 
 pytest.importorskip("torch")
 TOLERANCE = 1e-4  # a tenth of what one holdout query weighs

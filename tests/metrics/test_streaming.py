@@ -1,5 +1,6 @@
 """Ranks from streams of rows: those of the whole block, whatever is read at a time; ties, many gold answers, CSLS."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -34,11 +35,6 @@ def turned(gold: np.ndarray, items: int) -> np.ndarray:
     return np.array([each + [-1] * (width - len(each)) for each in owners])
 
 
-def as_they_are(rows):
-    """Unit rows already, to the bit those of the block."""
-    return rows
-
-
 def assert_same(found: Ranks, expected: Ranks):
     for name, one, other in zip(Ranks._fields, found, expected, strict=True):
         if name in ("better", "equal", "tied"):
@@ -50,7 +46,8 @@ def assert_same(found: Ranks, expected: Ranks):
 @pytest.mark.parametrize(("queries", "gallery", "memory"), [(70, 150, 1), (150, 70, 2**17), (3, 2, 1)])
 def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     text, image, gold = problem(queries, gallery)
-    t2i, i2t = stream_ranks(text, image, gold, map_queries=as_they_are, map_gallery=as_they_are, memory=memory)
+    t2i, i2t = stream_ranks(text, image, gold, memory=memory)
+    text, image = unit_rows(text), unit_rows(image)  # once more, as the stream does
     assert_same(t2i, rank(text, image, jnp.asarray(gold)))
     assert_same(i2t, rank(image, text, jnp.asarray(turned(gold, gallery))))
     assert (t2i.equal > 0).any() or queries < 10
@@ -62,6 +59,31 @@ def test_rows_come_from_disk_in_half_precision(tmp_path):
     stored = np.load(tmp_path / "image.npy", mmap_mode="r")
     found = stream_ranks(text, stored, gold, memory=1)[0]
     assert_same(found, stream_ranks(text, np.asarray(stored, np.float32), gold)[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(np.float32, 1e22), (np.float32, 1e-24), (np.float32, 1e-38), (np.float64, 1e60), (np.float64, 1e-60)],
+)
+def test_rows_of_any_size_have_the_ranks_of_unit_rows(dtype, scale):
+    text, image, gold = problem(60, 90)
+    found = stream_ranks((scale * np.float64(text)).astype(dtype), image, gold, memory=1)
+    for side, expected in zip(found, stream_ranks(text, image, gold), strict=True):
+        assert np.mean(side.better == expected.better) > 0.99
+
+
+def test_rows_are_scaled_before_they_are_mapped():
+    text, image, gold = problem(60, 90)
+    seen = []
+
+    def shift(rows):
+        jax.debug.callback(lambda rows: seen.append(np.linalg.norm(rows[:2], axis=1)), rows)
+        return unit_rows(rows + 1.0)
+
+    found = stream_ranks(8 * text, image, gold, map_queries=shift, memory=1)[0]
+    np.testing.assert_allclose(seen[0], 1.0, rtol=1e-6)
+    alone = rank(unit_rows(unit_rows(text) + 1.0), image, jnp.asarray(gold))
+    assert np.mean(found.better == alone.better) > 0.95
 
 
 def test_rows_are_mapped_as_they_come():
@@ -94,6 +116,7 @@ def test_neighbourhoods_and_csls_equal_the_whole(queries=70, gallery=150):
 
 def test_what_does_not_fit_is_said():
     text, image, gold = problem(5, 6)
+    bad = np.arange(6)[:, None] == 4
     for call, said in (
         (lambda: stream_ranks(text, image, gold[:4]), "gold"),
         (lambda: stream_ranks(text, image, gold + 3), "gallery"),
@@ -101,7 +124,10 @@ def test_what_does_not_fit_is_said():
         (lambda: stream_ranks(text, image, gold, penalties=(np.ones(4), np.ones(6))), "penalties"),
         (lambda: stream_ranks(text[:0], image, gold[:0]), "gold"),
         (lambda: stream_neighbours(text, image, k=0), "k is 0"),
-        (lambda: stream_ranks(text, np.where(np.arange(6)[:, None] == 4, np.nan, image), gold), "row 4 of the gallery"),
+        (lambda: stream_ranks(text, np.where(bad, np.nan, image), gold), "row 4 of the gallery holds NaN"),
+        (lambda: stream_ranks(text, np.where(bad, np.inf, image), gold), "row 4 of the gallery holds NaN"),
+        (lambda: stream_ranks(text, np.where(bad, 0.0, image), gold), "row 4 of the gallery is all zero"),
+        (lambda: stream_ranks(text, np.where(bad, 0.0, np.float64(image)), gold), "row 4 of the gallery is all zero"),
     ):
         with pytest.raises(ValueError, match=said):
             call()

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study import sweep
-from ccalign_jax.study.arrays import consensus_rows, make_part, unit_float32, without_language
+from ccalign_jax.study.arrays import consensus_rows, make_part, without_language
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit

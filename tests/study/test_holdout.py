@@ -8,9 +8,10 @@ import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.metrics import SCORINGS, rank_text_pairs, retrieval_metrics
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import sweep
-from ccalign_jax.study.arrays import make_part, unit_float32
+from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.holdout import _bank, measure_holdouts
 from ccalign_jax.study.intervals import PAIR_DRAWS
 from ccalign_jax.training import Part, PartRows

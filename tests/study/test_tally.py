@@ -7,7 +7,8 @@ import pytest
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import Ranks, rank_routes, retrieval_metrics
-from ccalign_jax.study.arrays import lay_out, make_part, unit_float32
+from ccalign_jax.numerics import unit_float32
+from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.tally import MEANS, MEDIAN, tally_directions, tally_pairs, within
 from ccalign_jax.training import map_part, rank_part
 

@@ -55,6 +55,20 @@ def assert_same(left, right):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("scale", [2.0**70, 2.0**-80])
+def test_rows_of_any_size_train_the_same_map(scale):
+    """Powers of two change no bit of what is read, so that the maps are equal to the bit."""
+    plain, scaled = (
+        run(
+            batches=(
+                batch._replace(text=size * batch.text, image=size * batch.image) for batch in stored_batches(np.float32)
+            )
+        )
+        for size in (np.float32(1.0), np.float32(scale))
+    )
+    assert_same(plain, scaled)
+
+
 def test_it_is_a_loop_over_step():
     """Against the steps one by one, on float32 unit rows made by NumPy."""
     hyper, key = Hyper(learning_rate=1e-2, warmup=2), jax.random.key(3)
