@@ -12,6 +12,8 @@ import _signals
 import _streams
 from absl import app, flags, logging
 
+MOST_BYTES = 1 << 50
+
 
 def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
     """Parse the flags and call `main` with the positional arguments, if it takes any.
@@ -95,6 +97,25 @@ def fail(message: object) -> NoReturn:
     sys.exit(2)
 
 
+def start_jax() -> None:
+    """Let jax find its devices, before anything is computed or written.
+
+    Raises:
+        InputError: it finds none of the kind that is asked for.
+    """
+    import jax
+
+    from ccalign_jax.errors import InputError
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts that some platform came up
+        asked = jax.config.jax_platforms
+        where = f"JAX_PLATFORMS={asked}" if asked else "jax"
+        reason = re.split(r"\n| \(set", str(error))[0] or "no such device here"
+        raise InputError(f"{where}: {reason}; JAX_PLATFORMS=cpu runs without an accelerator") from None
+
+
 def print_choices(choices: Mapping[str, str]) -> None:
     """What `--aligners=list` and the like print."""
     width = max(map(len, choices))
@@ -119,6 +140,9 @@ def as_bytes(given: str) -> int:
     from ccalign_jax.errors import InputError
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
-    if match is None or float(match[1]) == 0:
+    if match is None:
         raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
-    return int(float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2]))
+    count = float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2])
+    if not 1 <= count <= MOST_BYTES:
+        raise InputError(f"--memory={given}: it must be from 1 byte to {MOST_BYTES >> 30}GiB")
+    return int(count)

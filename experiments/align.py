@@ -8,7 +8,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from _script import as_bytes, run
+from _script import as_bytes, run, start_jax
 from _signals import resumable
 from absl import flags
 
@@ -45,6 +45,7 @@ def main() -> Path:
         raise InputError("--data must be given: a folder of shards")
     else:
         config = given(AlignConfig(FLAGS.data))
+    start_jax()
     with progress_bar("pairs") as progress:
         plan = plan_align(config, progress=progress)
     folder = AlignFolder(FLAGS.out or f"runs/align-{plan.shards.name}-{time.strftime('%Y%m%d-%H%M%S')}")

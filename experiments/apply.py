@@ -5,7 +5,7 @@ Images are written sorted by key, and the captions of a language by image, in fi
 
 from pathlib import Path
 
-from _script import npz_output, run
+from _script import npz_output, run, start_jax
 from absl import flags
 
 flags.DEFINE_string("checkpoint", None, "a map: RUN/best, or the seed study's .pt", required=True)
@@ -22,6 +22,7 @@ def main() -> Path:
     from ccalign_jax.study import apply, read_data, read_map
 
     out = npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
+    start_jax()
     checkpoint = read_map(FLAGS.checkpoint)
     data = read_data(FLAGS.data, languages=FLAGS.languages)
     for note in data.notes:

@@ -7,7 +7,7 @@ outer folds of a sweep, and choose on their inner ones.
 import time
 from pathlib import Path
 
-from _script import run
+from _script import run, start_jax
 from absl import flags
 
 CURVES = ("path", "learning")
@@ -46,6 +46,7 @@ def main() -> Path:
     sizes = None if FLAGS.sizes is None else [_whole(size) for size in FLAGS.sizes]
     out = Path(FLAGS.out or f"runs/curves-{Path(FLAGS.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     claim_curves(out, overwrite=FLAGS.overwrite)
+    start_jax()
 
     def config(aligner: str) -> SweepConfig:
         return SweepConfig(

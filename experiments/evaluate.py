@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from _script import run
+from _script import run, start_jax
 from absl import flags
 
 flags.DEFINE_string("data", None, "an .npz, a folder of .pt shards, or 'synthetic'", required=True)
@@ -36,6 +36,7 @@ def main() -> Path:
     name = f"{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
     out = Path(FLAGS.out or f"runs/evaluation-{name}-{stamp}")
     claim_evaluation(out, overwrite=FLAGS.overwrite)
+    start_jax()
     checkpoint = None if FLAGS.checkpoint is None else read_map(FLAGS.checkpoint)
     data, rest = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
     for note in data.notes:

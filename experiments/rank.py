@@ -8,7 +8,7 @@ python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpo
 from pathlib import Path
 from typing import Any
 
-from _script import as_bytes, npz_output, run
+from _script import as_bytes, npz_output, run, start_jax
 from absl import flags
 
 flags.DEFINE_string("queries", None, ".npy, [q, d], any float dtype; scaled to length one", required=True)
@@ -34,6 +34,7 @@ def main() -> Path | None:
 
     out = None if FLAGS.out is None else npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     memory = as_bytes(FLAGS.memory)
+    start_jax()
     queries, gallery = read_rows(FLAGS.queries), read_rows(FLAGS.gallery)
     gold = read_gold(len(queries), len(gallery))
     if FLAGS.checkpoint is None:

@@ -8,7 +8,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from _script import print_choices, run
+from _script import print_choices, run, start_jax
 from _signals import resumable
 from absl import flags
 
@@ -74,6 +74,7 @@ def main() -> Path | None:
     data = prepare_data(read_data(config.data, languages=config.languages), config)
     plan = plan_sweep(data, config, plan_folds(data, config))
     processes = join(*numbers, lost_after=FLAGS.lost_after)
+    start_jax()
     mesh = make_mesh(FLAGS.devices)
     if processes.number:
         work(plan, processes, mesh)
