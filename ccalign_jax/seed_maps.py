@@ -10,6 +10,8 @@ import numpy as np
 
 from ccalign_jax.aligners import Params, make_aligner
 from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data.checks import host_array
+from ccalign_jax.data.torch_files import load_torch
 from ccalign_jax.errors import InputError
 
 __all__ = ["load_seed_map"]
@@ -77,14 +79,7 @@ def load_seed_map(path: str | os.PathLike[str]) -> Checkpoint:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a map such as W_full_..._linear.pt")
-    try:
-        import torch
-    except ImportError:
-        raise InputError(f"{path}: torch is not installed; pip install torch makes .pt readable") from None
-    try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception:  # a damaged pickle may raise anything
-        raise InputError(f"{path}: damaged, or more than tensors, lists and dicts; write it again") from None
+    content = load_torch(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, not the dict of a map; give W_full_..._linear.pt")
     return content
@@ -132,7 +127,10 @@ def _array(path: Path, content: dict[str, Any], key: str) -> np.ndarray:
     tensor: Any = content.get(key)
     if not hasattr(tensor, "detach"):
         raise InputError(f"{path}: no tensor {key}; save the map again")
-    found = tensor.detach().float().numpy()
+    found = host_array(str(path), key, tensor)
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {key} is {found.dtype}; save the map again, in float32")
+    found = found.astype(np.float32)
     if not np.isfinite(found).all():
         raise InputError(f"{path}: {key} has a number that is NaN or infinite; train the map again")
     return found

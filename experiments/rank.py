@@ -74,30 +74,14 @@ def main() -> Path | None:
     return out
 
 
-def read_array(path: str, **options: Any):
-    """The array of an .npy file; an .npz holds several, and is none."""
-    import numpy as np
-
-    from ccalign_jax.errors import InputError
-
-    try:
-        found = np.load(path, allow_pickle=False, **options)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError):
-        found = None
-    if not isinstance(found, np.ndarray):
-        raise InputError(f"{path}: not an .npy file that can be read; save one array with numpy.save")
-    return found
-
-
 def read_rows(path: str):
     """A memory map of the rows of a file."""
+    from ccalign_jax.data.npy import load_npy
     from ccalign_jax.errors import InputError
 
-    rows = read_array(path, mmap_mode="r")
+    rows = load_npy(path, mapped=True)
     if rows.ndim != 2 or 0 in rows.shape or rows.dtype.kind != "f":
-        raise InputError(f"{path}: must hold one array of floats [n, d]; numpy.save one")
+        raise InputError(f"{path}: {rows.dtype}{list(rows.shape)}; it must hold floats [n, d]")
     return rows
 
 
@@ -105,16 +89,18 @@ def read_gold(queries: int, gallery: int):
     """Gallery rows of each query, `[q, k]`."""
     import numpy as np
 
+    from ccalign_jax.data.npy import load_npy
     from ccalign_jax.errors import InputError
 
     if FLAGS.gold is None:
         if queries != gallery:
             raise InputError(f"{queries} queries and {gallery} items: say with --gold which item answers which query")
         return np.arange(queries)[:, None]
-    gold = read_array(FLAGS.gold)
+    gold = load_npy(FLAGS.gold)
     gold = gold[:, None] if gold.ndim == 1 else gold
-    if gold.ndim != 2 or len(gold) != queries or gold.dtype.kind not in "iu":
-        raise InputError(f"{FLAGS.gold}: must hold whole numbers, [{queries}] or [{queries}, k]")
+    if gold.ndim != 2 or len(gold) != queries or gold.shape[1] == 0 or gold.dtype.kind not in "iu":
+        shapes = f"[{queries}] or [{queries}, k], k at least 1"
+        raise InputError(f"{FLAGS.gold}: {gold.dtype}{list(gold.shape)}; it must hold whole numbers, {shapes}")
     if gold.min() < -1 or gold.max() >= gallery:
         row = int(np.flatnonzero(((gold < -1) | (gold >= gallery)).any(axis=1))[0])
         raise InputError(f"{FLAGS.gold}: row {row} names {gold[row].tolist()}; the gallery has rows 0 to {gallery - 1}")

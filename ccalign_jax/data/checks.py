@@ -23,12 +23,13 @@ __all__ = [
 
 
 def host_array(name: str, key: str, values: Any) -> np.ndarray:
-    """The NumPy array of what NumPy, JAX, PyTorch or pandas hold, or of lists; torch's bfloat16 becomes float32."""
+    """The NumPy array of what NumPy, JAX, PyTorch or pandas hold, or of lists; bfloat16 becomes float32."""
     try:
         if hasattr(values, "detach"):
             values = values.detach().cpu()
             values = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
-        return np.asarray(values)
+        array = np.asarray(values)
+        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InputError(f"{name}: {key} cannot be read ({reason}); give a NumPy array") from error

@@ -76,6 +76,7 @@ class Source:
 
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         taken = np.asarray(self.rows[places])
+        taken = taken.astype(taken.dtype.newbyteorder("="), copy=False)
         if taken.dtype.itemsize > 4:  # the device would cut them to the range of float32
             taken = unit_float32(taken)
         found = np.empty((self.block, *taken.shape[1:]), taken.dtype)

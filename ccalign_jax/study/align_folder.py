@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import shutil
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.aligners import Params
 from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_tree
+from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.output import claim_output, write_json
@@ -166,11 +166,11 @@ class AlignFolder:
         if not path.is_file():
             return None
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                said = json.loads(str(stored["said"]))
-                state = _tree("state", like.state, stored)
-                maps = [_tree(f"map_{number}", like.maps[0], stored) for number in range(said["epochs"] + 1)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            stored = read_npz(path)
+            said = json.loads(str(stored["said"]))
+            state = _tree("state", like.state, stored)
+            maps = [_tree(f"map_{number}", like.maps[0], stored) for number in range(said["epochs"] + 1)]
+        except (ValueError, KeyError):  # an InputError is a ValueError
             raise InputError(f"{path}: damaged; remove it to begin anew with --resume, or --overwrite") from None
         return Passed(state, maps, said["losses"], tuple(said["since"])), said["place"]
 

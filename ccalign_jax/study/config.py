@@ -101,15 +101,28 @@ def read_data(
 
     Args:
         data: a path, "synthetic", an `EmbeddingSet`, or a mapping of language to rows `[n, d_text]`.
-        images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i.
+        images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i. Rows may be NumPy
+            or JAX arrays, PyTorch tensors, data frames or lists.
         languages: a subset to use.
+
+    Raises:
+        InputError: data of another kind, or that `load` or `EmbeddingSet.build` refuses.
     """
     if isinstance(data, Mapping):
         if images is None:
             raise InputError("texts without images: give images as [n, d_image], row i for caption row i")
         data = EmbeddingSet.build("arrays", images, data)
+    elif images is not None:
+        raise InputError(
+            "images need captions as a mapping of language to rows, such as {'en': rows}, row i for image i"
+        )
     elif isinstance(data, str | os.PathLike):
         data = synthetic() if str(data) == SYNTHETIC else load(data, languages=languages)
+    elif not isinstance(data, EmbeddingSet):
+        raise InputError(
+            f"data is a {type(data).__name__}; give a path, an EmbeddingSet, or a mapping of language to rows, such as "
+            "{'en': rows}, and images"
+        )
     return data if languages is None else data.with_languages(languages)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
@@ -25,7 +24,6 @@ from ccalign_jax.training import LanguageRanks, Part
 __all__ = ["SELECTED", "FinishedRun", "Holdouts", "read_run"]
 
 SELECTED = "selected"
-DAMAGE = (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 MOST_NAMES = 4  # trials that a mistake is answered with
 
 Arrays = Mapping[str, np.ndarray]
@@ -158,12 +156,8 @@ def _queries(stored: Arrays, where: str, fold: int, images: Int[np.ndarray, " s"
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with zipfile.ZipFile(path) as members:
-            if members.testzip() is not None:  # NumPy itself stops before the checksum
-                raise zipfile.BadZipFile
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except DAMAGE:
+        return read_npz(path)
+    except InputError:
         raise _damaged(path) from None
 
 

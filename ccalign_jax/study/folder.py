@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shutil
-import zipfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.output import write_json
@@ -90,9 +90,9 @@ class RunFolder:
             return None
         leaves, structure = jax.tree.flatten(like())
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                found = [stored[f"leaf_{index}"] for index in range(len(leaves))]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            stored = read_npz(path)
+            found = [stored[f"leaf_{index}"] for index in range(len(leaves))]
+        except (InputError, KeyError):
             return None  # damaged: run it again
         return jax.tree.unflatten(structure, found)
 

@@ -59,7 +59,7 @@ def sweep(
     Args:
         data: a path that `load` reads, "synthetic", an `EmbeddingSet`, or a mapping of language to caption
             rows `[n, d_text]`, row i for image i.
-        images: `[n, d_image]`, where `data` is a mapping.
+        images: `[n, d_image]`, where `data` is a mapping. Rows may be arrays, PyTorch tensors, data frames or lists.
         pivots, aligners, losses: names; see `python experiments/sweep.py --pivot=list` and so on.
         grid: a built-in grid or a YAML file.
         hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -151,6 +152,48 @@ def test_rows_beyond_float32_have_a_direction_and_are_taken():
     np.testing.assert_array_equal(ragged(image=1e-120 * huge).image, 1e-120 * huge)
     with pytest.raises(InputError, match=r"image row 1 \(key b\) is NaN or infinite"):
         ragged(image=np.where(np.arange(4)[:, None] == 1, np.inf, huge))
+
+
+class Frame:
+    """Like a data frame: no array, but it makes one."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        np.ndarray.tolist,
+        Frame,
+        jnp.asarray,
+        lambda array: array.astype(">f8"),
+        lambda array: array.astype(np.longdouble),
+    ],
+)
+def test_rows_of_any_kind_are_those_of_the_array(wrap):
+    """Fine numbers, which float32 holds."""
+    plain = rows(1, 2, 3, 4, dtype=np.float32)
+    data = ragged(image=wrap(plain), text={"en": wrap(rows(1, 2, 3, 4, 5, 6, dtype=np.float32)), "de": rows(1, 2, 3)})
+    assert data.image.dtype.isnative and data.image.dtype in (np.float32, np.float64)
+    np.testing.assert_array_equal(data.image, plain)
+
+
+def test_torch_tensors_and_bfloat16_are_rows():
+    torch = pytest.importorskip("torch")
+    tensor = torch.tensor([[1.5, 1.0]] * 4)
+    for kind in (tensor, tensor.requires_grad_(), tensor.bfloat16(), jnp.asarray([[1.5, 1.0]] * 4, jnp.bfloat16)):
+        assert ragged(image=kind).image.tolist() == [[1.5, 1.0]] * 4
+
+
+@pytest.mark.parametrize(
+    "values", [[[1.0], [1.0, 2.0]], Frame([[1.0], [1.0, 2.0]]), [[1.0, "a"]], [[1.0, None]], "abc", None]
+)
+def test_what_is_no_array_is_refused_in_one_line(values, one_line):
+    one_line(lambda: ragged(image=values), "ragged: image ")
 
 
 def test_build_refuses_mixed_widths_and_naming_a_language_mends_it():

@@ -22,6 +22,12 @@ def files(tmp_path_factory):
     np.save(folder / "broken.npy", broken)
     broken[7] = 0
     np.save(folder / "zero.npy", broken)
+    np.save(folder / "none.npy", np.zeros((40, 0), int))
+    np.save(folder / "queries_long.npy", np.load(folder / "queries.npy").astype(np.longdouble))
+    np.save(folder / "gallery_big.npy", gallery.astype(">f4"))
+    for name in ("gallery", "gold"):
+        whole = (folder / f"{name}.npy").read_bytes()
+        (folder / f"{name}_damaged.npy").write_bytes(whole.replace(b"'shape': (", b"'shape'Z ("))
     return folder
 
 
@@ -39,6 +45,16 @@ def test_figures_and_ranks_are_those_of_the_whole(script, files):
     assert retrieval_metrics(found) == pytest.approx(expected)
 
 
+def test_other_float_formats_are_read(script, files):
+    """Of another byte order, and longer than any that a device computes with."""
+    plain, other = (
+        script("rank.py", f"--queries={queries}.npy", f"--gallery={gallery}.npy", "--gold=gold.npy", cwd=files)
+        for queries, gallery in (("queries", "gallery"), ("queries_long", "gallery_big"))
+    )
+    assert other.returncode == 0, other.stderr
+    assert other.stdout == plain.stdout
+
+
 def test_csls_says_that_it_is_transductive(script, files):
     done = script("rank.py", "--queries=gallery.npy", "--gallery=gallery.npy", "--csls", cwd=files)
     assert done.returncode == 0 and "CSLS (transductive): 300 rows: R@1 1.0000" in done.stdout
@@ -53,6 +69,15 @@ def test_csls_says_that_it_is_transductive(script, files):
         (["--gallery=broken.npy", "--gold=gold.npy"], "row 7 of the gallery holds NaN or infinity"),
         (["--gallery=zero.npy", "--gold=gold.npy"], "row 7 of the gallery is all zero"),
         (["--gallery=gold.npy", "--gold=gold.npy"], "[n, d]"),
+        (
+            ["--gallery=gallery.npy", "--gold=none.npy"],
+            "none.npy: int64[40, 0]; it must hold whole numbers, [40] or [40, k]",
+        ),
+        (
+            ["--gallery=gallery_damaged.npy", "--gold=gold.npy"],
+            "gallery_damaged.npy: not an .npy file that can be read (",
+        ),
+        (["--gallery=gallery.npy", "--gold=gold_damaged.npy"], "gold_damaged.npy: not an .npy file that can be read ("),
         (["--gallery=gallery.npy", "--gold=gold.npy", "--memory=2 GB"], "--memory"),
     ],
 )

@@ -161,6 +161,19 @@ def test_a_damaged_slice_is_no_slice(tmp_path, damage):
     assert not (tmp_path / "slices").exists()
 
 
+def test_a_slice_with_a_damaged_header_is_no_slice(tmp_path):
+    """Whatever Python's parser raises of it."""
+    folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
+    folder.save_slice(0, 1, tree)
+    (file,) = (tmp_path / "slices").iterdir()
+    content = file.read_bytes()
+    start = content.index(b"\x93NUMPY")
+    for place in range(start, start + 128):
+        for bit in (1, 8, 64):
+            file.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+            assert folder.load_slice(0, 1, lambda: tree) is None
+
+
 def test_no_folder_keeps_nothing():
     folder = RunFolder(None)
     folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)

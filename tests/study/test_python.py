@@ -55,6 +55,16 @@ def test_widths_may_differ(toy_rows):
         fit(texts, image, pivot="text:en")
 
 
+@pytest.mark.parametrize("call", [sweep, fit])
+def test_data_of_another_kind_are_refused_in_one_line(toy, toy_rows, one_line, call):
+    texts, image = toy_rows()
+    one_line(lambda: call(image), "data is a ndarray; give a path, an EmbeddingSet, or a mapping of language to rows")
+    one_line(lambda: call(None), "data is a NoneType; give")
+    one_line(lambda: call(image, image), "images need captions as a mapping of language to rows")
+    one_line(lambda: call(toy(), image), "images need captions as a mapping")
+    one_line(lambda: call({"en": texts["en"].astype(object)}, image), "text_en is object")
+
+
 def test_folds_repeats_and_groups_are_asked_for_by_name(toy, one_line):
     """Everything that is wrong is said before anything is written."""
     one_line(lambda: sweep(toy(), repeats=0), "--repeats=0")
