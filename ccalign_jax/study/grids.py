@@ -13,7 +13,7 @@ from ccalign_jax.aligners import canonical_name
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
-from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file
+from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file, scalar
 from ccalign_jax.training import Hyper, Recipe
 
 __all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "load_grid", "parse_settings"]
@@ -135,7 +135,7 @@ def parse_settings(settings: Sequence[str]) -> Block:
             raise InputError(f"--hyper={setting}: {key} are not a setting; choose them with a flag of their own")
         if key in parsed:
             raise InputError(f"--hyper={setting}: {key} is given twice; write {key}=VALUE,VALUE")
-        parsed[key] = _checked_values(_setting(f"--hyper={setting}", key, [_scalar(part) for part in text.split(",")]))
+        parsed[key] = _checked_values(_setting(f"--hyper={setting}", key, [scalar(part) for part in text.split(",")]))
     return parsed
 
 
@@ -153,15 +153,6 @@ def _settings(source: str, blocks: Sequence[Mapping[str, Any]]) -> list[list[Set
 def _setting(place: str, key: str, value: Any) -> Setting:
     values = list(value) if isinstance(value, list | tuple) else [value]
     return Setting(key, place, values, [place] * len(values))
-
-
-def _scalar(text: str) -> Any:
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            pass
-    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _checked_values(setting: Setting) -> list[Any]:
@@ -198,8 +189,8 @@ def _checked(source: str, key: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise InputError(f"{source}: {key} is {value!r}; it must be true or false")
         return value
-    if isinstance(value, str):  # YAML reads 1e-3, without a dot, as a string
-        value = _scalar(value)
+    if isinstance(value, str):
+        value = scalar(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise InputError(f"{source}: {key} is {value!r}; it must be a finite number")
     if key in SIZES:

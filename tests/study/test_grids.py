@@ -54,11 +54,17 @@ def test_a_yaml_file_is_a_list_of_blocks(tmp_path):
         ("- epochs: 0", ["at least 1"]),
         ("- hidden: 3000000000", ["below 2**31"]),
         ("- temperature: warm", ["temperature is 'warm'"]),
+        ("- temperature: 1:30", ["temperature is '1:30'"]),
+        ("- hidden: 0x10", ["hidden is '0x10'"]),
+        ("- temperature: 2001-01-01", ["temperature is '2001-01-01'"]),
+        ("- replacement: yes", ["replacement is 'yes'", "true or false"]),
+        ("- replacement: Off", ["replacement is 'Off'", "true or false"]),
+        (f"- hidden: {'1' * 5000}", ["hidden is inf"]),
         ("- temperature:", ["temperature is None"]),
-        ("- temperature: [[0.1]]", ["temperature is [0.1]"]),
+        ("- temperature: [[0.1]]", ["temperature has a list"]),
         ("- replacement: 1", ["replacement is 1", "true or false"]),
         ("- criterion: i2t", ["criterion is 'i2t'", "mean or t2i"]),
-        ("- normalization: [sum, [1]]", ["normalization is [1]"]),
+        ("- normalization: [sum, [1]]", ["normalization has a list"]),
         ("- aligners: residul", ["unknown aligner 'residul'"]),
         ("- aligners: []", ["aligners is an empty list"]),
         ("- pivots: images", ["unknown name 'images' among pivots"]),
@@ -89,9 +95,10 @@ def test_mistakes_are_named_by_file_line_block_and_key(tmp_path, text, parts, on
         ("- l2: 0\n- l2: {\n", 3, "not YAML"),
         ("- l2: 0\n  prox: a: b", 2, "not YAML"),
         ("- l2: 0\n- !!python/object:os.system {}", 2, "list of blocks"),
-        ("- l2: 0\n- l2: !!python/object:os.system []", 2, "not YAML"),
+        ("- l2: 0\n- l2: !!python/object:os.system x", 2, "not YAML"),
         ("- l2: 0\n- prox: *nobody", 2, "not YAML"),
-        ("- l2: 0\n- prox: 2020-13-01", 2, "not YAML"),
+        ("- l2: 0\n- prox: !!timestamp 2020-13-01", 2, "not YAML"),
+        ("- l2: 0\n- <<: 3", 2, "block 2: a grid is a list of blocks"),
         ("- l2: 0\n- prox: \a", 2, "not YAML"),
         ("- l2: 0\n---\n- l2: 0", 2, "not YAML"),
     ],
@@ -104,6 +111,36 @@ def test_the_line_is_that_of_the_mistake(tmp_path, text, line, part, one_line):
 def test_a_block_may_begin_with_what_another_says(tmp_path):
     path = written(tmp_path, "- &base\n  l2: 0.5\n  prox: [1, 2]\n- <<: *base\n  l2: 0.25\n")
     assert load_grid(path) == [{"l2": [0.5], "prox": [1.0, 2.0]}, {"l2": [0.25], "prox": [1.0, 2.0]}]
+
+
+def test_numbers_are_read_as_on_the_command_line(tmp_path):
+    numbers = ["010", "1e-3", ".5", "+1.", "2E1", "1_000"]
+    path = written(tmp_path, "- l2: [" + ", ".join(numbers) + "]\n- hidden: !!int 010\n  replacement: TRUE\n")
+    assert load_grid(path) == [{"l2": [10.0, 0.001, 0.5, 1.0, 20.0, 1000.0]}, {"hidden": [10], "replacement": [True]}]
+    assert parse_settings(["l2=" + ",".join(numbers)]) == load_grid(path)[0]
+
+
+NESTED = {
+    "lists": "- l2: " + "[" * 500 + "]" * 500,
+    "open lists": "[" * 5000,
+    "mappings": "- {l2: " * 500,
+    "a block within itself": "- &a {l2: 0.1, <<: *a}",
+    "a list within itself": "- l2: &a [*a]",
+    "lists of the same lists": "- l2: &a0 [1, 1]\n"
+    + "".join(f"- l2: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60)),
+}
+
+
+@pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
+def test_what_is_nested_without_end(tmp_path, text, one_line):
+    one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml")
+
+
+def test_blocks_that_begin_with_the_same_blocks_stay_small(tmp_path):
+    text = "- &a0 {l2: 1, prox: 1}\n" + "".join(
+        f"- &a{n} {{<<: [*a{n - 1}, *a{n - 1}], l2: {n}}}\n" for n in range(1, 60)
+    )
+    assert load_grid(written(tmp_path, text))[-1] == {"l2": [59.0], "prox": [1.0]}
 
 
 @pytest.mark.parametrize("text", ["", "{}", "temperature: 0.1", "- 3", "[]", "- temperature: 0.1\n-"])
