@@ -11,6 +11,9 @@ from ccalign_jax.errors import InputError
 
 __all__ = ["AlignerName", "canonical_name", "list_names", "make_aligner", "parse_name", "settings_read", "split_name"]
 
+MOST_BRACKETS = 8  # a name has three at most
+MOST_SHOWN = 60
+
 
 class AlignerName(NamedTuple):
     """A name taken apart; `str` gives its one spelling.
@@ -42,6 +45,8 @@ def parse_name(name: str) -> AlignerName:
         >>> parse_name("per_language(dual(linear, shift))")
         AlignerName(text='linear', image='shift', per_language=True)
     """
+    if name.count("(") > MOST_BRACKETS:
+        raise _refusal(f"{name[:MOST_SHOWN]}…", "per_language and dual go in once each")
     head, bracket, tail = name.strip().partition("(")
     if not bracket and head in ALIGNERS:
         return AlignerName(head)

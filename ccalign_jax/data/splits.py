@@ -21,6 +21,7 @@ __all__ = [
 
 INNER_SHARE = 0.2
 LEAST_CROSSED = 4  # of three folds, two that select in turn would leave a third of the images to fit
+MOST_REPEATS = 1000
 SEED_PROTOCOL_STATE = 7  # the seed study's KFold(random_state=7)
 DEVELOPMENT = ("dev", "val", "valid", "validation")
 
@@ -64,14 +65,14 @@ def nested_folds(
         inner: inner folds. By default the other outer folds select in turn; as two outer folds share what is fitted
             without both, k folds take k (k + 1) / 2 fits, not k². With 1, and by default where there are fewer than
             `LEAST_CROSSED` folds, a fifth of the rest selects, and what was fitted on the others is reported itself.
-        repeats: how often all images are divided anew; the plans come one after another.
+        repeats: how often all images are divided anew, at most 1,000 times; the plans come one after another.
         seed: of the shuffles.
 
     Raises:
         InputError: too few groups for the folds.
     """
-    if repeats < 1:
-        raise InputError(f"--repeats={repeats}: at least 1 is needed")
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise InputError(f"--repeats={repeats}: it must be from 1 to {MOST_REPEATS}")
     if inner is not None and inner < 1:
         raise InputError(f"--inner_folds={inner}: at least 1 is needed")
     if inner is None and folds < LEAST_CROSSED:

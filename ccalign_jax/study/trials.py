@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = ["SEED_PROTOCOL", "Trials", "make_trials"]
 TRAINED = frozenset({"learning_rate", "l2", "prox", "clip", "warmup", "noise", "mix", "normalization", "replacement"})
 TRAINED |= {"epochs", "steps_per_epoch", "batch_images"}
 CHOOSING = frozenset({"criterion", "start_counts"})
+MOST_TRIALS = 100_000  # of one sweep; more are a mistake
 
 # What the seed study's program does, and this code otherwise would not.
 SEED_PROTOCOL: dict[str, Any] = {
@@ -67,13 +69,13 @@ def make_trials(
         heldout: a language that is not trained on, for which maps of its own are left out.
 
     Raises:
-        InputError: an unknown name, or nothing that makes sense is left.
+        InputError: an unknown name, nothing that makes sense is left, or more trials than `MOST_TRIALS`.
     """
     unknown = sorted(set(losses) - set(LOSSES))
     if unknown:
         raise InputError(f"unknown loss {unknown[0]!r}; there are {', '.join(LOSSES)} (--losses=list)")
     fixed = dict(SEED_PROTOCOL) if protocol == "seed" else {}
-    members: dict[tuple[str, str, str], list[tuple[Hyper, Recipe]]] = {}
+    crossed: dict[tuple[str, str, str], list[dict[str, list[Any]]]] = {}
     skipped: list[str] = []
     named = list(dict.fromkeys(name for block in blocks for name in block.get("aligners", ())))
     for pivot, aligner, loss in families(pivots, aligners, losses, space, full=full, heldout=heldout, named=named):
@@ -82,36 +84,39 @@ def make_trials(
         if reason:
             skipped.append(f"{family}: {reason}")
             continue
-        reads = _reads(pivot, aligner, loss)
-        found = members.setdefault((pivot.name, aligner, loss), [])
-        combinations = list(_combinations(blocks, settings, pivot.name, aligner, loss))
-        if not combinations and loss == CLOSED:  # grids are of what is trained
-            combinations = list(_combinations([{}], settings, pivot.name, aligner, loss))
-        if not combinations:
+        fitting = _fitting_blocks(blocks, pivot.name, aligner, loss)
+        if not fitting and loss == CLOSED:  # grids are of what is trained
+            fitting = [{}]
+        if not fitting:
             skipped.append(f"{family}: no block of the grid is for it; add one")
-        for values in combinations:
-            reason = _unread(values, reads, aligner)
-            if reason:
-                skipped.append(f"{family}: {reason}")
-                continue
-            pair = _numbers_and_choices({**fixed, **values}, reads)
-            if pair not in found:
-                found.append(pair)
-    trials = [
-        Trial(0, name, *family, hyper, recipe, _reads(make_pivot(family[0], space.languages), *family[1:]))
-        for family, found in members.items()
-        for name, (hyper, recipe) in zip(_names(family, found), found, strict=True)
-    ]
+        reads = _reads(pivot, aligner, loss)
+        several = crossed.setdefault((pivot.name, aligner, loss), [])
+        for block in fitting:
+            values, reasons = _read_values({**block, **settings}, reads, aligner)
+            several.append(values)
+            skipped += [f"{family}: {reason}" for reason in reasons]
+    count = sum(math.prod(map(len, values.values())) for several in crossed.values() for values in several)
+    if count > MOST_TRIALS:
+        raise InputError(
+            f"the grid makes {count:,} trials, more than {MOST_TRIALS:,}; give shorter lists in --hyper or --grid, or "
+            "fewer --aligners, --losses or --pivot"
+        )
+    trials = []
+    for names, several in crossed.items():
+        reads = _reads(make_pivot(names[0], space.languages), *names[1:])
+        combinations = itertools.chain.from_iterable(map(_crossed, several))
+        found = list(dict.fromkeys(_numbers_and_choices({**fixed, **values}, reads) for values in combinations))
+        trials += [Trial(0, name, *names, *pair, reads) for name, pair in zip(_names(names, found), found, strict=True)]
     if not trials:
         why = skipped[0] if skipped else "only identity was asked for, which is always reported; add another aligner"
         raise InputError(f"nothing to train: {why}")
     return Trials([dataclasses.replace(trial, index=number) for number, trial in enumerate(trials)], skipped)
 
 
-def _combinations(
-    blocks: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], pivot: str, aligner: str, loss: str
-) -> Iterator[dict[str, Any]]:
-    """The settings of every block that is for this family, crossed."""
+def _fitting_blocks(
+    blocks: Sequence[Mapping[str, Any]], pivot: str, aligner: str, loss: str
+) -> list[Mapping[str, Any]]:
+    """The blocks that are for this family."""
     wanted = {
         "pivots": {pivot, pivot.partition(":")[0]},
         "aligners": {aligner, split_name(aligner)[1]},
@@ -123,10 +128,7 @@ def _combinations(
 
     fitting = [block for block in blocks if fits(block)]
     named = [block for block in fitting if "aligners" in block] or [block for block in fitting if "losses" in block]
-    for block in named or fitting:
-        values = {**{key: value for key, value in block.items() if key not in FILTERS}, **settings}
-        for chosen in itertools.product(*values.values()):
-            yield dict(zip(values, chosen, strict=True))
+    return named or fitting
 
 
 def _reads(pivot: Pivot, aligner: str, loss: str) -> frozenset[str]:
@@ -139,11 +141,21 @@ def _reads(pivot: Pivot, aligner: str, loss: str) -> frozenset[str]:
     return reads | ({"spectral"} if "ortho" in reads else set())
 
 
-def _unread(values: Mapping[str, Any], reads: frozenset[str], aligner: str) -> str | None:
+def _read_values(
+    values: Mapping[str, list[Any]], reads: frozenset[str], aligner: str
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """The lists of the settings that the family reads, and a reason for each value that it cannot take."""
+    read, reasons = {key: several for key, several in values.items() if key in reads}, []
     for name, lack in {"dropout": "hidden layer to drop", "ortho": "matrix W to keep orthogonal"}.items():
-        if values.get(name, 0) and name not in reads:
-            return f"{name}={values[name]:g}, but {aligner} has no {lack}"
-    return None
+        if name not in reads and any(values.get(name, ())):
+            reasons += [f"{name}={value:g}, but {aligner} has no {lack}" for value in values[name] if value]
+            read |= {} if 0 in values[name] else {name: []}  # nothing is left to cross
+    return read, reasons
+
+
+def _crossed(values: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    for chosen in itertools.product(*values.values()):
+        yield dict(zip(values, chosen, strict=True))
 
 
 def _numbers_and_choices(values: Mapping[str, Any], reads: frozenset[str]) -> tuple[Hyper, Recipe]:

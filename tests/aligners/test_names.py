@@ -102,6 +102,9 @@ def test_other_spellings_of_the_same_aligner(spelling, name):
         ("dual(linear,procrustes)", "procrustes is a closed form, which stands alone; write procrustes"),
         ("per_language(centring)", "centring is a closed form, which stands alone; write centring"),
         ("a\nb", "unknown aligner"),
+        pytest.param("dual(" * 100_000 + "linear" + ")" * 100_000, "once each", id="nested"),
+        pytest.param("dual(" * 100_000, "once each", id="open"),
+        pytest.param("dual(" + "dual(linear)," * 100_000 + "linear)", "once each", id="listed"),
     ],
 )
 def test_malformed_names_are_refused_in_one_line(name, message):

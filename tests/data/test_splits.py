@@ -246,7 +246,10 @@ def test_official_split_mistakes(one_line):
 
 def test_too_little_data(one_line):
     one_line(lambda: nested_folds(toy(30), folds=1), "--folds=1", "at least 2")
-    one_line(lambda: nested_folds(toy(30), repeats=0), "--repeats=0", "at least 1")
+    for repeats in (0, 10**9):
+        one_line(
+            lambda repeats=repeats: nested_folds(toy(30), repeats=repeats), f"--repeats={repeats}", "from 1 to 1000"
+        )
     one_line(lambda: nested_folds(toy(30), inner=0), "--inner_folds=0", "at least 1")
     one_line(lambda: seed_folds(toy(30), folds=0), "--folds=0")
     one_line(lambda: seed_folds(toy(3), folds=5), "3 images cannot make 5 folds")

@@ -123,6 +123,34 @@ def test_settings_nobody_reads_make_no_second_trial():
     assert make(aligners=("residual",), losses=("mse",), grid=grid).trials[0].recipe == Recipe()
 
 
+THOUSAND = [number / 1000 for number in range(1, 1001)]
+MANY = {"temperature": THOUSAND, "learning_rate": THOUSAND, "l2": THOUSAND}
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"grid": [MANY], "aligners": ("residual",)}, "1,000,000,000"),
+        ({"grid": [{}], "hyper": [f"{name}={','.join(map(str, values))}" for name, values in MANY.items()]}, "3,000,"),
+        ({"grid": [{"temperature": THOUSAND, "prox": THOUSAND[:101]}], "aligners": ("residual",)}, "101,000"),
+        (
+            {"grid": [{"temperature": THOUSAND, "prox": THOUSAND[:51]}] * 2, "aligners": ("residual",)},
+            "102,000",
+        ),
+        ({"grid": [{"l2": THOUSAND}], "pivots": ("all",), "losses": tuple(LOSSES), "aligners": ("all",)}, "trials"),
+    ],
+)
+def test_more_trials_than_can_be_meant_are_refused_before_they_are_made(options, count, one_line):
+    one_line(lambda: make(**options), f"{count}", "more than 100,000", "--hyper", "--grid", "--aligners")
+
+
+def test_what_nobody_reads_is_not_crossed():
+    unread = {name: THOUSAND for name in ("margin", "image_weight", "penalty")} | {"dropout": [0.0, 0.1]}
+    found = make(grid=[{**unread, "temperature": [0.1, 0.2]}], aligners=("residual",))
+    assert [trial.hyper.temperature for trial in found.trials] == [0.1, 0.2]
+    assert found.skipped == ["image/residual/infonce: dropout=0.1, but residual has no hidden layer to drop"]
+
+
 def test_spelling_and_repeats_make_no_second_trial():
     found = make(pivots=("symmetric",), aligners=("dual", "dual(residual)", "identity"), grid=[{}, {}])
     assert [trial.name for trial in found.trials] == ["symmetric/dual(residual)/infonce"]
