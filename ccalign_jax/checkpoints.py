@@ -89,7 +89,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     try:
         about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         leaves, expected = about["leaves"], about["sha256"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again"
         ) from None

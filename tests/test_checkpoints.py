@@ -107,7 +107,7 @@ def test_missing_cut_and_added_files_are_noticed(tmp_path, saved, one_line):
     one_line(lambda: load_tree(tmp_path / "nowhere"), "nowhere", "no checkpoint here")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"leaves": {}}', "{", '"leaves sha256"'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"leaves": {}}', "{", '"leaves sha256"', "[" * 10**5])
 def test_what_is_no_description(tmp_path, text, one_line):
     save_tree(tmp_path / "best", {}, about("identity"))
     (tmp_path / "best" / ABOUT).write_text(text)

@@ -95,10 +95,16 @@ def rank(
         score: scores a tile of queries against the gallery.
         block_entries: how many scores may be held at once.
 
+    Raises:
+        ValueError: gold answers of another shape.
+
     Example:
         >>> rank(jnp.eye(3), jnp.eye(3), jnp.arange(3)[:, None]).better.tolist()
         [0, 0, 0]
     """
+    rows = jax.tree.leaves(queries)[0].shape[0]
+    if jnp.ndim(gold) != 2 or len(gold) != rows or 0 in gold.shape[1:]:
+        raise ValueError(f"gold {jnp.shape(gold)} must be [{rows}, k], k at least 1, gallery rows of each query")
     size = tile_rows(jax.tree.leaves(gallery)[0].shape[0], block_entries)
 
     def one_tile(tile):

@@ -82,7 +82,7 @@ class SweepConfig:
             stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
             choices: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
             return cls(**choices)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(f"{path}: not a sweep's config.json; give the folder of a run") from None
 
     def differences(self, other: SweepConfig) -> list[str]:

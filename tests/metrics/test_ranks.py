@@ -136,6 +136,12 @@ def test_tiles_equal_the_whole(block_entries):
     assert whole[0].equal.max() >= 1
 
 
+@pytest.mark.parametrize("shape", [(3, 0), (3,), (2, 1), (3, 1, 1)])
+def test_gold_answers_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"must be \[3, k\], k at least 1, gallery rows of each query"):
+        rank(jnp.eye(3), jnp.eye(3), jnp.zeros(shape, int))
+
+
 def test_the_filling_of_the_last_tile_is_no_query(monkeypatch):
     """Zero rows tie with the whole gallery: as queries they would cost a loop over all of it."""
     filled = []

@@ -161,6 +161,11 @@ def test_a_damaged_slice_is_no_slice(tmp_path, damage):
     assert not (tmp_path / "slices").exists()
 
 
+def test_a_config_nested_without_end_is_no_config(tmp_path, one_line):
+    (tmp_path / "config.json").write_text("[" * 10**5)
+    one_line(lambda: SweepConfig.read(tmp_path / "config.json"), "config.json: not a sweep's config.json")
+
+
 def test_a_slice_with_a_damaged_header_is_no_slice(tmp_path):
     """Whatever Python's parser raises of it."""
     folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
