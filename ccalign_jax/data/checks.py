@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ccalign_jax.errors import InputError
 
 __all__ = [
+    "check_languages",
     "check_rows",
     "float_matrix",
     "group_numbers",
@@ -20,6 +21,9 @@ __all__ = [
     "unsound_rows",
     "vector",
 ]
+
+
+RESERVED = ("image", "macro", "mean")  # the images among the sets of rows, and means over languages
 
 
 def host_array(name: str, key: str, values: Any) -> np.ndarray:
@@ -77,6 +81,31 @@ def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None 
                     f"{name}: {key} row {first + row}{known} is {what}; remove or re-encode it "
                     f"({int(bad.sum())} such in rows {first + start} to {first + start + len(block) - 1})"
                 )
+
+
+def check_languages(name: str, languages: Iterable[str]) -> None:
+    """Refuse a language whose name flags, keys of results, tables or plots could not tell from something else.
+
+    Example:
+        >>> check_languages("toy", ["en", "zh-Hant", "中文", "$x"])
+        >>> check_languages("toy", ["en->de"])
+        Traceback (most recent call last):
+        ccalign_jax.errors.InputError: toy: language 'en->de': '->' stands between two languages in results; rename it
+    """
+    for language in languages:
+        if not isinstance(language, str):
+            problem = "the name is no text"
+        elif "->" in language:
+            problem = "'->' stands between two languages in results"
+        elif "," in language:
+            problem = "a comma stands between languages in flags"
+        elif language in RESERVED:
+            problem = "results use this name for something else"
+        elif not language.isprintable() or language.strip() != language or not language:
+            problem = "the name is empty, begins or ends with a space, or has a sign that cannot be printed"
+        else:
+            continue
+        raise InputError(f"{name}: language {language!r}: {problem}; rename it")
 
 
 def known_languages(name: str, asked: Sequence[str], known: Collection[str]) -> list[str]:

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ccalign_jax.data.checks import check_rows, float_matrix, group_numbers, known_languages, split_names, strings
+from ccalign_jax.data.checks import (
+    check_languages,
+    check_rows,
+    float_matrix,
+    group_numbers,
+    known_languages,
+    split_names,
+    strings,
+)
 from ccalign_jax.errors import InputError
 
 __all__ = ["EmbeddingSet"]
@@ -32,6 +40,7 @@ class EmbeddingSet:
         image_of: language to `[m_l]` int32, nondecreasing: the row of `image` each caption describes.
         split: `[n]` str, the official split of each image, or None.
         notes: what was left out on the way here, counted, one sentence each.
+        numbered: the images came without keys: `keys` are row numbers, which say nothing in other data.
 
     Example:
         >>> import numpy as np
@@ -48,6 +57,7 @@ class EmbeddingSet:
     image_of: Mapping[str, np.ndarray]
     split: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    numbered: bool = False
 
     @classmethod
     def build(
@@ -72,7 +82,7 @@ class EmbeddingSet:
 
         Raises:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
-                does not have, or nothing left.
+                does not have, one whose name `check_languages` refuses, or nothing left.
         """
         image = float_matrix(name, "image", image)
         size = len(image)
@@ -87,6 +97,7 @@ class EmbeddingSet:
             raise InputError(f"{name}: no captions; give one array text_<language> a language")
         if languages is not None:
             text = {language: text[language] for language in known_languages(name, languages, text)}
+        check_languages(name, text)
         said = list(notes)
         unique, order = np.unique(keys, return_index=True)
         if len(unique) < size:
@@ -141,6 +152,7 @@ class EmbeddingSet:
             image_of=owners,
             split=None if split is None else split_names(name, split, size)[order],
             notes=tuple(said),
+            numbered=image_keys is None,
         )
         counts = whole.caption_counts().sum(0)
         if (counts == 0).any():
@@ -198,11 +210,26 @@ class EmbeddingSet:
             text={lang: self.text[lang] for lang in chosen},
             image_of={lang: self.image_of[lang] for lang in chosen},
         )
-        return narrowed._keep(narrowed.caption_counts().sum(0) > 0, "they have no caption in the chosen languages")
+        return narrowed.keep(narrowed.caption_counts().sum(0) > 0, "they have no caption in the chosen languages")
+
+    def keep(self, keep: np.ndarray, why: str) -> EmbeddingSet:
+        """Only the images where `keep` `[n]` is True; how many others are left out, and why, is noted.
+
+        Raises:
+            InputError: no image is left.
+        """
+        if keep.all():
+            return self
+        if not keep.any():
+            raise InputError(f"{self.name}: no image is left: {why}")
+        kept = self.take(np.flatnonzero(keep))
+        said = [f"left out {int((~keep).sum())} of {len(keep)} images: {why}"]
+        said += [f"left out language {lang}: no caption is left" for lang in self.languages if lang not in kept.text]
+        return dataclasses.replace(kept, notes=(*self.notes, *said))
 
     def complete(self) -> EmbeddingSet:
         """Only images that have every language; the others are counted."""
-        return self._keep(np.asarray((self.caption_counts() > 0).all(0)), "they lack a caption in some language")
+        return self.keep(np.asarray((self.caption_counts() > 0).all(0)), "they lack a caption in some language")
 
     def first_captions(self) -> EmbeddingSet:
         """One caption, the first, of each image and language; the others are counted."""
@@ -223,7 +250,7 @@ class EmbeddingSet:
         chosen = np.random.default_rng(seed).choice(len(self), max(count, 0), replace=False)
         keep = np.zeros(len(self), bool)
         keep[chosen] = True
-        return self._keep(keep, f"the limit is {count}")
+        return self.keep(keep, f"the limit is {count}")
 
     def sha256(self) -> str:
         """Hexadecimal digest of keys, rows, groups and split: equal exactly when the content is."""
@@ -239,16 +266,6 @@ class EmbeddingSet:
             digest.update(json.dumps([label, part.shape, str(part.dtype)]).encode())
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
-
-    def _keep(self, keep: np.ndarray, why: str) -> EmbeddingSet:
-        if keep.all():
-            return self
-        if not keep.any():
-            raise InputError(f"{self.name}: no image is left: {why}")
-        kept = self.take(np.flatnonzero(keep))
-        said = [f"left out {int((~keep).sum())} of {len(keep)} images: {why}"]
-        said += [f"left out language {lang}: no caption is left" for lang in self.languages if lang not in kept.text]
-        return dataclasses.replace(kept, notes=(*self.notes, *said))
 
 
 def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ccalign_jax.data.checks import check_rows, known_languages, unsound_rows
+from ccalign_jax.data.checks import check_languages, check_rows, known_languages, unsound_rows
 from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
 from ccalign_jax.errors import InputError
@@ -226,6 +226,7 @@ def open_shards(
     if not named:
         raise InputError(f"{paths[0]}: no captions; give one array text_<language> a language")
     chosen = tuple(sorted(named) if languages is None else known_languages(str(place), languages, named))
+    check_languages(str(place), chosen)
     kept = {"image", "image_groups", *(f"{kind}_{language}" for kind in ("text", "mask") for language in chosen)}
     image, text = files[0]["image"], files[0][f"text_{chosen[0]}"]
     return Shards(

@@ -238,7 +238,8 @@ def synthetic(
         text[language] = _unit(_unit(content) + known.text_shift[language])
     keys = np.array([f"{row:06d}" for row in range(images)])
     text_keys = dict.fromkeys(text, np.tile(keys, captions))
-    return EmbeddingSet.build("synthetic", image, text, image_keys=keys, text_keys=text_keys)
+    built = EmbeddingSet.build("synthetic", image, text, image_keys=keys, text_keys=text_keys)
+    return dataclasses.replace(built, numbered=True)
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:

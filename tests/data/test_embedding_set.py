@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ccalign_jax.data import open_shards
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
 
@@ -323,3 +324,20 @@ def test_sha256_tells_whose_language_a_row_is():
         return EmbeddingSet.build("toy", rows(1), {left: rows(1), right: rows(2)}).sha256()
 
     assert named("a", "bc") != named("ab", "c") and named("de", "en") != named("en", "de")
+
+
+@pytest.mark.parametrize("language", ["x->y", "a,b", "", " ", "a\nb", "a\x1b[31m", "image", "macro", "\ud800", 5])
+def test_a_language_that_results_could_not_name_is_refused_at_once(language, one_line, tmp_path):
+    rows = np.eye(3, dtype=np.float32)
+    one_line(lambda: EmbeddingSet.build("toy", rows, {language: rows}), f"toy: language {language!r}: ", "rename it")
+    if isinstance(language, str) and language.isprintable() and language:
+        np.savez(tmp_path / "0.npz", **{"image": rows, f"text_{language}": rows, "text_en": rows})
+        one_line(lambda: open_shards(tmp_path), f"language {language!r}: ", "rename it")
+        assert open_shards(tmp_path, languages=["en"]).languages == ("en",)
+
+
+@pytest.mark.parametrize(
+    "language", ["zh-Hant", "pt_BR", "en (US)", "中文", "العربية", "$x^$", r"$\frac{$", "a|b", "<b>"]
+)
+def test_other_names_of_languages_are_taken_as_they_are(language):
+    assert EmbeddingSet.build("toy", np.eye(3), {language: np.eye(3)}).languages == (language,)
