@@ -15,12 +15,14 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ccalign_jax.aligners import Aligner, Sizes, make_aligner, split_name
+from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.errors import InputError
 
-__all__ = ["Checkpoint", "load_aligner", "load_tree", "save_tree"]
+__all__ = ["Checkpoint", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
 ABOUT = "checkpoint.json"
 TREE = "tree"
+TRAINING_IMAGES = "training_images.npz"
 SCHEMA = 1
 
 
@@ -31,11 +33,14 @@ class Checkpoint(NamedTuple):
         aligner: pure functions.
         params: tree of NumPy arrays.
         about: the JSON: names of aligner, pivot, loss and trial, widths, languages, hyper-parameters.
+        training_images: fingerprints of the images that fitted the map or chose its settings; None where the file
+            does not have them, as those of earlier versions and of the seed study do not.
     """
 
     aligner: Aligner
     params: PyTree[np.ndarray]
     about: dict[str, Any]
+    training_images: Fingerprints | None = None
 
     def language_number(self, language: str) -> int:
         """The number of a language, or -1 for one that was not in training: the part that all share maps it.
@@ -54,13 +59,25 @@ class Checkpoint(NamedTuple):
         return -1
 
 
-def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Mapping[str, Any]) -> None:
+def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write a map for `load_aligner`, with the fingerprints of its training images; as `save_tree` otherwise."""
+    save_tree(path, checkpoint.params, checkpoint.about, training_images=checkpoint.training_images)
+
+
+def save_tree(
+    path: str | os.PathLike[str],
+    tree: PyTree[np.ndarray],
+    about: Mapping[str, Any],
+    *,
+    training_images: Fingerprints | None = None,
+) -> None:
     """Write a tree of arrays and what it is; the folder appears at once, whole, in place of an older one.
 
     Args:
         path: folder.
         tree: nested dicts of arrays; may be empty.
         about: JSON values; `sha256`, `leaves` and `schema` are added.
+        training_images: what the tree was fitted on.
     """
     path = Path(path).absolute()
     draft = path.with_name(path.name + ".draft")
@@ -70,8 +87,10 @@ def save_tree(path: str | os.PathLike[str], tree: PyTree[np.ndarray], about: Map
     if jax.tree.leaves(tree):
         with _checkpointer() as checkpointer:
             checkpointer.save(draft / TREE, tree)
+    if training_images is not None:
+        np.savez(draft / TRAINING_IMAGES, **training_images._asdict())
     described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
-    described["sha256"] = _sha256(draft / TREE, described)
+    described["sha256"] = _sha256(draft, described)
     (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(path, ignore_errors=True)
     draft.rename(path)
@@ -94,7 +113,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
             f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again"
         ) from None
     # Before Orbax looks at them: it reads some damaged files silently wrong, and prints pages on others.
-    if _sha256(path / TREE, about) != expected:
+    if _sha256(path, about) != expected:
         raise InputError(f"{path}: SHA-256 differs from {ABOUT}: a file is damaged or missing; copy or train it again")
     tree: PyTree[np.ndarray] = {}
     if leaves:
@@ -127,7 +146,14 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
     shapes = jax.eval_shape(aligner.init, jax.random.key(0))
     if _leaves(shapes) != _leaves(params):
         raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
-    return Checkpoint(aligner, params, about)
+    return Checkpoint(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
+
+
+def _load_training_images(file: Path) -> Fingerprints | None:
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as stored:
+        return Fingerprints(**stored)
 
 
 def _checkpointer() -> Any:
@@ -144,12 +170,13 @@ def _checkpointer() -> Any:
 
 
 def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
-    """Hexadecimal digest over the names and bytes of all files below a folder, and what is said about them."""
+    """Hexadecimal digest over the names and bytes of all files of a checkpoint, and what is said about them."""
     said = {key: value for key, value in about.items() if key != "sha256"}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    files = sorted(file for file in (folder / TREE).rglob("*") if file.is_file())
+    for file in [*files, *folder.glob(TRAINING_IMAGES)]:
+        name, content = Path(os.path.relpath(file, folder / TREE)).as_posix(), file.read_bytes()
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from ccalign_jax.aligners import make_aligner
-from ccalign_jax.checkpoints import ABOUT, load_aligner, load_tree, save_tree
+from ccalign_jax.checkpoints import (
+    ABOUT,
+    TRAINING_IMAGES,
+    Checkpoint,
+    load_aligner,
+    load_tree,
+    save_checkpoint,
+    save_tree,
+)
+from ccalign_jax.data.fingerprints import Fingerprints
 
 
 def about(aligner="residual", *, d_text=6, d_image=4, hidden=8, languages=("de", "en")):
@@ -61,6 +70,20 @@ def test_a_checkpoint_replaces_an_older_one_and_a_draft_left_behind(tmp_path):
     found = load_aligner(tmp_path / "best")
     np.testing.assert_array_equal(found.params["weight"], params_of("linear", 5)["weight"])
     assert [child.name for child in tmp_path.iterdir()] == ["best"]
+
+
+def test_training_images_are_kept_and_no_change_of_them_goes_unseen(tmp_path, one_line):
+    known = Fingerprints(np.arange(16, dtype=np.int16).reshape(2, 8), np.array([5, 2**63 + 1], np.uint64))
+    one = Checkpoint(make_aligner("residual", 6, 4, languages=2), params_of("residual"), about(), known)
+    save_checkpoint(tmp_path / "best", one)
+    found = load_aligner(tmp_path / "best").training_images
+    for mine, theirs in zip(found, known, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+    (tmp_path / "best" / TRAINING_IMAGES).unlink()
+    one_line(lambda: load_aligner(tmp_path / "best"), "SHA-256")
+    save_checkpoint(tmp_path / "best", one._replace(training_images=None))  # nothing of the older one stays
+    assert load_aligner(tmp_path / "best").training_images is None
 
 
 def test_a_stacked_tree_is_no_map(tmp_path, one_line):

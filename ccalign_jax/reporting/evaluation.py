@@ -20,6 +20,7 @@ from ccalign_jax.reporting.evaluation_words import (
     interval_note,
     maps,
     states,
+    training_words,
 )
 from ccalign_jax.reporting.evidence import CHANGE, VERDICT_NOTE, verdict_cell
 from ccalign_jax.reporting.figure_names import figure_name, scoring_name
@@ -83,9 +84,9 @@ def evaluation_table(summary: Summary) -> Table:
             f"mapped: {summary['name']}; identity: the embeddings as they are; change: mapped minus identity, on the "
             "same queries."
         )
-        notes.append("On images that the map was trained on, the change is partly what it learnt by heart.")
+        notes.append(training_words(summary))
         known = has_interval(summary["delta"]["t2i"]["R@1"])
-        notes.append(f"{interval_note(summary)} {CELLS}" if known else "No interval was computed.")
+        notes.append(f"{interval_note(summary)} {CELLS}" if known else interval_note(summary))
     if summary["data"]["d_text"] != summary["data"]["d_image"]:
         notes.append("Captions and images differ in width: identity cuts or pads, and is near chance.")
     columns = [name for path in paths for name in headings(summary, " ".join(path))]

@@ -28,6 +28,7 @@ __all__ = [
     "interval_note",
     "maps",
     "states",
+    "training_words",
 ]
 
 Summary = Mapping[str, Any]
@@ -93,11 +94,50 @@ def by_chance(summary: Summary, *path: str) -> list[str]:
 
 
 def interval_note(summary: Summary) -> str:
-    """What the intervals of an evaluation are about."""
+    """What the intervals of an evaluation are about; that there are none, if so."""
+    if not has_interval(summary["delta"]["t2i"]["R@1"]):
+        return "No interval was computed."
+    known = find(summary, "training_images", "known")
+    whose = "fresh images" if known else "images that it was not trained on, if these are such"
     return (
-        "Intervals (95 %) and p are about this map on fresh images, in a pool of the same size: what is drawn anew are "
+        f"Intervals (95 %) and p are about this map on {whose}, in a pool of the same size: what is drawn anew are "
         f"{clusters(summary)} with all their captions."
     )
+
+
+def training_words(summary: Summary) -> str:
+    """How many of the images are training images of the map, and what follows for its change.
+
+    Example:
+        >>> training_words({"training_images": {"known": True, "images": 10, "seen": 0}})
+        'None of the 10 images is a training image of the map, by key or by row.'
+    """
+    about = summary.get("training_images") or {"known": False}
+    if not about["known"]:
+        return (
+            "Training images unknown: the map's file does not record them. If it was trained on these images, its "
+            "change is in part overfitting."
+        )
+    whole = count_words(about["images"], "image")
+    if not about["seen"]:
+        return f"None of the {whole} is a training image of the map, by key or by row."
+    ways = f"{about['by_key']} by key, {about['by_row']} by row"
+    if about["seen"] == about["images"]:
+        return (
+            f"All {whole} are training images of the map ({ways}), so that its change has no interval, p or verdict: "
+            "it says how well the map fits them. What the map earns on fresh images is in the summary.json of its own "
+            "sweep (selected), or comes from evaluating images that it was not trained on."
+        )
+    read = [f"{DIRECTION_WORDS[way]} {_from_to(about, way)}" for way in DIRECTIONS]
+    return (
+        f"{about['seen']} of {whole} are training images of the map ({ways}) and are left out of all else; among "
+        f"themselves, without verdict: R@1 {', '.join(read)}."
+    )
+
+
+def _from_to(part: Mapping[str, Any], way: str) -> str:
+    before, after = (plain(part[state][way]["R@1"]["mean"]) for state in ("identity", "metrics"))
+    return f"{before} → {after}"
 
 
 def evaluation_headline(summary: Summary) -> tuple[str, ...]:
@@ -121,6 +161,7 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
         result_words(words[route], identity[route]["R@1"], summary["metrics"][route]["R@1"], change)
         for route, change in changes.items()
     ]
+    said.append(training_words(summary))
     said.append(f"Against identity: {'; '.join(read)}.")
     said.append(both_words(summary))
     free = {name: both_directions(figures) for name, figures in (find(summary, "scores", "identity") or {}).items()}
@@ -132,6 +173,5 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
             f"{scoring_name(summary, best)}, reads {plain(free[best])} in the mean of both directions; the map "
             f"under the plain cosine reads {plain(both_directions(summary['metrics']))}."
         )
-    known = has_interval(summary["delta"]["t2i"]["R@1"])
-    said.append(interval_note(summary) if known else "No interval was computed.")
+    said.append(interval_note(summary))
     return tuple(said)

@@ -15,6 +15,7 @@ from jaxtyping import Int
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import BatchStream, EmbeddingSet, PairRows, Shards, open_shards, split_chunks
+from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
@@ -185,7 +186,16 @@ def align(
             when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
             for when, at in (("before", 0), ("after", epoch))
         }
-    return Checkpoint(plan.aligner, jax.tree.map(np.asarray, found.params), about)
+    params = jax.tree.map(np.asarray, found.params)
+    return Checkpoint(plan.aligner, params, about, _fingerprint_shards(shards))
+
+
+def _fingerprint_shards(shards: Shards) -> Fingerprints:
+    """Of all images, those held out too, for they choose; read once more, without their captions."""
+    images, found = dataclasses.replace(shards, languages=()), []
+    for start in range(0, len(shards), PASS_ROWS):
+        found.append(fingerprint_rows(images.read(start, min(start + PASS_ROWS, len(shards))).image))
+    return Fingerprints(np.concatenate(found), np.zeros(0, np.uint64))
 
 
 def _choose(plan: AlignPlan, run: Trajectory) -> FitResult:

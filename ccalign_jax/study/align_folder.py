@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ccalign_jax.aligners import Params
-from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_tree
+from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_checkpoint
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
@@ -132,7 +132,7 @@ class AlignFolder:
 
     def finish(self, found: Checkpoint) -> None:
         """Write the map, and remove what only a run that goes on needs."""
-        save_tree(self.path / BEST, found.params, found.about)
+        save_checkpoint(self.path / BEST, found)
         (self.path / PASSED).unlink(missing_ok=True)
 
     def save_passed(self, passed: Passed, place: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statisti
 from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, minus, route_metrics
 from ccalign_jax.study.intervals import FoldTally, draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
+from ccalign_jax.study.overlap import Overlap, find_overlap
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.tally import tally_directions, tally_pairs
 from ccalign_jax.training import Part
@@ -74,8 +75,11 @@ def evaluate(
 ) -> Evaluation:
     """Score all captions and images as they are, and through a map.
 
+    Training images of the map are left out, and scored apart without intervals or tests; where all images are, they are
+    scored, and the map's changes are not tested. `docs/evaluation.md` says which training images are recognised.
+
     Args:
-        data: what to score; every image is in the gallery.
+        data: what to score; every image that is scored is in the gallery.
         checkpoint: the map.
         bank: other images with their captions, that scores on top look at; the data themselves where there are none,
             and then these scores are transductive.
@@ -89,16 +93,17 @@ def evaluate(
     Raises:
         InputError: as `apply`.
     """
-    states = {IDENTITY: data}
-    if checkpoint is not None:
-        states[MAPPED] = apply(checkpoint, data)
+    overlap = None if checkpoint is None else find_overlap(data, checkpoint)
+    noted = len(data.notes)
+    data = data if overlap is None else overlap.scored
+    states = _states(data, checkpoint)
     kinds = ["retrieval", *["scores on top"] * scores, *["diagnostics"] * diagnostics]
     steps = iter(range(len(kinds) * len(states)))
 
     def begin(what: str) -> None:
         progress(what, next(steps), len(kinds) * len(states))
 
-    summary: dict[str, Any] = {"schema": 1, "data": describe_data(data), "notes": []}
+    summary: dict[str, Any] = {"schema": 1, "data": describe_data(data), "notes": list(data.notes[noted:])}
     ranked: dict[str, _State] = {}
     for name, one in states.items():
         begin(f"{name}: retrieval")
@@ -114,14 +119,19 @@ def evaluate(
     claims = Claims(_measured(IDENTITY, ranked), resamples, test_share=0.0)
     claims.level(summary["baselines"][IDENTITY])
     summary["statistics"] = describe_statistics(resamples)
-    if checkpoint is not None:
+    if checkpoint is not None and overlap is not None:
         changes = minus(measured[MAPPED], measured[IDENTITY])
         summary["name"] = checkpoint.about["trial"]
+        summary["training_images"] = overlap.about | _training_figures(overlap, checkpoint, routes)
         summary["metrics"] = figures_of([measured[MAPPED]])
         summary["delta"] = figures_of([changes], delta=True)
-        claims.entry(summary, _measured(MAPPED, ranked), [changes])
-        adjust([summary])
-    summary["pool_curves"] = _pool_curves(ranked, part)
+        if overlap.tested:
+            claims.entry(summary, _measured(MAPPED, ranked), [changes])
+            adjust([summary])
+    if curves := _pool_curves(ranked, part):
+        summary["pool_curves"] = curves
+    else:
+        summary["notes"].append("no curves by gallery size: some gallery is smaller than the captions of one image")
     summary["similarities"] = _similarities(ranked)
     if scores:
         whole = data if bank is None else bank
@@ -134,7 +144,9 @@ def evaluate(
                 moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
                 other = _bank_rows(moved, data.languages)
             scored[name] = [score_ladder(state.text, state.image, state.part, *other, data.languages)]
-        summary["scores"] |= score_figures(scored, [np.arange(len(data))], resamples, test_share=0.0)
+        tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
+        rows = [np.arange(len(data))]
+        summary["scores"] |= score_figures(scored, rows, resamples, test_share=0.0, tested=tested)
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else _describe_map(checkpoint)
@@ -149,6 +161,26 @@ def evaluate(
                 grams[name] = _grams(one)
     progress("done", len(kinds) * len(states), len(kinds) * len(states))
     return Evaluation(summary, grams)
+
+
+def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, EmbeddingSet]:
+    """The data as they are, and through the map."""
+    return {IDENTITY: data} if checkpoint is None else {IDENTITY: data, MAPPED: apply(checkpoint, data)}
+
+
+def _training_figures(overlap: Overlap, checkpoint: Checkpoint, routes: Sequence[str]) -> dict[str, Any]:
+    """Retrieval among the training images that were left out, without intervals: nothing where there are none."""
+    data = overlap.left_out
+    if data is None:
+        return {}
+    states = _states(data, checkpoint)
+    measured = {name: route_metrics(_rank(one, routes).routes, data.languages) for name, one in states.items()}
+    changes = minus(measured[MAPPED], measured[IDENTITY])
+    return {
+        "identity": figures_of([measured[IDENTITY]]),
+        "metrics": figures_of([measured[MAPPED]]),
+        "delta": figures_of([changes], delta=True),
+    }
 
 
 def _measured(name: str, ranked: Mapping[str, _State]) -> Measured:
@@ -183,7 +215,10 @@ def _bank_rows(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.nd
 
 
 def _pool_curves(ranked: Mapping[str, _State], part: Part) -> dict[str, Any]:
-    """R@1 to expect in smaller galleries, the mean over languages, for as large a gallery as every language has."""
+    """R@1 to expect in smaller galleries, the mean over languages, for as large a gallery as every language has.
+
+    Empty where an image has more captions in one language than there are in another.
+    """
     images = len(part.images)
     golds = [(np.asarray(gold) >= 0).sum(axis=1) for gold in part.captions_of]
     galleries = {"t2i": [images] * len(golds), "i2t": [len(rows) for rows in part.captions]}
@@ -192,7 +227,9 @@ def _pool_curves(ranked: Mapping[str, _State], part: Part) -> dict[str, Any]:
         answers = [1 if direction == "t2i" else np.maximum(gold, 1) for gold in golds]
         most = max(int(np.max(answer)) for answer in answers)
         sizes = [size * 10**power for power in range(9) for size in POOLS]
-        sizes = sorted({size for size in sizes if most <= size < min(gallery)} | {min(gallery)})
+        sizes = sorted({size for size in (*sizes, min(gallery)) if most <= size <= min(gallery)})
+        if not sizes:
+            return {}
         found[direction] = {"sizes": sizes}
         for name, state in ranked.items():
             each = zip(getattr(state.routes, direction), gallery, answers, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -85,6 +85,7 @@ def score_figures(
     *,
     test_share: float,
     optimistic: bool = False,
+    tested: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Every score's metrics and its changes against the cosine on identity, with intervals and adjusted p-values.
 
@@ -94,6 +95,7 @@ def score_figures(
         resamples: of the data.
         test_share: as in `Claims`.
         optimistic: whether the states but identity were chosen on what is reported.
+        tested: the states whose figures have intervals and p-values; by default all.
     """
 
     def measured(state: str, name: str) -> Measured:
@@ -109,9 +111,10 @@ def score_figures(
             metrics = [rungs[name][0] for rungs in folds]
             changes = [minus(mine, other) for mine, other in zip(metrics, base, strict=True)]
             entry = {"metrics": figures_of(metrics), "delta": figures_of(changes, delta=True)}
-            claims.entry(entry, measured(state, name), changes)
+            if tested is None or state in tested:
+                claims.entry(entry, measured(state, name), changes)
             found[state][name] = entry
-    compared = [(state, name) for state, entries in found.items() for name in entries]
+    compared = [(state, name) for state in (found if tested is None else tested) for name in found[state]]
     compared.remove((IDENTITY, "cosine"))
     flattered = [optimistic and state != IDENTITY for state, _ in compared]
     adjust([found[state][name] for state, name in compared], optimistic=flattered)

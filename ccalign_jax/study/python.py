@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
+import numpy as np
 
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
@@ -147,7 +148,7 @@ def fit(
     Returns:
         The map, applied to a data set by `ccalign_jax.apply(found, data)`, to rows by
         `aligners.map_captions(found.aligner, found.params, rows, language_number)`, or saved by
-        `checkpoints.save_tree(path, found.params, found.about)`.
+        `checkpoints.save_checkpoint(path, found)`.
         `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after.
 
     Raises:
@@ -182,7 +183,7 @@ def fit(
         plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select, mesh=make_mesh(devices)
     )
     epoch = int(done.epoch)
-    found = make_checkpoint(plan, trial, done.params, epoch)
+    found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].select]))
     found.about["scores"] = {
         when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
         for when, at in (("before", 0), ("after", epoch))

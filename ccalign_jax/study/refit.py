@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
@@ -50,15 +51,25 @@ def refit(result: SweepResult) -> Checkpoint:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), fits)
         embeddings = train_rows(plan.data, lay_out(plan.data), plan.config.heldout_language)
         params = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch).params
-    result.best = make_checkpoint(plan, trial, params, epoch)
+    chosen_by = [one.select for fold in plan.folds for one in fold.inner]
+    result.best = make_checkpoint(plan, trial, params, epoch, np.concatenate([plan.folds[0].refit, *chosen_by]))
     result.seconds["refit"] = time.perf_counter() - began
     return result.best
 
 
-def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int) -> Checkpoint:
-    """A trial's map, ready to use or to save; None is identity."""
+def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, images: np.ndarray) -> Checkpoint:
+    """A trial's map, ready to use or to save.
+
+    Args:
+        plan: of its sweep.
+        trial: None is identity.
+        params: of the map.
+        epoch: that they are of.
+        images: rows of the data that fitted the map or chose its settings, in any order.
+    """
     about = describe(plan, trial, epoch)
-    return Checkpoint(plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe), params, about)
+    aligner = plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe)
+    return Checkpoint(aligner, params, about, fingerprint(plan.data.take(np.unique(images))))
 
 
 def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ccalign_jax.checkpoints import save_tree
+from ccalign_jax.checkpoints import save_checkpoint, save_tree
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
@@ -54,8 +54,7 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     np.savez_compressed(path / "folds.npz", **_fold_arrays(plan))
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
-    best = result.best or refit(result)
-    save_tree(path / "best", best.params, best.about)
+    save_checkpoint(path / "best", result.best or refit(result))
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SUMMARY, result.summary)
     folder.drop_slices()

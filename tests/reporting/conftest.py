@@ -322,6 +322,7 @@ def make_evaluation_summary(
     if mapped:
         summary |= {
             "name": "image/residual/infonce",
+            "training_images": {"known": True, "images": 100, "seen": 0, "by_key": 0, "by_row": 0},
             "metrics": {route: scored(route, languages, changes[route]) for route in routes},
             "delta": {route: scored(route, languages, changes[route], delta=True) for route in routes},
             "map": maps,

@@ -95,7 +95,11 @@ def test_retrieval_compares_each_language_with_identity(evaluation, before):
     assert row(table, "mean")[:3] == (".110", ".130", "+.020")
     assert row(table, "chance")[:3] == (".010", "", "")
     said = " ".join(table.notes)
-    assert "mapped: image/residual/infonce" in said and "learnt by heart" in said and "No interval was" in said
+    assert (
+        "mapped: image/residual/infonce" in said
+        and "None of the 100 images is a training" in said
+        and "No interval was" in said
+    )
 
 
 def test_retrieval_without_a_map_has_more_metrics(evaluation, before):
@@ -115,17 +119,44 @@ def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation
     assert row(table, "median rank")[:3] == ("20.0", "18.0", "−2.0")
 
 
+def test_words_about_fresh_images_need_images_that_are_known_to_be_fresh(evaluation, before):
+    """The change of a map on images that it was trained on says nothing about others."""
+
+    def words(summary):
+        table = evaluation_table(summary)
+        return " ".join(evaluation_headline(summary)), " ".join(table.notes)
+
+    for said in words(evaluation()):
+        assert "on fresh images, in a pool" in said and "None of the 100 images is a training image" in said
+    unknown = evaluation()
+    del unknown["training_images"]  # as earlier versions wrote it
+    for summary in (unknown, evaluation() | {"training_images": {"known": False, "images": 100, "seen": None}}):
+        for said in words(summary):
+            assert "Training images unknown" in said and "fresh" not in said
+    part = evaluation()
+    figures = {"identity": part["baselines"]["identity"], "metrics": part["metrics"], "delta": part["delta"]}
+    part["training_images"] = {"known": True, "images": 120, "seen": 20, "by_key": 20, "by_row": 19, **figures}
+    for said in words(part):
+        assert "20 of 120 images are training images of the map (20 by key, 19 by row) and are left out" in said
+        assert "without verdict: R@1 text to image .110 → .130, image to text .130 → .120." in said
+    every = before(evaluation())
+    every["training_images"] = {"known": True, "images": 100, "seen": 100, "by_key": 0, "by_row": 100}
+    for said in words(every):
+        assert "All 100 images are training images of the map (0 by key, 100 by row)" in said
+        assert "on fresh images, in a pool" not in said and ": gain" not in said and "Gain" not in said
+
+
 def test_the_words_of_the_headline_follow_the_figures(evaluation):
     said = evaluation_headline(evaluation())
-    assert "R@1 .110 → .130 (+.020, 95 % interval .000 to +.040, p = .400): no evidence; image to text" in said[1]
-    assert "text to text R@1 .410 → .440 (+.030, 95 % interval +.010 to +.050, p < .001): gain." in said[1]
-    assert said[2].startswith(
+    assert "R@1 .110 → .130 (+.020, 95 % interval .000 to +.040, p = .400): no evidence; image to text" in said[2]
+    assert "text to text R@1 .410 → .440 (+.030, 95 % interval +.010 to +.050, p < .001): gain." in said[2]
+    assert said[3].startswith(
         "No evidence of a gain: the mean of both directions changed by +.005 (95 % interval −.015"
     )
     assert said[-1].startswith("Intervals (95 %) and p are about this map")
     summary = evaluation()
     summary["delta"]["both"]["R@1"] |= {"mean": -0.1, "low": -0.2, "high": -0.05, "p": 0.01, "p_adjusted": 0.01}
-    assert evaluation_headline(summary)[2].startswith("Loss: the mean of both directions fell by .100 (")
+    assert evaluation_headline(summary)[3].startswith("Loss: the mean of both directions fell by .100 (")
 
 
 def test_text_to_text_has_a_row_a_way(evaluation, before):
@@ -274,11 +305,11 @@ def test_a_map_that_is_not_square_turns_nothing_and_a_singular_one_has_no_condit
 def test_headline_compares_the_map_with_what_costs_nothing(evaluation, before):
     said = evaluation_headline(before(evaluation()))
     assert said[0] == "Map image/residual/infonce on toy, split test, 100 images."
-    assert "text to image R@1 .110 → .130 (+.020); image to text R@1 .130 → .120 (−.010)" in said[1]
-    assert "text to text R@1 .410 → .440 (+.030)" in said[1]
-    assert said[2] == "The mean of both directions rose by .005."
-    assert "best of 4 scores on identity, CSLS, reads .140" in said[3] and said[3].endswith("reads .125.")
-    assert said[4] == "No interval was computed."
+    assert "text to image R@1 .110 → .130 (+.020); image to text R@1 .130 → .120 (−.010)" in said[2]
+    assert "text to text R@1 .410 → .440 (+.030)" in said[2]
+    assert said[3] == "The mean of both directions rose by .005."
+    assert "best of 4 scores on identity, CSLS, reads .140" in said[4] and said[4].endswith("reads .125.")
+    assert said[5] == "No interval was computed."
 
 
 def test_headline_without_a_map_tells_chance(evaluation):

@@ -10,6 +10,7 @@ import pytest
 import ccalign_jax.study.align as align_module
 from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet, open_shards, write_shards
+from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.align import align, plan_align
@@ -144,6 +145,15 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
     again.finish(later)
     assert again.finished and sorted(path.name for path in (tmp_path / "run").iterdir()) == ["align.json", "best"]
     close(load_aligner(tmp_path / "run" / "best").params, whole.params, rtol=0, atol=0)
+
+
+def test_training_images_are_recognised_among_others(folder):
+    shards, random = open_shards(folder), np.random.default_rng(9)
+    image = np.concatenate([shards.read(0, COUNT).image.astype(np.float16), random.standard_normal((30, D))])
+    data = EmbeddingSet.build("toy", image, {"en": image})
+    known = align(plan_align(asked(folder, aligner="procrustes"))).training_images
+    assert known.rows.shape == (COUNT, 8) and len(known.keys) == 0
+    np.testing.assert_array_equal(np.flatnonzero(recognise(data, known).images), np.arange(COUNT))
 
 
 def test_seeds_differ(folder):

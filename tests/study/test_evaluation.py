@@ -9,6 +9,7 @@ import pytest
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.diagnostics import diagnose, diagnose_map
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import PAIR_ROUTES, Banks, csls, rank_pairs, retrieval_metrics
@@ -107,6 +108,55 @@ def test_a_map_that_changes_nothing_changes_nothing():
     for path, figure in walk(summary["delta"]):
         assert {figure[key] for key in ("mean", "low", "high")} == {0.0} and figure["p"] == 1.0, path
     assert set(summary["verdict"].values()) == {"no evidence"}
+
+
+def without_tests(tree):
+    """Whether no figure of a tree has an interval or a p-value."""
+    return all(figure.get(key) is None for _, figure in walk(tree) for key in ("low", "high", "p", "p_adjusted"))
+
+
+def test_training_images_are_left_out_and_scored_apart_without_tests():
+    data, quick = made(), {"routes": ["t2t"], "diagnostics": False}
+    known = a_map()._replace(training_images=fingerprint(data.take(np.arange(14))))
+    summary, _ = evaluate(data, known, **quick)
+    alone, _ = evaluate(data.take(np.arange(14, IMAGES)), a_map(), **quick)
+    for key in ("data", "baselines", "metrics", "delta", "verdict", "scores", "pool_curves"):
+        assert summary[key] == alone[key], key
+    assert summary["notes"] == ["left out 14 of 24 images: they are training images of the map"]
+    told = summary["training_images"]
+    assert {key: told[key] for key in ("known", "images", "seen", "by_key", "by_row")} == {
+        **{"known": True, "images": 24, "seen": 14, "by_key": 14, "by_row": 14}
+    }
+    apart, _ = evaluate(data.take(np.arange(14)), a_map(), **quick)
+    for mine, theirs in (("identity", apart["baselines"]["identity"]), ("metrics", apart["metrics"])):
+        assert [(path, one["mean"]) for path, one in walk(told[mine])] == [(p, one["mean"]) for p, one in walk(theirs)]
+    assert without_tests(told) and told["delta"].keys() == apart["delta"].keys()
+
+
+def test_training_images_alone_have_no_verdict_interval_or_p():
+    data = made()
+    known = a_map()._replace(training_images=fingerprint(data))
+    summary, _ = evaluate(data, known, routes=["t2t"], diagnostics=False)
+    plain, _ = evaluate(data, a_map(), routes=["t2t"], diagnostics=False)
+    assert summary["training_images"] == {"known": True, "images": 24, "seen": 24, "by_key": 24, "by_row": 24}
+    assert "verdict" not in summary
+    for tree in (summary["metrics"], summary["delta"], summary["scores"]["mapped"]):
+        assert without_tests(tree)
+    assert summary["baselines"] == plain["baselines"]  # the embeddings as they are were not trained
+    assert summary["delta"]["both"]["R@1"]["mean"] == plain["delta"]["both"]["R@1"]["mean"]
+    assert not without_tests(summary["scores"]["identity"]) and not without_tests(plain["delta"])
+
+
+@pytest.mark.parametrize("fresh", [1, 2])
+def test_a_few_fresh_images_are_enough_to_be_scored(fresh):
+    data = made(lacking=True)
+    known = a_map()._replace(training_images=fingerprint(data.take(np.arange(IMAGES - fresh))))
+    summary, _ = evaluate(data, known)
+    assert summary["data"]["images"] == fresh and summary["verdict"]["both"] == "no evidence"
+
+
+def test_a_map_without_fingerprints_says_that_its_training_images_are_unknown(found):
+    assert found[3].summary["training_images"] == {"known": False, "images": 10, "seen": None}
 
 
 def test_both_is_the_mean_of_the_two_directions(found):

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from ccalign_jax.data import Inner
+from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.study import refit as made_anew
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
@@ -44,6 +46,17 @@ def test_it_is_trained_on_all_images_up_to_the_median_epoch(crossed, monkeypatch
     np.testing.assert_array_equal(images, np.arange(60))
     assert stop == found.about["epoch"] == int(np.median(best.epochs)) and found.about["trial"] == best.name
     assert np.any(found.params["delta"]) == (stop > 0)
+
+
+def test_fingerprints_are_of_what_refitted_and_what_chose(crossed):
+    plain = dataclasses.replace(crossed, summary={**crossed.summary, "best": "identity"})
+    assert recognise(plain.plan.data, refit(plain).training_images).images.all()
+    inner = (Inner(np.arange(40, 60), np.arange(30, 35)),)  # as with an official test, which neither has
+    folds = [dataclasses.replace(plain.plan.folds[0], refit=np.arange(40, 60), inner=inner)]
+    found = refit(dataclasses.replace(plain, plan=plain.plan._replace(folds=folds))).training_images
+    np.testing.assert_array_equal(
+        np.flatnonzero(recognise(plain.plan.data, found).images), [*range(30, 35), *range(40, 60)]
+    )
 
 
 def test_identity_is_refitted_by_doing_nothing(crossed):
