@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import Aligner, Sizes, make_aligner, split_name
+from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, split_name
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.errors import InputError
 
@@ -128,9 +129,10 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
     """A checkpoint as an aligner and its parameters.
 
     Raises:
-        InputError: as `load_tree`, or parameters that do not fit the aligner they are said to be for.
+        InputError: as `load_tree`, an aligner that is not registered, or parameters that do not fit it.
     """
     params, about = load_tree(path)
+    _check_registered(path, about)
     try:
         aligner = make_aligner(
             about["aligner"],
@@ -154,6 +156,18 @@ def _load_training_images(file: Path) -> Fingerprints | None:
         return None
     with np.load(file, allow_pickle=False) as stored:
         return Fingerprints(**stored)
+
+
+def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) -> None:
+    """That the aligner is known: a program may register its own, and another that reads the map must, too."""
+    parts = re.findall(r"[^(),\s]+", str(about.get("aligner", "")))
+    unknown = [part for part in parts if part not in ALIGNERS and part not in COMBINATORS]
+    if unknown:
+        modules = ", ".join(about.get("modules", ())) or "the module"
+        raise InputError(
+            f"{path}: aligner {unknown[0]!r} is not registered here; import {modules}, which registers it, before "
+            f"loading (registered are {', '.join(ALIGNERS)})"
+        )
 
 
 def _checkpointer() -> Any:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from ccalign_jax.aligners import make_aligner
+from ccalign_jax.aligners import ALIGNERS, AlignerEntry, make_aligner, registered_by
 from ccalign_jax.checkpoints import (
     ABOUT,
     TRAINING_IMAGES,
@@ -18,6 +18,8 @@ from ccalign_jax.checkpoints import (
     save_tree,
 )
 from ccalign_jax.data.fingerprints import Fingerprints
+from ccalign_jax.study.refit import describe_map
+from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
 
 def about(aligner="residual", *, d_text=6, d_image=4, hidden=8, languages=("de", "en")):
@@ -153,6 +155,21 @@ def test_parameters_of_another_aligner_are_refused(tmp_path, one_line):
         one_line(lambda: load_aligner(tmp_path / "best"), f"not those of {name}")
     save_tree(tmp_path / "best", params_of("residual"), about("resid"))
     one_line(lambda: load_aligner(tmp_path / "best"), "resid")
+
+
+def test_an_aligner_of_another_program_is_to_be_registered_first(tmp_path, one_line, monkeypatch):
+    def make(d_text, d_out, sizes):
+        return make_aligner("linear", d_text, d_out, languages=1)
+
+    make.__module__ = "my_maps"
+    monkeypatch.setitem(ALIGNERS, "mine", AlignerEntry(make, "another program's"))
+    assert registered_by("dual(linear,mine)") == ["my_maps"]
+    trial = Trial(0, "t", "image", "per_language(mine)", "infonce", Hyper(), Recipe())
+    said = describe_map(trial, 1, space=Space(6, 4, ("de", "en")), data="toy", protocol="nested", seed=0)
+    save_tree(tmp_path / "best", params_of("per_language(linear)"), said)
+    assert load_aligner(tmp_path / "best").about["modules"] == ["my_maps"]
+    monkeypatch.delitem(ALIGNERS, "mine")
+    one_line(lambda: load_aligner(tmp_path / "best"), "best", "'mine' is not registered", "import my_maps", "linear")
 
 
 def test_a_language_finds_its_number(tmp_path, one_line):

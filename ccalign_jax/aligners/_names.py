@@ -9,7 +9,16 @@ from ccalign_jax.aligners._combine import dual, per_language
 from ccalign_jax.aligners._registry import ALIGNERS, COMBINATORS, Sizes
 from ccalign_jax.errors import InputError
 
-__all__ = ["AlignerName", "canonical_name", "list_names", "make_aligner", "parse_name", "settings_read", "split_name"]
+__all__ = [
+    "AlignerName",
+    "canonical_name",
+    "list_names",
+    "make_aligner",
+    "parse_name",
+    "registered_by",
+    "settings_read",
+    "split_name",
+]
 
 MOST_BRACKETS = 8  # a name has three at most
 MOST_SHOWN = 60
@@ -146,6 +155,22 @@ def split_name(name: str) -> tuple[tuple[str, ...], str]:
     parsed = parse_name(name)
     outer = ("dual",) * (parsed.image is not None) + ("per_language",) * parsed.per_language
     return outer, parsed.text
+
+
+def registered_by(name: str) -> list[str]:
+    """The modules outside this package that registered an aligner of this name, which reading it back needs imported.
+
+    Raises:
+        InputError: as `parse_name`.
+
+    Example:
+        >>> registered_by("dual(linear,shift)")
+        []
+    """
+    parsed = parse_name(name)
+    makers = [ALIGNERS[side].make for side in (parsed.text, parsed.image) if side is not None]
+    modules = dict.fromkeys(getattr(make, "__module__", None) for make in makers)
+    return [module for module in modules if module not in (None, "__main__") and not module.startswith("ccalign_jax.")]
 
 
 def settings_read(name: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from ccalign_jax.aligners import registered_by
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.losses import LOSSES
@@ -81,7 +82,8 @@ def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dic
 def describe_map(
     trial: Trial | None, epoch: int | Sequence[int], *, space: Space, data: str, protocol: str, seed: int
 ) -> dict[str, Any]:
-    """The same of a map that no sweep has made."""
+    """The same of a map that no sweep has made; with the `modules` that registered its aligner, if others did."""
+    modules = [] if trial is None else registered_by(trial.aligner)
     return {
         "trial": IDENTITY if trial is None else trial.name,
         "aligner": IDENTITY if trial is None else trial.aligner,
@@ -96,6 +98,7 @@ def describe_map(
         "data": data,
         "protocol": protocol,
         "seed": seed,
+        **({"modules": modules} if modules else {}),
     }
 
 
