@@ -143,7 +143,7 @@ ALIGNERS: dict[str, AlignerEntry] = {
     ),
     # Closed forms.
     "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted"),
-    "ridge": _solved("x(E + D), D by ridge regression to identity, its penalty from a path"),
+    "ridge": _solved("xW by ridge regression to identity, or to 0 where it is at chance; its penalty from a path"),
     "pooled_ridge": AlignerEntry(
         lambda d_text, d_out, sizes: per_language(affine(d_text, d_out), sizes.languages),
         "ridge with a shared D and a part for each language, partially pooled",
@@ -154,7 +154,7 @@ ALIGNERS: dict[str, AlignerEntry] = {
     "scaled_procrustes": _solved("(x - m)sQ + c, the best orthogonal Q, scale and shift"),
     "multi_step": _solved_on_both_sides("whitened, turned, reweighted, dewhitened", "penalty"),
     "cca": _solved_on_both_sides("regularised canonical correlation analysis", "penalty"),
-    "csa": _solved_on_both_sides("CCA, its directions weighted by their correlation", "penalty"),
+    "csa": _solved_on_both_sides("CCA, its directions weighted by a power of their correlation", "penalty"),
     "gcca": _solved_on_both_sides("GCCA-MAXVAR over all languages and the images", "penalty"),
     "generalised_procrustes": _solved_on_both_sides("all languages and the images turned to their consensus"),
 }

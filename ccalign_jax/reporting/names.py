@@ -46,7 +46,7 @@ ALIGNERS = {
     "film": "residual W, FiLM per language",
     "mixture": "mixture of residual maps",
     "centring": "centring",
-    "ridge": "ridge to identity",
+    "ridge": "ridge regression",
     "pooled_ridge": "ridge, languages partly pooled",
     "procrustes": "Procrustes",
     "scaled_procrustes": "scaled Procrustes",

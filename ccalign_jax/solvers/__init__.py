@@ -5,7 +5,10 @@ embeddings, float32 eigenvectors leave a ridge solution right to two or three de
 eigendecomposition takes a tenth of a second. Results are cast to float32 where they become parameters of an aligner.
 """
 
+from ccalign_jax.solvers.cca import CCAPath as CCAPath
 from ccalign_jax.solvers.cca import cca as cca
+from ccalign_jax.solvers.cca import cca_map as cca_map
+from ccalign_jax.solvers.cca import cca_path as cca_path
 from ccalign_jax.solvers.cca import csa_rows as csa_rows
 from ccalign_jax.solvers.consensus import Consensus as Consensus
 from ccalign_jax.solvers.consensus import gcca as gcca
@@ -29,3 +32,5 @@ from ccalign_jax.solvers.ridge import leave_one_out_residuals as leave_one_out_r
 from ccalign_jax.solvers.ridge import ridge as ridge
 from ccalign_jax.solvers.ridge import ridge_map as ridge_map
 from ccalign_jax.solvers.ridge import ridge_path as ridge_path
+from ccalign_jax.solvers.separation import identity_informs as identity_informs
+from ccalign_jax.solvers.separation import identity_separation as identity_separation

@@ -2,15 +2,96 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ccalign_jax.numerics import AnyArray, unit_rows
-from ccalign_jax.solvers.moments import Moments
-from ccalign_jax.solvers.procrustes import TwoSided, multi_step
+from ccalign_jax.solvers._eigen import condition_number, eigendecompose, inverse, scaled_penalty
+from ccalign_jax.solvers.moments import Moments, centred, means
+from ccalign_jax.solvers.procrustes import TwoSided
 
-__all__ = ["cca", "csa_rows"]
+__all__ = ["CCAPath", "cca", "cca_map", "cca_path", "csa_rows"]
+
+
+class CCAPath(NamedTuple):
+    """The solutions for all penalties: covariances by their eigenvalues, and C_xy between their eigenvectors.
+
+    Attributes:
+        text_values: `[d_text]`, of C_xx, ascending, at least 0.
+        text_vectors: `[d_text, d_text]`.
+        target_values: `[d_target]`, of C_yy.
+        target_vectors: `[d_target, d_target]`.
+        cross: `[d_text, d_target]`, C_xy in these bases.
+        text_mean: `[d_text]`.
+        target_mean: `[d_target]`.
+    """
+
+    text_values: Float[np.ndarray, " d_text"]
+    text_vectors: Float[np.ndarray, "d_text d_text"]
+    target_values: Float[np.ndarray, " d_target"]
+    target_vectors: Float[np.ndarray, "d_target d_target"]
+    cross: Float[np.ndarray, "d_text d_target"]
+    text_mean: Float[np.ndarray, " d_text"]
+    target_mean: Float[np.ndarray, " d_target"]
+
+
+def cca_path(moments: Moments) -> CCAPath:
+    """What all canonical correlation analyses of the same rows share: one eigendecomposition a side.
+
+    Args:
+        moments: of text rows and targets.
+
+    Raises:
+        ValueError: moments of no rows.
+
+    Example:
+        >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
+        >>> rows = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 3.0], [0.0, -3.0]])
+        >>> path = cca_path(add_rows(empty_moments(2, 2), rows, rows[:, ::-1]))
+        >>> cca_map(path, text_penalty=0.0, target_penalty=1.0).correlations.round(3).tolist()
+        [0.802, 0.408]
+    """
+    text_mean, target_mean = means(moments)
+    about = centred(moments)
+    text_values, text_vectors = eigendecompose(about.text_text / about.weight)
+    target_values, target_vectors = eigendecompose(about.target_target / about.weight)
+    cross = text_vectors.T @ (about.text_target / about.weight) @ target_vectors
+    return CCAPath(text_values, text_vectors, target_values, target_vectors, cross, text_mean, target_mean)
+
+
+def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimensions: int | None = None) -> TwoSided:
+    """The solution of the path at one penalty a side, by one SVD of the whitened cross-covariance.
+
+    Args:
+        path: from `cca_path`.
+        text_penalty: λ over the mean variance of a text dimension.
+        target_penalty: μ over the mean variance of a target dimension.
+        dimensions: how many columns are kept, from the first, most correlated; all by default. Maps of fewer are the
+            first columns of this.
+
+    Raises:
+        ValueError: `dimensions` that there are not, or a penalty that is negative or not finite.
+    """
+    largest = min(path.cross.shape)
+    kept = largest if dimensions is None else dimensions
+    if not 1 <= kept <= largest:
+        d_text, d_target = path.cross.shape
+        raise ValueError(f"dimensions is {dimensions}; between {d_text} and {d_target} columns it is 1 to {largest}")
+    text_values = path.text_values + scaled_penalty(text_penalty, path.text_values.mean())
+    target_values = path.target_values + scaled_penalty(target_penalty, path.target_values.mean())
+    text_scale, target_scale = (np.sqrt(inverse(values)) for values in (text_values, target_values))
+    left, correlations, right = np.linalg.svd(text_scale[:, None] * path.cross * target_scale, full_matrices=False)
+    return TwoSided(
+        (path.text_vectors * text_scale) @ left[:, :kept],
+        (path.target_vectors * target_scale) @ right[:kept].T,
+        path.text_mean,
+        path.target_mean,
+        correlations[:kept],
+        max(condition_number(text_values), condition_number(target_values)),
+    )
 
 
 def cca(moments: Moments, *, penalty: float = 1.0, dimensions: int | None = None) -> TwoSided:
@@ -33,17 +114,7 @@ def cca(moments: Moments, *, penalty: float = 1.0, dimensions: int | None = None
         >>> found.correlations.round(6).tolist()
         [1.0, 1.0]
     """
-    found = multi_step(
-        moments,
-        penalty=penalty,
-        text_reweight=0.0,
-        target_reweight=0.0,
-        text_dewhiten=None,
-        target_dewhiten=None,
-        dimensions=dimensions,
-    )
-    size = np.sqrt(moments.weight)  # moments are sums, variances are means
-    return found._replace(text_map=size * found.text_map, target_map=size * found.target_map)
+    return cca_map(cca_path(moments), text_penalty=penalty, target_penalty=penalty, dimensions=dimensions)
 
 
 def csa_rows(projected: Float[AnyArray, "n k"], correlations: Float[AnyArray, " k"]) -> Float[Array, "n k"]:

@@ -7,6 +7,7 @@ in the width of the images; a space of fewer dimensions is filled up with zero c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -17,12 +18,13 @@ from jaxtyping import Bool, Float, Int
 
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.solvers._eigen import eigendecompose, inverse, mean_eigenvalue, scaled_penalty
-from ccalign_jax.solvers.cca import cca
+from ccalign_jax.solvers.cca import cca_map, cca_path
 from ccalign_jax.solvers.consensus import gcca, generalised_procrustes
 from ccalign_jax.solvers.moments import Moments, add_rows, centred, empty_moments, means, merge
 from ccalign_jax.solvers.pooled_ridge import pooled_ridge
 from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes
-from ccalign_jax.solvers.ridge import leave_one_out, ridge_map, ridge_path
+from ccalign_jax.solvers.ridge import RidgePath, leave_one_out, ridge_map, ridge_path
+from ccalign_jax.solvers.separation import identity_informs
 
 __all__ = [
     "CLOSED_FORMS",
@@ -33,12 +35,17 @@ __all__ = [
     "Gathered",
     "Pairs",
     "Path",
+    "fit_ridge",
+    "ridge_point",
 ]
 
 RIDGE_PENALTIES = np.geomspace(1e3, 1e-4, 22)  # three a decade
 POOLED_PENALTIES = np.geomspace(1e2, 1e-4, 7)
 OWN_PENALTY = 10.0  # of a language's own part, over that of the shared part
 STEPS = (100.0, 10.0, 1.0)  # times the penalty that is asked for
+CANONICAL_STEPS = (10.0, 3.0, 1.0)  # likewise, of each side
+SHARES = (8, 4, 1)  # of the canonical directions, one in so many is kept
+CSA_POWERS = (1.0, 0.5)  # of the correlations
 CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary")
 
 AffineParams = dict[str, Float[np.ndarray, "..."]]
@@ -79,7 +86,7 @@ class Gathered(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Maps from the identity to the least regularised.
+    """Maps from the identity to the least regularised; among them a part that selects may choose.
 
     Attributes:
         points: parameters, float32: the identity, then solutions from strong to weak penalties.
@@ -87,8 +94,25 @@ class Path(NamedTuple):
             the rows; else 0.
     """
 
-    points: list[Any]
+    points: Sequence[Any]
     losses: Float[np.ndarray, " solutions"]
+
+    def at(self, point: int) -> Any:
+        """The parameters of one point; 0 is the identity."""
+        return self.points[int(point)]
+
+
+class _Formed(Sequence[Any]):
+    """Points that are formed when they are looked at: many share their factors, and all of them would fill memory."""
+
+    def __init__(self, makers: Sequence[Callable[[], Any]]):
+        self.makers = makers
+
+    def __len__(self) -> int:
+        return len(self.makers)
+
+    def __getitem__(self, point: Any) -> Any:
+        return [make() for make in self.makers[point]] if isinstance(point, slice) else self.makers[point]()
 
 
 class Solve(Protocol):
@@ -153,9 +177,9 @@ def _centring(pairs: Pairs | Gathered, *, penalty: float) -> Path:
 def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """The penalties are the path's own. Its errors leave one caption out, but not the others of the image: they are
     too small, as is the penalty at which they are least."""
-    path = ridge_path(merge(*_moments(pairs)))
+    path, pull = fit_ridge(pairs)
     lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
-    points = [_affine(ridge_map(path, lam).delta) for lam in lambdas]
+    points = [ridge_point(path, lam, pull) for lam in lambdas]
     if isinstance(pairs, Gathered):
         return _path(points)
     errors = np.zeros(len(lambdas))
@@ -173,14 +197,54 @@ def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
         images = list(pairs.images)
     else:
         images = [len(np.unique(image_of)) for image_of in pairs.image_of]
+    each = _moments(pairs)
+    whole = merge(*each)
+    informed = identity_informs(whole)
+    # About the means of its own, if it has rows.
+    about = [None if informed else one if one.weight > 0 else whole for one in each]
     moments = [
-        jax.tree.map(partial(np.multiply, count), one) for count, one in zip(images, _moments(pairs), strict=True)
+        jax.tree.map(partial(np.multiply, count), one if informed or not one.weight else centred(one))
+        for count, one in zip(images, each, strict=True)
     ]
     for shared in POOLED_PENALTIES:
-        found = pooled_ridge(moments, shared_penalty=shared, own_penalty=OWN_PENALTY * shared)
-        each = [_affine(found.shared + own) for own in found.own]
-        points.append(jax.tree.map(lambda *leaves: np.stack(leaves), *each))
+        found = pooled_ridge(moments, shared_penalty=shared, own_penalty=OWN_PENALTY * shared, to_identity=informed)
+        sides = [_regressed(found.shared + own, mean) for own, mean in zip(found.own, about, strict=True)]
+        points.append(jax.tree.map(lambda *leaves: np.stack(leaves), *sides))
     return _path(points)
+
+
+def fit_ridge(pairs: Pairs | Gathered) -> tuple[RidgePath, Moments | None]:
+    """Ridge regressions of all pairs: towards the identity where it informs, else of centred rows towards zero.
+
+    Returns:
+        The path; and the moments about whose means it is, None where it is about zero.
+    """
+    moments = merge(*_moments(pairs))
+    informed = identity_informs(moments)
+    path = ridge_path(moments, centre=not informed, to_identity=informed)
+    return path, None if informed else moments
+
+
+def ridge_point(path: RidgePath, lam: float, about: Moments | None) -> AffineParams:
+    """Parameters of `aligners.affine` for one plain λ of what `fit_ridge` found."""
+    return _regressed(ridge_map(path, lam).delta, about)
+
+
+def _regressed(delta: Float[np.ndarray, "d width"], about: Moments | None) -> AffineParams:
+    """The map of captions that a regression about zero, or about the means of these moments, comes to.
+
+    About means, captions are to be ranked by ⟨(x − mean)W, y − target mean⟩, but images stay as they are. So the target
+    mean is not added, which would favour the images nearest to it, and ⟨(x − mean)W, target mean⟩ is subtracted by way
+    of a vector q with ⟨q, y⟩ ≈ 1 for every image: the ridge regression of 1 on images, their covariance taken as equal
+    in all directions.
+    """
+    if about is None:
+        return _affine(delta)
+    text_mean, target_mean = means(about)
+    power = mean_eigenvalue(centred(about).target_target) / about.weight
+    q = target_mean / max(target_mean @ target_mean + power, np.finfo(np.float64).tiny)
+    matrix = delta + np.eye(*delta.shape)
+    return _affine(delta - np.outer(matrix @ target_mean, q), mean=text_mean)
 
 
 def _procrustes(pairs: Pairs | Gathered, *, penalty: float, scaled: bool = False) -> Path:
@@ -189,22 +253,33 @@ def _procrustes(pairs: Pairs | Gathered, *, penalty: float, scaled: bool = False
     return _path([_affine(delta, mean=found.text_mean, offset=found.target_mean)])
 
 
-def _two_sided(
-    pairs: Pairs | Gathered, *, penalty: float, solve: Callable[..., TwoSided], weighted: bool = False
-) -> Path:
-    """Directions of both sides, `weighted` by the root of their correlation.
+def _two_sided(found: TwoSided, *, kept: int | None = None, power: float = 0.0) -> dict[str, AffineParams]:
+    """Parameters of both sides, of the first `kept` directions times a power of their correlations.
 
-    The inner products of weighted rows are those of `csa_rows`, which has them divided by the lengths before.
+    With power ½ the inner products of rows are those of `csa_rows`, which has them divided by the lengths before.
     """
+    scale, width = found.correlations[:kept] ** power, len(found.target_map)
+    text = _affine(_delta(scale * found.text_map[:, :kept], width), mean=found.text_mean)
+    image = _affine(_delta(scale * found.target_map[:, :kept], width), mean=found.target_mean)
+    return {"text": text, "image": image}
+
+
+def _multi_step(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     moments = merge(*_moments(pairs))
-    points = []
-    for step in STEPS:
-        found = solve(moments, penalty=step * penalty)
-        scale, width = np.sqrt(found.correlations) if weighted else 1.0, len(found.target_map)
-        text = _affine(_delta(scale * found.text_map, width), mean=found.text_mean)
-        image = _affine(_delta(scale * found.target_map, width), mean=found.target_mean)
-        points.append({"text": text, "image": image})
-    return _path(points)
+    return _path([_two_sided(multi_step(moments, penalty=step * penalty)) for step in STEPS])
+
+
+def _canonical(pairs: Pairs | Gathered, *, penalty: float, powers: Sequence[float]) -> Path:
+    """Penalties a side, numbers of directions and powers of the correlations; one SVD for each pair of penalties."""
+    path = cca_path(merge(*_moments(pairs)))
+    directions = min(path.cross.shape)
+    makers = []
+    for text_step, image_step in itertools.product(CANONICAL_STEPS, repeat=2):
+        found = cca_map(path, text_penalty=text_step * penalty, target_penalty=image_step * penalty)
+        for kept in dict.fromkeys(max(1, directions // share) for share in SHARES):
+            makers += [partial(_two_sided, found, kept=kept, power=power) for power in powers]
+    identity = jax.tree.map(np.zeros_like, makers[0]())
+    return Path(_Formed([lambda: identity, *makers]), np.zeros(len(makers), np.float32))
 
 
 def _towards(pairs: Pairs, rows: Float[np.ndarray, "n k"]) -> Moments:
@@ -244,9 +319,9 @@ CLOSED_FORMS: dict[str, ClosedForm] = {
     "pooled_ridge": ClosedForm(_pooled_ridge, CAPTIONS_MOVE),
     "procrustes": ClosedForm(_procrustes, CAPTIONS_MOVE),
     "scaled_procrustes": ClosedForm(partial(_procrustes, scaled=True), CAPTIONS_MOVE),
-    "multi_step": ClosedForm(partial(_two_sided, solve=multi_step), ("symmetric",)),
-    "cca": ClosedForm(partial(_two_sided, solve=cca), ("symmetric",)),
-    "csa": ClosedForm(partial(_two_sided, solve=cca, weighted=True), ("symmetric",)),
+    "multi_step": ClosedForm(_multi_step, ("symmetric",)),
+    "cca": ClosedForm(partial(_canonical, powers=(0.0,)), ("symmetric",)),
+    "csa": ClosedForm(partial(_canonical, powers=CSA_POWERS), ("symmetric",)),
     "gcca": ClosedForm(_gcca, ("gcca",), from_moments=False),
     "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",), from_moments=False),
 }

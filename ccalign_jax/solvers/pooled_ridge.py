@@ -26,7 +26,9 @@ class PooledRidge(NamedTuple):
     condition: float
 
 
-def pooled_ridge(moments: Sequence[Moments], *, shared_penalty: float, own_penalty: float) -> PooledRidge:
+def pooled_ridge(
+    moments: Sequence[Moments], *, shared_penalty: float, own_penalty: float, to_identity: bool = True
+) -> PooledRidge:
     """The maps E + D + D_l with the least Σ_l ‖Y_l − X_l(E + D + D_l)‖² + λ‖D‖² + μ Σ_l ‖D_l‖².
 
     With μ → ∞ it is one ridge over all languages, with λ → ∞ a ridge for each; between, a language with few captions
@@ -37,6 +39,7 @@ def pooled_ridge(moments: Sequence[Moments], *, shared_penalty: float, own_penal
         shared_penalty: λ over the mean eigenvalue of Σ_l X_lᵀX_l.
         own_penalty: μ over the mean eigenvalue of an average language, Σ_l X_lᵀX_l / L; the same for all, so that
             data decides.
+        to_identity: λ pulls the shared map to the identity (λ‖D‖²), or to zero (λ‖E + D‖²).
 
     Raises:
         ValueError: no language, or a penalty that is negative or not finite.
@@ -61,7 +64,8 @@ def pooled_ridge(moments: Sequence[Moments], *, shared_penalty: float, own_penal
     for one in moments:
         values, vectors = eigendecompose(one.text_text)
         kept = (vectors * inverse(values + own_lambda)) @ vectors.T  # (XᵀX + μI)⁻¹
-        answer = kept @ less_identity(one.text_target, one.text_text)  # D_l, were D zero
+        aim_of_one = less_identity(one.text_target, one.text_text) if to_identity else one.text_target
+        answer = kept @ aim_of_one  # D_l, were the shared map E, or zero
         explained = kept @ one.text_text
         # What D_l cannot take up: XᵀX − XᵀX(XᵀX + μI)⁻¹XᵀX, free of the difference of two large terms.
         system += (vectors * (own_lambda * values * inverse(values + own_lambda))) @ vectors.T
@@ -70,4 +74,6 @@ def pooled_ridge(moments: Sequence[Moments], *, shared_penalty: float, own_penal
     values, vectors = eigendecompose(system)
     shared = (vectors * inverse(values)) @ (vectors.T @ aim)
     own = np.stack([answer - explained @ shared for answer, explained in solved])
+    if not to_identity:
+        shared = shared - np.eye(d_text, d_target)
     return PooledRidge(shared, own, condition_number(values))

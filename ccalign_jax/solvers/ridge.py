@@ -1,9 +1,10 @@
-"""Ridge regression towards the identity: one eigendecomposition for all penalties, exact leave-one-out errors.
+"""Ridge regression towards the identity or zero: one eigendecomposition for all penalties, exact leave-one-out errors.
 
-The map is W = E + D with the rectangular identity E, and D minimises ‖Y − X(E + D)‖² + λ‖D‖², so that λ → ∞ is the
-identity. λ adds to the eigenvalues of XᵀX, which grow with the number of rows; a relative `penalty` = λ / mean
-eigenvalue means the same for any n. Functions that take `penalty` are relative, those that take λ (`lam`, `lambdas`)
-are plain; `RidgePath.mean_eigenvalue` is what lies between.
+The map is W = E + D with the rectangular identity E. Towards the identity D minimises ‖Y − X(E + D)‖² + λ‖D‖², so that
+λ → ∞ is the identity; towards zero it is W that is penalised: plain ridge regression. λ adds to the eigenvalues of XᵀX,
+which grow with the number of rows; a relative `penalty` = λ / mean eigenvalue means the same for any n. Functions that
+take `penalty` are relative, those that take λ (`lam`, `lambdas`) are plain; `RidgePath.mean_eigenvalue` is what lies
+between.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Ridge(NamedTuple):
     """One solution: `delta` D `[d_text, d_target]`, float64, the means it goes with, and how well it is determined.
 
     Text is mapped as (x − text_mean)(E + D) + target_mean; the means are zero unless the path is centred.
-    `condition` is that of XᵀX + λI, infinite where a direction has neither data nor penalty (D is 0 there).
+    `condition` is that of XᵀX + λI, infinite where a direction has neither data nor penalty (D is 0
+    there, or W).
     """
 
     delta: Float[np.ndarray, "d_text d_target"]
@@ -48,16 +50,17 @@ class Ridge(NamedTuple):
 
 
 class RidgePath(NamedTuple):
-    """The solutions for all λ: D(λ) = V diag(1 / (s + λ)) C.
+    """The solutions for all λ: V diag(1 / (s + λ)) C, which is D towards the identity, and W towards zero.
 
     Attributes:
         eigenvalues: `[d_text]`, s, of XᵀX, ascending, at least 0.
         eigenvectors: `[d_text, d_text]`, V.
-        projected: `[d_text, d_target]`, C = VᵀXᵀ(Y − XE).
+        projected: `[d_text, d_target]`, C = VᵀXᵀ(Y − XE), or VᵀXᵀY towards zero.
         text_mean: `[d_text]`, what is subtracted from text rows; zero unless centred.
         target_mean: `[d_target]`, likewise.
         mean_leverage: what every row contributes to its own prediction through the means: 1 / n, or 0.
         mean_eigenvalue: λ for a relative penalty of 1.
+        to_identity: whether λ → ∞ is the identity, or zero.
     """
 
     eigenvalues: Float[np.ndarray, " d_text"]
@@ -67,6 +70,7 @@ class RidgePath(NamedTuple):
     target_mean: Float[np.ndarray, " d_target"]
     mean_leverage: float
     mean_eigenvalue: float
+    to_identity: bool = True
 
 
 def less_identity(
@@ -84,12 +88,13 @@ def less_identity(
     return rest
 
 
-def ridge_path(moments: Moments, *, centre: bool = False) -> RidgePath:
+def ridge_path(moments: Moments, *, centre: bool = False, to_identity: bool = True) -> RidgePath:
     """All ridge solutions at the cost of one eigendecomposition.
 
     Args:
         moments: of text rows and targets.
         centre: fit rows less their means, that is, with an unpenalised offset.
+        to_identity: shrink the map to the identity, or to zero.
 
     Example:
         >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
@@ -106,16 +111,18 @@ def ridge_path(moments: Moments, *, centre: bool = False) -> RidgePath:
     return RidgePath(
         eigenvalues=values,
         eigenvectors=vectors,
-        projected=vectors.T @ less_identity(moments.text_target, moments.text_text),
+        projected=vectors.T
+        @ (less_identity(moments.text_target, moments.text_text) if to_identity else moments.text_target),
         text_mean=text_mean,
         target_mean=target_mean,
         mean_leverage=1.0 / moments.weight if centre else 0.0,
         mean_eigenvalue=mean_eigenvalue(moments.text_text),
+        to_identity=to_identity,
     )
 
 
 def ridge_map(path: RidgePath, lam: float) -> Ridge:
-    """The solution of the path at one λ ≥ 0 (plain, not relative); at 0, least squares with the smallest D.
+    """The solution of the path at one λ ≥ 0 (plain, not relative); at 0, least squares with the smallest D, or W.
 
     Example:
         >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
@@ -125,18 +132,21 @@ def ridge_map(path: RidgePath, lam: float) -> Ridge:
     """
     shifted = path.eigenvalues + _checked(lam)
     delta = (path.eigenvectors * inverse(shifted)) @ path.projected
+    if not path.to_identity:
+        delta -= np.eye(*delta.shape)
     return Ridge(delta, path.text_mean, path.target_mean, condition_number(shifted))
 
 
-def ridge(moments: Moments, *, penalty: float, centre: bool = False) -> Ridge:
-    """The map E + D with the least ‖Y − X(E + D)‖² + λ‖D‖², λ = penalty · mean eigenvalue of XᵀX.
+def ridge(moments: Moments, *, penalty: float, centre: bool = False, to_identity: bool = True) -> Ridge:
+    """The map W = E + D with the least ‖Y − XW‖² + λ‖D‖², or λ‖W‖² towards zero; λ = penalty · mean eigenvalue of XᵀX.
 
     Hoerl & Kennard, 1970, "Ridge Regression: Biased Estimation for Nonorthogonal Problems".
 
     Args:
         moments: of text rows and targets; n may be smaller than d.
-        penalty: relative λ, at least 0; 1 is as much as the data of an average direction, ∞ is the identity.
+        penalty: relative λ, at least 0; 1 is as much as the data of an average direction, ∞ is the identity, or zero.
         centre: fit rows less their means.
+        to_identity: shrink the map to the identity, or to zero.
 
     Example:
         >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
@@ -144,7 +154,7 @@ def ridge(moments: Moments, *, penalty: float, centre: bool = False) -> Ridge:
         >>> ridge(add_rows(empty_moments(2, 2), rows, 3 * rows), penalty=1.0).delta.round(6).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    path = ridge_path(moments, centre=centre)
+    path = ridge_path(moments, centre=centre, to_identity=to_identity)
     return ridge_map(path, scaled_penalty(penalty, path.mean_eigenvalue))
 
 
@@ -158,7 +168,8 @@ def leave_one_out(
 ) -> Float[np.ndarray, "n k"]:
     """Squared error ‖eᵢ / (1 − hᵢᵢ)‖² of each training row when the map is fitted to all rows but this, for every λ.
 
-    Exact, not approximate, and one more λ costs O(n d), not O(n d²): with q = xV, r = y − xE and w(λ) = 1 / (s + λ),
+    Exact, not approximate, and one more λ costs O(n d), not O(n d²): with q = xV, r = y − xE (y
+    towards zero) and w(λ) = 1 / (s + λ),
     ‖e‖² = ‖r‖² − 2 Σⱼ wⱼqⱼ⟨Cⱼ, r⟩ + Σⱼₖ wⱼwₖ qⱼqₖ⟨Cⱼ, Cₖ⟩, and partial fractions, wⱼwₖ = (wⱼ − wₖ) / (sₖ − sⱼ), turn
     the double sum into sums over j alone whose coefficients no λ enters. Where sⱼ ≈ sₖ, wⱼwₖ ≈ (wⱼ² + wₖ²) / 2 does it.
     The rounding left in ‖e‖² is below 1e-9 ‖r‖².
@@ -262,9 +273,9 @@ def _pair_sums(
 def _residual_rows(
     path: RidgePath, text: Float[AnyArray, "n d_text"], target: Float[AnyArray, "n d_target"]
 ) -> tuple[Float[np.ndarray, "n d_text"], Float[np.ndarray, "n d_target"]]:
-    """Rows less their means, in float64: of the text, and of what the identity leaves of the target."""
-    rows = np.asarray(text, np.float64) - path.text_mean
-    return rows, less_identity(np.asarray(target, np.float64) - path.target_mean, rows)
+    """Rows less their means, in float64: of the text, and of the target or what the identity leaves of it."""
+    rows, rest = np.asarray(text, np.float64) - path.text_mean, np.asarray(target, np.float64) - path.target_mean
+    return rows, less_identity(rest, rows) if path.to_identity else rest
 
 
 def _over_rest(

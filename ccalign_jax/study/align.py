@@ -19,7 +19,7 @@ from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Path
 from ccalign_jax.study.align_folder import AlignConfig, AlignFolder, Passed
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.grids import parse_settings
@@ -28,6 +28,7 @@ from ccalign_jax.study.refit import describe_map
 from ccalign_jax.study.trials import make_trials
 from ccalign_jax.training import (
     FitResult,
+    Run,
     Space,
     Trajectory,
     Trial,
@@ -174,7 +175,7 @@ def align(
         ((8, 8), 1.0)
     """
     solved = plan.trial.aligner in CLOSED_FORMS
-    run = _solve(plan, progress) if solved else _train(plan, folder, progress)
+    run: Run = _solve(plan, progress) if solved else _train(plan, folder, progress)
     found = _choose(plan, run)
     epoch, shards = int(found.epoch), plan.shards
     about = describe_map(
@@ -198,7 +199,7 @@ def _fingerprint_shards(shards: Shards) -> Fingerprints:
     return Fingerprints(np.concatenate(found), np.zeros(0, np.uint64))
 
 
-def _choose(plan: AlignPlan, run: Trajectory) -> FitResult:
+def _choose(plan: AlignPlan, run: Run) -> FitResult:
     """The place of a run that is best on the held-out pairs; without any the last."""
     if plan.held is None:
         return keep_epoch(run, len(run.losses))
@@ -206,7 +207,7 @@ def _choose(plan: AlignPlan, run: Trajectory) -> FitResult:
     return choose_epoch(plan.aligner, run, lay_out(plan.held), part, recipe=plan.trial.recipe)
 
 
-def _solve(plan: AlignPlan, progress: Progress) -> Trajectory:
+def _solve(plan: AlignPlan, progress: Progress) -> Path:
     pivot, hyper = make_pivot(plan.trial.pivot, plan.space.languages), plan.trial.hyper
 
     def parts() -> Iterator[PairRows]:
@@ -219,8 +220,7 @@ def _solve(plan: AlignPlan, progress: Progress) -> Trajectory:
             progress(plan.trial.name, done, plan.train_rows)
 
     gathered = gather_moments(pivot, plan.space, parts(), image_weight=float(hyper.image_weight))
-    path = CLOSED_FORMS[plan.trial.aligner].path(gathered, penalty=float(hyper.penalty))
-    return Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
+    return CLOSED_FORMS[plan.trial.aligner].path(gathered, penalty=float(hyper.penalty))
 
 
 def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> Trajectory:

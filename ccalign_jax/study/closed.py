@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -14,7 +12,7 @@ from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Pivot, make_pivot
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs, Path
 from ccalign_jax.study.arrays import caption_means
 from ccalign_jax.training import (
     Embeddings,
@@ -26,7 +24,6 @@ from ccalign_jax.training import (
     Recipe,
     RunResult,
     Space,
-    Trajectory,
     Trial,
     choose_epoch,
     cross_validate,
@@ -69,7 +66,7 @@ def closed_runs(
             yield trial, fold, crossed[fold]
 
 
-def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.ndarray) -> Trajectory:
+def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.ndarray) -> Path:
     """A closed form solved on these images: what `training.fit` is for trained aligners, places on the path for epochs.
 
     Args:
@@ -79,8 +76,7 @@ def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.n
     """
     pivot = make_pivot(trial.pivot, space.languages)
     pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
-    path = CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
-    return Trajectory(jax.tree.map(lambda *points: np.stack(points), *path.points), jnp.asarray(path.losses))
+    return CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
 
 
 def closed_fit(

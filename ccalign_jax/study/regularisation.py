@@ -14,8 +14,7 @@ from ccalign_jax.diagnostics import rotation_angles
 from ccalign_jax.diagnostics.spectrum import deviation_from_identity
 from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import make_pivot
-from ccalign_jax.solvers import add_rows, empty_moments, merge, ridge_map, ridge_path
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
 from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
@@ -138,14 +137,12 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
     outcomes = [Outcome(IDENTITY), *(Outcome(f"penalty={penalty:g}") for penalty in penalties)]
     moved, reached = np.zeros((len(outcomes), folds, 2)), np.zeros(folds)
     for fold, fit in enumerate(plan.fits.report):
-        deltas, reached[fold] = _ridge_deltas(plan, embeddings, plan.fits.train[fit], penalties)
-        for point, (outcome, delta) in enumerate(zip(outcomes, deltas, strict=True)):
+        points, reached[fold] = _ridge_points(plan, embeddings, plan.fits.train[fit], penalties)
+        for point, (outcome, params) in enumerate(zip(outcomes, points, strict=True)):
             progress(f"ridge, {outcome.name}", folds + fold * len(outcomes) + point, total)
-            d_text, d_image = delta.shape
-            params = {"mean": np.zeros(d_text, np.float32), "delta": delta, "offset": np.zeros(d_image, np.float32)}
             ranks = holdout_ranks(aligner, params, embeddings, arrays, fold)
             keep_ranks(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
-            moved[point, fold] = _moved(np.eye(d_text, d_image) + delta)
+            moved[point, fold] = _moved(aligner.matrix(params))
     progress("ridge", total, total)
     about = (
         f"penalties in units of the mean eigenvalue; folds choose among those down to {RIDGE_PENALTIES[-1]:g}. At "
@@ -154,20 +151,18 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
     return _Steps([None, *penalties], outcomes, moved, [chosen[fold] for fold in range(folds)], about)
 
 
-def _ridge_deltas(
+def _ridge_points(
     plan: Plan, embeddings: Embeddings, images: np.ndarray, penalties: Sequence[float]
-) -> tuple[Float[np.ndarray, "points d_text d_image"], float]:
-    """W − E of the identity and under each penalty, and the last norm over that of least squares."""
+) -> tuple[list[dict[str, np.ndarray]], float]:
+    """The identity and the map under each penalty, and the last norm of W − E over that of least squares."""
     (trial,), languages = plan.trials, plan.space.languages
     weight = float(trial.hyper.image_weight)
     pairs = gather_pairs(make_pivot(trial.pivot, languages), plan.space, embeddings, images, image_weight=weight)
-    none = empty_moments(plan.space.d_text, pairs.target[0].shape[1])
-    each = zip(pairs.text, pairs.image_of, pairs.target, pairs.weights, strict=True)
-    path = ridge_path(merge(*(add_rows(none, text, rows[of], weights=weights) for text, of, rows, weights in each)))
-    deltas = [ridge_map(path, penalty * path.mean_eigenvalue).delta for penalty in penalties]
-    free = np.linalg.norm(ridge_map(path, 0.0).delta)
-    stacked = np.stack([np.zeros_like(deltas[0]), *deltas]).astype(np.float32)
-    return stacked, float(np.linalg.norm(deltas[-1]) / free) if free > 0 else 1.0
+    path, about = fit_ridge(pairs)
+    points = [ridge_point(path, penalty * path.mean_eigenvalue, about) for penalty in penalties]
+    free = np.linalg.norm(ridge_point(path, 0.0, about)["delta"])
+    reached = float(np.linalg.norm(points[-1]["delta"]) / free) if free > 0 else 1.0
+    return [jax.tree.map(np.zeros_like, points[0]), *points], reached
 
 
 def _trained(plan: Plan, progress: Progress) -> _Steps:

@@ -3,6 +3,7 @@
 from ccalign_jax.training.batches import Embeddings as Embeddings
 from ccalign_jax.training.batches import draw_batch as draw_batch
 from ccalign_jax.training.batches import image_order as image_order
+from ccalign_jax.training.batches import take as take
 from ccalign_jax.training.crossing import FitPlan as FitPlan
 from ccalign_jax.training.crossing import FoldArrays as FoldArrays
 from ccalign_jax.training.crossing import RunResult as RunResult
@@ -30,10 +31,10 @@ from ccalign_jax.training.parts import rank_part as rank_part
 from ccalign_jax.training.parts import score_part as score_part
 from ccalign_jax.training.parts import take_part as take_part
 from ccalign_jax.training.selection import FitResult as FitResult
+from ccalign_jax.training.selection import Run as Run
 from ccalign_jax.training.selection import choose_epoch as choose_epoch
 from ccalign_jax.training.selection import keep_epoch as keep_epoch
 from ccalign_jax.training.selection import score_epochs as score_epochs
-from ccalign_jax.training.selection import take as take
 from ccalign_jax.training.selection import take_best as take_best
 from ccalign_jax.training.sharding import everywhere as everywhere
 from ccalign_jax.training.sharding import fit_spread as fit_spread

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.pivots import Batch
 
-__all__ = ["Embeddings", "draw_batch", "image_order"]
+__all__ = ["Embeddings", "draw_batch", "image_order", "take"]
 
 
 class Embeddings(NamedTuple):
@@ -32,6 +32,12 @@ class Embeddings(NamedTuple):
     caption_counts: Int[AnyArray, "languages n"]
     groups: Int[AnyArray, " n"]
     consensus: Float[AnyArray, "n d_image"] | None = None
+
+
+@jax.jit
+def take(tree, place):
+    """The entry at one place of the leading axis of every leaf."""
+    return jax.tree.map(lambda leaf: leaf[place], tree)
 
 
 def image_order(

@@ -11,11 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ccalign_jax.aligners import Aligner
-from ccalign_jax.training.batches import Embeddings
-from ccalign_jax.training.fit import Trajectory
+from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_part
-from ccalign_jax.training.selection import FitResult, score_epochs, take, take_best
+from ccalign_jax.training.selection import FitResult, Run, score_epochs, take_best
 
 __all__ = ["FitPlan", "FoldArrays", "RunResult", "cross_validate", "evaluate_folds", "holdout_ranks"]
 
@@ -60,7 +59,7 @@ class RunResult(NamedTuple):
 
 def cross_validate(
     aligner: Aligner,
-    fits: Iterable[tuple[int, Trajectory]],
+    fits: Iterable[tuple[int, Run]],
     plan: FitPlan,
     embeddings: Embeddings,
     folds: FoldArrays,
@@ -82,7 +81,7 @@ def cross_validate(
         The number of a fold, and its result as NumPy arrays.
     """
     scores: dict[tuple[int, int], Array] = {}
-    waiting: dict[int, Trajectory] = {}
+    waiting: dict[int, Run] = {}
     left = set(range(len(plan.report)))
     wanted = sorted({pair for pairs in plan.inner for pair in pairs})
     for number, run in fits:

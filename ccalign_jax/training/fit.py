@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.losses import LossEntry
 from ccalign_jax.pivots import Batch, Pivot
-from ccalign_jax.training.batches import Embeddings, draw_batch, image_order
+from ccalign_jax.training.batches import Embeddings, draw_batch, image_order, take
 from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective
 
 __all__ = ["TrainState", "Trajectory", "fit", "frozen_leaves", "learning_rate", "start", "step"]
@@ -42,6 +42,10 @@ class Trajectory(NamedTuple):
 
     params: Params
     losses: Float[Array, " epochs"]
+
+    def at(self, epoch: Int[Array, ""] | int) -> Params:
+        """The parameters after so many epochs."""
+        return take(self.params, epoch)
 
 
 def learning_rate(hyper: Hyper, steps: Array | int, total: int) -> Array:

@@ -122,7 +122,7 @@ def test_path_table_goes_from_identity_to_no_penalty(curves):
     curves["path"]["points"].reverse()
     curves["path"]["chosen"] = {"train": both(0.6), "holdout": both(0.55), "delta": change(0.05)}
     table = curves_tables(curves)["path"]
-    assert table.title == "toy: ridge to identity, image pivot, by penalty towards identity"
+    assert table.title == "toy: ridge regression, image pivot, by penalty towards identity"
     assert [row[0] for row in table.rows] == ["∞", "100", "10", "1", "0", "chosen"]
     rows = {row[0]: row[1:] for row in table.rows}
     half = ".500 [.480, .520]"

@@ -62,7 +62,7 @@ def test_rungs_go_from_identity_over_scores_and_closed_forms_to_trained_maps(mak
         ("nearest-neighbour normalisation", ".529", "+.029", ".493", "−.007", "+.011"),
         ("symmetric: centring", ".504", "+.004", ".490", "−.010", "−.003"),
         ("closed forms", *[""] * 5),
-        ("text pivot (en): ridge to identity", ".512", "+.012", ".510", "+.010", "+.011"),
+        ("text pivot (en): ridge regression", ".512", "+.012", ".510", "+.010", "+.011"),
         ("trained", *[""] * 5),
         ("text pivot (en): residual W = I + ΔW", ".506", "+.006", ".504", "+.004", "+.005"),
         ("image pivot: linear W (unconstrained)", ".230", "−.270", ".250", "−.250", "−.260"),
@@ -142,7 +142,7 @@ def test_scores_that_only_harm_leave_identity_as_the_best_without_training(make)
 
 def test_where_nothing_was_trained_the_best_closed_form_is_compared(make):
     summary = with_scores(make(*FAMILIES[:3]))
-    assert "the best closed form by its mean selection score, text pivot (en): ridge to identity" in ladder_words(
+    assert "the best closed form by its mean selection score, text pivot (en): ridge regression" in ladder_words(
         summary
     )
     assert not any(row[0].startswith(("trained", "a score on top")) for row in ladder_table(summary).rows)

@@ -112,7 +112,7 @@ def test_several_losses_are_named_and_closed_forms_have_none(make):
     assert [row[0] for row in table.rows[1:]] == [
         "residual W = I + ΔW, InfoNCE",
         "residual W = I + ΔW, MSE",
-        "ridge to identity",
+        "ridge regression",
     ]
 
 

@@ -1,5 +1,7 @@
 """Closed forms by name: parameters of their aligner, on a path from the identity, each the map it is named after."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,15 @@ from scipy import linalg
 from sklearn.linear_model import Ridge
 
 from ccalign_jax.solvers import closed_forms
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, POOLED_PENALTIES, RIDGE_PENALTIES, STEPS, Pairs
+from ccalign_jax.solvers.closed_forms import (
+    CANONICAL_STEPS,
+    CLOSED_FORMS,
+    CSA_POWERS,
+    POOLED_PENALTIES,
+    RIDGE_PENALTIES,
+    STEPS,
+    Pairs,
+)
 from ccalign_jax.training import Recipe, Space
 
 LANGUAGES = ("de", "en")
@@ -20,11 +30,14 @@ def unit(rows):
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def make_pairs(count, d_text, d_image, *, seed=0):
-    """One caption an image in `en`; in `de`, which lacks every third image, two; a language weighs 1."""
+def make_pairs(count, d_text, d_image, *, seed=0, shared=False):
+    """One caption an image in `en`; in `de`, which lacks every third image, two; a language weighs 1.
+
+    In a `shared` space captions lie near their images; else the identity retrieves by chance.
+    """
     rng = np.random.default_rng(seed)
     image = unit(rng.normal(size=(count, d_image)) + 0.5)
-    turn = rng.normal(size=(d_image, d_text))
+    turn = np.eye(d_image, d_text) if shared else rng.normal(size=(d_image, d_text))
     owners = np.repeat(np.flatnonzero(np.arange(count) % 3), 2), np.arange(count)
     text = tuple(unit(image[owner] @ turn + 0.7 * rng.normal(size=(len(owner), d_text))) for owner in owners)
     views = np.zeros((2, count, d_text), np.float32)
@@ -106,30 +119,77 @@ def test_fewer_rows_than_dimensions_are_well_posed(name, size):
         np.testing.assert_allclose(scores(one, pairs), scores(two, pairs), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("count", "d_text", "d_image"), SHAPES)
-def test_ridge_is_scikit_learns(count, d_text, d_image):
-    pairs = make_pairs(count, d_text, d_image)
+@pytest.mark.parametrize(
+    ("count", "d_text", "d_image", "shared"),
+    [(*SIZES["square"], True), (*SIZES["square"], False), (*SIZES["wide"], True), (*SIZES["fewer"], True)],
+)
+def test_ridge_is_scikit_learns(count, d_text, d_image, shared):
+    """Towards the identity in a shared space; else with an intercept, towards zero."""
+    pairs = make_pairs(count, d_text, d_image, shared=shared)
     path, (text, target, weights) = solve("ridge", pairs), stacked(pairs)
-    unit_penalty = np.sum(weights[:, None] * text**2) / d_text
+    informed = shared and d_text == d_image
+    rest = less_identity(text, target) if informed else target
+    about = np.average(text, axis=0, weights=weights) * (not informed)
+    unit_penalty = np.sum(weights[:, None] * (text - about) ** 2) / d_text
     for place, penalty in list(enumerate(RIDGE_PENALTIES))[::7]:
 
         def fitted(rows, penalty=penalty):
-            model = Ridge(alpha=penalty * unit_penalty, fit_intercept=False, solver="svd")
-            return model.fit(text[rows], less_identity(text, target)[rows], sample_weight=weights[rows])
+            model = Ridge(alpha=penalty * unit_penalty, fit_intercept=not informed, solver="svd")
+            return model.fit(text[rows], rest[rows], sample_weight=weights[rows])
 
         every = np.arange(len(text))
-        np.testing.assert_allclose(path.points[place + 1]["delta"], fitted(every).coef_.T, atol=1e-5)
-        alone = [less_identity(text, target)[i] - fitted(every != i).predict(text[[i]])[0] for i in every]
+        point, matrix = path.points[place + 1], fitted(every).coef_.T
+        np.testing.assert_allclose(moved(point, text), ranked_by(matrix, text, target, weights, informed), atol=1e-5)
+        alone = [rest[i] - fitted(every != i).predict(text[[i]])[0] for i in every]
         wanted = np.average(np.sum(np.square(alone), axis=1), weights=weights)
         assert path.losses[place] == pytest.approx(wanted, rel=1e-5)
-    lengths = [np.linalg.norm(point["delta"]) for point in path.points]
-    assert (np.diff(lengths) > 0).all() and lengths[1] < 0.01
+    if informed:
+        lengths = [np.linalg.norm(point["delta"]) for point in path.points]
+        assert (np.diff(lengths) > 0).all() and lengths[1] < 0.01
+
+
+def ranked_by(matrix, text, target, weights, informed):
+    """Captions mapped by E + matrix; or, about their mean, by a matrix without what it says of the mean target."""
+    if informed:
+        return text @ (np.eye(*matrix.shape) + matrix)
+    means = [np.average(rows, axis=0, weights=weights) for rows in (text, target)]
+    power = np.average(np.sum((target - means[1]) ** 2, axis=1), weights=weights) / target.shape[1]
+    found = (text - means[0]) @ matrix
+    return found - np.outer(found @ means[1], means[1]) / (means[1] @ means[1] + power)
+
+
+@pytest.mark.parametrize("name", ["ridge", "pooled_ridge"])
+@pytest.mark.parametrize("widths", [(6, 24), (24, 24), (24, 6)], ids=str)
+def test_regressions_between_spaces_of_their_own_ignore_the_identity(name, widths):
+    """Columns of the images in another order are the same problem, and offsets of either side are no part of it."""
+    pairs = make_pairs(60, *widths)
+    order = np.random.default_rng(4).permutation(widths[1])
+    other = pairs._replace(target=tuple(target[:, order] for target in pairs.target))
+    for one, two in zip(solve(name, pairs).points[1:], solve(name, other).points[1:], strict=True):
+        np.testing.assert_allclose(scores(one, pairs), scores(two, other), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ridge", "pooled_ridge"])
+def test_a_linear_relation_between_widths_is_found(name):
+    """Images far from zero are a linear map of captions plus noise: the best image of a caption is its own."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(400, 24))
+    image = unit(rows @ rng.normal(size=(24, 48)) / 5 + 0.2 * rng.normal(size=(400, 48)) + 1)
+    text = unit(rows + 0.2 * rng.normal(size=rows.shape) + 1)
+    train = (np.arange(300),) * 2
+    pairs = Pairs((text[:300],) * 2, train, (image[:300],) * 2, (np.full(300, 1 / 300),) * 2)
+    point = solve(name, pairs).points[-4]
+    side = {key: leaf[0] if leaf.ndim == (3 if key == "delta" else 2) else leaf for key, leaf in point.items()}
+    found = unit(moved(side, text[300:])) @ image[300:].T
+    assert np.mean(found.argmax(axis=1) == np.arange(100)) > 0.95
+    assert np.mean(found.argmax(axis=0) == np.arange(100)) > 0.95
 
 
 @pytest.mark.parametrize(("count", "d_text", "d_image"), SHAPES)
 def test_pooled_ridge_with_stiff_parts_is_one_ridge(count, d_text, d_image, monkeypatch):
     """Each language weighing as many images as it has."""
     monkeypatch.setattr(closed_forms, "OWN_PENALTY", 1e10)
+    monkeypatch.setattr(closed_forms, "identity_informs", lambda moments: True)
     pairs = make_pairs(count, d_text, d_image)
     images = [len(set(owner.tolist())) for owner in pairs.image_of]
     text, target, _ = stacked(pairs)
@@ -143,6 +203,7 @@ def test_pooled_ridge_with_stiff_parts_is_one_ridge(count, d_text, d_image, monk
 
 def test_pooled_ridge_with_free_parts_is_least_squares_of_each_language(monkeypatch):
     monkeypatch.setattr(closed_forms, "OWN_PENALTY", 1e-9)
+    monkeypatch.setattr(closed_forms, "identity_informs", lambda moments: True)
     pairs = make_pairs(*SIZES["wide"])
     last = solve("pooled_ridge", pairs).points[-1]
     for number in (0, 1):
@@ -180,12 +241,13 @@ def test_procrustes_is_scipys(scaled):
 
 
 def covariances(pairs, penalty):
-    """C_xx + λI, C_yy + μI and C_xy, by NumPy's weighted covariance."""
+    """C_xx + λI, C_yy + μI and C_xy, by NumPy's weighted covariance; one penalty, or one a side."""
     text, target, weights = stacked(pairs)
     d = text.shape[1]
     found = np.cov(np.hstack([text, target]).T, aweights=weights, ddof=0)
     xx, yy, xy = found[:d, :d], found[d:, d:], found[:d, d:]
-    return *(c + penalty * c.trace() / len(c) * np.eye(len(c)) for c in (xx, yy)), xy
+    penalties = np.broadcast_to(penalty, 2)
+    return *(c + one * c.trace() / len(c) * np.eye(len(c)) for one, c in zip(penalties, (xx, yy), strict=True)), xy
 
 
 def directions(side, kept):
@@ -204,16 +266,22 @@ def upright(matrix):
 @pytest.mark.parametrize("size", ["wide", "narrow", "few"])
 def test_cca_is_the_generalised_eigenproblem(name, size):
     pairs = make_pairs(*SIZES[size])
-    kept = min(SIZES[size][1:])
+    directions_found = min(SIZES[size][1:])
     text, target, weights = stacked(pairs)
-    for step, point in zip(STEPS, solve(name, pairs).points[1:], strict=True):
-        xx, yy, xy = covariances(pairs, 0.3 * step)
+    grid = [
+        (0.3 * np.array(steps), kept, power)
+        for steps in itertools.product(CANONICAL_STEPS, repeat=2)
+        for kept in (1, directions_found)  # an eighth, a quarter and all of so few
+        for power in (CSA_POWERS if name == "csa" else (0.0,))
+    ]
+    for (penalties, kept, power), point in zip(grid, solve(name, pairs).points[1:], strict=True):
+        xx, yy, xy = covariances(pairs, penalties)
         for side, own, other, cross in (("text", xx, yy, xy), ("image", yy, xx, xy.T)):
             squares, vectors = linalg.eigh(cross @ np.linalg.solve(other, cross.T), own)
             squares, vectors = np.maximum(squares[::-1][:kept], 0), vectors[:, ::-1][:, :kept]
             # A correlation of zero has no direction of its own.
             clear = squares > 1e-4 * squares[0]
-            scale = squares**0.25 if name == "csa" else np.ones(kept)
+            scale = squares ** (power / 2)
             found = directions(point[side], kept)
             np.testing.assert_allclose(found[:, clear], upright(vectors * scale)[:, clear], rtol=1e-4, atol=1e-5)
         for side, rows in (("text", text), ("image", target)):
@@ -358,8 +426,9 @@ def test_a_language_without_captions_adds_nothing(name):
     )
     without, empty = solve(name, alone), solve(name, nothing)
     if name == "pooled_ridge":  # the shared map for it; λ D = μ D_en with μ = 10 λ / 2 gives the other
-        for point in empty.points:
-            np.testing.assert_allclose(point["delta"][1], 1.2 * point["delta"][0], atol=1e-5)
+        eye = np.eye(6, 5)
+        for point in empty.points[1:]:
+            np.testing.assert_allclose(eye + point["delta"][1], 1.2 * (eye + point["delta"][0]), atol=1e-5)
         return
     for one, other in zip(without.points, empty.points, strict=True):
         np.testing.assert_allclose(scores(one, alone, 0), scores(other, nothing, 1), rtol=1e-5, atol=1e-6)

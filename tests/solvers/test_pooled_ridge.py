@@ -95,3 +95,11 @@ def test_refusals():
     for penalties in ({"shared_penalty": -1.0, "own_penalty": 1.0}, {"shared_penalty": 1.0, "own_penalty": np.inf}):
         with pytest.raises(ValueError, match="must be finite and at least 0"):
             solvers.pooled_ridge(moments, **penalties)
+
+
+def test_towards_zero_with_stiff_parts_is_plain_ridge():
+    text, target = languages()
+    rows, aims = np.concatenate(text), np.concatenate(target)
+    found = solvers.pooled_ridge(gathered(text, target), shared_penalty=0.2, own_penalty=1e10, to_identity=False)
+    wanted = np.linalg.solve(rows.T @ rows + 0.2 * unit(text) * np.eye(WIDTHS[0]), rows.T @ aims)
+    np.testing.assert_allclose(np.eye(*WIDTHS) + found.shared, wanted, atol=1e-6)

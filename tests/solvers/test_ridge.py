@@ -82,6 +82,20 @@ def test_leave_one_out_against_ridge_cv(centre):
     assert lambdas[found.mean(axis=0).argmin()] == pytest.approx(wanted.alpha_)
 
 
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[2]], ids=str)
+def test_towards_zero_is_plain_ridge(size):
+    text, target = pair(*size)
+    path = solvers.ridge_path(gathered(text, target), centre=True, to_identity=False)
+    for lam in PENALTIES[::3] * path.mean_eigenvalue:
+        wanted = Ridge(alpha=lam, solver="svd").fit(text.astype(np.float64), target.astype(np.float64))
+        np.testing.assert_allclose(np.eye(*size[1:]) + solvers.ridge_map(path, lam).delta, wanted.coef_.T, atol=1e-8)
+        exact = solvers.leave_one_out_residuals(path, text, target, lam)
+        found = solvers.leave_one_out(path, text, target, [lam])[:, 0]
+        np.testing.assert_allclose(found, np.sum(exact**2, axis=1), rtol=1e-8)
+    strong = solvers.ridge(gathered(text, target), penalty=1e9, to_identity=False)
+    np.testing.assert_allclose(strong.delta, -np.eye(*size[1:]), atol=1e-8)
+
+
 @pytest.mark.parametrize("spectrum", ["equal", "nearly equal", "pairs", "rank 3"])
 def test_leave_one_out_with_equal_eigenvalues(spectrum):
     """Partial fractions divide by the gaps between eigenvalues, of which these have none."""

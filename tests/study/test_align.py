@@ -84,7 +84,7 @@ def test_one_pass_is_as_good_as_all_rows(folder, name, pivot):
     found, wanted = (CLOSED_FORMS[name].path(one, penalty=1.0) for one in (gathered, rows))
     # Directions of canonical correlations may point either way.
     signless = np.abs if name in ("cca", "csa", "multi_step") else np.asarray
-    close(*(jax.tree.map(signless, path.points) for path in (found, wanted)), atol=2e-4)
+    close(*(jax.tree.map(signless, list(path.points)) for path in (found, wanted)), atol=2e-4)
 
 
 def test_those_that_look_for_a_consensus_refuse(folder, one_line):

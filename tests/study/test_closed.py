@@ -192,7 +192,7 @@ def first_ranks(data, params, images):
 
 
 def test_the_point_of_the_path_that_selects_best():
-    data, space = turned(noise=2.0), Space(8, 8, ("de", "en"))
+    data, space = turned(noise=1.0), Space(8, 8, ("de", "en"))
     train, held = np.arange(0, 60, 2), np.arange(1, 60, 2)
     embeddings, select = lay_out(data), make_part(data, held)
     done = closed_fit(trial_of(criterion="t2i"), space, embeddings, train, select=select)
