@@ -97,7 +97,10 @@ def test_a_member_that_is_no_array(tmp_path, reading, refusal):
             {"image": np.float16([[3, 1], [1, 1], [np.nan, 1], [9, 1], [4, 1]])},
             "image row 2 (key b) is NaN or infinite; remove or re-encode it",
         ),
-        ({"image": np.float64([[3, 1], [1, 1], [1e300, 1], [9, 1], [4, 1]])}, "image row 2 (key b) is NaN or infinite"),
+        (
+            {"image": np.float64([[3, 1], [1, 1], [-np.inf, 1], [9, 1], [4, 1]])},
+            "image row 2 (key b) is NaN or infinite",
+        ),
         ({"text_en": np.zeros((5, 2))}, "text_en row 0 (key c) is all zero; remove or re-encode it"),
     ],
 )
