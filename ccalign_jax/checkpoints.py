@@ -17,7 +17,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, split_name
 from ccalign_jax.data.fingerprints import Fingerprints
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, check_path
 
 __all__ = ["Checkpoint", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
@@ -80,6 +80,7 @@ def save_tree(
         about: JSON values; `sha256`, `leaves` and `schema` are added.
         training_images: what the tree was fitted on.
     """
+    check_path("", path)
     path = Path(path).absolute()
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -92,7 +93,7 @@ def save_tree(
         np.savez(draft / TRAINING_IMAGES, **training_images._asdict())
     described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
     described["sha256"] = _sha256(draft, described)
-    (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+    (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     shutil.rmtree(path, ignore_errors=True)
     draft.rename(path)
 
@@ -103,6 +104,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     Raises:
         InputError: no checkpoint there, a file missing or damaged, or a SHA-256 that differs.
     """
+    check_path("", path)
     path = Path(path).absolute()
     if not (path / ABOUT).is_file():
         raise InputError(f"{path}: no checkpoint here ({ABOUT} is missing); give a folder such as RUN/best")

@@ -1,5 +1,47 @@
 """The one exception that means "the input is wrong": scripts print it as one line and exit with status 2."""
 
+import os
+import sys
+
+__all__ = ["InputError", "check_path", "check_text"]
+
 
 class InputError(ValueError):
     """A mistake in what the user gave: names the file, the key or row, what is wrong, and the mend."""
+
+
+def check_path(flag: str, path: str | os.PathLike[str]) -> None:
+    """Refuse a path that is no text (see `check_text`), which Orbax, JSON and figures cannot hold.
+
+    Args:
+        flag: what gave the path, such as `--out=`.
+        path: a relative one is refused for its working directory, too.
+
+    Raises:
+        InputError: as `check_text`.
+    """
+    check_text(flag, os.fspath(path))
+    check_text(flag, os.path.abspath(path))
+
+
+def check_text(flag: str, text: str) -> None:
+    r"""Refuse what Python makes of bytes that are not of the locale's encoding, and letters that it lacks.
+
+    Args:
+        flag: what gave the text, such as `--out=`.
+        text: such as a path.
+
+    Raises:
+        InputError: it is not UTF-8, or not of the encoding of file names.
+
+    Example:
+        >>> check_text("--out=", "caf\udce9")
+        Traceback (most recent call last):
+        ccalign_jax.errors.InputError: --out=caf\udce9: not UTF-8; rename it (or set PYTHONUTF8=1, if it is)
+    """
+    try:
+        for encoding in ("utf-8", sys.getfilesystemencoding()):
+            text.encode(encoding)
+    except UnicodeEncodeError:
+        shown = text.encode("ascii", "backslashreplace").decode()
+        raise InputError(f"{flag}{shown}: not UTF-8; rename it (or set PYTHONUTF8=1, if it is)") from None

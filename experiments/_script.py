@@ -12,6 +12,8 @@ import _signals
 import _streams
 from absl import app, flags, logging
 
+from ccalign_jax.errors import InputError, check_text
+
 MOST_BYTES = 1 << 50
 
 
@@ -29,6 +31,11 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     _signals.catch()
 
     def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            for argument in argv[1:]:
+                check_text("", argument)
+        except InputError as error:
+            fail(error)
         if {"--help", "-h"} & set(argv):
             app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # absl itself would exit with 1
         flags.FLAGS.set_gnu_getopt(True)  # flags may follow what is no flag
@@ -49,7 +56,6 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     def guarded(argv: Sequence[str]) -> None:
         if not flags.FLAGS["verbosity"].present:  # Orbax logs a page a checkpoint
             logging.set_verbosity(logging.WARNING)
-        from ccalign_jax.errors import InputError
 
         try:
             written = main(*argv[1:])
@@ -105,8 +111,6 @@ def start_jax() -> None:
     """
     import jax
 
-    from ccalign_jax.errors import InputError
-
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # jax asserts that some platform came up
@@ -125,8 +129,6 @@ def print_choices(choices: Mapping[str, str]) -> None:
 
 def npz_output(given: str, *, overwrite: bool) -> Path:
     """The .npz that --out names; refused if it is there and not to be replaced."""
-    from ccalign_jax.errors import InputError
-
     out = Path(given)
     if out.suffix != ".npz":
         raise InputError(f"--out={out}: the name must end in .npz")
@@ -137,8 +139,6 @@ def npz_output(given: str, *, overwrite: bool) -> Path:
 
 def as_bytes(given: str) -> int:
     """1GiB and the like as a number."""
-    from ccalign_jax.errors import InputError
-
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
     if match is None:
         raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")

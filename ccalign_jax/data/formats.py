@@ -15,7 +15,7 @@ from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.npz import open_npz
 from ccalign_jax.data.torch_files import import_torch, load_torch
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, check_path
 
 __all__ = ["load", "save"]
 
@@ -41,6 +41,7 @@ def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None
         >>> data.name, len(data), data.languages
         ('toy', 2, ('de',))
     """
+    check_path("", path)
     path = Path(path)
     read = next((form.read for form in _FORMATS if form.fits(path)), None)
     if read is None:

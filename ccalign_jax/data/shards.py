@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from ccalign_jax.data.checks import check_languages, check_rows, known_languages, unsound_rows
 from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, check_path
 
 __all__ = ["PairRows", "Shards", "open_shards"]
 
@@ -213,6 +213,8 @@ def open_shards(
         paths = sorted(filter(is_shard, place.iterdir())) if place.is_dir() else [place]
     else:
         paths = [Path(file) for file in path]
+    for file in paths:
+        check_path("", file)
         place = paths[0].parent if paths else Path()
     if not paths:
         raise InputError(f"{place}: no shards here; give a folder of {', '.join(FORMATS)} files")

@@ -77,7 +77,7 @@ def run(part: Part, out: Path) -> dict[str, Any]:
     command = [sys.executable, str(Path(__file__).with_name(script)), *settings, f"--json={result}"]
     print(" ".join(command), flush=True)
     clock = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     print(f"{part.name}: {time.perf_counter() - clock:.1f} s", flush=True)
     if done.returncode:
         return {"failed": done.stderr.strip().splitlines()[-3:]}

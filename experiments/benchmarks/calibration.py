@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
     out = Path(FLAGS.out)
     out.mkdir(parents=True, exist_ok=True)
     log = out / "worlds.jsonl"
-    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    known = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
     done = {(one["kind"], one["seed"]) for one in known}
     counts = {"null": FLAGS.worlds, "exchange": FLAGS.worlds}
     counts |= dict.fromkeys(GAINS, FLAGS.gain_worlds) | {"null, seed protocol": FLAGS.seed_worlds}
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
     began, finished = time.perf_counter(), 0
     with (
         ProcessPoolExecutor(FLAGS.processes, mp_context=multiprocessing.get_context("spawn")) as pool,
-        log.open("a") as file,
+        log.open("a", encoding="utf-8") as file,
     ):
         for future in as_completed([pool.submit(run_chunk, *task, FLAGS.draws) for task in tasks]):
             for one in future.result():
@@ -86,11 +86,11 @@ def main(argv: list[str]) -> None:
                 print(f"{finished} of {len(tasks)} chunks, {left:.0f} min left", flush=True)
     from calibration_report import judge, plot, tables
 
-    worlds = [json.loads(line) for line in log.read_text().splitlines()]
+    worlds = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     found = judge([one for one in worlds if one["seed"] < counts.get(one["kind"], 0)])
-    (out / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
+    (out / "calibration.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     text = tables(found)
-    (out / "calibration.md").write_text(text)
+    (out / "calibration.md").write_text(text, encoding="utf-8")
     for kind in ("png", "svg"):
         plot(found).savefig(out / f"calibration.{kind}", dpi=150)
     print(text)

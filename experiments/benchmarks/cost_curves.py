@@ -70,7 +70,7 @@ def measure(curve: str, way: str, size: str) -> dict[str, float]:
 def run_point(curve: str, way: str, size: int) -> dict[str, float] | None:
     """A point from a process of its own; None, and why, where that fails."""
     command = [sys.executable, __file__, f"--seconds={FLAGS.seconds}", f'--point={curve},"{way}",{size}']
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     if done.returncode:
         said = done.stderr.strip().splitlines()
         print(f"{curve}, {way}, {size}: left out: {said[-1] if said else done.returncode}", flush=True)

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
             command = [sys.executable, str(SWEEP), "--pivot=image", "--aligners=residual", f"--data={FLAGS.data}"]
             command += ["--protocol=seed", "--grid=seed_recipe", f"--out={folder}/run"]
             clock = time.perf_counter()
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
             assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith("retrieval metrics finished"):

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
 
 def spread(name: str) -> dict:
     """One run in a process of its own."""
-    done = subprocess.run([sys.executable, *sys.argv, f"--only={name}"], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([sys.executable, *sys.argv, f"--only={name}"], stdout=subprocess.PIPE, encoding="utf-8")
     if done.returncode:
         sys.exit(done.returncode)
     return json.loads(done.stdout.splitlines()[-1])
@@ -73,7 +73,7 @@ def forget(folder: Path) -> None:
 
 def peak_megabytes() -> int:
     """The most memory that this process had at one time."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) // 1024
     raise RuntimeError("this system does not say how much memory a process took")
