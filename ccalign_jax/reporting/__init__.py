@@ -23,6 +23,7 @@ from ccalign_jax.reporting.ladder import ladder_table as ladder_table
 from ccalign_jax.reporting.ladder import ladder_words as ladder_words
 from ccalign_jax.reporting.ladder_plot import ladder_plot as ladder_plot
 from ccalign_jax.reporting.latex import to_latex as to_latex
+from ccalign_jax.reporting.panels import save_png as save_png
 from ccalign_jax.reporting.panels import to_svg as to_svg
 from ccalign_jax.reporting.pivot_tables import pivots_by_language_table as pivots_by_language_table
 from ccalign_jax.reporting.pivot_tables import pivots_table as pivots_table

@@ -164,10 +164,14 @@ def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float])
     if inside:
         low, high = math.ceil(min(inside) - 1e-9), math.floor(max(inside) + 1e-9)
         step = max(1, -(-(high - low) // (MOST_TICKS - 2)))
-        ticks = {float(power): f"$10^{{{-power}}}$" for power in range(low, high + 1, step)}
+        ticks = {float(power): _power_of_ten(-power) for power in range(low, high + 1, step)}
     ticks |= {named[math.inf]: "∞\nidentity"} if math.inf in named else {}
     ticks |= {named[0.0]: "0\nfree"} if 0.0 in named else {}
     axes.set_xticks(list(ticks), list(ticks.values()))
+
+
+def _power_of_ten(exponent: int) -> str:
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _legend(figure: Figure, lines: Mapping[str, str], *, chosen: bool) -> None:

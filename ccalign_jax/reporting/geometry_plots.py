@@ -116,6 +116,10 @@ def spectra_plot(summary: Summary) -> Figure:
         axes.set(title=title, xlabel="component", yscale="log")
         axes.grid()
         axes.legend(loc="upper right")
+    low, high = panels[0].get_ylim()
+    between = "25" if high <= 100 * low else ""  # labels between the powers of ten, where there are few of these
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
     panels[0].set_ylabel("singular value over the norm")
     return figure
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ccalign_jax.reporting.evidence import NO_EVIDENCE, verdict
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["bars", "draw_changes", "make_panels", "name_rows", "styled", "to_svg"]
+__all__ = ["bars", "draw_changes", "drawable", "make_panels", "name_rows", "save_png", "styled", "to_svg"]
 
 Summary = Mapping[str, Any]
 Sharing = bool | Literal["none", "all", "row", "col"]
@@ -28,6 +31,7 @@ CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#
 DASHES = ("-", "--", ":", "-.")
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
+FONT = "DejaVu Sans"
 LONGEST_NAME = 42  # signs of a row's name; a longer one takes two lines
 STYLE = {
     "axes.edgecolor": INK,
@@ -36,12 +40,13 @@ STYLE = {
     "axes.spines.top": False,
     "axes.titlesize": 11.0,
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": [FONT],
     "font.size": 10.0,
     "grid.alpha": 0.3,
     "grid.color": GREY,
     "legend.frameon": False,
     "text.color": INK,
+    "text.parse_math": False,  # a name from the data may have a dollar sign
     "xtick.color": INK,
     "ytick.color": INK,
 }
@@ -145,7 +150,11 @@ def to_svg(figure: Figure) -> str:
     file = io.StringIO()
     title = str(figure.get_label())
     # Ticks are made only now, so under our settings too. Salted by label: two figures in one page share no id.
-    with matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none", "svg.hashsalt": title}]):
+    with (
+        matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none", "svg.hashsalt": title}]),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # who looks at the page draws it, with other fonts
         nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     svg = file.getvalue()
@@ -155,3 +164,41 @@ def to_svg(figure: Figure) -> str:
     svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
     svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG; signs that our font cannot draw stand as their code points, such as `\\u4e2d`."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]), drawable(figure):
+        figure.savefig(path, dpi=150)
+
+
+@contextlib.contextmanager
+def drawable(figure: Figure) -> Iterator[None]:
+    """All texts of the figure in signs that our font has; at the end they are as they were."""
+    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.text import Text
+
+    known = {ord("\n"), *get_font(findfont(FONT)).get_charmap()}
+
+    def replaced(text: str) -> str:
+        return "".join(
+            sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode() for sign in text
+        )
+
+    undo: list[Callable[[], Any]] = []
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        labels = [label.get_text() for label in axis.get_ticklabels()]
+        if labels != (changed := list(map(replaced, labels))):
+            axis.set_ticklabels(changed)
+            undo.append(functools.partial(axis.set_ticklabels, labels))
+    for text in figure.findobj(Text):
+        if (shown := text.get_text()) != (written := replaced(shown)):
+            text.set_text(written)
+            undo.append(functools.partial(text.set_text, shown))
+    try:
+        yield
+    finally:
+        for restore in undo:
+            restore()

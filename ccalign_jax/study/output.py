@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting import Table, to_latex, to_markdown, to_svg
+from ccalign_jax.reporting import Table, save_png, to_latex, to_markdown, to_svg
 
 __all__ = ["claim_output", "figure_cells", "write_csv", "write_json", "write_plots", "write_tables"]
 
@@ -68,7 +68,7 @@ def write_plots(path: Path, figures: Mapping[str, Any]) -> None:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     for name, figure in figures.items():
-        figure.savefig(path / f"{name}.png", dpi=150)
+        save_png(figure, path / f"{name}.png")
         (path / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
 
 

@@ -82,7 +82,7 @@ def test_path_has_train_holdout_and_identity_and_the_choice_of_each_fold(curves)
     assert [(line.get_xdata()[0], round(line.get_ydata()[0], 2)) for line in diamonds] == [(-2.0, 0.51), (-1.0, 0.58)]
     assert [text.get_text() for text in first.texts] == ["2×", "3×"]
     assert [label.get_text() for label in norm.get_xticklabels()] == [
-        *("$10^{2}$", "$10^{1}$", "$10^{0}$", "∞\nidentity", "0\nfree"),
+        *("10²", "10¹", "10⁰", "∞\nidentity", "0\nfree"),
     ]
 
 

@@ -5,10 +5,12 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
-from ccalign_jax.reporting import evaluation_plots, to_svg
+from ccalign_jax.reporting import evaluation_plots, save_png, to_svg
 from ccalign_jax.reporting.evaluation_plots import language_bars_plot, pool_plot, similarity_plot
 from ccalign_jax.reporting.geometry_plots import correlations, gram_correlation_plot, gram_plot, map_plot, spectra_plot
+from ccalign_jax.reporting.panels import drawable
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 ALL = ["languages", "pool", "similarities", "gram_correlation", "spectra", "gram_matrices", "map"]
@@ -43,6 +45,28 @@ def test_any_number_of_languages_and_states(evaluation, grams, languages, mapped
     assert list(found) == [name for name in ALL if name not in left_out]
     for name in {"languages", "gram_correlation"} & found.keys():
         assert set(languages) <= set(texts(to_svg(found[name])))
+
+
+STRANGE = ("$x^$", "a|b", r"$\frac{$", "العربية", "中文")
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_name_is_drawn_as_it_is_and_in_png_by_signs_that_our_font_has(evaluation, grams, tmp_path):
+    """Dollars are no formula; what a PNG has no glyph for stands as its code point, and SVG has it as it is."""
+    for name, figure in evaluation_plots(evaluation(STRANGE), grams(STRANGE)).items():
+        with drawable(figure):
+            shown = {text.get_text() for text in figure.findobj(Text)}
+        assert not any("中" in text for text in shown), name
+        if name in ("languages", "gram_correlation", "gram_matrices"):
+            assert {"$x^$", r"$\frac{$", "العربية", r"\u4e2d\u6587"} <= shown
+        save_png(figure, tmp_path / f"{name}.png")
+        if name in ("languages", "gram_correlation", "gram_matrices"):
+            assert set(STRANGE) <= set(texts(to_svg(figure)))
+    assert len(list(tmp_path.glob("*.png"))) == len(ALL)
+
+
+def test_labels_of_logarithmic_axes_are_plain(evaluation):
+    assert {"0.1", "0.2", "0.05"} <= set(texts(to_svg(spectra_plot(evaluation()))))
 
 
 def test_what_the_summary_lacks_makes_no_plot(evaluation):
