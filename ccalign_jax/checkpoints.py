@@ -79,9 +79,13 @@ def save_tree(
         tree: nested dicts of arrays; may be empty.
         about: JSON values; `sha256`, `leaves` and `schema` are added.
         training_images: what the tree was fitted on.
+
+    Raises:
+        InputError: a parameter is NaN or infinite; nothing is written.
     """
     check_path("", path)
     path = Path(path).absolute()
+    _check_finite(path, tree)
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -102,7 +106,8 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     """Read what `save_tree` wrote, and check that every byte is as it was.
 
     Raises:
-        InputError: no checkpoint there, a file missing or damaged, or a SHA-256 that differs.
+        InputError: no checkpoint there, a file missing or damaged, a SHA-256 that differs, or a parameter that is NaN
+            or infinite.
     """
     check_path("", path)
     path = Path(path).absolute()
@@ -124,6 +129,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
             tree = jax.tree.map(np.asarray, checkpointer.restore(path / TREE))
     if _leaves(tree) != leaves:
         raise InputError(f"{path}: the parameters are not those that {ABOUT} lists; copy or train it again")
+    _check_finite(path, tree)
     return tree, about
 
 
@@ -194,6 +200,13 @@ def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
         name, content = Path(os.path.relpath(file, folder / TREE)).as_posix(), file.read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def _check_finite(path: Path, tree: PyTree[np.ndarray]) -> None:
+    for place, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not np.isfinite(leaf).all():
+            name = jax.tree_util.keystr(place)
+            raise InputError(f"{path}: {name} is NaN or infinite: training diverged; train with a lower learning_rate")
 
 
 def _leaves(tree: PyTree) -> dict[str, str]:

@@ -75,6 +75,10 @@ def main() -> Path:
 
         found = align(plan, folder, progress=update)
     folder.finish(found)
+    if step := found.about["diverged"]:
+        print(
+            f"note: training diverged, a parameter is NaN or infinite after step {step}; the map is of an epoch before"
+        )
     for when, scores in found.about.get("scores", {}).items():
         print(
             f"{when:<7}" + "  ".join(f"{name} {value:.3f}" for name, value in scores.items()) + f"  ({held} held out)"

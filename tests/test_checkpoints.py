@@ -172,6 +172,17 @@ def test_an_aligner_of_another_program_is_to_be_registered_first(tmp_path, one_l
     one_line(lambda: load_aligner(tmp_path / "best"), "best", "'mine' is not registered", "import my_maps", "linear")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_map_that_is_not_finite_is_neither_saved_nor_loaded(tmp_path, monkeypatch, one_line, value):
+    params = {"delta": np.full((6, 4), value, np.float32)}
+    one_line(lambda: save_tree(tmp_path / "best", params, about()), "best: ['delta'] is NaN or infinite")
+    assert not list(tmp_path.iterdir())
+    with monkeypatch.context() as earlier:  # a version that did not look
+        earlier.setattr("ccalign_jax.checkpoints._check_finite", lambda path, tree: None)
+        save_tree(tmp_path / "best", params, about())
+    one_line(lambda: load_aligner(tmp_path / "best"), "best: ['delta'] is NaN or infinite", "learning_rate")
+
+
 def test_a_language_finds_its_number(tmp_path, one_line):
     save_tree(tmp_path / "one", params_of("residual"), about())
     save_tree(tmp_path / "each", params_of("per_language(residual)"), about("per_language(residual)"))

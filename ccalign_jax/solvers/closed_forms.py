@@ -97,6 +97,11 @@ class Path(NamedTuple):
     points: Sequence[Any]
     losses: Float[np.ndarray, " solutions"]
 
+    @property
+    def diverged(self) -> Int[np.ndarray, " points"]:
+        """Zeros: what is solved takes no step that could diverge."""
+        return np.zeros(len(self.points), np.int32)
+
     def at(self, point: int) -> Any:
         """The parameters of one point; 0 is the identity."""
         return self.points[int(point)]

@@ -24,7 +24,7 @@ from ccalign_jax.study.align_folder import AlignConfig, AlignFolder, Passed
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.one_pass import gather_moments
-from ccalign_jax.study.refit import describe_map
+from ccalign_jax.study.refit import check_trained, describe_map
 from ccalign_jax.study.trials import make_trials
 from ccalign_jax.training import (
     FitResult,
@@ -162,7 +162,8 @@ def align(
         The map; `about["scores"]` holds t2i R@1, i2t R@1 and MRR on the held-out pairs before and after.
 
     Raises:
-        InputError: a NaN, infinite or zero row, or a file that has become shorter.
+        InputError: a NaN, infinite or zero row, a file that has become shorter, or training that diverged before any
+            map was better than the start.
 
     Example:
         >>> import tempfile
@@ -176,12 +177,12 @@ def align(
     """
     solved = plan.trial.aligner in CLOSED_FORMS
     run: Run = _solve(plan, progress) if solved else _train(plan, folder, progress)
-    found = _choose(plan, run)
+    found = check_trained(plan.trial.name, _choose(plan, run))
     epoch, shards = int(found.epoch), plan.shards
     about = describe_map(
         plan.trial, epoch, space=plan.space, data=shards.name, protocol="stream", seed=plan.config.seed
     )
-    about["train_pairs"] = plan.train_rows
+    about |= {"train_pairs": plan.train_rows, "diverged": int(found.diverged)}
     if plan.held is not None:
         about["scores"] = {
             when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
@@ -249,17 +250,22 @@ def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> T
         points=points,
         state=passed.state,
     )
-    saved = time.monotonic()
+    saved, ends = time.monotonic(), []
     for point in run:
+        if point.state.diverged:  # no step after it can help
+            ends = [point]
+            break
         steps = int(point.state.steps)
         passed = passed.go_on(point, steps_per_epoch=epochs)
         progress(f"objective {point.loss:.4f}", steps * stream.batch, total * stream.batch)
         if folder is not None and (time.monotonic() - saved > SAVE_SECONDS or steps % epochs == 0):
             folder.save_passed(passed, batches.get_state())
             saved = time.monotonic()
-    return Trajectory(
-        jax.tree.map(lambda *leaves: np.stack(leaves), *passed.maps), jnp.asarray(passed.losses, jnp.float32)
-    )
+    maps = [*passed.maps, *(point.state.params.map for point in ends)]
+    losses = [*passed.losses, *(point.loss for point in ends)]
+    diverged = [*(0 for _ in passed.maps), *(int(point.state.diverged) for point in ends)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *maps)
+    return Trajectory(stacked, jnp.asarray(losses, jnp.float32), jnp.asarray(diverged))
 
 
 def _sample(plan: AlignPlan) -> Batch:

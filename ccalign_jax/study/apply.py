@@ -15,6 +15,7 @@ from jaxtyping import Array
 from ccalign_jax.aligners import Params, map_captions, map_images
 from ccalign_jax.checkpoints import Checkpoint, load_aligner
 from ccalign_jax.data import EmbeddingSet, seed_folds
+from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
@@ -28,7 +29,8 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 
     Raises:
-        InputError: widths that are not those of the map, or a language that it has no part for.
+        InputError: widths that are not those of the map, a language that it has no part for, or a row that it maps to
+            NaN, infinity or zero.
     """
     aligner = checkpoint.aligner
     _check_widths(checkpoint, data.name, data.d_text, data.d_image)
@@ -36,8 +38,11 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
     map_text, map_image = (jax.jit(partial(one, aligner)) for one in (map_captions, map_images))
     return dataclasses.replace(
         data,
-        image=_mapped(map_image, checkpoint.params, data.image),
-        text={lang: _mapped(map_text, checkpoint.params, rows, numbers[lang]) for lang, rows in data.text.items()},
+        image=_mapped(f"{data.name}: image", map_image, checkpoint.params, data.image),
+        text={
+            lang: _mapped(f"{data.name}: text_{lang}", map_text, checkpoint.params, rows, numbers[lang])
+            for lang, rows in data.text.items()
+        },
     )
 
 
@@ -111,6 +116,12 @@ def _check_widths(checkpoint: Checkpoint, name: str, d_text: int, d_image: int) 
             raise InputError(f"{name}: {side} is {width}, but the map was trained for {known}; use its encoder")
 
 
-def _mapped(function: Any, params: Params, rows: np.ndarray, *rest: int) -> np.ndarray:
+def _mapped(name: str, function: Any, params: Params, rows: np.ndarray, *rest: int) -> np.ndarray:
     blocks = [unit_float32(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)]
-    return np.concatenate([np.asarray(function(params, block, *rest)) for block in blocks])
+    found = np.concatenate([np.asarray(function(params, block, *rest)) for block in blocks])
+    if (lost := unsound_rows(found)).any():
+        raise InputError(
+            f"{name} row {int(lost.argmax())} is mapped to NaN, infinity or zero ({int(lost.sum())} of {len(lost)} "
+            "rows are): the map diverged or does not suit these rows; train it with a lower learning_rate"
+        )
+    return found

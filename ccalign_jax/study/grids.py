@@ -24,6 +24,7 @@ NUMBERS = Hyper._fields
 CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name != "terms")
 FILTERS = ("pivots", "aligners", "losses")
 POSITIVE = ("learning_rate", "temperature")
+LEAST_TEMPERATURE = 1e-4  # scores divided by less lose their digits, and their exponentials leave float32
 LARGEST = 1e38  # beyond it float32 is infinite
 SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours", "tile")
 SIGNED = ("bias",)
@@ -202,4 +203,6 @@ def _checked(source: str, key: str, value: Any) -> Any:
     if (value < 0 and key not in SIGNED) or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
         bound = {"dropout": "in [0, 1)"}.get(key, "above 0" if key in POSITIVE else "at least 0")
         raise InputError(f"{source}: {key} is {value!r}; it must be {bound}")
+    if key == "temperature" and value < LEAST_TEMPERATURE:
+        raise InputError(f"{source}: temperature is {value!r}; it must be at least {LEAST_TEMPERATURE:g}")
     return float(value)

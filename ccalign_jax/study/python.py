@@ -19,7 +19,7 @@ from ccalign_jax.study.config import DUPLICATE_COSINE, SweepConfig, plan_folds, 
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.plan import plan_sweep
-from ccalign_jax.study.refit import make_checkpoint, refit, train_one
+from ccalign_jax.study.refit import check_trained, make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Progress, SweepResult, run_sweep
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import make_mesh
@@ -151,10 +151,13 @@ def fit(
         The map, applied to a data set by `ccalign_jax.apply(found, data)`, to rows by
         `aligners.map_captions(found.aligner, found.params, rows, language_number)`, or saved by
         `checkpoints.save_checkpoint(path, found)`.
-        `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after.
+        `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after, and
+        `found.about["diverged"]` the first step after which a parameter was NaN or infinite (0: none); epochs from
+        there on are not chosen.
 
     Raises:
-        InputError: a mistake in the arguments or the data.
+        InputError: a mistake in the arguments or the data, or training that diverged before any epoch was better than
+            the start.
 
     Example:
         >>> from ccalign_jax.data import synthetic
@@ -184,8 +187,9 @@ def fit(
     done = train_one(
         plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select, mesh=make_mesh(devices)
     )
-    epoch = int(done.epoch)
+    epoch = int(check_trained(trial.name, done).epoch)
     found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].select]))
+    found.about["diverged"] = int(done.diverged)
     found.about["scores"] = {
         when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
         for when, at in (("before", 0), ("after", epoch))

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from ccalign_jax.aligners import registered_by
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.fingerprints import fingerprint
+from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
@@ -37,11 +38,14 @@ from ccalign_jax.training import (
     keep_epoch,
 )
 
-__all__ = ["describe", "describe_map", "make_checkpoint", "refit", "train_one"]
+__all__ = ["check_trained", "describe", "describe_map", "make_checkpoint", "refit", "train_one"]
 
 
 def refit(result: SweepResult) -> Checkpoint:
-    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`."""
+    """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`.
+
+    Where this run diverges before, it is the last epoch with finite parameters, or identity, and a note says so.
+    """
     plan, began = result.plan, time.perf_counter()
     best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
     trial, epoch = best.trial, int(np.median(best.epochs))
@@ -51,7 +55,16 @@ def refit(result: SweepResult) -> Checkpoint:
         fits = len(plan.fits.train)
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), fits)
         embeddings = train_rows(plan.data, lay_out(plan.data), plan.config.heldout_language)
-        params = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch).params
+        found = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch)
+        params, reached = found.params, int(found.epoch)
+        if reached < epoch:
+            trial, params = (trial, params) if reached else (None, {})
+            result.summary["best"] = trial.name if trial else IDENTITY
+            result.summary["notes"].append(
+                f"best: refitted on all images, {best.name} diverged at step {int(found.diverged)}, before epoch "
+                f"{epoch}; best/ holds {f'epoch {reached}' if reached else IDENTITY}"
+            )
+            epoch = reached
     chosen_by = [one.select for fold in plan.folds for one in fold.inner]
     result.best = make_checkpoint(plan, trial, params, epoch, np.concatenate([plan.folds[0].refit, *chosen_by]))
     result.seconds["refit"] = time.perf_counter() - began
@@ -100,6 +113,20 @@ def describe_map(
         "seed": seed,
         **({"modules": modules} if modules else {}),
     }
+
+
+def check_trained(name: str, found: FitResult) -> FitResult:
+    """The result of one fit, unless it diverged and nothing but its start is left.
+
+    Raises:
+        InputError: the trial, and the step after which a parameter was NaN or infinite.
+    """
+    if int(found.diverged) and not int(found.epoch):
+        raise InputError(
+            f"{name} diverged: a parameter is NaN or infinite after step {int(found.diverged)}, and no epoch before is "
+            "better than the start; lower learning_rate or raise temperature"
+        )
+    return found
 
 
 def train_one(

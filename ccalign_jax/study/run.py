@@ -24,6 +24,7 @@ from ccalign_jax.study.summary import (
     Outcome,
     best_of,
     describe_data,
+    divergence_notes,
     kept_its_start,
     make_summary,
 )
@@ -125,7 +126,7 @@ def summarise(
     plan, identity = result.plan, result.identity
     candidates = [identity, *result.outcomes] if plan.config.protocol == "nested" else result.outcomes
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
-    notes = list(plan.notes if notes is None else notes)
+    notes = [*(plan.notes if notes is None else notes), *divergence_notes(result.outcomes)]
     if kept_its_start(best):
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
@@ -200,3 +201,4 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
     outcome.curves.append(run.fit.scores)
     outcome.losses.append(run.fit.losses)
     outcome.params.append(run.fit.params)
+    outcome.diverged.append(int(run.fit.diverged))

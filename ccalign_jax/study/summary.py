@@ -18,12 +18,14 @@ __all__ = [
     "Outcome",
     "best_of",
     "describe_data",
+    "divergence_notes",
     "kept_its_start",
     "make_summary",
     "select",
 ]
 
 ROUNDING = 1e-6
+MOST_NOTES = 5  # of trials that diverged
 
 
 @dataclasses.dataclass
@@ -41,6 +43,7 @@ class Outcome:
         ranks: of the report part, a fold each.
         tallies, sample_tallies: what each image adds to the metrics of the report part and the training sample.
         params: of the best epoch, a fold each.
+        diverged: the first step after which a parameter was NaN or infinite, in the runs behind each fold; 0 for none.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Outcome:
     tallies: list[FoldTally] = dataclasses.field(default_factory=list)
     sample_tallies: list[FoldTally] = dataclasses.field(default_factory=list)
     params: list[Any] = dataclasses.field(default_factory=list)
+    diverged: list[int] = dataclasses.field(default_factory=list)
 
     @property
     def family(self) -> tuple[str, ...]:
@@ -104,6 +108,25 @@ def best_of(scores: Sequence[float] | np.ndarray) -> int:
 def kept_its_start(outcome: Outcome) -> bool:
     """Whether a refit up to the median of the best epochs would train nothing: the map would be its random start."""
     return outcome.trial is not None and int(np.median(outcome.epochs)) == 0
+
+
+def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """One sentence for each trial whose parameters became NaN or infinite; many are counted.
+
+    Example:
+        >>> divergence_notes([Outcome("linear", diverged=[0, 7, 3])])[0][:45]
+        'linear diverged in 2 of 3 folds, first after '
+    """
+    found = [outcome for outcome in outcomes if any(outcome.diverged)]
+    notes = [
+        f"{outcome.name} diverged in {sum(map(bool, outcome.diverged))} of {len(outcome.diverged)} folds, first after "
+        f"step {min(filter(None, outcome.diverged))}: parameters are NaN or infinite, and epochs from there on are not "
+        "chosen; lower learning_rate or raise temperature"
+        for outcome in found[:MOST_NOTES]
+    ]
+    if len(found) > MOST_NOTES:
+        notes.append(f"{len(found) - MOST_NOTES} more trials diverged: trials[…].diverged in summary.json")
+    return notes
 
 
 def make_summary(
@@ -181,6 +204,7 @@ def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:
         "loss": outcome.trial.loss,
         "hyper": {key: value for key, value in outcome.trial.hyper._asdict().items() if key in outcome.trial.reads},
         **entry,
+        **({"diverged": outcome.diverged} if any(outcome.diverged) else {}),
         "curve": {
             key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))
         },

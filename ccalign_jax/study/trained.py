@@ -191,10 +191,10 @@ class TrainedRuns:
 
     def _result_like(self, group: Group) -> RunResult:
         """A tree of the same structure as a trial's result on all folds."""
-        leaf = np.zeros(())
-        ranks: Any = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
-        like: Any = self._params_like(group), leaf, leaf, leaf
-        return RunResult(FitResult(*like), ranks, ranks)
+        leaf: Any = np.zeros(())
+        ranks = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
+        like = FitResult(*(leaf for _ in FitResult._fields))._replace(params=self._params_like(group))
+        return RunResult(like, ranks, ranks)
 
     def _stamp(self, group: Group, trial: Trial) -> np.ndarray:
         return stamp(group, trial, self.plan.folds)

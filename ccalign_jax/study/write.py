@@ -41,6 +41,7 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     if folder.path is None:
         return
     path, plan = folder.path, result.plan
+    best = result.best or refit(result)
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
     write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
@@ -54,7 +55,7 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     np.savez_compressed(path / "folds.npz", **_fold_arrays(plan))
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
-    save_checkpoint(path / "best", result.best or refit(result))
+    save_checkpoint(path / "best", best)
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SUMMARY, result.summary)
     folder.drop_slices()

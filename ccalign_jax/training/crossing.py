@@ -14,7 +14,7 @@ from ccalign_jax.aligners import Aligner
 from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_part
-from ccalign_jax.training.selection import FitResult, Run, score_epochs, take_best
+from ccalign_jax.training.selection import FitResult, Run, first_step, score_epochs, take_best
 
 __all__ = ["FitPlan", "FoldArrays", "RunResult", "cross_validate", "evaluate_folds", "holdout_ranks"]
 
@@ -82,18 +82,21 @@ def cross_validate(
     """
     scores: dict[tuple[int, int], Array] = {}
     waiting: dict[int, Run] = {}
+    diverged: dict[int, Any] = {}
     left = set(range(len(plan.report)))
     wanted = sorted({pair for pairs in plan.inner for pair in pairs})
     for number, run in fits:
         for fit, part in wanted:
             if fit == number:
                 scores[fit, part] = score_epochs(aligner, run, embeddings, take(folds.select, part))
-        waiting[number] = run
+        waiting[number], diverged[number] = run, run.diverged
         for fold in sorted(left):
             if plan.report[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
                 continue
             curve = jnp.mean(jnp.stack([scores[pair] for pair in plan.inner[fold]]), axis=0)
             done = take_best(waiting[plan.report[fold]], curve, recipe=recipe)
+            behind = jnp.stack([diverged[fit] for fit in (plan.report[fold], *(fit for fit, _ in plan.inner[fold]))])
+            done = done._replace(diverged=first_step(behind))
             ranks = holdout_ranks(aligner, done.params, embeddings, folds, fold)
             left.remove(fold)
             yield fold, jax.tree.map(np.asarray, RunResult(done, *ranks))

@@ -25,11 +25,15 @@ ADAPT_IMAGES = 1024  # images that an aligner may look at before the first step
 
 
 class TrainState(NamedTuple):
-    """What is trained, optimiser state and the number of steps taken."""
+    """What is trained, optimiser state, the number of steps taken, and the first that diverged.
+
+    `diverged` is the number of the first step, from 1, after which a parameter was NaN or infinite; 0 before that.
+    """
 
     params: Trained
     optimizer: optax.OptState
     steps: Int[Array, ""]
+    diverged: Int[Array, ""]
 
 
 class Trajectory(NamedTuple):
@@ -38,10 +42,13 @@ class Trajectory(NamedTuple):
     Attributes:
         params: parameters at the start and after each epoch, `[epochs + 1, …]` each.
         losses: `[epochs]` mean objective of the steps of each epoch.
+        diverged: `[epochs + 1]` for each of these parameters the first step, from 1, after which one was NaN or
+            infinite; 0 where all are finite.
     """
 
     params: Params
     losses: Float[Array, " epochs"]
+    diverged: Int[Array, " epochs_and_one"]
 
     def at(self, epoch: Int[Array, ""] | int) -> Params:
         """The parameters after so many epochs."""
@@ -89,7 +96,7 @@ def start(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array, sample: Ba
         params = aligner.adapt(params, sample.text, sample.mask, sample.image, sample.image_mask, adapt_key)
     log_scale = -jnp.log(jnp.asarray(hyper.temperature, jnp.float32)) if recipe.learned_temperature else None
     trained = Trained(params, log_scale)
-    return TrainState(trained, _optimizer(hyper, recipe).init(trained), jnp.int32(0))
+    return TrainState(trained, _optimizer(hyper, recipe).init(trained), jnp.int32(0), jnp.int32(0))
 
 
 def frozen_leaves(aligner: Aligner, params: Params) -> PyTree[bool]:
@@ -132,7 +139,9 @@ def step(
     if frozen is not None:
         kept = jax.tree.map(lambda stays, new, old: old if stays else new, frozen, params.map, state.params.map)
         params = params._replace(map=kept)
-    return TrainState(params, optimizer, state.steps + 1), value
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]))
+    diverged = jnp.where(finite | (state.diverged > 0), state.diverged, state.steps + 1)
+    return TrainState(params, optimizer, state.steps + 1, diverged), value
 
 
 def fit(
@@ -186,9 +195,9 @@ def fit(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
         )
 
-    def train_epoch(state: TrainState, chosen: Array) -> tuple[TrainState, tuple[Params, Array]]:
+    def train_epoch(state: TrainState, chosen: Array) -> tuple[TrainState, Trajectory]:
         state, values = jax.lax.scan(train_step, state, chosen)
-        return state, (state.params.map, jnp.mean(values))
+        return state, Trajectory(state.params.map, jnp.mean(values), state.diverged)
 
     sample = None
     if aligner.adapt is not None:
@@ -196,6 +205,9 @@ def fit(
         sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, least)]])
     state = start(aligner, hyper, recipe, init_key, sample)
     frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
-    _, (later, losses) = jax.lax.scan(train_epoch, state, order)
-    params = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state.params.map, later)
-    return Trajectory(params, losses)
+    _, later = jax.lax.scan(train_epoch, state, order)
+    before = (state.params.map, state.diverged)
+    params, diverged = jax.tree.map(
+        lambda first, rest: jnp.concatenate([first[None], rest]), before, (later.params, later.diverged)
+    )
+    return Trajectory(params, later.losses, diverged)

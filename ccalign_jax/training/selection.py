@@ -13,7 +13,7 @@ from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import Part, map_part, score_part
 
-__all__ = ["FitResult", "Run", "choose_epoch", "keep_epoch", "score_epochs", "take_best"]
+__all__ = ["FitResult", "Run", "choose_epoch", "first_step", "keep_epoch", "score_epochs", "take_best"]
 
 
 class FitResult(NamedTuple):
@@ -25,12 +25,15 @@ class FitResult(NamedTuple):
         scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch, the mean where
             there are several; zeros where nothing was scored.
         losses: `[epochs]` mean objective of the steps of each epoch.
+        diverged: the first step, from 1, after which a parameter of one of the runs behind it was NaN or infinite; 0
+            if all stayed finite.
     """
 
     params: Params
     epoch: Int[Array, ""]
     scores: Float[Array, "epochs 3"]
     losses: Float[Array, " epochs"]
+    diverged: Int[Array, ""]
 
 
 class Run(Protocol):
@@ -41,18 +44,37 @@ class Run(Protocol):
         """One less than there are maps."""
         ...
 
+    @property
+    def diverged(self) -> Int[AnyArray, " epochs_and_one"]:
+        """For each map the first step after which a parameter was NaN or infinite, 0 where all are finite."""
+        ...
+
     def at(self, epoch: Any) -> Params:
         """The parameters of one map; 0 is the start."""
         ...
 
 
+def first_step(diverged: Int[AnyArray, ...]) -> Int[Array, ""]:
+    """The earliest of several first steps that diverged; 0 if none did.
+
+    Example:
+        >>> int(first_step(jnp.array([0, 7, 3])))
+        3
+    """
+    last = jnp.iinfo(jnp.int32).max
+    earliest = jnp.min(jnp.where(diverged > 0, diverged, last))
+    return jnp.where(earliest < last, earliest, 0)
+
+
 def keep_epoch(run: Run, epoch: int) -> FitResult:
-    """An epoch that was settled before; its scores are zeros."""
-    return FitResult(run.at(epoch), jnp.int32(epoch), jnp.zeros((len(run.losses) + 1, 3)), jnp.asarray(run.losses))
+    """An epoch that was settled before, or the last before it whose parameters are finite; its scores are zeros."""
+    epochs = jnp.arange(len(run.diverged))
+    kept = jnp.max(jnp.where((run.diverged == 0) & (epochs <= epoch), epochs, 0))
+    return _kept(run, kept, jnp.zeros((len(run.diverged), 3)))
 
 
 def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, select: Part, *, recipe: Recipe) -> FitResult:
-    """The epoch with the best criterion on the selection part; of equal ones the earliest.
+    """The epoch with finite parameters and the best criterion on the selection part; ties go to the earliest.
 
     Args:
         aligner: whose parameters `run` holds.
@@ -65,13 +87,21 @@ def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, select: Par
 
 
 def score_epochs(aligner: Aligner, run: Run, embeddings: Embeddings, select: Part) -> Float[Array, "epochs_and_one 3"]:
-    """t2i R@1, i2t R@1 and MRR on a part at the start and after each epoch."""
+    """t2i R@1, i2t R@1 and MRR on a part at the start and after each epoch; zeros where parameters are not finite."""
     epochs = range(len(run.losses) + 1)
-    return jnp.stack([score_part(map_part(aligner, run.at(epoch), embeddings, select)) for epoch in epochs])
+    scores = jnp.stack([score_part(map_part(aligner, run.at(epoch), embeddings, select)) for epoch in epochs])
+    return jnp.where((run.diverged == 0)[:, None], scores, 0.0)
 
 
 def take_best(run: Run, scores: Float[Array, "epochs_and_one 3"], *, recipe: Recipe) -> FitResult:
-    """The epoch whose scores are best by the recipe's criterion; of equal ones the earliest."""
+    """The epoch whose scores are best by the recipe's criterion, of those with finite parameters.
+
+    Ties go to the earliest. Where no other epoch is finite it is the start, even if that does not count.
+    """
     values = scores[:, 0] if recipe.criterion == "t2i" else scores.mean(axis=1)
-    best = jnp.argmax(values if recipe.start_counts else values.at[0].set(-jnp.inf))
-    return FitResult(run.at(best), best, scores, jnp.asarray(run.losses))
+    values = values if recipe.start_counts else values.at[0].set(-jnp.inf)
+    return _kept(run, jnp.argmax(jnp.where(run.diverged == 0, values, -jnp.inf)), scores)
+
+
+def _kept(run: Run, epoch: Int[Array, ""], scores: Float[Array, "epochs_and_one 3"]) -> FitResult:
+    return FitResult(run.at(epoch), epoch, scores, jnp.asarray(run.losses), first_step(run.diverged))

@@ -18,7 +18,7 @@ from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
 from ccalign_jax.study.arrays import lay_out
 from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.one_pass import gather_moments
-from ccalign_jax.training import Space
+from ccalign_jax.training import Space, fit_stream
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -164,6 +164,29 @@ def test_seeds_differ(folder):
 def test_an_aligner_that_reads_a_sample_first(folder):
     found = align(plan_align(asked(folder, aligner="fourier", hyper=("features=16",), epochs=1)))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.params))
+
+
+WILD = ("learning_rate=100", "temperature=0.1", "warmup=3", "prox=1e38")
+
+
+def test_training_that_diverges_ends_at_once(folder, one_line):
+    seen = []
+    plan = plan_align(asked(folder, hyper=WILD))
+    one_line(lambda: align(plan, progress=lambda *told: seen.append(told)), "residual/infonce diverged", "after step 2")
+    assert not seen
+
+
+def test_the_epochs_before_it_diverged_can_be_chosen(folder, monkeypatch):
+    def burst(*given, **rest):
+        """Its third point has diverged in step 21."""
+        for number, point in enumerate(fit_stream(*given, **rest)):
+            gone = number == 2
+            yield point._replace(state=point.state._replace(diverged=np.int32(21 * gone)))
+
+    monkeypatch.setattr(align_module, "fit_stream", burst)
+    found = align(plan_align(asked(folder)))
+    assert found.about["diverged"] == 21 and 0 < found.about["epoch"] <= 2
+    assert align(plan_align(asked(folder, held=0))).about["epoch"] == 2
 
 
 # mistakes

@@ -41,3 +41,18 @@ def test_ranks_of_mapped_blocks_are_those_of_the_mapped_set(lengthy, aligner, pi
         assert recall_at(one, 1).mean() == pytest.approx(recall_at(other, 1).mean(), abs=0.004)
     np.testing.assert_allclose(map_text(lengthy.text["en"]), mapped.text["en"], atol=1e-5)
     np.testing.assert_allclose(map_image(lengthy.image), mapped.image, atol=1e-5)
+
+
+def test_a_map_that_overflows_is_not_applied(lengthy, one_line):
+    checkpoint = fit(lengthy, aligner="procrustes")
+    params = {**checkpoint.params, "delta": np.full((D, D), 3e38, np.float32)}
+    one_line(
+        lambda: apply(checkpoint._replace(params=params), lengthy),
+        "lengthy: text_en row ",
+        "is mapped to NaN, infinity or zero",
+    )
+
+
+def test_a_run_that_diverges_gives_no_map(lengthy, one_line):
+    hyper = {"learning_rate": 100, "prox": 1e38, "epochs": 1}
+    one_line(lambda: fit(lengthy, hyper=hyper), "image/residual/infonce diverged", "after step ", "learning_rate")

@@ -1,6 +1,7 @@
 """Whole sweeps: what their summaries say, what they choose by, and that a fold's choice is blind to what it reports."""
 
 import dataclasses
+import json
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.study import sweep
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep, summarise
 from ccalign_jax.study.summary import select
 
@@ -174,3 +176,41 @@ def test_the_seed_protocol_reports_where_it_selects(toy):
         assert told["claimed"] == pytest.approx(summary["selected"]["delta"][way]["R@1"]["mean"], abs=1e-6)
         assert told["optimism"] == pytest.approx(told["claimed"] - told["honest"])
     assert told["honest"] <= max(one["both"]["R@1"] for one in only.report)
+
+
+BURST = ("epochs=2", "steps_per_epoch=2", "batch_images=8", "temperature=0.1", "prox=1e38")
+
+
+@pytest.fixture(scope="module")
+def burst(planned):
+    """A trial that stays finite, and one that diverges in its second step."""
+    return run_sweep(planned(hyper=(*BURST, "learning_rate=0.01,100")))
+
+
+def test_a_trial_that_diverges_is_named_and_not_chosen(burst):
+    calm, wild = burst.outcomes
+    assert wild.diverged == [2, 2] and calm.diverged == [0, 0] and wild.epochs == [0, 0]
+    assert [one.get("diverged") for one in burst.summary["trials"]] == [None, [2, 2]]
+    assert wild.name not in {burst.summary["best"], *burst.summary["selected"]["per_fold"]}
+    (note,) = (note for note in burst.summary["notes"] if "diverged" in note)
+    assert note.startswith(f"{wild.name} diverged in 2 of 2 folds, first after step 2: ")
+    assert all(np.isfinite(params["delta"]).all() for params in wild.params)
+    json.dumps(burst.summary, allow_nan=False)
+
+
+def test_where_all_trials_diverge_the_seed_protocol_keeps_identity(planned):
+    found = run_sweep(planned(protocol="seed", hyper=(*BURST, "learning_rate=1e4")))
+    assert found.summary["best"] == "identity" and any(
+        "diverged in 2 of 2 folds" in one for one in found.summary["notes"]
+    )
+
+
+def test_a_refit_that_diverges_leaves_identity(burst):
+    wild = burst.outcomes[1]
+    wrong = dataclasses.replace(wild, epochs=[2, 2])
+    summary = {**burst.summary, "best": wild.name, "notes": []}
+    found = dataclasses.replace(burst, outcomes=[burst.outcomes[0], wrong], summary=summary)
+    assert refit(found).about["aligner"] == found.summary["best"] == "identity"
+    assert found.summary["notes"] == [
+        f"best: refitted on all images, {wild.name} diverged at step 2, before epoch 2; best/ holds identity"
+    ]

@@ -114,6 +114,25 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     assert_same(take(whole.params, 0), aligner.init(init_key))
     np.testing.assert_allclose(whole.losses, np.mean(np.reshape(losses, (2, 3)), axis=1), atol=2e-6)
     assert int(state.steps) == 6 and len(jax.tree.leaves(whole.params)[0]) == 3
+    assert not whole.diverged.any() and whole.diverged.shape == (3,)
+
+
+def test_the_first_step_that_diverges_is_told():
+    """The same steps as epochs of three and as epochs of one, which show the parameters after each."""
+    hyper = floats(learning_rate=10, warmup=0, prox=1e38, temperature=0.1)
+    longer, single = (
+        run(
+            jax.random.key(5),
+            hyper,
+            recipe=Recipe(epochs=6 // size, steps_per_epoch=size, batch_images=16, terms=frozenset({"prox"})),
+        )
+        for size in (3, 1)
+    )
+    finite = np.isfinite(single.params["delta"]).all(axis=(1, 2))
+    first = int(np.argmin(finite))
+    assert 1 < first < 6 and finite[:first].all() and not finite[first:].any()
+    assert single.diverged.tolist() == [0] * first + [first] * (7 - first)
+    assert longer.diverged.tolist() == single.diverged[::3].tolist()
 
 
 @pytest.mark.parametrize("clip", [0.0, 0.5])

@@ -45,11 +45,12 @@ def turn():
 
 @pytest.fixture
 def path() -> Callable[..., Trajectory]:
-    """Maps at these shares of the way from identity to the turn."""
+    """Maps at these shares of the way from identity to the turn; after a share of NaN a run has diverged."""
 
     def make(*shares: float) -> Trajectory:
         delta = np.asarray(shares, np.float32)[:, None, None] * (turn() - np.eye(D, dtype=np.float32))
-        return Trajectory({"delta": jnp.asarray(delta)}, jnp.zeros(len(shares) - 1))
+        diverged = np.where(np.isnan(shares), 3, 0)
+        return Trajectory({"delta": jnp.asarray(delta)}, jnp.zeros(len(shares) - 1), jnp.asarray(diverged))
 
     return make
 
@@ -99,6 +100,22 @@ def test_an_epoch_settled_before_is_not_scored(path):
     found = keep_epoch(path(0.0, 0.5, 1.0), 1)
     assert int(found.epoch) == 1 and not np.any(found.scores) and found.scores.shape == (3, 3)
     np.testing.assert_array_equal(found.params["delta"], path(0.5, 0.0).params["delta"][0])
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("shares", "start_counts", "kept"),
+    [((0.0, 0.5, NAN, NAN), True, 1), ((1.0, NAN, NAN), True, 0), ((1.0, 0.0, NAN), False, 1), ((0.0, NAN), False, 0)],
+)
+def test_an_epoch_that_diverged_is_never_kept(data, path, shares, start_counts, kept):
+    run = path(*shares)
+    found = choose_epoch(ALIGNER, run, data, PART, recipe=Recipe(start_counts=start_counts))
+    assert (int(found.epoch), int(found.diverged)) == (kept, 3)
+    assert not np.any(found.scores[np.isnan(shares)]) and np.isfinite(found.params["delta"]).all()
+    settled = keep_epoch(run, len(shares) - 1)
+    assert int(settled.epoch) == int(np.argmax(np.isnan(shares))) - 1 and int(settled.diverged) == 3
 
 
 def test_one_map_of_rows_has_length_one(data):
