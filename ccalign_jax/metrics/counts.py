@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.numerics import AnyArray
 
-__all__ = ["GAINS", "NDCG_PLACES", "Ranks", "count_around", "ranks_from_counts"]
+__all__ = ["GAINS", "NDCG_PLACES", "Ranks", "count_around", "each_answer_once", "ranks_from_counts"]
 
 STRIPS = 8  # more than a dozen, and XLA writes them out again
 PACKED = 2**15  # blocks below this size have both of their counts in one 32-bit sum
@@ -88,6 +88,21 @@ def _sum_in_strips(what: Callable[[Array], Array], block: Array, axis: int) -> A
     return total + jnp.sum(what(rest), axis=axis)
 
 
+def each_answer_once(gold: Int[AnyArray, "q k"]) -> Int[AnyArray, "q k"]:
+    """The gold answers of each query in ascending order, with -1 for those that repeat another of the row.
+
+    Example:
+        >>> each_answer_once(np.array([[4, 2, 4]])).tolist()
+        [[2, 4, -1]]
+    """
+    if gold.shape[1] == 1:
+        return gold
+    xp = np if isinstance(gold, np.ndarray) else jnp
+    gold = xp.sort(gold, axis=1)
+    repeats = gold[:, 1:] == gold[:, :-1]
+    return xp.concatenate([gold[:, :1], xp.where(repeats, -1, gold[:, 1:])], axis=1)
+
+
 def ranks_from_counts(
     gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
 ) -> Ranks:
@@ -139,9 +154,9 @@ def _average_precision(
     gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
 ) -> Float[Array, " q"]:
     """Mean over the gold answers of the precision expected at each, over its places in its tie group."""
-    others = exists[:, None, :]
-    gold_above = jnp.sum((gold_scores[:, None, :] > gold_scores[:, :, None]) & others, axis=2)
-    gold_level = jnp.sum((gold_scores[:, None, :] == gold_scores[:, :, None]) & others, axis=2)
+    gold_above, gold_level = count_around(gold_scores, gold_scores, 1)
+    missing = jnp.sum(~exists, axis=1, keepdims=True)  # they stand level with answers at minus infinity
+    gold_level = gold_level - jnp.where(jnp.isneginf(gold_scores), missing, 0)
 
     def body(carry):
         step, total = carry

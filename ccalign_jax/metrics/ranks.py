@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
+from ccalign_jax.metrics.counts import Ranks, count_around, each_answer_once, ranks_from_counts
 from ccalign_jax.tiles import map_row_tiles
 
 __all__ = [
@@ -53,7 +53,7 @@ def ranks_from_scores(
 
     Args:
         scores: `[q, g]`, higher is nearer, NaN below all; `[g, q]` where `query_axis` is 1.
-        gold: `[q, k]` gallery places of the gold answers, -1 for none.
+        gold: `[q, k]` gallery places of the gold answers, -1 for none; one that is listed twice counts once.
         gallery_mask: True where the gallery item exists; all by default.
         query_axis: the axis of the queries.
 
@@ -66,6 +66,7 @@ def ranks_from_scores(
     scores = jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
     if gallery_mask is not None:
         scores = jnp.where(jnp.expand_dims(gallery_mask, query_axis), scores, -jnp.inf)
+    gold = each_answer_once(jnp.asarray(gold))
     exists = gold >= 0
     place = jnp.maximum(gold, 0)
     if query_axis == 0:
@@ -90,7 +91,7 @@ def rank(
     Args:
         queries: `[q, d]` rows, or any tree of arrays with `q` rows that `score` understands.
         gallery: likewise with `g` rows.
-        gold: `[q, k]` gallery rows of the gold answers, -1 for none.
+        gold: `[q, k]` gallery rows of the gold answers, -1 for none; one that is listed twice counts once.
         gallery_mask: True where the gallery item exists; all by default.
         score: scores a tile of queries against the gallery.
         block_entries: how many scores may be held at once.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.metrics.counts import GAINS, NDCG_PLACES, Ranks
+from ccalign_jax.metrics.counts import GAINS, NDCG_PLACES, Ranks, each_answer_once
 
 __all__ = ["METRICS", "all_tied", "macro", "recall_at", "resolve_ties", "retrieval_metrics"]
 
@@ -95,14 +95,14 @@ def all_tied(gold: Int[np.ndarray, "q k"], gallery: int) -> Ranks:
     """The ranks of a score that tells nothing, every item equal: their metrics are those of chance.
 
     Args:
-        gold: `[q, k]` as in `rank`; only the number of answers ≥ 0 of a query matters.
+        gold: `[q, k]` as in `rank`; only the number of different answers ≥ 0 of a query matters.
         gallery: number of items.
 
     Example:
         >>> retrieval_metrics(all_tied(np.zeros((2, 1), int), 4))["R@1"]
         0.25
     """
-    count = (np.asarray(gold) >= 0).sum(1)
+    count = (each_answer_once(np.asarray(gold)) >= 0).sum(1)
     precision, reciprocal, ndcg = np.zeros((3, len(count)))
     places = np.arange(1, gallery + 1)
     for answers in np.unique(count[count > 0]):

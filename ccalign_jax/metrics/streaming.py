@@ -24,7 +24,7 @@ from ccalign_jax.metrics.blocks import (
     tile_scores,
     visit_blocks,
 )
-from ccalign_jax.metrics.counts import Ranks, count_around, ranks_from_counts
+from ccalign_jax.metrics.counts import Ranks, count_around, each_answer_once, ranks_from_counts
 from ccalign_jax.numerics import place_within
 from ccalign_jax.tiles import map_row_tiles
 
@@ -50,8 +50,8 @@ def stream_ranks(
     Args:
         queries: `[q, d]`, any float dtype and length, in memory or on disk; read block by block, scaled to length one.
         gallery: `[g, d]`, likewise.
-        gold: `[q, k]` gallery rows of the gold answers of each query, -1 for none. The gold answers of an item of
-            the gallery are the queries that have it among theirs.
+        gold: `[q, k]` gallery rows of the gold answers of each query, -1 for none; one that is listed twice counts
+            once. The gold answers of an item of the gallery are the queries that have it among theirs.
         map_queries: from float32 unit rows to those whose inner products are the scores; none by default. For a
             learned map `lambda rows: aligners.map_captions(aligner, params, rows, language)`, or what
             `study.map_rows` gives.
@@ -76,6 +76,7 @@ def stream_ranks(
         raise ValueError(f"gold {gold.shape} must be [{queries.shape[0]}, k], k at least 1, gallery rows of each query")
     if gold.max() >= gallery.shape[0]:
         raise ValueError(f"gold names row {gold.max()} of the gallery, which has {gallery.shape[0]}; count from 0")
+    gold = each_answer_once(gold)
     sides = make_sources(queries, gallery, map_queries, map_gallery, penalties, memory)
     back = _turn_round(gold, gallery.shape[0])
     owner, place = np.nonzero(gold >= 0)

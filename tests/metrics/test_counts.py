@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.metrics import counts
-from ccalign_jax.metrics.counts import count_around
+from ccalign_jax.metrics.counts import count_around, each_answer_once, ranks_from_counts
 
 
 @pytest.mark.parametrize("gallery", [1, counts.STRIPS - 1, counts.STRIPS, counts.STRIPS + 1, 261])
@@ -24,3 +24,20 @@ def test_counts_are_those_of_plain_comparisons(monkeypatch, gallery, bars, axis,
     rivals = scores[:, None, :]
     np.testing.assert_array_equal(above, (rivals > bar[:, :, None]).sum(axis=2))
     np.testing.assert_array_equal(level, (rivals == bar[:, :, None]).sum(axis=2))
+
+
+def test_each_answer_once_keeps_one_of_equal_answers():
+    gold = np.array([[3, 3, 1], [2, -1, -1], [0, 5, 0], [-1, -1, -1], [4, 4, 4]])
+    for given in (gold, jax.numpy.asarray(gold)):
+        found = each_answer_once(given)
+        assert isinstance(found, np.ndarray) == isinstance(given, np.ndarray)
+        assert [sorted(set(row) - {-1}) for row in np.asarray(found).tolist()] == [[1, 3], [2], [0, 5], [], [4]]
+        assert [(row >= 0).sum() for row in found] == [2, 1, 2, 0, 1]
+
+
+def test_ranks_of_many_answers_form_no_comparisons_of_all_answers_with_all():
+    shape = jax.ShapeDtypeStruct((20, 4000), np.float32)
+    whole = jax.ShapeDtypeStruct(shape.shape, np.int32)
+    exists = jax.ShapeDtypeStruct(shape.shape, bool)
+    needed = jax.jit(ranks_from_counts).lower(shape, exists, whole, whole).compile().memory_analysis()
+    assert needed.temp_size_in_bytes < 40 * 20 * 4000  # [20, 4000, 4000] of bools alone are 320 MB

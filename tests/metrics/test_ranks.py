@@ -18,6 +18,7 @@ from ccalign_jax.metrics import (
     ranks_from_scores,
     recall_at,
     resolve_ties,
+    retrieval_metrics,
 )
 from ccalign_jax.metrics import ranks as ranks_module
 from ccalign_jax.numerics import unit_rows
@@ -120,6 +121,36 @@ def duplicated(seed=0, images=13, captions=29, d=8):
 
 def padded(captions_of):
     return np.pad(captions_of, [(0, 0), (0, 12 - captions_of.shape[1])], constant_values=-1)
+
+
+def test_an_answer_that_is_listed_twice_counts_once():
+    found = rank(jnp.eye(3), jnp.eye(3), jnp.array([[0, 0], [1, 1], [2, -1]]))
+    assert set(retrieval_metrics(found).values()) == {1.0}
+    scores = np.random.default_rng(0).integers(0, 4, (30, 9)).astype(np.float32)
+    once = np.tile([[2, 5, -1, -1, -1]], (30, 1))
+    expected = ranks_from_scores(scores, once)
+    same(ranks_from_scores(scores, np.tile([[5, 2, 5, 2, 2]], (30, 1))), expected)
+    same(ranks_from_scores(scores.T, np.tile([[5, 2, 5, 2, 2]], (30, 1)), query_axis=1), expected)
+    close(all_tied(np.array([[5, 2, 5, 2, 2]]), 9), all_tied(once[:1], 9))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(0, 2**31), st.integers(12, 30))
+def test_average_precision_of_many_answers_is_that_over_random_orders(seed, answers):
+    """Ties among answers and rivals, by NumPy: for each answer the mean over the places of its level."""
+    rng = np.random.default_rng(seed)
+    scores, gold = rng.integers(0, 6, 50), rng.choice(50, answers, replace=False)
+    total = 0.0
+    for answer in gold:
+        above, level = scores > scores[answer], scores == scores[answer]
+        ours_above, ours_level = above[gold].sum(), level[gold].sum()
+        before = np.arange(level.sum())
+        precision = ours_above + 1 + before * (ours_level - 1) / max(level.sum() - 1, 1)
+        total += np.mean(precision / (above.sum() + 1 + before))
+    padded = np.full((1, 32), -1)
+    padded[0, :answers] = gold
+    found = ranks_from_scores(scores[None].astype(np.float32), padded)
+    np.testing.assert_allclose(found.average_precision[0], total / answers, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block_entries", [1, 58, 29 * 13 - 1])
