@@ -33,7 +33,6 @@ __all__ = [
 
 QUERY_TILE, GALLERY_TILE = 1024, 1024  # 4 MiB of scores: on a CPU they are counted before they leave the cache
 ACCELERATOR_TILE = 8192  # on both sides: 256 MiB of scores
-LEAST_TILE = 16  # rows that a smaller side is filled up to
 MOST_TILES = 64  # of a block of the gallery: the next one is read while it is at work
 COPIES = 4  # of a block: as read, the next one being read, in float32, and mapped
 
@@ -138,7 +137,7 @@ def make_sources(
     tiles = (QUERY_TILE, GALLERY_TILE) if jax.default_backend() == "cpu" else (ACCELERATOR_TILE, ACCELERATOR_TILE)
     # Of the queries as many at once as half of the memory holds: for each block of them all of the gallery is read.
     for number, (name, share, most) in enumerate((("queries", 2, memory), ("gallery", 1, MOST_TILES))):
-        tile = min(tiles[number], -(-rows[number].shape[0] // LEAST_TILE) * LEAST_TILE)
+        tile = tiles[number]
         wanted = -(-rows[number].shape[0] // tile)
         _, together = even_tiles(wanted, max(1, min(left // share // (row_bytes * tile), most)))
         penalty = None if penalties is None else penalties[number]
@@ -231,8 +230,7 @@ def _put_back(whole: Any, part: Any, places: slice) -> None:
 
 def pair_scores(queries: Source, gallery: Source, owner: np.ndarray, item: np.ndarray) -> Float[np.ndarray, " p"]:
     """The score of each pair, from tiles as all others are from."""
-    step = min(queries.tile, gallery.tile)
-    size = min(queries.block, gallery.block) // step * step
+    size = min(queries.block, gallery.block) // queries.tile * queries.tile
     found = [np.zeros(0, np.float32)]
     for start in range(0, len(owner), size):
         here = slice(start, min(start + size, len(owner)))
@@ -245,11 +243,9 @@ def pair_scores(queries: Source, gallery: Source, owner: np.ndarray, item: np.nd
 @partial(jax.jit, static_argnums=2)
 def _pair_scores(rows: Float[Array, "p w"], columns: Float[Array, "p w"], sizes: tuple[int, int]) -> Float[Array, " p"]:
     def one_tile(tile: tuple[Array, Array]) -> Array:
-        # Behind the barrier stand tiles like any other, whatever a compiler might make of their zeros.
-        filled = (jnp.pad(side, [(0, size - step), (0, 0)]) for side, size in zip(tile, sizes, strict=True))
-        scores = tile_scores(*jax.lax.optimization_barrier(tuple(filled)))
-        return jnp.diagonal(jax.lax.optimization_barrier(scores))[:step]
+        # Behind the barrier stands a tile like any other, whatever a compiler might make of its zeros.
+        columns = jax.lax.optimization_barrier(jnp.pad(tile[1], [(0, sizes[1] - sizes[0]), (0, 0)]))
+        return jnp.diagonal(jax.lax.optimization_barrier(tile_scores(tile[0], columns)))
 
-    step = min(sizes)
-    tiles = [side.reshape(-1, step, side.shape[1]) for side in (rows, columns)]
+    tiles = [side.reshape(-1, sizes[0], side.shape[1]) for side in (rows, columns)]
     return jax.lax.map(one_tile, (tiles[0], tiles[1])).reshape(-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,9 @@ STRIPS = 8  # more than a dozen, and XLA writes them out again
 PACKED = 2**15  # blocks below this size have both of their counts in one 32-bit sum
 NDCG_PLACES = 10  # nDCG looks no further down
 GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
+
+
+Gold = TypeVar("Gold", Array, np.ndarray)
 
 
 class Ranks(NamedTuple):
@@ -88,8 +91,8 @@ def _sum_in_strips(what: Callable[[Array], Array], block: Array, axis: int) -> A
     return total + jnp.sum(what(rest), axis=axis)
 
 
-def each_answer_once(gold: Int[AnyArray, "q k"]) -> Int[AnyArray, "q k"]:
-    """The gold answers of each query in ascending order, with -1 for those that repeat another of the row.
+def each_answer_once(gold: Gold) -> Gold:
+    """The gold answers `[q, k]` of each query in ascending order, with -1 for those that repeat another of the row.
 
     Example:
         >>> each_answer_once(np.array([[4, 2, 4]])).tolist()

@@ -32,10 +32,19 @@ Scorer = Callable[[PyTree[Array], PyTree[Array]], Float[Array, "q g"]]
 
 
 def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) -> Float[Array, "q g"]:
-    """Inner products of rows at full float32 precision; the cosine if rows have unit length."""
-    if gallery.shape[0] == 1:  # XLA's matrix-vector product sums equal rows in different orders, and breaks their ties
-        return cosine_scores(queries, jnp.concatenate([gallery, gallery]))[:, :1]
-    return jnp.matmul(queries, gallery.T, precision=jax.lax.Precision.HIGHEST)
+    """Inner products of rows at full float32 precision, whatever their dtype; the cosine if rows have unit length.
+
+    Equal rows have equal scores, inside of `jit` and outside. So a side of one row is doubled, since XLA's product of a
+    matrix and a vector sums equal rows in different orders; and both sides are contracted as they lie, since the
+    product with a transposed copy, which `gallery.T` is outside of `jit`, does so for a few queries.
+    """
+    wide = jnp.promote_types(jnp.result_type(queries, gallery), jnp.float32)
+    doubled = (
+        jnp.concatenate([side, side]) if len(side) == 1 else side
+        for side in (jnp.asarray(queries, wide), jnp.asarray(gallery, wide))
+    )
+    scores = jax.lax.dot_general(*doubled, (((1,), (1,)), ((), ())), precision=jax.lax.Precision.HIGHEST)
+    return scores[: len(queries), : len(gallery)]
 
 
 @partial(jax.jit, static_argnames="query_axis")

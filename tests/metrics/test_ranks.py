@@ -194,18 +194,47 @@ def test_the_largest_counts_survive_packing(size):
     assert float(ranks.reciprocal_rank[0]) == pytest.approx(np.mean(1 / np.arange(1, size + 1)), rel=1e-4)
 
 
-@pytest.mark.parametrize("rows", [1, 5, 17, 554])
-@pytest.mark.parametrize("others", [1, 2, 33])
+@pytest.mark.parametrize("rows", [1, 5, 17, 277])
+@pytest.mark.parametrize("others", [1, 2, 8, 33])
 @pytest.mark.parametrize("d", [8, 513])
-def test_equal_rows_tie_exactly(rows, others, d):
+@pytest.mark.parametrize("scores", [cosine_scores, jax.jit(cosine_scores)], ids=["eager", "compiled"])
+def test_equal_rows_tie_exactly(rows, others, d, scores):
     """The same row at another place must give the same score to the last bit, on both sides and in every shape."""
     rng = np.random.default_rng(rows * others * d)
     single, other = (rng.standard_normal((n, d)).astype(np.float32) for n in (rows, others))
     double = np.concatenate([single, single[::-1]])
-    down = np.asarray(jax.jit(cosine_scores)(double, other))
+    down = np.asarray(scores(double, other))
     np.testing.assert_array_equal(down[:rows], down[rows:][::-1])
-    across = np.asarray(jax.jit(cosine_scores)(other, double))
+    across = np.asarray(scores(other, double))
     np.testing.assert_array_equal(across[:, :rows], across[:, rows:][:, ::-1])
+
+
+@pytest.mark.parametrize("queries", [1, 3, 8])
+def test_an_exact_duplicate_ties_for_a_few_queries(queries):
+    rng = np.random.default_rng(queries)
+    gallery = rng.standard_normal((554, 512)).astype(np.float32)
+    gallery[277:] = gallery[:277]
+    gold = rng.integers(0, 554, (queries, 1))
+    for ranks in (rank, jitted_rank):
+        found = ranks(gallery[gold[:, 0]] + rng.standard_normal((queries, 512)).astype(np.float32), gallery, gold)
+        assert found.equal.tolist() == [1] * queries
+    pairs = rank_pairs(
+        gallery[:queries], gallery, np.arange(queries), np.where(np.arange(554) < queries, np.arange(554), -1)[:, None]
+    )
+    assert pairs[0].equal.tolist() == [1] * queries
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_rows_are_scored_in_float32(dtype):
+    rng = np.random.default_rng(0)
+    text, image = (jnp.asarray(rng.standard_normal((40, 64)), dtype) for _ in range(2))
+    there = np.arange(40)
+    wide = text.astype(jnp.float32), image.astype(jnp.float32)
+    assert cosine_scores(text, image).dtype == jnp.float32
+    for found, expected in zip(
+        rank_pairs(text, image, there, there[:, None]), rank_pairs(*wide, there, there[:, None]), strict=True
+    ):
+        same(found, expected)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
