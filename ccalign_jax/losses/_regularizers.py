@@ -31,7 +31,7 @@ def prox_penalty(deviation: PyTree[Float[Array, ...]], *, normalization: Normali
         (36.0, 9.0)
     """
     leaves = jax.tree.leaves(deviation)
-    total = sum((jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.zeros(()))
+    total = sum((jnp.sum(jnp.square(leaf)) for leaf in leaves), start=jnp.float32(0.0))
     return total / _entries(sum(leaf.size for leaf in leaves), normalization)
 
 

@@ -29,7 +29,7 @@ def alignment_uniformity_loss(
     show the same thing, captions language by language; that of captions and that of images are averaged.
 
     Args:
-        text, image: as in `clip_loss`, of any length: rows are normalised here.
+        text, image: as in `clip_loss`, of any length: rows are normalised here, and zero rows stay zero.
         uniformity_weight: ≥ 0.
         sharpness: in (0, 20]; the t of Wang & Isola.
         mask, image_mask, groups, axis_name: as in `clip_loss`. Every language weighs the same.
@@ -56,11 +56,17 @@ def alignment_uniformity_loss(
     text, image = unit_rows(text.astype(wide)), unit_rows(image.astype(wide))
     apart = ~known_positives(groups, image.shape[0], axis_name)
 
+    def square(rows: Array) -> Array:
+        """Exactly 1, or 0 for a zero row."""
+        return jnp.any(rows != 0, axis=-1).astype(wide)
+
     def uniformity(rows: Array, exists: Array) -> Array:
         """`[languages, b, d]`, `[languages, b]`: the mean over the languages that have two rows to compare."""
-        cosine = similarity("lbd,lcd->lbc", rows, gather(rows, axis_name, axis=1))
+        everything = gather(rows, axis_name, axis=1)
+        cosine = similarity("lbd,lcd->lbc", rows, everything)
+        squares = square(rows)[:, :, None] + square(everything)[:, None, :]
         compared = exists[:, :, None] & gather(exists, axis_name, axis=1)[:, None, :] & apart
-        total = jnp.sum(jnp.where(compared, jnp.exp(2 * sharpness * (cosine - 1)), 0.0), axis=(1, 2))
+        total = jnp.sum(jnp.where(compared, jnp.exp(2 * sharpness * (cosine - squares / 2)), 0.0), axis=(1, 2))
         count = jnp.sum(compared, axis=(1, 2)).astype(total.dtype)
         if axis_name is not None:
             total, count = jax.lax.psum((total, count), axis_name)
@@ -68,6 +74,7 @@ def alignment_uniformity_loss(
         logs = jnp.log(jnp.where(present, total, 1.0)) - jnp.log(jnp.where(present, count, 1.0))
         return jnp.sum(logs) / jnp.maximum(jnp.sum(present), 1)
 
-    alignment = language_mean(2 - 2 * jnp.sum(text * image, axis=-1), pairs, axis_name)
+    distance = square(text) + square(image) - 2 * jnp.sum(text * image, axis=-1)
+    alignment = language_mean(distance, pairs, axis_name)
     spread = 0.5 * (uniformity(text, pairs) + uniformity(image[None], image_mask[None]))
     return alignment + uniformity_weight * spread

@@ -39,11 +39,11 @@ def cosine_scores(queries: Float[Array, "q d"], gallery: Float[Array, "g d"]) ->
     product with a transposed copy, which `gallery.T` is outside of `jit`, does so for a few queries.
     """
     wide = jnp.promote_types(jnp.result_type(queries, gallery), jnp.float32)
-    doubled = (
+    left, right = (
         jnp.concatenate([side, side]) if len(side) == 1 else side
         for side in (jnp.asarray(queries, wide), jnp.asarray(gallery, wide))
     )
-    scores = jax.lax.dot_general(*doubled, (((1,), (1,)), ((), ())), precision=jax.lax.Precision.HIGHEST)
+    scores = jax.lax.dot_general(left, right, (((1,), (1,)), ((), ())), precision=jax.lax.Precision.HIGHEST)
     return scores[: len(queries), : len(gallery)]
 
 

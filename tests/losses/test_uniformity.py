@@ -35,6 +35,19 @@ def test_the_authors_formulas_in_torch():
         np.testing.assert_allclose(mine, other.grad, atol=1e-6)
 
 
+def test_zero_rows_are_zero_vectors():
+    """Against the definition by distances: two zero rows are aligned, and a zero row is one away from all others."""
+    (text,), image = problem(languages=1)
+    text[[0, 1, 3]], image[[0, 2, 3]] = 0.0, 0.0
+    expected = np.mean(np.sum((text - image) ** 2, axis=1))
+    for rows in (text, image):
+        square = np.sum((rows[:, None] - rows[None]) ** 2, axis=-1)[~np.eye(6, dtype=bool)]
+        expected += 0.5 * np.log(np.mean(np.exp(-2 * square)))
+    np.testing.assert_allclose(alignment_uniformity_loss(text, image), expected, rtol=1e-5)
+    both = np.zeros((2, 3), np.float32)
+    assert alignment_uniformity_loss(both, both) == 0.0
+
+
 def test_ragged_languages_and_groups_by_hand():
     text, image = problem()
     mask = np.array([[True] * 6, [True, False, False, True, True, False]])
