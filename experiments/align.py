@@ -20,7 +20,9 @@ flags.DEFINE_multi_string("hyper", [], "NAME=VALUE: a setting; may be repeated")
 flags.DEFINE_integer("batch", 1024, "pairs a step")
 flags.DEFINE_integer("epochs", 1, "passes over the pairs")
 flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of which are held out")
-flags.DEFINE_integer("held", 2000, "pairs, at most a fifth, that choose the epoch or the penalty; 0: the last is kept")
+flags.DEFINE_integer(
+    "held", 2000, "pairs, at most a fifth and whole groups, that choose the epoch or the penalty; 0: none do"
+)
 flags.DEFINE_string("memory", "512MiB", "for the rows that are held and shuffled together, in bytes, MiB or GiB")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_bool("check", False, "check every row before training, to find bad ones now rather than on the way")
@@ -54,7 +56,7 @@ def main() -> Path:
     if folder.finished:
         print(f"{folder.path} is complete already: {folder.path}/best")
         return folder.path
-    shards, held = plan.shards, 0 if plan.held is None else len(plan.held)
+    shards, held = plan.shards, len(plan.shards) - plan.train_rows
     print(
         f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
         f"images [{shards.d_image}], captions [{shards.d_text}]: {', '.join(shards.languages)}; {held} held out"

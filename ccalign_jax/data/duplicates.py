@@ -13,7 +13,7 @@ from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import scale_rows
 
-__all__ = ["EXACT", "DuplicateAudit", "audit_duplicates", "audit_notes", "group_duplicates"]
+__all__ = ["EXACT", "DuplicateAudit", "audit_duplicates", "audit_notes", "first_copies", "group_duplicates"]
 
 # One row in two lengths or precisions: rounding to float16 moves a row by some .02 % of its length, and two such rows
 # to a cosine of 1 − 6e-8. At 1 − 1e-6 they are .14 % apart.
@@ -147,6 +147,19 @@ def group_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: f
     return dataclasses.replace(data, groups=audit.groups, notes=(*data.notes, *audit_notes(audit, data)))
 
 
+def first_copies(rows: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
+    """For each row the first that has the same numbers.
+
+    Example:
+        >>> first_copies(np.array([[1.0, 0], [2, 0], [1, -0.0]])).tolist()
+        [0, 1, 0]
+    """
+    rows = np.ascontiguousarray(rows + 0)  # −0 and 0 are equal, but their bytes are not
+    whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    _, first, kind = np.unique(whole, return_index=True, return_inverse=True)
+    return first[kind]
+
+
 def _join_near(
     image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"], limit: float
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], int]:
@@ -203,7 +216,5 @@ def _unit_rows(rows: Float[np.ndarray, "t d"]) -> Float[np.ndarray, "t d"]:
 
 def _repeats(rows: Float[np.ndarray, "m d"], group: Int[np.ndarray, " m"]) -> int:
     """How many rows occur under another group as well."""
-    rows = np.ascontiguousarray(rows + 0)  # −0 and 0 are equal, but their bytes are not
-    whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
-    _, first, kind = np.unique(whole, return_index=True, return_inverse=True)
-    return int(np.isin(kind, kind[group != group[first][kind]]).sum())
+    first = first_copies(rows)
+    return int(np.isin(first, first[group != group[first]]).sum())

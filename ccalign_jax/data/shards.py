@@ -76,6 +76,19 @@ class Shards:
         text = len(self.languages) * self.d_text * self.text_dtype.itemsize
         return self.d_image * self.image_dtype.itemsize + text
 
+    def groups(self) -> Int[np.ndarray, " n"] | None:
+        """The `image_groups` of all rows, read without any other array; None where there are none.
+
+        Raises:
+            InputError: a file that has become shorter.
+        """
+        if "image_groups" not in self.files[0]:
+            return None
+        found = np.empty(len(self), self.files[0]["image_groups"].dtype)
+        for arrays, start, stop in zip(self.files, self.starts, self.starts[1:], strict=False):
+            arrays["image_groups"].read_into(found[start:stop], 0)
+        return found
+
     def read(self, start: int, stop: int) -> PairRows:
         """Rows `start` to `stop`, over the borders of shards, checked.
 

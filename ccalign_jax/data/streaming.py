@@ -10,7 +10,7 @@ import threading
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from ccalign_jax.data.shards import PairRows, Shards
 from ccalign_jax.errors import InputError
@@ -34,13 +34,20 @@ class BatchIterator(Protocol):
 
 
 def split_chunks(
-    rows: int, *, held: int = 0, chunk_rows: int = CHUNK_ROWS, seed: int = 0
+    rows: int,
+    *,
+    held: int = 0,
+    groups: Int[np.ndarray, " n"] | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    seed: int = 0,
 ) -> tuple[Int[np.ndarray, "k 2"], Int[np.ndarray, "h 2"]]:
     """All rows in chunks `[start, stop)`, and apart from them a random few, in chunks too, to choose or report by.
 
     Args:
         rows: how many there are.
         held: how many to hold out, below `rows`.
+        groups: `[rows]`, of which none is divided: as many random ones are held out as `held` rows hold, one at
+            least. By default each row is its own.
         chunk_rows: of the longest chunk.
         seed: of the choice.
 
@@ -56,6 +63,14 @@ def split_chunks(
     """
     if not 0 <= held < rows:
         raise InputError(f"{held} of {rows} pairs held out leave none to train on; hold out fewer")
+    if held and groups is not None:
+        _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        order = np.random.default_rng(seed).permutation(len(sizes))
+        count = max(1, int(np.searchsorted(np.cumsum(sizes[order]), held, side="right")))
+        if count == len(sizes):
+            raise InputError(f"all {rows} pairs are of one group, none is left to train on; hold out none")
+        chosen = np.isin(group_of, order[:count])
+        return _cut(_ranges(~chosen), chunk_rows), _cut(_ranges(chosen), chunk_rows)
     size = min(chunk_rows, max(1, held // HELD_PLACES))
     count = -(-rows // size)
     # One more than needed, for one may be the short last one; what is too much is cut off.
@@ -66,6 +81,12 @@ def split_chunks(
     apart = apart[np.argsort(apart[:, 0])]
     rest = np.concatenate([[0], apart.ravel(), [rows]]).reshape(-1, 2)
     return _cut(rest[rest[:, 0] < rest[:, 1]], chunk_rows), apart
+
+
+def _ranges(chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, "k 2"]:
+    """The ranges of rows that are chosen, each as long as it can be."""
+    edges = np.diff(chosen.astype(np.int8), prepend=0, append=0)
+    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
 def _cut(ranges: Int[np.ndarray, "k 2"], longest: int) -> Int[np.ndarray, "m 2"]:

@@ -15,6 +15,7 @@ from jaxtyping import Int
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import BatchStream, EmbeddingSet, PairRows, Shards, open_shards, split_chunks
+from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
@@ -58,7 +59,7 @@ class AlignPlan(NamedTuple):
         shards: the data.
         trial: what is trained or solved.
         chunks: `[k, 2]`, ranges of rows to train on.
-        held: pairs that choose among epochs or penalties; None if none are.
+        held: pairs that choose among epochs or penalties, copies of an image as one; None if none are.
     """
 
     config: AlignConfig
@@ -140,7 +141,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
         )
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
     held = min(config.held, len(shards) // HELD_SHARE)
-    chunks, apart = split_chunks(len(shards), held=held, seed=config.seed)
+    chunks, apart = split_chunks(len(shards), held=held, groups=shards.groups() if held else None, seed=config.seed)
     plan = AlignPlan(config, shards, trial, chunks, None)
     if trial.aligner not in CLOSED_FORMS:
         plan.make_stream()  # is there a batch, and does it fit the memory?
@@ -276,8 +277,11 @@ def _sample(plan: AlignPlan) -> Batch:
 
 
 def _held_set(shards: Shards, ranges: Int[np.ndarray, "h 2"]) -> EmbeddingSet:
-    """The held-out pairs as a set; one that has captions of every language."""
+    """The held-out pairs as a set, with captions of every language; copies of an image are one image."""
     rows = shards.read_ranges(ranges)
+    image = rows.image.astype(np.float32)
+    first = first_copies(image)
+    kept = np.unique(first)
     keys = np.concatenate([np.arange(start, stop) for start, stop in ranges]).astype(str)
     width = len(str(len(shards)))
     keys = np.char.zfill(keys, width)
@@ -287,9 +291,9 @@ def _held_set(shards: Shards, ranges: Int[np.ndarray, "h 2"]) -> EmbeddingSet:
         raise InputError(f"{shards.name}: no held-out pair has a caption in {empty[0]}; hold out more, or none")
     return EmbeddingSet.build(
         shards.name,
-        rows.image.astype(np.float32),
+        image[kept],
         text,
-        image_keys=keys,
-        text_keys={language: keys[mask] for language, mask in there.items()},
-        groups=rows.groups,
+        image_keys=keys[kept],
+        text_keys={language: keys[first][mask] for language, mask in there.items()},
+        groups=rows.groups[kept],
     )

@@ -164,6 +164,15 @@ def test_held_out_rows_and_the_rest_are_everything(held, chunk_rows):
     assert rows[1] == sorted(rows[1])
 
 
+@pytest.mark.parametrize(("held", "kept"), [(1, 5), (7, 5), (20, 20), (99, 95)])
+def test_groups_are_held_out_whole(held, kept):
+    groups = np.random.default_rng(0).permutation(np.arange(100) // 5)
+    chunks, apart = split_chunks(100, held=held, groups=groups, chunk_rows=3, seed=1)
+    train, out = ([row for start, stop in part for row in range(start, stop)] for part in (chunks, apart))
+    assert sorted(train + out) == list(range(100)) and len(out) == kept and out == sorted(out)
+    assert not set(groups[train]) & set(groups[out]) and np.diff(chunks, axis=1).max() <= 3
+
+
 def test_what_is_held_out_never_comes(shards):
     chunks, apart = split_chunks(ROWS, held=20, chunk_rows=5)
     rows = rows_of(small(shards, chunks=chunks, epochs=5))
@@ -198,3 +207,4 @@ def test_without_grain_it_says_what_to_install(shards, one_line, monkeypatch):
 
 def test_nothing_left_to_train_on(one_line):
     one_line(lambda: split_chunks(5, held=5), "5 of 5 pairs held out leave none to train on")
+    one_line(lambda: split_chunks(5, held=1, groups=np.zeros(5, int)), "all 5 pairs are of one group")

@@ -108,6 +108,23 @@ def test_a_closed_form_is_solved_on_what_is_not_held_out(folder):
     assert "scores" not in last.about and last.about["epoch"] == 22
 
 
+def test_groups_are_held_out_whole_and_copies_are_one_image(tmp_path):
+    """60 images, each 20 times with another caption near it, in no order."""
+    random = np.random.default_rng(0)
+    number = random.permutation(np.repeat(np.arange(60), 20))
+    image = random.standard_normal((60, D)).astype(np.float32)[number]
+    text = image + 0.01 * random.standard_normal(image.shape).astype(np.float32)
+    arrays = {"image": image, "text_en": text, "image_groups": number}
+    write_shards(tmp_path, ({key: rows[at : at + 500] for key, rows in arrays.items()} for at in range(0, 1200, 500)))
+    plan = plan_align(asked(str(tmp_path), aligner="ridge", held=250))
+    trained = np.concatenate([number[start:stop] for start, stop in plan.chunks])
+    assert plan.train_rows == len(trained) == 960 and len(plan.held) == 12
+    assert not set(trained) & set(plan.held.groups) and set(trained) | set(plan.held.groups) == set(range(60))
+    assert plan.held.caption_counts().tolist() == [[20] * 12]
+    scores = align(plan).about["scores"]["before"]
+    assert (scores["t2i_R@1"], scores["i2t_R@1"]) == pytest.approx((1.0, 1.0))
+
+
 # training
 
 
