@@ -27,6 +27,7 @@ def main() -> Path | None:
     """Check, rank, write, print."""
     import numpy as np
 
+    from ccalign_jax.data.fingerprints import recognise_rows
     from ccalign_jax.errors import InputError
     from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
     from ccalign_jax.reporting import progress_bar
@@ -37,12 +38,15 @@ def main() -> Path | None:
     start_jax()
     queries, gallery = read_rows(FLAGS.queries), read_rows(FLAGS.gallery)
     gold = read_gold(len(queries), len(gallery))
+    known = None
     if FLAGS.checkpoint is None:
         if FLAGS.language is not None:
             raise InputError("--language is of a map; give --checkpoint, too, or leave it out")
         settings: dict[str, Any] = {"memory": memory}
     else:
-        maps = map_rows(read_map(FLAGS.checkpoint), FLAGS.language, d_text=queries.shape[1], d_image=gallery.shape[1])
+        checkpoint = read_map(FLAGS.checkpoint)
+        known = checkpoint.training_images
+        maps = map_rows(checkpoint, FLAGS.language, d_text=queries.shape[1], d_image=gallery.shape[1])
         settings = {"memory": memory, "map_queries": maps[0], "map_gallery": maps[1]}
     if FLAGS.checkpoint is None and queries.shape[1] != gallery.shape[1]:
         widths = f"{queries.shape[1]} and {gallery.shape[1]} wide"
@@ -62,6 +66,8 @@ def main() -> Path | None:
         out.parent.mkdir(parents=True, exist_ok=True)
         named = zip(("query", "gallery"), both, strict=True)
         np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
+    if known is not None and (seen := int(recognise_rows(gallery, known).sum())):
+        print(f"note: {seen} of {len(gallery)} gallery rows are training images of the map, on which it may overfit")
     score = "CSLS (transductive)" if FLAGS.csls else "cosine"
     for name, ranks in zip(("queries in the gallery", "gallery in the queries"), both, strict=True):
         if not (ranks.tied > 0).any():

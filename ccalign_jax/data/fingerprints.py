@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int16, UInt64
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.numerics import unit_float32
 
-__all__ = ["Fingerprints", "Recognised", "fingerprint", "fingerprint_rows", "recognise"]
+__all__ = ["Fingerprints", "Recognised", "fingerprint", "fingerprint_rows", "recognise", "recognise_rows"]
 
 PROJECTIONS = 8
 STEPS = 4096  # to a projection's standard deviation, which is 1 for every width
@@ -95,22 +95,29 @@ def recognise(data: EmbeddingSet, known: Fingerprints) -> Recognised:
         [True, True, False, True]
     """
     keys = np.zeros(len(data), bool) if data.numbered else np.isin(_digests(data.keys.tolist()), known.keys)
-    rows = _among(fingerprint_rows(data.image), known.rows)
+    rows = recognise_rows(data.image, known)
     return Recognised(keys, rows, np.isin(data.groups, data.groups[keys | rows]))
 
 
-def _digests(keys: Sequence[str]) -> UInt64[np.ndarray, " k"]:
-    whole = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
-    return np.frombuffer(whole, "<u8").astype(np.uint64)
+def recognise_rows(rows: Float[np.ndarray, "n d"], known: Fingerprints) -> Bool[np.ndarray, " n"]:
+    """Which image rows are among the fingerprinted ones, up to their length and the rounding of their dtype.
 
-
-def _among(rows: Int16[np.ndarray, "n 8"], known: Int16[np.ndarray, "m 8"]) -> Bool[np.ndarray, " n"]:
-    """Which rows have a known one within the tolerance in every projection."""
+    Example:
+        >>> known = Fingerprints(fingerprint_rows(np.eye(3)[:2]), np.zeros(0, np.uint64))
+        >>> recognise_rows(5 * np.eye(3), known).tolist()
+        [True, True, False]
+    """
     from scipy.spatial import cKDTree
 
+    prints = fingerprint_rows(rows)
     found = np.zeros(len(rows), bool)
-    for start in range(0, len(known), _TREE_ROWS):
-        tree = cKDTree(known[start : start + _TREE_ROWS])
-        distance, _ = tree.query(rows, p=np.inf, distance_upper_bound=TOLERANCE + 0.5)
+    for start in range(0, len(known.rows), _TREE_ROWS):
+        tree = cKDTree(known.rows[start : start + _TREE_ROWS])
+        distance, _ = tree.query(prints, p=np.inf, distance_upper_bound=TOLERANCE + 0.5)
         found |= np.isfinite(distance)
     return found
+
+
+def _digests(keys: Sequence[str]) -> UInt64[np.ndarray, " k"]:
+    whole = b"".join(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys)
+    return np.frombuffer(whole, "<u8").astype(np.uint64)

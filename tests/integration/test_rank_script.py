@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from ccalign_jax.aligners import make_aligner
+from ccalign_jax.checkpoints import Checkpoint, save_checkpoint
+from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.metrics import Ranks, rank, retrieval_metrics
 from ccalign_jax.numerics import unit_rows
 
@@ -53,6 +56,21 @@ def test_other_float_formats_are_read(script, files):
     )
     assert other.returncode == 0, other.stderr
     assert other.stdout == plain.stdout
+
+
+def test_training_images_in_the_gallery_are_counted(script, files):
+    aligner = make_aligner("residual", 16, 16, languages=1)
+    about = {"trial": "image/residual/infonce", "aligner": "residual", "d_text": 16, "d_image": 16, "languages": ["en"]}
+    seen = Fingerprints(
+        fingerprint_rows(np.load(files / "gallery.npy")[:30].astype(np.float32)), np.zeros(0, np.uint64)
+    )
+    params = {"delta": np.zeros((16, 16), np.float32)}
+    save_checkpoint(files / "best", Checkpoint(aligner, params, about, seen))
+    done = script(
+        "rank.py", *(f"--{side}={side}.npy" for side in ("queries", "gallery", "gold")), "--checkpoint=best", cwd=files
+    )
+    assert done.returncode == 0, done.stderr
+    assert "note: 30 of 300 gallery rows are training images of the map" in done.stdout
 
 
 def test_csls_says_that_it_is_transductive(script, files):
