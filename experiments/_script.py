@@ -65,6 +65,11 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
             if error.filename is None:
                 raise
             fail(f"{error.filename}: {error.strerror}; give a path that can be read and written")
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):  # as jax says it
+                raise
+            reason = str(error).partition("\n")[0] or "no more can be had"
+            fail(f"out of memory: {reason}; ask for less, such as smaller batches, sizes or --memory")
         if written is None and (lost := _streams.unwritten(sys.stdout)):
             fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
 

@@ -79,6 +79,15 @@ def test_results_that_are_printed_alone_and_lost_are_a_mistake(what, status, sta
     assert len(said.splitlines()) == (status > 0) and ("No space left" in said) == (status > 0)
 
 
+def test_too_little_memory_is_one_line(start):
+    for error in ("MemoryError('Unable to allocate 1 TiB')", "RuntimeError('RESOURCE_EXHAUSTED: 1 TiB\\nmore')"):
+        done = start(f"raise {error}")
+        _, said = done.communicate()
+        assert done.returncode == 2 and said.startswith("error: out of memory: ") and said.count("\n") == 1
+    done = start("raise RuntimeError('a fault of ours')")
+    assert "Traceback" in done.communicate()[1] and done.returncode == 1
+
+
 def test_signs_that_stdout_lacks_become_like_ones(start):
     done = start(r"print('+.1 − .2 × \u65e5 \udcff')", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.communicate()[0] == "+.1 - .2 x ? ?\n"
