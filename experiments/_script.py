@@ -134,7 +134,9 @@ def print_choices(choices: Mapping[str, str]) -> None:
 
 def npz_output(given: str, *, overwrite: bool) -> Path:
     """The .npz that --out names; refused if it is there and not to be replaced."""
-    out = Path(given)
+    from ccalign_jax.study.output_folder import output_path
+
+    out = output_path(given)
     if out.suffix != ".npz":
         raise InputError(f"--out={out}: the name must end in .npz")
     if out.exists() and not overwrite:

@@ -38,11 +38,13 @@ def main() -> Path:
     from ccalign_jax.reporting import count_words, progress_bar
     from ccalign_jax.study.align import align, plan_align
     from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
+    from ccalign_jax.study.output_folder import default_path
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
+    folder = AlignFolder(FLAGS.out)
     if FLAGS.resume:
-        config = given(AlignConfig.read(Path(FLAGS.out) / "align.json"))
+        config = given(AlignConfig.read(folder.config_path))
     elif FLAGS.data is None:
         raise InputError("--data must be given: a folder of shards")
     else:
@@ -50,33 +52,35 @@ def main() -> Path:
     start_jax()
     with progress_bar("pairs") as progress:
         plan = plan_align(config, progress=progress)
-    folder = AlignFolder(FLAGS.out or f"runs/align-{plan.shards.name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
-    resumable(folder.path)
-    if folder.finished:
-        print(f"{folder.path} is complete already: {folder.path}/best")
-        return folder.path
-    shards, held = plan.shards, len(plan.shards) - plan.train_rows
-    print(
-        f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
-        f"images [{shards.d_image}], captions [{shards.d_text}]: {', '.join(shards.languages)}; {held} held out"
-    )
-    for note in plan.notes:
-        print(f"note: {note}")
-    if FLAGS.check:
+    if FLAGS.out is None:
+        folder = AlignFolder(default_path(f"align-{plan.shards.name}"), new=True)
+    with folder:
+        folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+        resumable(folder.path)
+        if folder.finished:
+            print(f"{folder.path} is complete already: {folder.path}/best")
+            return folder.path
+        shards, held = plan.shards, len(plan.shards) - plan.train_rows
+        print(
+            f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
+            f"images [{shards.d_image}], captions [{shards.d_text}]: {', '.join(shards.languages)}; {held} held out"
+        )
+        for note in plan.notes:
+            print(f"note: {note}")
+        if FLAGS.check:
+            with progress_bar("pairs") as progress:
+                shards.check(progress)
+        clock, seen = time.perf_counter(), []
         with progress_bar("pairs") as progress:
-            shards.check(progress)
-    clock, seen = time.perf_counter(), []
-    with progress_bar("pairs") as progress:
 
-        def update(what: str, done: int, total: int) -> None:
-            seen.append((time.perf_counter() - clock, done))
-            (before, first), (now, last) = seen[0], seen[-1]
-            speed = f", {(last - first) / (now - before):,.0f} pairs/s" if last > first else ""
-            progress(f"{what}{speed}", done, total)
+            def update(what: str, done: int, total: int) -> None:
+                seen.append((time.perf_counter() - clock, done))
+                (before, first), (now, last) = seen[0], seen[-1]
+                speed = f", {(last - first) / (now - before):,.0f} pairs/s" if last > first else ""
+                progress(f"{what}{speed}", done, total)
 
-        found = align(plan, folder, progress=update)
-    folder.finish(found)
+            found = align(plan, folder, progress=update)
+        folder.finish(found)
     if step := found.about["diverged"]:
         print(
             f"note: training diverged, a parameter is NaN or infinite after step {step}; the map is of an epoch before"

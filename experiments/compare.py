@@ -19,29 +19,23 @@ FLAGS = flags.FLAGS
 
 def main(run_a: str, run_b: str) -> Path | None:
     """Check, compare, write, print."""
-    from ccalign_jax.reporting import comparison_table, comparison_words, print_table, to_latex, to_markdown
-    from ccalign_jax.study.compare import COMPARISON, claim_comparison, compare, comparison_rows
-    from ccalign_jax.study.output import write_csv, write_json
+    from ccalign_jax.reporting import comparison_table, comparison_words, print_table
+    from ccalign_jax.study.compare import compare, comparison_folder, write_comparison
 
-    out = None if FLAGS.out is None else Path(FLAGS.out)
-    if out is not None:
-        claim_comparison(out, overwrite=FLAGS.overwrite)
-    found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
-    table = comparison_table(found)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_csv(out / "comparison.csv", comparison_rows(found))
-        (out / "comparison.md").write_text(to_markdown(table), encoding="utf-8")
-        (out / "comparison.tex").write_text(to_latex(table), encoding="utf-8")
-        write_json(out / COMPARISON, found)
+    with comparison_folder(FLAGS.out) as folder:
+        if folder.path is not None:
+            folder.begin(overwrite=FLAGS.overwrite)
+        found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
+        if folder.path is not None:
+            write_comparison(folder, found)
     for note in found["notes"]:
         print(f"note: {note}")
-    print_table(table)
+    print_table(comparison_table(found))
     for sentence in comparison_words(found):
         print(sentence)
-    if out is not None:
-        print(f"everything: {out}")
-    return out
+    if folder.path is not None:
+        print(f"everything: {folder.path}")
+    return folder.path
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The path takes one map from an infinite penalty to none; the learning curve trai
 outer folds of a sweep, and choose on their inner ones.
 """
 
-import time
 from pathlib import Path
 
 from _script import run, start_jax
@@ -35,8 +34,9 @@ def main() -> Path:
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import curves_tables, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
-    from ccalign_jax.study.curves import claim_curves, make_curves, write_curves
+    from ccalign_jax.study.curves import curves_folder, make_curves, write_curves
     from ccalign_jax.study.learning import plan_learning
+    from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.regularisation import plan_path
 
     if unknown := [name for name in FLAGS.what if name not in CURVES]:
@@ -44,9 +44,6 @@ def main() -> Path:
     if FLAGS.sizes is not None and "learning" not in FLAGS.what:
         raise InputError("--sizes is of the learning curve; add it to --what, or leave --sizes out")
     sizes = None if FLAGS.sizes is None else [_whole(size) for size in FLAGS.sizes]
-    out = Path(FLAGS.out or f"runs/curves-{Path(FLAGS.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    claim_curves(out, overwrite=FLAGS.overwrite)
-    start_jax()
 
     def config(aligner: str) -> SweepConfig:
         return SweepConfig(
@@ -62,23 +59,26 @@ def main() -> Path:
             inner_folds=FLAGS.inner_folds,
         )
 
-    asked = config(FLAGS.aligner)
-    data = prepare_data(read_data(asked.data, languages=asked.languages), asked)
-    folds = plan_folds(data, asked)
-    path = plan_path(data, asked, folds) if "path" in FLAGS.what else None
-    learning = []
-    if "learning" in FLAGS.what:
-        learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
-    out.mkdir(parents=True, exist_ok=True)
-    curves = make_curves(path=path, learning=learning, bar=progress_bar)
-    write_curves(out, curves)
+    out = FLAGS.out or default_path(f"curves-{Path(FLAGS.data).stem}")
+    with curves_folder(out, new=FLAGS.out is None) as folder:
+        folder.begin(overwrite=FLAGS.overwrite)
+        start_jax()
+        asked = config(FLAGS.aligner)
+        data = prepare_data(read_data(asked.data, languages=asked.languages), asked)
+        folds = plan_folds(data, asked)
+        path = plan_path(data, asked, folds) if "path" in FLAGS.what else None
+        learning = []
+        if "learning" in FLAGS.what:
+            learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
+        curves = make_curves(path=path, learning=learning, bar=progress_bar)
+        write_curves(folder, curves)
     for note in curves["notes"]:
         print(f"note: {note}")
     for table in curves_tables(curves).values():
         print_table(table)
         print()
-    print(f"everything: {out}/plots, {out}/tables, {out}/curves.csv")
-    return out
+    print(f"everything: {folder.path}/plots, {folder.path}/tables, {folder.path}/curves.csv")
+    return folder.path
 
 
 def _whole(text: str) -> int:

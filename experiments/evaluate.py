@@ -1,6 +1,5 @@
 """Score a data set as it is and through a map: retrieval on every route, scores on top, diagnostics, plots."""
 
-import time
 from pathlib import Path
 
 from _script import run, start_jax
@@ -27,33 +26,33 @@ def main() -> Path:
     from ccalign_jax.metrics import PAIR_ROUTES
     from ccalign_jax.reporting import evaluation_headline, evaluation_tables, print_table, progress_bar
     from ccalign_jax.study import evaluate, read_data, read_map, take_split
-    from ccalign_jax.study.write import claim_evaluation, write_evaluation
+    from ccalign_jax.study.output_folder import default_path
+    from ccalign_jax.study.write import evaluation_folder, write_evaluation
 
     routes = PAIR_ROUTES if FLAGS.routes is None else [name for name in FLAGS.routes if name not in ("", "none")]
     if unknown := [name for name in routes if name not in PAIR_ROUTES]:
         raise InputError(f"--routes={unknown[0]}: there are {', '.join(PAIR_ROUTES)} and none")
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    name = f"{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
-    out = Path(FLAGS.out or f"runs/evaluation-{name}-{stamp}")
-    claim_evaluation(out, overwrite=FLAGS.overwrite)
-    start_jax()
-    checkpoint = None if FLAGS.checkpoint is None else read_map(FLAGS.checkpoint)
-    data, rest = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
-    for note in data.notes:
-        print(f"note: {note}")
-    with progress_bar("steps") as progress:
-        found = evaluate(
-            data,
-            checkpoint,
-            bank=rest,
-            routes=routes,
-            scores=FLAGS.scores,
-            diagnostics=FLAGS.diagnostics,
-            nulls=FLAGS.nulls,
-            progress=progress,
-        )
-    found.summary["split"] = FLAGS.split
-    write_evaluation(out, found)
+    name = f"evaluation-{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
+    with evaluation_folder(FLAGS.out or default_path(name), new=FLAGS.out is None) as folder:
+        folder.begin(overwrite=FLAGS.overwrite)
+        start_jax()
+        checkpoint = None if FLAGS.checkpoint is None else read_map(FLAGS.checkpoint)
+        data, rest = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
+        for note in data.notes:
+            print(f"note: {note}")
+        with progress_bar("steps") as progress:
+            found = evaluate(
+                data,
+                checkpoint,
+                bank=rest,
+                routes=routes,
+                scores=FLAGS.scores,
+                diagnostics=FLAGS.diagnostics,
+                nulls=FLAGS.nulls,
+                progress=progress,
+            )
+        found.summary["split"] = FLAGS.split
+        write_evaluation(folder, found)
     for note in found.summary["notes"]:
         print(f"note: {note}")
     tables = evaluation_tables(found.summary)
@@ -63,8 +62,8 @@ def main() -> Path:
             print()
     for sentence in evaluation_headline(found.summary):
         print(sentence)
-    print(f"everything: {out}/report.html")
-    return out
+    print(f"everything: {folder.path}/report.html")
+    return folder.path
 
 
 if __name__ == "__main__":

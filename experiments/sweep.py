@@ -53,6 +53,7 @@ def main() -> Path | None:
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
     from ccalign_jax.study.holdout import measure_holdouts
+    from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.plan import plan_sweep
     from ccalign_jax.study.run import run_sweep
     from ccalign_jax.study.shares import deal, work
@@ -67,10 +68,11 @@ def main() -> Path | None:
     if FLAGS.split == "official" and FLAGS["folds"].present:
         raise InputError("--split=official is one fold of its own; leave --folds out")
     config = given(SweepConfig())
-    stored = None if FLAGS.out is None else Path(FLAGS.out) / "config.json"
-    if FLAGS.resume and stored is not None and stored.is_file():
-        config = given(SweepConfig.read(stored))
-    out = FLAGS.out or f"runs/{Path(config.data).stem}-{config.protocol}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = RunFolder(FLAGS.out)
+    if FLAGS.resume and folder.config_path.is_file():
+        config = given(SweepConfig.read(folder.config_path))
+    if FLAGS.out is None:
+        folder = RunFolder(default_path(f"{Path(config.data).stem}-{config.protocol}"), new=True)
     data = prepare_data(read_data(config.data, languages=config.languages), config)
     plan = plan_sweep(data, config, plan_folds(data, config))
     processes = join(*numbers, lost_after=FLAGS.lost_after)
@@ -80,33 +82,34 @@ def main() -> Path | None:
         work(plan, processes, mesh)
         processes.end()
         return None
-    folder = RunFolder(out)
-    folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
-    resumable(out)
-    summary = folder.finished()
-    if summary is not None:
-        print_table(main_table(summary))
-        print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
-        if processes.count > 1:
-            deal(processes, plan, ())  # nothing to do
-        processes.end()
-        return Path(out)
+    with folder:
+        folder.claim(config, data.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+        out = folder.path
+        resumable(out)
+        summary = folder.finished()
+        if summary is not None:
+            print_table(main_table(summary))
+            print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
+            if processes.count > 1:
+                deal(processes, plan, ())  # nothing to do
+            processes.end()
+            return out
 
-    captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
-    print(f"{data.name}: {count_words(len(data), 'image')} [{data.d_image}], captions [{data.d_text}]: {captions}")
-    for note in plan.notes:
-        print(f"note: {note}")
-    trials, folds = count_words(len(plan.trials), "trial"), count_words(len(plan.folds), "fold")
-    programs = count_words(sum(group.loss != CLOSED for group in plan.groups), "compiled program")
-    spread = f", {processes.count} processes" if processes.count > 1 else ""
-    spread += f", {mesh.size} devices" + " each" * bool(spread) if mesh.size > 1 else ""
-    print(f"{trials} x {folds}, {programs}{spread}, into {out}")
-    with progress_bar() as progress:
-        result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress)
-    print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
-    with progress_bar("holdouts") as progress:
-        result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
-    write_results(folder, result)
+        captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))
+        print(f"{data.name}: {count_words(len(data), 'image')} [{data.d_image}], captions [{data.d_text}]: {captions}")
+        for note in plan.notes:
+            print(f"note: {note}")
+        trials, folds = count_words(len(plan.trials), "trial"), count_words(len(plan.folds), "fold")
+        programs = count_words(sum(group.loss != CLOSED for group in plan.groups), "compiled program")
+        spread = f", {processes.count} processes" if processes.count > 1 else ""
+        spread += f", {mesh.size} devices" + " each" * bool(spread) if mesh.size > 1 else ""
+        print(f"{trials} x {folds}, {programs}{spread}, into {out}")
+        with progress_bar() as progress:
+            result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress)
+        print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
+        with progress_bar("holdouts") as progress:
+            result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
+        write_results(folder, result)
     print_table(main_table(result.summary))
     for note in result.summary["notes"]:
         if note not in plan.notes:  # these were printed before
@@ -116,7 +119,7 @@ def main() -> Path | None:
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
     processes.end()
-    return Path(out)
+    return out
 
 
 def given(config):

@@ -96,6 +96,19 @@ def _cut(ranges: Int[np.ndarray, "k 2"], longest: int) -> Int[np.ndarray, "m 2"]
     return np.stack([np.concatenate(starts), np.concatenate(stops)], axis=1)
 
 
+def import_grain() -> Any:
+    """The library that prefetches batches.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import grain
+    except ImportError as error:
+        raise InputError('Grain is not installed; pip install "ccalign_jax[stream]" streams shards') from error
+    return grain
+
+
 class BatchStream:
     """Batches of all epochs of a run; `iter` begins at the first, in a thread of Grain that reads ahead.
 
@@ -189,10 +202,7 @@ class BatchStream:
         return Batch(**parts)
 
     def __iter__(self) -> BatchIterator:
-        try:
-            import grain
-        except ImportError as error:
-            raise InputError('Grain is not installed; pip install "ccalign_jax[stream]" streams shards') from error
+        grain = import_grain()
         options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=self.ahead)
         return iter(grain.MapDataset.source(self).to_iter_dataset(options))
 

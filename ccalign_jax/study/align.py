@@ -17,6 +17,7 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import BatchStream, EmbeddingSet, PairRows, Shards, open_shards, split_chunks
 from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
+from ccalign_jax.data.streaming import import_grain
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
@@ -144,6 +145,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     chunks, apart = split_chunks(len(shards), held=held, groups=shards.groups() if held else None, seed=config.seed)
     plan = AlignPlan(config, shards, trial, chunks, None)
     if trial.aligner not in CLOSED_FORMS:
+        import_grain()
         plan.make_stream()  # is there a batch, and does it fit the memory?
     shards.verify(progress)
     return plan._replace(held=_held_set(shards, apart)) if held else plan

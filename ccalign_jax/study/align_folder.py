@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,8 @@ from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_checkpoint
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.output import claim_output, write_json
+from ccalign_jax.study.output import whole_file, write_json
+from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.training import StreamPoint, TrainState
 
 __all__ = ["AlignConfig", "AlignFolder", "Passed"]
@@ -91,14 +91,20 @@ class Passed(NamedTuple):
         return Passed(point.state, [*self.maps, point.state.params.map], [*self.losses, total / count])
 
 
-class AlignFolder:
+class AlignFolder(OutputFolder):
     """The files of one run."""
 
-    def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | None, *, new: bool = False):
+        super().__init__(path, "a map", f"{BEST}/{ABOUT}", progress=(PASSED,), new=new)
+
+    @property
+    def config_path(self) -> Path:
+        """The `align.json` of the run to resume."""
+        draft = self.draft / CONFIG
+        return draft if draft.is_file() else self._folder / CONFIG
 
     def claim(self, config: AlignConfig, sha256: str, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder this run's own; write `align.json`.
+        """Lock the folder for this run; write `align.json`.
 
         Args:
             config: of the run.
@@ -113,27 +119,38 @@ class AlignFolder:
         if resume and overwrite:
             raise InputError("--resume continues the run that --overwrite deletes; give one of them")
         if resume:
-            stored, data = _stored(self.path / CONFIG)
-            new, old = dataclasses.asdict(config), dataclasses.asdict(stored)
-            if changed := [f"{key} is {new[key]!r}, was {old[key]!r}" for key in new if new[key] != old[key]]:
-                raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
-            if data != sha256:
-                raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
-            return
-        claim_output(self.path, CONFIG, "a run's over shards", overwrite=overwrite)
-        shutil.rmtree(self.path / BEST, ignore_errors=True)
-        (self.path / PASSED).unlink(missing_ok=True)
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / CONFIG, {"config": dataclasses.asdict(config), "data_sha256": sha256})
+            _stored(self.config_path)
+        with self._locked():
+            if resume:
+                self._check(config, sha256)
+                if self.finished:
+                    return
+                self._reopen(CONFIG)
+            else:
+                self._new_draft(overwrite=overwrite)
+            write_json(self.draft / CONFIG, {"config": dataclasses.asdict(config), "data_sha256": sha256})
+
+    def _check(self, config: AlignConfig, sha256: str) -> None:
+        stored, data = _stored(self.config_path)
+        new, old = dataclasses.asdict(config), dataclasses.asdict(stored)
+        if changed := [f"{key} is {new[key]!r}, was {old[key]!r}" for key in new if new[key] != old[key]]:
+            raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
+        if data != sha256:
+            raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
 
     @property
     def finished(self) -> bool:
-        return (self.path / BEST / ABOUT).is_file()
+        """Whether the map is there."""
+        return not self.draft.exists() and (self._folder / self.marker).is_file()
 
     def finish(self, found: Checkpoint) -> None:
-        """Write the map, and remove what only a run that goes on needs."""
-        save_checkpoint(self.path / BEST, found)
-        (self.path / PASSED).unlink(missing_ok=True)
+        """Write the map, and remove what only a run that goes on needs.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        with self.writing() as path:
+            save_checkpoint(path / BEST, found)
 
     def save_passed(self, passed: Passed, place: dict[str, Any]) -> None:
         """Keep how far a run is, whole or not at all.
@@ -146,12 +163,11 @@ class AlignFolder:
         leaves = _leaves("state", passed.state)
         for number, params in enumerate(passed.maps):
             leaves |= _leaves(f"map_{number}", params)
-        draft = self.path / f"{PASSED}.draft"
-        with draft.open("wb") as file:
+        self.draft.mkdir(parents=True, exist_ok=True)
+        with whole_file(self.draft / PASSED) as file:
             np.savez(file, said=np.array(json.dumps(said)), **leaves)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(self.path / PASSED)
 
     def load_passed(self, *, like: Passed) -> tuple[Passed, dict[str, Any]] | None:
         """How far an earlier attempt came, and the place of its batches; None if nothing was kept.
@@ -162,7 +178,7 @@ class AlignFolder:
         Raises:
             InputError: the file is damaged.
         """
-        path = self.path / PASSED
+        path = self.draft / PASSED
         if not path.is_file():
             return None
         try:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import METRICS
+from ccalign_jax.reporting import comparison_table
 from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
 from ccalign_jax.study.figures import IDENTITY, figures_of, minus
 from ccalign_jax.study.finished import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.intervals import draw_resamples
-from ccalign_jax.study.output import claim_output, figure_cells
+from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_tables
+from ccalign_jax.study.output_folder import OutputFolder
 
-__all__ = ["COMPARISON", "claim_comparison", "compare", "comparison_rows"]
+__all__ = ["compare", "comparison_folder", "comparison_rows", "write_comparison"]
 
 COMPARISON = "comparison.json"
 # Choices on which it depends what data a sweep has, and which images its folds report.
@@ -101,13 +102,26 @@ def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield {"direction": direction, "language": language, "metric": metric, **cells}
 
 
-def claim_comparison(path: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds something else than a comparison to be replaced.
+def comparison_folder(path: str | os.PathLike[str] | None) -> OutputFolder:
+    """The folder of a comparison; of None nothing is written."""
+    return OutputFolder(path, "a comparison", COMPARISON)
+
+
+def write_comparison(folder: OutputFolder, comparison: Mapping[str, Any]) -> None:
+    """Write CSV, tables and `comparison.json`.
+
+    Args:
+        folder: a `comparison_folder` that is begun.
+        comparison: from `compare`.
 
     Raises:
-        InputError: it holds other files, such as a run, or a comparison and `overwrite` is not given.
+        InputError: the disk is full.
     """
-    claim_output(path, COMPARISON, "a comparison's", overwrite=overwrite)
+    table = comparison_table(comparison)
+    with folder.writing() as path:
+        write_csv(path / "comparison.csv", comparison_rows(comparison))
+        write_tables(path, {"comparison": table})
+        write_json(path / COMPARISON, comparison)
 
 
 def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 from ccalign_jax.reporting import curves_tables, learning_plot, path_plot
 from ccalign_jax.study.claims import describe_statistics
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.learning import learning_curve
-from ccalign_jax.study.output import claim_output, figure_cells, write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.regularisation import regularisation_path
 from ccalign_jax.study.run import Progress
 from ccalign_jax.study.summary import describe_data
 
-__all__ = ["claim_curves", "curve_rows", "make_curves", "write_curves"]
+__all__ = ["curve_rows", "curves_folder", "make_curves", "write_curves"]
 
 CURVES = "curves.json"
 PLOTS = {"path": path_plot, "learning": learning_plot}
@@ -69,23 +70,26 @@ def make_curves(
     return {**found, "notes": [*notes, *(f"{name}: {found[name]['about']}" for name in plans)]}
 
 
-def claim_curves(path: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds anything, but for curves that are to be replaced.
+def curves_folder(path: str | os.PathLike[str], *, new: bool = False) -> OutputFolder:
+    """The folder of curves."""
+    return OutputFolder(path, "curves", CURVES, new=new)
+
+
+def write_curves(folder: OutputFolder, curves: Mapping[str, Any]) -> None:
+    """Write tables, plots, CSV and `curves.json`.
+
+    Args:
+        folder: a `curves_folder` that is begun.
+        curves: from `make_curves`.
 
     Raises:
-        InputError: it holds other files, or curves and `overwrite` is not given.
+        InputError: the disk is full.
     """
-    claim_output(path, CURVES, "curves", overwrite=overwrite)
-
-
-def write_curves(path: Path, curves: Mapping[str, Any]) -> None:
-    """Write tables, plots and CSV, and last `curves.json`."""
-    path.mkdir(parents=True, exist_ok=True)
-    (path / CURVES).unlink(missing_ok=True)
-    write_tables(path / "tables", curves_tables(curves))
-    write_plots(path / "plots", {name: plot(curves) for name, plot in PLOTS.items() if name in curves})
-    write_csv(path / "curves.csv", curve_rows(curves))
-    write_json(path / CURVES, curves)
+    with folder.writing() as path:
+        write_tables(path / "tables", curves_tables(curves))
+        write_plots(path / "plots", {name: plot(curves) for name, plot in PLOTS.items() if name in curves})
+        write_csv(path / "curves.csv", curve_rows(curves))
+        write_json(path / CURVES, curves)
 
 
 def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

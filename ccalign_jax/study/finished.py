@@ -16,7 +16,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, fold_metrics
-from ccalign_jax.study.folder import CONFIG, RunFolder, file_name
+from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, read_summary
 from ccalign_jax.study.intervals import FoldTally
 from ccalign_jax.study.tally import tally_directions
 from ccalign_jax.training import LanguageRanks, Part
@@ -115,7 +115,8 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; give the folder of a finished sweep")
-    config, summary = SweepConfig.read(path / CONFIG), RunFolder(path).finished()
+    stored = path if (path / SUMMARY).is_file() else RunFolder(path).config_path.parent
+    config, summary = SweepConfig.read(stored / CONFIG), read_summary(path)
     if summary is None:
         raise InputError(f"{path}: the sweep is not finished; finish it with sweep.py --out={path} --resume")
     if not (path / "folds.npz").is_file():

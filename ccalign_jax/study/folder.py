@@ -21,61 +21,72 @@ from jaxtyping import PyTree
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.output import write_json
+from ccalign_jax.study.output import whole_file, write_json
+from ccalign_jax.study.output_folder import OutputFolder
 
-__all__ = ["RunFolder", "file_name", "pack_slice"]
+__all__ = ["RunFolder", "file_name", "pack_slice", "read_summary"]
 
-CONFIG, SUMMARY = "config.json", "summary.json"
+CONFIG, SUMMARY, SLICES = "config.json", "summary.json", "slices"
+REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # without a manifest
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-class RunFolder:
-    """The files of one run; `None` as path keeps nothing and answers as if nothing were there."""
+class RunFolder(OutputFolder):
+    """The files of one sweep; `None` as path keeps nothing and answers as if nothing were there."""
 
-    def __init__(self, path: str | os.PathLike[str] | None):
-        self.path = None if path is None else Path(path)
+    def __init__(self, path: str | os.PathLike[str] | None, *, new: bool = False):
+        super().__init__(path, "a sweep", SUMMARY, progress=(SLICES,), new=new)
+
+    @property
+    def config_path(self) -> Path:
+        """The `config.json` of the run to resume."""
+        draft = self.draft / CONFIG
+        return draft if draft.is_file() else self._folder / CONFIG
 
     def claim(self, config: SweepConfig, sha256: str, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder this run's own; write `config.json`.
+        """Lock the folder for this run; write `config.json`.
 
         Raises:
-            InputError: the folder holds a run and neither `resume` nor `overwrite` is given, holds other
-                files, or holds a run with other choices or other data than the one to resume.
+            InputError: another process has the folder; it holds a run and neither `resume` nor `overwrite` is given,
+                holds other files, or holds a run with other choices or other data than the one to resume.
         """
         if self.path is None:
             return
         if resume and overwrite:
             raise InputError("--resume continues the run that --overwrite deletes; give one of them")
-        wanted = _config_json(config, sha256)
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            if not (self.path / CONFIG).is_file():
-                raise InputError(f"{self.path}: holds files that are not a run's; give --out another folder")
-            if overwrite:
-                _read_config(self.path / CONFIG)  # other programs have a config.json too: theirs stays
-                shutil.rmtree(self.path)
-            elif not resume:
-                raise InputError(f"{self.path}: holds a run already; give --resume, --overwrite or another --out")
+        if resume and not self.config_path.is_file():
+            raise InputError(f"{self.path}: holds no run to resume; leave --resume out")
+        with self._locked():
+            if not resume:
+                self._new_draft(overwrite=overwrite)
             else:
-                changed = config.differences(SweepConfig.read(self.path / CONFIG))
+                changed = config.differences(SweepConfig.read(self.config_path))
                 if changed:
                     raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
-                if _read_config(self.path / CONFIG)["data_sha256"] != sha256:
+                if _read_config(self.config_path)["data_sha256"] != sha256:
                     raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
-        elif resume:
-            raise InputError(f"{self.path}: holds no run to resume; leave --resume out")
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / CONFIG, wanted)
+                if self.finished() is not None:
+                    shutil.rmtree(self.path / SLICES, ignore_errors=True)  # of an older version, killed at the end
+                    return
+                self._reopen(CONFIG)
+            write_json(self.draft / CONFIG, _config_json(config, sha256))
 
     def finished(self) -> dict[str, Any] | None:
-        """The summary of a run that is complete, or None: `summary.json` is written last."""
-        if self.path is None or not (self.path / SUMMARY).is_file():
+        """The summary of a run that is complete, or None.
+
+        Raises:
+            InputError: a file of a complete run is missing.
+        """
+        if self.path is None or self.draft.exists():
             return None
-        try:
-            summary = json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            summary = None
-        if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
-            raise InputError(f"{self.path / SUMMARY}: damaged, or not a sweep's; remove it to resume, or --overwrite")
+        summary = read_summary(self.path)
+        if summary is not None:
+            files = self.files() or REQUIRED
+            if missing := [name for name in files if not (self.path / name).exists()]:
+                raise InputError(
+                    f"{self.path}: the run is complete, but {len(missing)} of its files are missing, such as "
+                    f"{missing[0]}; copy them back, or remove {SUMMARY}, too, to run it again with --resume"
+                )
         return summary
 
     def load_slice(self, group: int, number: int, like: Callable[[], PyTree]) -> PyTree | None:
@@ -106,18 +117,29 @@ class RunFolder:
         path = self._slice_path(group, number)
         if path is None:
             return
-        path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(".draft.npz")
-        draft.write_bytes(packed)
-        draft.replace(path)
-
-    def drop_slices(self) -> None:
-        """Remove the slices, once everything that was made of them is written."""
-        if self.path is not None:
-            shutil.rmtree(self.path / "slices", ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            file.write(packed)
 
     def _slice_path(self, group: int, number: int) -> Path | None:
-        return None if self.path is None else self.path / "slices" / f"{group:03d}-{number:04d}.npz"
+        return None if self.path is None else self.draft / SLICES / f"{group:03d}-{number:04d}.npz"
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """The summary of a finished sweep; None without one: it is put in place last.
+
+    Raises:
+        InputError: damaged, or not of a sweep.
+    """
+    if not (path / SUMMARY).is_file():
+        return None
+    try:
+        summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        summary = None
+    if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
+        raise InputError(f"{path / SUMMARY}: damaged, or not a sweep's; remove it to resume, or --overwrite")
+    return summary
 
 
 def pack_slice(result: PyTree) -> bytes:

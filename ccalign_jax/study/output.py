@@ -1,45 +1,60 @@
-"""How results are written: JSON, CSV, tables and plots, into a folder that is theirs."""
+"""How results are written: JSON, CSV, tables and plots."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import json
-import shutil
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.reporting import Table, save_png, to_latex, to_markdown, to_svg
 
-__all__ = ["claim_output", "figure_cells", "write_csv", "write_json", "write_plots", "write_tables"]
+__all__ = ["figure_cells", "full_disk", "whole_file", "write_csv", "write_json", "write_plots", "write_tables"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def claim_output(path: Path, marker: str, whose: str, *, overwrite: bool) -> None:
-    """Refuse a folder that holds something else than earlier results of the same kind.
-
-    Args:
-        path: the folder, which need not be there.
-        marker: the file that such results are known by.
-        whose: files they are, for the message.
-        overwrite: whether earlier results are to be replaced.
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which appears at its path when it is complete.
 
     Raises:
-        InputError: it holds other files, or such results and `overwrite` is not given.
+        InputError: the disk is full.
     """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / marker).is_file():
-        raise InputError(f"{path}: holds files that are not {whose}; give --out another folder")
-    if not overwrite:
-        raise InputError(f"{path}: holds a {marker} already; give --overwrite or another --out")
+    draft = path.with_name(path.name + ".draft")
+    try:
+        with full_disk(path), draft.open("wb") as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Say in one line that a disk is full.
+
+    Raises:
+        InputError: the disk, or the quota, is used up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; make room there") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """JSON that is the same for the same value, written whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -56,8 +71,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
     """Every table as Markdown and LaTeX, into a folder of their own."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         (path / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
         (path / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
@@ -65,8 +79,7 @@ def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
 
 def write_plots(path: Path, figures: Mapping[str, Any]) -> None:
     """Every figure as PNG and SVG, into a folder of their own."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         save_png(figure, path / f"{name}.png")
         (path / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")

@@ -114,13 +114,13 @@ def sweep(
     plan = plan_sweep(chosen, config, plans)
     if out is not None:
         check_path("out=", out)
-    folder = RunFolder(out)
-    folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
-    result = measure_holdouts(
-        run_sweep(plan, folder, mesh=make_mesh(devices), progress=progress), diagnostics=diagnostics
-    )
-    refit(result)
-    write_results(folder, result)
+    with RunFolder(out) as folder:
+        folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
+        result = measure_holdouts(
+            run_sweep(plan, folder, mesh=make_mesh(devices), progress=progress), diagnostics=diagnostics
+        )
+        refit(result)
+        write_results(folder, result)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import jax
 import numpy as np
 
 from ccalign_jax.checkpoints import save_checkpoint, save_tree
-from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
     diagnostics_rows,
@@ -25,7 +25,8 @@ from ccalign_jax.reporting import (
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.figures import DIRECTIONS
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name
-from ccalign_jax.study.output import claim_output, write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
 from ccalign_jax.study.results_csv import csv_rows
@@ -33,21 +34,29 @@ from ccalign_jax.study.run import SweepResult
 from ccalign_jax.study.summary import Outcome
 from ccalign_jax.training import Group
 
-__all__ = ["claim_evaluation", "write_evaluation", "write_results"]
+__all__ = ["evaluation_folder", "write_evaluation", "write_results"]
 
 
 def write_results(folder: RunFolder, result: SweepResult) -> None:
-    """Write tables, report, ranks and checkpoints, and last `summary.json`, which says that the run is complete."""
+    """Write tables, report, ranks and checkpoints, and put them in place; last `summary.json`: the run is complete.
+
+    Raises:
+        InputError: the disk is full.
+    """
     if folder.path is None:
         return
-    path, plan = folder.path, result.plan
-    best = result.best or refit(result)
+    with folder.writing() as path:
+        _write_results(path, result, folder=str(folder.path))
+
+
+def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
+    plan, best = result.plan, result.best or refit(result)
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
     write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
     write_tables(path / "tables", study_tables(result.summary))
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-    page = render_report(result.summary, config, folder=str(path))
+    page = render_report(result.summary, config, folder=folder)
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
@@ -58,33 +67,33 @@ def write_results(folder: RunFolder, result: SweepResult) -> None:
     save_checkpoint(path / "best", best)
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SUMMARY, result.summary)
-    folder.drop_slices()
 
 
-def claim_evaluation(path: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds something else than an evaluation to be replaced.
+def evaluation_folder(path: str | os.PathLike[str], *, new: bool = False) -> OutputFolder:
+    """The folder of an evaluation."""
+    return OutputFolder(path, "an evaluation", SUMMARY, new=new)
+
+
+def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
+    """Write tables, plots, page, CSV and `summary.json` of an evaluation.
+
+    Args:
+        folder: an `evaluation_folder` that is begun.
+        found: the evaluation.
 
     Raises:
-        InputError: it holds a sweep, other files, or an evaluation and `overwrite` is not given.
+        InputError: the disk is full.
     """
-    if (path / CONFIG).exists():
-        raise InputError(f"{path}: holds a sweep, whose summary this would replace; give another --out")
-    claim_output(path, SUMMARY, "an evaluation's", overwrite=overwrite)
-
-
-def write_evaluation(path: Path, found: Evaluation) -> None:
-    """Write tables, plots, page and CSV of an evaluation, and last `summary.json`."""
     summary = found.summary
-    path.mkdir(parents=True, exist_ok=True)
-    (path / SUMMARY).unlink(missing_ok=True)
     tables, figures = evaluation_tables(summary), evaluation_plots(summary, found.grams)
-    write_tables(path / "tables", tables)
-    write_plots(path / "plots", figures)
-    write_csv(path / "retrieval.csv", retrieval_rows(summary))
-    if "diagnostics" in summary:
-        write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
-    (path / "report.html").write_text(render_evaluation(summary, tables, figures), encoding="utf-8")
-    write_json(path / SUMMARY, summary)
+    with folder.writing() as path:
+        write_tables(path / "tables", tables)
+        write_plots(path / "plots", figures)
+        write_csv(path / "retrieval.csv", retrieval_rows(summary))
+        if "diagnostics" in summary:
+            write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
+        (path / "report.html").write_text(render_evaluation(summary, tables, figures), encoding="utf-8")
+        write_json(path / SUMMARY, summary)
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

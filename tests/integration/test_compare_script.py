@@ -57,7 +57,10 @@ MISTAKES = {
     "unknown trial": (["ridge", "both", "--trial_b=image/rigde"], ["image/rigde", "ridge", "identity"]),
     "unknown flag": (["ridge", "both", "--sed=1"], ["sed"]),
     "impossible seed": (["ridge", "both", "--seed=-1"], ["seed"]),
-    "a run's own folder": (["ridge", "both", "--out=ridge", "--overwrite"], ["ridge", "not a comparison's"]),
+    "a run's own folder": (
+        ["ridge", "both", "--out=ridge", "--overwrite"],
+        ["ridge", "holds a sweep, not a comparison"],
+    ),
     "empty out": (["ridge", "both", "--out="], ["--out is empty"]),
 }
 

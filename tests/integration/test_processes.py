@@ -85,7 +85,7 @@ def finish(started: Started, statuses: Sequence[int]) -> list[tuple[str, str]]:
 def wait_for_trials(out: Path, count: int, started: Started) -> None:
     """Until so many trials are kept and the run is not at its end."""
     until = time.monotonic() + PATIENCE
-    while len([path for path in out.glob("slices/*.npz") if "draft" not in path.name]) < count:
+    while len([path for path in out.glob("unfinished/slices/*.npz") if "draft" not in path.name]) < count:
         assert time.monotonic() < until
         assert all(process.poll() is None for process in started), finish(started, [0] * len(started))
         time.sleep(0.01)

@@ -187,6 +187,7 @@ MISTAKES = {
     "a comma inside brackets": (["--aligners=dual(residual,shift)"], ["dual(residual,shift)", "--pivot=symmetric"]),
     "unwritable": (["--out=/proc/nothing/here"], ["/proc/nothing"]),
     "protocol": (["--protocol=sed"], ["sed", "nested"]),
+    "remote": (["--out=gs://bucket/run"], ["gs://bucket/run", "remote"]),
     "resume nothing": (["--resume", "--out=run"], ["run"]),
 }
 

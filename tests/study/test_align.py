@@ -149,7 +149,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
         if done >= stop * 16:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), place:
         align(plan, place, progress=killed)
     again = AlignFolder(tmp_path / "run")
     again.claim(config, plan.shards.sha256(), resume=True, overwrite=False)
@@ -160,7 +160,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
     close(later.params, whole.params, rtol=0, atol=0)
     assert later.about == whole.about
     again.finish(later)
-    assert again.finished and sorted(path.name for path in (tmp_path / "run").iterdir()) == ["align.json", "best"]
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert again.finished and names == [".lock", "align.json", "best", "manifest.json"]
     close(load_aligner(tmp_path / "run" / "best").params, whole.params, rtol=0, atol=0)
 
 
@@ -257,25 +258,28 @@ def test_numbers_that_cannot_be(folder, one_line, changes):
 
 
 def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
-    config, place = asked(folder), AlignFolder(tmp_path / "run")
+    config, run = asked(folder), tmp_path / "run"
 
     def claim(config=config, sha256="a", resume=False, overwrite=False):
-        return lambda: place.claim(config, sha256, resume=resume, overwrite=overwrite)
+        def call():
+            with AlignFolder(run) as place:
+                place.claim(config, sha256, resume=resume, overwrite=overwrite)
+
+        return call
 
     one_line(claim(resume=True), "holds no run over shards to resume")
     claim()()
-    assert AlignConfig.read(tmp_path / "run" / "align.json") == config
-    one_line(claim(), "holds a align.json already; give --overwrite")
+    assert AlignConfig.read(AlignFolder(run).config_path) == config
+    one_line(claim(), "holds a map already; give --resume, --overwrite")
     one_line(claim(resume=True, overwrite=True), "give one of them")
     one_line(claim(asked(folder, seed=4), resume=True), "cannot resume, seed is 4, was 0; give another --out")
     one_line(claim(sha256="b", resume=True), "cannot resume, the data have changed")
     claim(resume=True)()
     claim(overwrite=True)()
-    (tmp_path / "run" / "align.json").write_text("{}")
+    (run / "thesis.tex").write_text("mine")
+    one_line(claim(overwrite=True), "thesis.tex: is not of a map")
+    (run / "unfinished" / "align.json").write_text("{}")
     one_line(claim(resume=True), "align.json: damaged, or not a run's")
-    (tmp_path / "run" / "align.json").unlink()
-    (tmp_path / "run" / "thesis.tex").write_text("mine")
-    one_line(claim(overwrite=True), "holds files that are not")
 
 
 def test_a_damaged_state_is_not_gone_on_from(folder, tmp_path, monkeypatch, one_line):
@@ -284,9 +288,9 @@ def test_a_damaged_state_is_not_gone_on_from(folder, tmp_path, monkeypatch, one_
     plan, place = plan_align(config), AlignFolder(tmp_path / "run")
     place.claim(config, plan.shards.sha256(), resume=False, overwrite=False)
     align(plan, place)
-    path = tmp_path / "run" / "passed.npz"
+    path = place.draft / "passed.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     one_line(lambda: align(plan, place), "passed.npz: damaged; remove it to begin anew with --resume")
-    assert json.loads((tmp_path / "run" / "align.json").read_text())["config"]["batch"] == 16
+    assert json.loads(place.config_path.read_text())["config"]["batch"] == 16

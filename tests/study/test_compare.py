@@ -12,7 +12,7 @@ import pytest
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import sweep
-from ccalign_jax.study.compare import claim_comparison, compare, comparison_rows
+from ccalign_jax.study.compare import compare, comparison_rows
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.finished import read_run
 from ccalign_jax.study.folder import file_name
@@ -325,14 +325,3 @@ def test_what_is_read_is_what_was_planned(runs):
     reported = np.concatenate(run.rows("report"))
     np.testing.assert_array_equal(np.sort(reported), np.arange(IMAGES))
     assert all(len(np.intersect1d(*pair)) == 0 for pair in zip(run.rows("train"), run.rows("report"), strict=True))
-
-
-def test_a_folder_is_replaced_only_if_it_is_a_comparison(tmp_path, one_line):
-    claim_comparison(tmp_path / "new", overwrite=False)
-    claim_comparison(tmp_path, overwrite=False)
-    (tmp_path / "notes.txt").touch()
-    one_line(lambda: claim_comparison(tmp_path, overwrite=True), "not a comparison's")
-    one_line(lambda: claim_comparison(tmp_path / "notes.txt", overwrite=True), "not a comparison's")
-    (tmp_path / "comparison.json").touch()
-    one_line(lambda: claim_comparison(tmp_path, overwrite=False), "--overwrite")
-    claim_comparison(tmp_path, overwrite=True)

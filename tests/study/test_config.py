@@ -32,8 +32,9 @@ def test_impossible_choices(change, parts, one_line):
 
 def test_a_config_is_read_as_it_was_written(tmp_path):
     config = SweepConfig(pivots=("image", "text:en"), hyper=("l2=0.1",), languages=("de", "中"), limit=30)
-    RunFolder(tmp_path / "run").claim(config, "abc", resume=False, overwrite=False)
-    assert SweepConfig.read(tmp_path / "run" / "config.json") == config
+    with RunFolder(tmp_path / "run") as folder:
+        folder.claim(config, "abc", resume=False, overwrite=False)
+        assert SweepConfig.read(folder.config_path) == config
 
 
 @pytest.mark.parametrize(
@@ -103,22 +104,23 @@ def test_the_plan_follows_the_choices():
 
 
 def claim(path, config=None, sha256="abc", **how):
-    RunFolder(path).claim(config or SweepConfig(), sha256, **{"resume": False, "overwrite": False, **how})
+    with RunFolder(path) as folder:
+        folder.claim(config or SweepConfig(), sha256, **{"resume": False, "overwrite": False, **how})
 
 
 def test_a_folder_is_claimed_once(tmp_path, one_line):
     path = tmp_path / "runs" / "mine"
     claim(path)
-    stored = json.loads((path / "config.json").read_text())
+    stored = json.loads((path / "unfinished" / "config.json").read_text())
     assert stored["data_sha256"] == "abc" and stored["versions"]["jax"]
-    one_line(lambda: claim(path), str(path), "holds a run already", "--resume", "--overwrite")
+    one_line(lambda: claim(path), str(path), "holds a sweep already", "--resume", "--overwrite")
     one_line(lambda: claim(path, resume=True, overwrite=True), "give one of them")
     claim(path, resume=True)
     one_line(lambda: claim(path, SweepConfig(folds=3), resume=True), "folds is 3, was 5")
     one_line(lambda: claim(path, sha256="def", resume=True), "data have changed")
-    (path / "ranks").mkdir()
+    (path / "unfinished" / "slices").mkdir()
     claim(path, SweepConfig(folds=3), overwrite=True)
-    assert [child.name for child in path.iterdir()] == ["config.json"]
+    assert [child.name for child in (path / "unfinished").iterdir()] == ["config.json"]
     one_line(lambda: claim(tmp_path / "none", resume=True), "no run to resume")
     assert not (tmp_path / "none").exists()
     (tmp_path / "empty").mkdir()
@@ -139,7 +141,7 @@ def test_what_is_not_ours_stays(tmp_path, content, how, one_line):
 
 def test_a_file_is_no_folder(tmp_path, one_line):
     (tmp_path / "file").write_text("text")
-    one_line(lambda: claim(tmp_path / "file"), "file", "--out")
+    one_line(lambda: claim(tmp_path / "file"), "file", "not a folder", "--out")
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", "half", "flip", "other"])
@@ -151,14 +153,12 @@ def test_a_damaged_slice_is_no_slice(tmp_path, damage):
     np.testing.assert_array_equal(found["a"], tree["a"])
     assert found["b"][1] == 4
     assert folder.load_slice(0, 0, lambda: tree) is None
-    (file,) = (tmp_path / "slices").iterdir()
+    (file,) = (tmp_path / "unfinished" / "slices").iterdir()
     content = file.read_bytes()
     damaged = {"half": content[: len(content) // 2], "flip": content[:900] + b"\x99" + content[901:]}
     file.write_bytes(damage if isinstance(damage, bytes) else damaged.get(damage, content))
     like = {**tree, "more": 1} if damage == "other" else tree
     assert folder.load_slice(0, 1, lambda: like) is None
-    folder.drop_slices()
-    assert not (tmp_path / "slices").exists()
 
 
 def test_a_config_nested_without_end_is_no_config(tmp_path, one_line):
@@ -184,7 +184,6 @@ def test_no_folder_keeps_nothing():
     folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
     folder.save_slice(0, 0, {"a": np.ones(3)})
     assert folder.load_slice(0, 0, dict) is None
-    folder.drop_slices()
 
 
 def test_names_of_files():

@@ -8,7 +8,7 @@ import pytest
 
 from ccalign_jax.data import synthetic
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.curves import claim_curves, curve_rows, make_curves, write_curves
+from ccalign_jax.study.curves import curve_rows, curves_folder, make_curves, write_curves
 from ccalign_jax.study.learning import plan_learning
 from ccalign_jax.study.regularisation import plan_path
 
@@ -62,13 +62,18 @@ def test_rows_of_the_csv(curves):
     assert float(last["delta_R@1_p_adjusted"]) == pytest.approx(figure["p_adjusted"], abs=1e-6)
 
 
+def write(out, curves, *, overwrite=False):
+    with curves_folder(out) as folder:
+        folder.begin(overwrite=overwrite)
+        write_curves(folder, curves)
+
+
 def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, one_line):
     out = tmp_path / "found"
-    claim_curves(out, overwrite=False)
-    write_curves(out, curves)
+    write(out, curves)
     assert json.loads((out / "curves.json").read_text()) == json.loads(json.dumps(curves))
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert names == {"curves.json", "curves.csv"} | {
+    assert names == {"curves.json", "curves.csv", "manifest.json"} | {
         f"{folder}/{name}.{end}"
         for folder, ends in (("plots", ("png", "svg")), ("tables", ("md", "tex")))
         for name in ("path", "learning")
@@ -76,13 +81,13 @@ def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, on
     }
     with (out / "curves.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(list(curve_rows(curves)))
-    one_line(lambda: claim_curves(out, overwrite=False), str(out), "--overwrite")
-    claim_curves(out, overwrite=True)
-    write_curves(out, {key: value for key, value in curves.items() if key != "learning"})
+    one_line(lambda: write(out, curves), str(out), "--overwrite")
+    write(out, {key: value for key, value in curves.items() if key != "learning"}, overwrite=True)
     assert not (out / "plots" / "learning.png").exists()  # nothing is left of what was there
 
 
 def test_what_is_not_curves_is_never_touched(tmp_path, one_line):
     (tmp_path / "thesis.tex").write_text("mine")
-    one_line(lambda: claim_curves(tmp_path, overwrite=True), str(tmp_path), "not curves")
-    one_line(lambda: claim_curves(tmp_path / "thesis.tex", overwrite=True), "thesis.tex")
+    one_line(lambda: write(tmp_path, {}, overwrite=True), str(tmp_path), "no manifest.json")
+    one_line(lambda: write(tmp_path / "thesis.tex", {}, overwrite=True), "thesis.tex", "not a folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

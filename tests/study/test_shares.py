@@ -79,7 +79,7 @@ def together(plan, path, both, *, mesh=None):
 def test_two_find_what_one_finds_and_keep_it_all(plan, tmp_path, both):
     alone = run_sweep(plan)
     assert_same_outcomes(together(plan, tmp_path, both), alone)
-    assert len(list((tmp_path / "slices").iterdir())) == len(plan.trials) == 3
+    assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == len(plan.trials) == 3
     assert not [key for key in both[0].board.held if "trials" in key]  # taken off as they came
     with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
         assert trained.missing() == {}
@@ -91,7 +91,7 @@ def test_a_run_goes_on_on_other_devices_and_processes(plan, tmp_path, both):
     with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
         next(trained.of(0))
         assert sorted(trained.missing()) == [1, 2]
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "slices").iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "unfinished" / "slices").iterdir()}
     found = together(plan, tmp_path, both, mesh=make_mesh(2))
     assert all(path.stat().st_mtime_ns == when for path, when in before.items()) and len(before) == 1
     for mine, theirs in zip(found.outcomes, alone.outcomes, strict=True):

@@ -64,7 +64,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path, planned, whole, trials_ru
     first, second = (trial.name for trial in plan.trials)
     with pytest.raises(Killed):
         run_sweep(plan, folder, progress=kill_after(1))
-    slices = sorted((tmp_path / "slices").iterdir())
+    slices = sorted((tmp_path / "unfinished" / "slices").iterdir())
     assert len(slices) == 1 and trials_run == [first, second]  # killed after the first
     before = slices[0].stat().st_mtime_ns
     trials_run.clear()
@@ -89,7 +89,7 @@ def test_what_is_there_compiles_and_trains_nothing(tmp_path, planned, whole, tri
 def test_a_damaged_trial_is_run_again(tmp_path, planned, whole, trials_run):
     plan, folder = planned(), RunFolder(tmp_path)
     run_sweep(plan, folder)
-    last = sorted((tmp_path / "slices").iterdir())[-1]
+    last = sorted((tmp_path / "unfinished" / "slices").iterdir())[-1]
     last.write_bytes(last.read_bytes()[:300])
     trials_run.clear()
     assert_same_outcomes(run_sweep(plan, folder), whole)
@@ -113,7 +113,7 @@ def test_crossed_folds_go_on_too(tmp_path, planned):
     assert len(plan.fits.train) == 10
     with pytest.raises(Killed):
         run_sweep(plan, folder, progress=kill_after(5))
-    assert len(list((tmp_path / "slices").iterdir())) == 2
+    assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == 2
     assert_same_outcomes(run_sweep(plan, folder), run_sweep(plan))
 
 

@@ -17,8 +17,8 @@ def test_a_sweep_on_arrays_writes_what_it_returns(tmp_path, toy_rows):
     options = {"aligners": ["residual"], "hyper": quick, "folds": 2}
     found = sweep(texts, image, out=tmp_path / "run", **options)
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == json.loads(json.dumps(found.summary))
-    assert not (tmp_path / "run" / "slices").exists()
-    with pytest.raises(InputError, match="holds a run already"):
+    assert not (tmp_path / "run" / "unfinished").exists()
+    with pytest.raises(InputError, match="holds a sweep already"):
         sweep(texts, image, out=tmp_path / "run", **options)
     with np.load(tmp_path / "run" / "ranks" / "identity.npz") as ranks:
         np.testing.assert_array_equal(np.sort(ranks["t2i/en/row"]), np.arange(60))
