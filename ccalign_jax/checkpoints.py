@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,24 +84,28 @@ def save_tree(
 
     Raises:
         InputError: a parameter is NaN or infinite; nothing is written.
+        OSError: it cannot be written, because the disk is full, say.
     """
     check_path("", path)
     path = Path(path).absolute()
     _check_finite(path, tree)
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    tree = jax.tree.map(np.asarray, tree)
-    if jax.tree.leaves(tree):
-        with _checkpointer() as checkpointer:
-            checkpointer.save(draft / TREE, tree)
-    if training_images is not None:
-        np.savez(draft / TRAINING_IMAGES, **training_images._asdict())
-    described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
-    described["sha256"] = _sha256(draft, described)
-    (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    shutil.rmtree(path, ignore_errors=True)
-    draft.rename(path)
+    try:
+        draft.mkdir(parents=True)
+        tree = jax.tree.map(np.asarray, tree)
+        if jax.tree.leaves(tree):
+            with _system_errors(path), _checkpointer() as checkpointer:
+                checkpointer.save(draft / TREE, tree)
+        if training_images is not None:
+            np.savez(draft / TRAINING_IMAGES, **training_images._asdict())
+        described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
+        described["sha256"] = _sha256(draft, described)
+        (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(path, ignore_errors=True)
+        draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[str, Any]]:
@@ -176,6 +182,22 @@ def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) ->
             f"{path}: aligner {unknown[0]!r} is not registered here; import {modules}, which registers it, before "
             f"loading (registered are {', '.join(ALIGNERS)})"
         )
+
+
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """An `OSError` in place of the pages that Orbax logs and the `ValueError` that it raises when it cannot write."""
+    logger = logging.getLogger("absl")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    except ValueError as error:
+        number = re.search(r"os_error_code='(\d+)'", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+    finally:
+        logger.disabled = disabled
 
 
 def _checkpointer() -> Any:

@@ -1,6 +1,8 @@
 """Checkpoints: they come back as they were, and no damage goes unseen."""
 
+import errno
 import json
+import resource
 import shutil
 
 import jax
@@ -190,3 +192,23 @@ def test_a_language_finds_its_number(tmp_path, one_line):
     assert [shared.language_number(language) for language in ("de", "en", "xx")] == [0, 1, -1]
     assert own.language_number("en") == 1
     one_line(lambda: own.language_number("xx"), "no map for xx", "--languages=de,en")
+
+
+@pytest.fixture
+def full_disk():
+    """Files cannot become longer than 10 kB."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path, full_disk, capfd):
+    path = tmp_path / "map"
+    save_tree(path, {"w": np.ones(3)}, {"name": "small"})
+    rows = np.random.default_rng(0).normal(size=(100, 100))
+    with pytest.raises(OSError, match="map") as raised:
+        save_tree(path, {"w": rows}, {"name": "large"})
+    assert raised.value.errno == errno.EFBIG and raised.value.filename == str(path)
+    assert capfd.readouterr().err == ""
+    assert load_tree(path)[1]["name"] == "small" and [entry.name for entry in tmp_path.iterdir()] == ["map"]
