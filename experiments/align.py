@@ -55,7 +55,7 @@ def main() -> Path:
     if FLAGS.out is None:
         folder = AlignFolder(default_path(f"align-{plan.shards.name}"), new=True)
     with folder:
-        folder.claim(config, plan.shards.sha256(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+        folder.claim(config, plan.shards.digests(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
         resumable(folder.path)
         if folder.finished:
             print(f"{folder.path} is complete already: {folder.path}/best")

@@ -32,6 +32,7 @@ def main() -> Path | None:
     from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
     from ccalign_jax.reporting import progress_bar
     from ccalign_jax.study import map_rows, read_map
+    from ccalign_jax.study.output import whole_file
 
     out = None if FLAGS.out is None else npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     memory = as_bytes(FLAGS.memory)
@@ -65,7 +66,10 @@ def main() -> Path | None:
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         named = zip(("query", "gallery"), both, strict=True)
-        np.savez(out, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()})
+        with whole_file(out) as file:
+            np.savez(
+                file, **{f"{side}_{name}": leaf for side, ranks in named for name, leaf in ranks._asdict().items()}
+            )
     if known is not None and (seen := int(recognise_rows(gallery, known).sum())):
         print(f"note: {seen} of {len(gallery)} gallery rows are training images of the map, on which it may overfit")
     score = "CSLS (transductive)" if FLAGS.csls else "cosine"

@@ -188,9 +188,22 @@ class Shards:
                 progress("comparing checksums", done * len(self) // len(arrays), len(self))
 
     def sha256(self) -> str:
-        """Hexadecimal digest of names, sizes and layout, not of the rows: what a resumed run must find unchanged."""
+        """Hexadecimal digest of names, sizes and layout, not of the rows."""
         said = [[array.path.name, *array[1:4], str(array.dtype)] for file in self.files for array in file.values()]
         return hashlib.sha256(json.dumps([self.languages, said]).encode()).hexdigest()
+
+    def digests(self) -> dict[str, str]:
+        """What a resumed run must find unchanged: `data_sha256` of the layout, `content_sha256` of all values.
+
+        The latter is of checksums; only arrays for which the file states none are read.
+        """
+        arrays = [array for file in self.files for array in file.values()]
+        with ThreadPoolExecutor() as pool:
+            checksums = [
+                (array.key, found) for array, found in zip(arrays, pool.map(StoredArray.crc32, arrays), strict=True)
+            ]
+        content = hashlib.sha256(json.dumps(checksums).encode()).hexdigest()
+        return {"data_sha256": self.sha256(), "content_sha256": content}
 
 
 def open_shards(

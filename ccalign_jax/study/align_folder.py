@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_checkpoint
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
+from ccalign_jax.study.config import absolute
 from ccalign_jax.study.output import whole_file, write_json
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.training import StreamPoint, TrainState
@@ -61,6 +63,10 @@ class AlignConfig:
             if getattr(self, name) < least:
                 raise InputError(f"--{name}={getattr(self, name)}: it must be at least {least}")
 
+    def absolute(self) -> AlignConfig:
+        """The same with absolute paths, which are right in any working directory."""
+        return dataclasses.replace(self, data=absolute(self.data))
+
     @classmethod
     def read(cls, path: Path) -> AlignConfig:
         """The config that a run's `align.json` holds."""
@@ -103,12 +109,12 @@ class AlignFolder(OutputFolder):
         draft = self.draft / CONFIG
         return draft if draft.is_file() else self._folder / CONFIG
 
-    def claim(self, config: AlignConfig, sha256: str, *, resume: bool, overwrite: bool) -> None:
+    def claim(self, config: AlignConfig, digests: Mapping[str, str], *, resume: bool, overwrite: bool) -> None:
         """Lock the folder for this run; write `align.json`.
 
         Args:
             config: of the run.
-            sha256: of the layout of its data.
+            digests: of its data, see `Shards.digests`.
             resume: go on with the run that is there.
             overwrite: delete the run that is there.
 
@@ -122,26 +128,27 @@ class AlignFolder(OutputFolder):
             _stored(self.config_path)
         with self._locked():
             if resume:
-                self._check(config, sha256)
+                self._check(config, digests)
                 if self.finished:
                     return
                 self._reopen(CONFIG)
             else:
                 self._new_draft(overwrite=overwrite)
-            write_json(self.draft / CONFIG, {"config": dataclasses.asdict(config), "data_sha256": sha256})
+            write_json(self.draft / CONFIG, {"config": dataclasses.asdict(config.absolute()), **digests})
 
-    def _check(self, config: AlignConfig, sha256: str) -> None:
-        stored, data = _stored(self.config_path)
-        new, old = dataclasses.asdict(config), dataclasses.asdict(stored)
+    def _check(self, config: AlignConfig, digests: Mapping[str, str]) -> None:
+        stored, known = _stored(self.config_path)
+        new, old = dataclasses.asdict(config.absolute()), dataclasses.asdict(stored.absolute())
         if changed := [f"{key} is {new[key]!r}, was {old[key]!r}" for key in new if new[key] != old[key]]:
             raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
-        if data != sha256:
+        if any(known[key] != digest for key, digest in digests.items() if key in known):
             raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
 
     @property
     def finished(self) -> bool:
-        """Whether the map is there."""
-        return not self.draft.exists() and (self._folder / self.marker).is_file()
+        """Whether the map is there, whole."""
+        files = self.files() or (self.marker,)
+        return not self.draft.exists() and all((self._folder / name).is_file() for name in files)
 
     def finish(self, found: Checkpoint) -> None:
         """Write the map, and remove what only a run that goes on needs.
@@ -204,8 +211,8 @@ def _tree(name: str, like: PyTree, stored: Any) -> PyTree:
     return jax.tree.unflatten(structure, found)
 
 
-def _stored(path: Path) -> tuple[AlignConfig, str]:
-    """What a run's `align.json` holds: its choices, and what its data were."""
+def _stored(path: Path) -> tuple[AlignConfig, dict[str, str]]:
+    """What a run's `align.json` holds: its choices, and the digests of its data, of which older versions had one."""
     if not path.is_file():
         raise InputError(f"{path.parent}: holds no run over shards to resume; leave --resume out")
     try:
@@ -213,6 +220,7 @@ def _stored(path: Path) -> tuple[AlignConfig, str]:
         choices: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in stored["config"].items()
         }
-        return AlignConfig(**choices), stored["data_sha256"]
+        digests = {key: value for key, value in stored.items() if key.endswith("_sha256")}
+        return AlignConfig(**choices), {"data_sha256": stored["data_sha256"], **digests}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: damaged, or not a run's over shards; give another --out") from None

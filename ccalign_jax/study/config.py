@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,11 @@ from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_fo
 from ccalign_jax.data.duplicates import group_duplicates
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
+from ccalign_jax.study.grids import GRIDS
 
-__all__ = ["SYNTHETIC", "SweepConfig", "plan_folds", "prepare_data", "read_data"]
+__all__ = ["ARRAYS", "SYNTHETIC", "SweepConfig", "absolute", "plan_folds", "prepare_data", "read_data"]
 
-SYNTHETIC = "synthetic"
+SYNTHETIC, ARRAYS = "synthetic", "arrays"
 DUPLICATE_COSINE = 0.999
 
 
@@ -85,10 +86,20 @@ class SweepConfig:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(f"{path}: not a sweep's config.json; give the folder of a run") from None
 
+    def absolute(self) -> SweepConfig:
+        """The same with absolute paths, which are right in any working directory."""
+        data, grid = absolute(self.data, (SYNTHETIC, ARRAYS)), absolute(self.grid, GRIDS)
+        return dataclasses.replace(self, data=data, grid=grid)
+
     def differences(self, other: SweepConfig) -> list[str]:
         """`name: mine, not theirs` for every choice that differs."""
-        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        mine, theirs = (dataclasses.asdict(config.absolute()) for config in (self, other))
         return [f"{key} is {mine[key]!r}, was {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+
+
+def absolute(path: str, names: Collection[str] = ()) -> str:
+    """The absolute path of a file or folder; what does not exist, and a name that is no path, as it is."""
+    return os.path.abspath(path) if path not in names and os.path.exists(path) else path
 
 
 def read_data(
@@ -111,7 +122,7 @@ def read_data(
     if isinstance(data, Mapping):
         if images is None:
             raise InputError("texts without images: give images as [n, d_image], row i for caption row i")
-        data = EmbeddingSet.build("arrays", images, data)
+        data = EmbeddingSet.build(ARRAYS, images, data)
     elif images is not None:
         raise InputError(
             "images need captions as a mapping of language to rows, such as {'en': rows}, row i for image i"

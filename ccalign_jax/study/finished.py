@@ -16,7 +16,16 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, fold_metrics
-from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, read_summary
+from ccalign_jax.study.folder import (
+    CONFIG,
+    SUMMARY,
+    RunFolder,
+    file_name,
+    plain_name,
+    read_config,
+    read_summary,
+    run_digest,
+)
 from ccalign_jax.study.intervals import FoldTally
 from ccalign_jax.study.tally import tally_directions
 from ccalign_jax.training import LanguageRanks, Part
@@ -51,12 +60,14 @@ class FinishedRun(NamedTuple):
         config: what was asked for.
         summary: what was found.
         plan: the arrays of `folds.npz`.
+        digest: of choices, data and folds; `ranks/` files carry it.
     """
 
     path: Path
     config: SweepConfig
     summary: dict[str, Any]
     plan: Arrays
+    digest: str
 
     def rows(self, part: Literal["train", "report"]) -> list[Int[np.ndarray, " s"]]:
         """The images that each fold trains on or reports, ascending."""
@@ -87,12 +98,12 @@ class FinishedRun(NamedTuple):
         """What stands in `ranks/` of a trial, of "identity", or of what each fold selected.
 
         Raises:
-            InputError: no trial of that name, or its file is damaged.
+            InputError: no trial of that name, or its file is damaged, or of another trial or run.
         """
         languages = self.summary["data"]["languages"]
         found = Holdouts(self.per_fold(trial), [], [])
-        files = {name: self.path / "ranks" / f"{file_name(name)}.npz" for name in found.per_fold}
-        stored = {name: _read_arrays(file) for name, file in files.items()}
+        files = {name: self._ranks_file(name) for name in found.per_fold}
+        stored = {name: self._read_ranks(file, name) for name, file in files.items()}
         for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("report"), strict=True)):
             try:
                 ranks, part = _fold_ranks(stored[name], fold, images, languages)
@@ -101,6 +112,25 @@ class FinishedRun(NamedTuple):
             found.report.append(fold_metrics(ranks, languages))
             found.tallies.append(FoldTally(tally_directions(ranks, part, languages), images))
         return found
+
+    def _ranks_file(self, trial: str) -> Path:
+        file, older = (self.path / "ranks" / f"{name}.npz" for name in (file_name(trial), plain_name(trial)))
+        return older if older.is_file() and not file.is_file() else file
+
+    def _read_ranks(self, file: Path, trial: str) -> Arrays:
+        """The arrays of a trial's ranks, after a check that they are its."""
+        stored = _read_arrays(file)
+        if "trial" not in stored:  # an older version's
+            names = [one["name"] for one in self.summary["trials"]]
+            if sum(plain_name(name) == plain_name(trial) for name in names) > 1:
+                raise InputError(
+                    f"{file}: shared by several trials of an older version; sweep again into another --out"
+                )
+        elif str(stored["trial"]) != trial:
+            raise InputError(f"{file}: holds the ranks of {stored['trial']}, not of {trial}; give it its name back")
+        elif str(stored["run"]) != self.digest:
+            raise _damaged(file)
+        return stored
 
 
 def read_run(path: str | os.PathLike[str]) -> FinishedRun:
@@ -125,7 +155,7 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "report")}
     if not {"keys", "groups", *wanted} <= plan.keys():
         raise _damaged(path / "folds.npz")
-    return FinishedRun(path, config, summary, plan)
+    return FinishedRun(path, config, summary, plan, run_digest(read_config(path / CONFIG), plan))
 
 
 def _fold_ranks(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
 import platform
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.output import whole_file, write_json
 from ccalign_jax.study.output_folder import OutputFolder
 
-__all__ = ["RunFolder", "file_name", "pack_slice", "read_summary"]
+__all__ = ["RunFolder", "file_name", "pack_slice", "plain_name", "read_config", "read_summary", "run_digest"]
 
 CONFIG, SUMMARY, SLICES = "config.json", "summary.json", "slices"
+NAME_BYTES = 100  # of the 255 that file systems take
 REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # without a manifest
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -63,7 +65,7 @@ class RunFolder(OutputFolder):
                 changed = config.differences(SweepConfig.read(self.config_path))
                 if changed:
                     raise InputError(f"{self.path}: cannot resume, {'; '.join(changed)}; give another --out")
-                if _read_config(self.config_path)["data_sha256"] != sha256:
+                if read_config(self.config_path)["data_sha256"] != sha256:
                     raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
                 if self.finished() is not None:
                     shutil.rmtree(self.path / SLICES, ignore_errors=True)  # of an older version, killed at the end
@@ -150,16 +152,39 @@ def pack_slice(result: PyTree) -> bytes:
 
 
 def file_name(name: str) -> str:
-    """A trial's name as a file name: everything but letters, digits, dots and dashes becomes `_`.
+    """A trial's name as a file name that no other trial has, of at most 109 bytes.
+
+    Everything but letters, digits, dots and dashes becomes `_`. Where that, or the length, loses something, the
+    beginning of the name's SHA-256 follows.
 
     Example:
-        >>> file_name("text:en/per_language(linear)/mse/temperature=0.1")
-        'text_en_per_language_linear_mse_temperature_0.1'
+        >>> file_name("identity"), file_name("text:en/per_language(linear)/mse/temperature=0.1")
+        ('identity', 'text_en_per_language_linear_mse_temperature_0.1-46a97d18')
     """
+    plain = plain_name(name)
+    cut = plain.encode()[:NAME_BYTES].decode(errors="ignore")
+    return name if cut == name else f"{cut}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def plain_name(name: str) -> str:
+    """What older versions had in place of `file_name`: two trials could share a file."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def run_digest(config: Mapping[str, Any], folds: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of a run's choices, data and folds, which its `ranks/` files carry.
+
+    Args:
+        config: the content of `config.json`.
+        folds: that of `folds.npz`.
+    """
+    digest = hashlib.sha256(json.dumps([config["config"], config["data_sha256"]], sort_keys=True).encode())
+    for key in sorted(folds):
+        digest.update(f"{key} {folds[key].shape} {folds[key].dtype.str}".encode() + folds[key].tobytes())
+    return digest.hexdigest()
+
+
+def read_config(path: Path) -> dict[str, Any]:
     """What a run's `config.json` holds."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -178,7 +203,7 @@ def _config_json(config: SweepConfig, sha256: str) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return {
-        "config": dataclasses.asdict(config),
+        "config": dataclasses.asdict(config.absolute()),
         "data_sha256": sha256,
         "versions": versions,
         "backend": jax.default_backend(),

@@ -15,7 +15,7 @@ from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.study.arrays import lay_out, make_part
-from ccalign_jax.study.config import DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
+from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.plan import plan_sweep
@@ -91,7 +91,7 @@ def sweep(
     """
     overrides = {key: value if isinstance(value, list | tuple) else [value] for key, value in (hyper or {}).items()}
     config = SweepConfig(
-        data=str(data) if isinstance(data, str | os.PathLike) else "arrays",
+        data=str(data) if isinstance(data, str | os.PathLike) else ARRAYS,
         pivots=_names(pivots),
         aligners=None if aligners is None else _names(aligners),
         losses=_names(losses),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from ccalign_jax.reporting import (
 )
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.figures import DIRECTIONS
-from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name
+from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, file_name, read_config, run_digest
 from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
@@ -55,13 +54,16 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     outcomes = [result.identity, *result.outcomes]
     write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
     write_tables(path / "tables", study_tables(result.summary))
-    config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    config = read_config(path / CONFIG)
+    folds = _fold_arrays(plan)
+    digest = run_digest(config, folds)
     page = render_report(result.summary, config, folder=folder)
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
-        np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **_rank_arrays(plan, outcome))
-    np.savez_compressed(path / "folds.npz", **_fold_arrays(plan))
+        arrays = {"trial": outcome.name, "run": digest, **_rank_arrays(plan, outcome)}
+        np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **arrays)
+    np.savez_compressed(path / "folds.npz", **folds)
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
     save_checkpoint(path / "best", best)

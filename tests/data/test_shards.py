@@ -280,3 +280,19 @@ def test_rows_are_told_by_their_bits_as_by_their_numbers(dtype):
     np.testing.assert_array_equal(unsound_rows(numbers), ~np.isfinite(known[:, 0]) | (known[:, 0] == 0))
     beside = np.concatenate([np.ones_like(numbers), -np.abs(numbers)], 1)
     np.testing.assert_array_equal(unsound_rows(beside), ~np.isfinite(known[:, 0]))
+
+
+@pytest.mark.parametrize("form", ["npz", "safetensors", "pt"])
+def test_a_digest_sees_every_value(form, tmp_path):
+    if form != "npz":
+        pytest.importorskip({"pt": "torch"}.get(form, form))
+    rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float16)
+    changed = rows.copy()
+    changed[30, 2] += 1
+    found = {}
+    for name, text in {"one": rows, "same": rows, "other": changed}.items():
+        parts = [{"image": rows[part], "text_en": text[part]} for part in (slice(20), slice(20, 50))]
+        found[name] = write_shards(tmp_path / name, parts, form=form).digests()
+    assert found["one"] == found["same"]
+    assert found["one"]["data_sha256"] == found["other"]["data_sha256"]
+    assert found["one"]["content_sha256"] != found["other"]["content_sha256"]

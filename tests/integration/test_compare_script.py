@@ -28,7 +28,8 @@ def test_two_runs_are_compared_and_written(runs, script, one_line_on_stderr):
     done = script("compare.py", "ridge", "--trial_a=identity", "both", f"--trial_b={trial}", "--out=found", cwd=runs)
     assert done.returncode == 0, done.stderr
     assert "note: b is one of 2 trials" in done.stdout and "everything: found" in done.stdout
-    assert sorted(path.name for path in (runs / "found").iterdir()) == [f"comparison.{end}" for end in ENDINGS]
+    written = [f"comparison.{end}" for end in ENDINGS]
+    assert sorted(path.name for path in (runs / "found").iterdir()) == [*written, "manifest.json"]
     found = json.loads((runs / "found" / "comparison.json").read_text())
     assert found["b"] == {"run": "both", "name": trial, "per_fold": [trial] * 4}
     assert found["delta"]["both"]["R@1"]["mean"] == pytest.approx(entry["delta"]["both"]["R@1"]["mean"], abs=1e-6)

@@ -143,7 +143,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
     monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
     config = asked(folder, aligner="residual")
     plan, place = plan_align(config), AlignFolder(tmp_path / "run")
-    place.claim(config, plan.shards.sha256(), resume=False, overwrite=False)
+    place.claim(config, plan.shards.digests(), resume=False, overwrite=False)
 
     def killed(what, done, total):
         if done >= stop * 16:
@@ -152,7 +152,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
     with pytest.raises(KeyboardInterrupt), place:
         align(plan, place, progress=killed)
     again = AlignFolder(tmp_path / "run")
-    again.claim(config, plan.shards.sha256(), resume=True, overwrite=False)
+    again.claim(config, plan.shards.digests(), resume=True, overwrite=False)
     seen = []
     later = align(plan_align(config), again, progress=lambda what, done, total: seen.append(done))
     assert len(seen) < 14 or stop == 2
@@ -260,10 +260,12 @@ def test_numbers_that_cannot_be(folder, one_line, changes):
 def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     config, run = asked(folder), tmp_path / "run"
 
-    def claim(config=config, sha256="a", resume=False, overwrite=False):
+    def claim(config=config, sha256="a", content="c", resume=False, overwrite=False):
         def call():
             with AlignFolder(run) as place:
-                place.claim(config, sha256, resume=resume, overwrite=overwrite)
+                place.claim(
+                    config, {"data_sha256": sha256, "content_sha256": content}, resume=resume, overwrite=overwrite
+                )
 
         return call
 
@@ -274,6 +276,7 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     one_line(claim(resume=True, overwrite=True), "give one of them")
     one_line(claim(asked(folder, seed=4), resume=True), "cannot resume, seed is 4, was 0; give another --out")
     one_line(claim(sha256="b", resume=True), "cannot resume, the data have changed")
+    one_line(claim(content="b", resume=True), "cannot resume, the data have changed")
     claim(resume=True)()
     claim(overwrite=True)()
     (run / "thesis.tex").write_text("mine")
@@ -282,11 +285,26 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     one_line(claim(resume=True), "align.json: damaged, or not a run's")
 
 
+def test_a_run_of_an_older_version_goes_on(folder, tmp_path):
+    """It kept no draft, no manifest, and no digest of the rows."""
+    config, run = asked(folder), tmp_path / "run"
+    with AlignFolder(run) as place:
+        place.claim(config, {"data_sha256": "a"}, resume=False, overwrite=False)
+    (run / "manifest.json").unlink()
+    place.config_path.rename(run / "align.json")
+    place.draft.rmdir()
+    (run / "passed.npz").write_bytes(b"state")
+    with AlignFolder(run) as place:
+        assert not place.finished and place.config_path == run / "align.json"
+        place.claim(config, {"data_sha256": "a", "content_sha256": "c"}, resume=True, overwrite=False)
+    assert (place.draft / "passed.npz").read_bytes() == b"state" and not (run / "passed.npz").exists()
+
+
 def test_a_damaged_state_is_not_gone_on_from(folder, tmp_path, monkeypatch, one_line):
     monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
     config = asked(folder, epochs=1)
     plan, place = plan_align(config), AlignFolder(tmp_path / "run")
-    place.claim(config, plan.shards.sha256(), resume=False, overwrite=False)
+    place.claim(config, plan.shards.digests(), resume=False, overwrite=False)
     align(plan, place)
     path = place.draft / "passed.npz"
     content = bytearray(path.read_bytes())

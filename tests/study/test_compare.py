@@ -15,7 +15,7 @@ from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare, comparison_rows
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.finished import read_run
-from ccalign_jax.study.folder import file_name
+from ccalign_jax.study.folder import file_name, plain_name
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays
@@ -80,9 +80,16 @@ def planned(runs, tmp_path):
         found = {"data": describe_data(data), "folds": len(plan.folds), "inner": plan.inner}
         (run / "summary.json").write_text(json.dumps(summary_of(run) | found))
         np.savez(run / "folds.npz", **fold_arrays(plan))
+        older(run)
         return run
 
     return make
+
+
+def older(run):
+    """Ranks as older versions wrote them, which do not say whose they are."""
+    for file in (run / "ranks").iterdir():
+        rewrite(file, trial=None, run=None)
 
 
 def copied(run, path):
@@ -209,6 +216,7 @@ def test_under_the_seed_protocol_both_are_called_optimistic(copy):
     stored = json.loads((copy / "config.json").read_text())
     stored["config"]["protocol"] = "seed"
     (copy / "config.json").write_text(json.dumps(stored))
+    older(copy)
     [note] = compare(copy, copy, trial_a="identity")["notes"]
     assert "optimistic" in note
 
@@ -306,6 +314,31 @@ def test_a_damaged_run_is_one_line(copy, one_line, how, parts):
     name = summary_of(copy)["trials"][0]["name"]
     damage(copy, how, copy / "ranks" / f"{file_name(name)}.npz")
     one_line(lambda: compare(copy, copy, trial_a="identity", trial_b=name), str(copy), *parts)
+
+
+def test_ranks_say_whose_they_are(copy, runs, one_line):
+    names = [trial["name"] for trial in summary_of(copy)["trials"]][:2]
+    one, other = (copy / "ranks" / f"{file_name(name)}.npz" for name in names)
+    before = compare(copy, copy, trial_a=names[0], trial_b=names[1])
+    one.rename(copy / "one"), other.rename(one), (copy / "one").rename(other)
+    said = one_line(lambda: compare(copy, copy, trial_a=names[0], trial_b="identity"), str(one))
+    assert f"holds the ranks of {names[1]}, not of {names[0]}" in said
+    one.rename(copy / "one"), other.rename(one), (copy / "one").rename(other)
+    rewrite(one, run="of another run")
+    one_line(lambda: compare(copy, copy, trial_a=names[0]), str(one), "another run")
+    older(copy)
+    for file, name in ((one, names[0]), (other, names[1])):
+        file.rename(copy / "ranks" / f"{plain_name(name)}.npz")
+    assert compare(copy, copy, trial_a=names[0], trial_b=names[1]) == before
+
+
+def test_an_older_file_that_two_trials_share_is_refused(copy, one_line):
+    older(copy)
+    summary = summary_of(copy)
+    first = summary["trials"][0]["name"]
+    summary["trials"][1]["name"] = first.replace("/", " ")
+    (copy / "summary.json").write_text(json.dumps(summary))
+    one_line(lambda: compare(copy, copy, trial_a=first, trial_b="identity"), "shared by several trials")
 
 
 def test_rows_have_every_figure(runs):

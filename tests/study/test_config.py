@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import resource
 
 import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
-from ccalign_jax.study.folder import RunFolder, file_name
+from ccalign_jax.study.folder import RunFolder, file_name, read_summary
 
 
 @pytest.mark.parametrize(
@@ -186,9 +187,120 @@ def test_no_folder_keeps_nothing():
     assert folder.load_slice(0, 0, dict) is None
 
 
+def test_paths_are_kept_absolute(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data.npz").touch()
+    (tmp_path / "grid.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    claim("run", SweepConfig(data="data.npz", grid="grid.yaml"))
+    monkeypatch.chdir("elsewhere")
+    with RunFolder("../run") as folder:
+        config = SweepConfig.read(folder.config_path)
+        assert (config.data, config.grid) == (str(tmp_path / "data.npz"), str(tmp_path / "grid.yaml"))
+        folder.claim(config, "abc", resume=True, overwrite=False)
+    monkeypatch.chdir(tmp_path)  # where an older version's relative path is right
+    assert SweepConfig(data="data.npz", grid="grid.yaml").differences(config) == []
+    assert SweepConfig(data="other.npz").differences(config)
+    assert SweepConfig().absolute() == SweepConfig()
+
+
+def finish(path, *names):
+    """A complete run, as far as its folder shows."""
+    with RunFolder(path) as folder:
+        folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
+        folder.save_slice(0, 0, {"a": np.ones(3)})
+        with folder.writing() as draft:
+            for name in names:
+                (draft / name).parent.mkdir(exist_ok=True)
+                (draft / name).write_text('{"families": [], "selected": {}, "best": "identity"}')
+
+
+FILES = ("summary.json", "results.csv", "report.html", "tables/main.md", "ranks/identity.npz", "best/checkpoint.json")
+
+
+def test_a_complete_run_has_its_files_and_no_trials(tmp_path, one_line):
+    run = tmp_path / "run"
+    finish(run, *FILES)
+    assert not (run / "unfinished").exists()
+    claim(run, resume=True)
+    assert RunFolder(run).finished() is not None
+    (run / "best" / "checkpoint.json").unlink()
+    one_line(lambda: claim(run, resume=True), str(run), "1 of its files are missing", "best/checkpoint.json")
+    (run / "summary.json").unlink()
+    claim(run, resume=True)
+    assert RunFolder(run).finished() is None
+
+
+def test_a_complete_run_of_an_older_version(tmp_path, one_line):
+    run = tmp_path / "run"
+    finish(run, *FILES)
+    (run / "manifest.json").unlink()
+    (run / "slices").mkdir()  # the run was killed in its last step
+    claim(run, resume=True)
+    assert not (run / "slices").exists()
+    one_line(lambda: claim(run, overwrite=True), "no manifest.json", "older versions")
+    (run / "ranks" / "identity.npz").unlink()
+    (run / "ranks").rmdir()
+    one_line(lambda: claim(run, resume=True), "files are missing", "ranks")
+
+
+def test_an_unfinished_run_of_an_older_version_goes_on(tmp_path):
+    run, tree = tmp_path / "run", {"a": np.ones(3)}
+    with RunFolder(run) as folder:
+        folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
+        folder.save_slice(0, 0, tree)
+    for entry in (run / "unfinished").iterdir():
+        entry.rename(run / entry.name)
+    (run / "unfinished").rmdir()
+    (run / "manifest.json").unlink()
+    claim(run, resume=True)
+    assert RunFolder(run).load_slice(0, 0, lambda: tree) is not None and not (run / "slices").exists()
+
+
+def test_an_overwritten_run_stays_until_the_new_one_is_complete(tmp_path):
+    run = tmp_path / "run"
+    finish(run, *FILES, "plots/old.png")
+    claim(run, SweepConfig(folds=3), overwrite=True)
+    assert read_summary(run) is not None and (run / "plots" / "old.png").exists()
+    with RunFolder(run) as folder:
+        assert SweepConfig.read(folder.config_path).folds == 3  # which is what --resume continues
+        folder.claim(SweepConfig(folds=3), "abc", resume=True, overwrite=False)
+        assert folder.finished() is None
+        with folder.writing() as draft:
+            (draft / "summary.json").write_text("{}")
+    assert sorted(path.name for path in run.iterdir()) == ["config.json", "manifest.json", "summary.json"]
+
+
+def test_a_full_disk_keeps_what_was_there(tmp_path, one_line):
+    folder = RunFolder(tmp_path)
+    folder.save_slice(0, 0, {"a": np.ones(3)})
+    kept = sorted(tmp_path.rglob("*"))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        one_line(lambda: folder.save_slice(0, 0, {"a": np.ones(3000)}), str(tmp_path), "make room")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert sorted(tmp_path.rglob("*")) == kept
+    assert folder.load_slice(0, 0, lambda: {"a": 0})["a"].shape == (3,)
+
+
 def test_names_of_files():
-    assert file_name("image/dual(residual)/infonce/l2=1e-05") == "image_dual_residual_infonce_l2_1e-05"
-    assert file_name("text:中文/x") != file_name("text:日本/x")
+    assert file_name("identity") == "identity"
+    assert file_name("image/dual(residual)/infonce/l2=1e-05").startswith("image_dual_residual_infonce_l2_1e-05-")
+    alike = [
+        "text:a b/x",
+        "text:a_b/x",
+        "text:a  b/x",
+        "text:A_b/x",
+        "text_a_b_x",
+        "x" * 300,
+        "x" * 301,
+        "中" * 99,
+        "中" * 98,
+    ]
+    names = [file_name(name) for name in alike]
+    assert len({name.casefold() for name in names}) == len(alike) and max(len(name.encode()) for name in names) < 120
     assert not set('\\/:*?"<>|') & set(file_name('a\\b/c:d*e?f"g<h>i|j'))
 
 
