@@ -109,7 +109,7 @@ def assert_same_run(one: Path, other: Path) -> None:
         left, right = load_tree(one / name)[0], load_tree(other / name)[0]
         for each, same in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
             np.testing.assert_allclose(each, same, atol=1e-5)
-    assert not (one / "slices").exists()
+    assert not (one / "unfinished").exists()
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_lost_process_ends_the_run_which_goes_on_elsewhere(alone, start, tmp_p
     first, _ = finish(started, [LOST, -9])
     last = first[1].strip().splitlines()[-1]
     assert last.startswith("error: a process of this run was lost") and "--resume" in last
-    kept = {path: path.read_bytes() for path in out.glob("slices/???-????.npz")}
+    kept = {path: path.read_bytes() for path in out.glob("unfinished/slices/???-????.npz")}
     assert len(kept) >= 2 and not (out / "summary.json").exists()
     finish(start(1, 4, out, "--resume"), [0])
     assert_same_run(out, alone)
@@ -161,7 +161,7 @@ def test_the_loss_of_process_0_ends_the_others(start, tmp_path):
 
 
 def test_a_mistake_ends_all_with_a_line(alone, start):
-    """The folder holds a run already: only process 0 can know."""
+    """The folder holds a sweep already: only process 0 can know."""
     first, other = finish(start(2, 1, alone), [2, 2])
-    assert first[1].strip().count("\n") == 0 and "holds a run already" in first[1]
+    assert first[1].strip().count("\n") == 0 and "holds a sweep already" in first[1]
     assert other[1].strip().count("\n") == 0 and "process 0 has ended" in other[1]

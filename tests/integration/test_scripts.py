@@ -79,7 +79,7 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
         }
     page = (finished / "report.html").read_text()
     assert page.count("<svg") >= 2 and not re.search(r"(src|href)=.http", page)
-    assert not (finished / "slices").exists()
+    assert not (finished / "unfinished").exists()
 
 
 def test_ranks_on_disk_give_the_figures_of_the_summary(finished):

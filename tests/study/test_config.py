@@ -171,7 +171,7 @@ def test_a_slice_with_a_damaged_header_is_no_slice(tmp_path):
     """Whatever Python's parser raises of it."""
     folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
     folder.save_slice(0, 1, tree)
-    (file,) = (tmp_path / "slices").iterdir()
+    (file,) = (folder.draft / "slices").iterdir()
     content = file.read_bytes()
     start = content.index(b"\x93NUMPY")
     for place in range(start, start + 128):
