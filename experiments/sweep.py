@@ -116,6 +116,9 @@ def main() -> Path | None:
             print(f"note: {note}")
     if said := ladder_words(result.summary):
         print(f"{said} All rungs: {out}/tables/ladder.md")
+    for note in result.summary["notes"]:
+        if note not in plan.notes:  # those were printed before
+            print(f"note: {note}")
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
     processes.end()

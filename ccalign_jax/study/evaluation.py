@@ -22,6 +22,7 @@ from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, mi
 from ccalign_jax.study.intervals import FoldTally, draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
 from ccalign_jax.study.overlap import Overlap, find_overlap
+from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.tally import tally_directions, tally_pairs
 from ccalign_jax.training import Part
@@ -128,6 +129,7 @@ def evaluate(
         if overlap.tested:
             claims.entry(summary, _measured(MAPPED, ranked), [changes])
             adjust([summary])
+    summary["notes"] += pairing_notes(summary, [summary["metrics"]] if "metrics" in summary else [])
     if curves := _pool_curves(ranked, part):
         summary["pool_curves"] = curves
     else:

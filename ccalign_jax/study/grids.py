@@ -16,7 +16,7 @@ from ccalign_jax.pivots import PIVOTS
 from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file, scalar
 from ccalign_jax.training import Hyper, Recipe
 
-__all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "load_grid", "parse_settings"]
+__all__ = ["CHOICES", "FILTERS", "GRIDS", "NUMBERS", "SIZES", "load_grid", "parse_settings"]
 
 Block = dict[str, Any]
 

@@ -19,6 +19,7 @@ from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.intervals import FoldTally, Resamples
 from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.result_notes import edge_notes, pairing_notes
 from ccalign_jax.study.shares import every_run
 from ccalign_jax.study.summary import (
     Outcome,
@@ -148,6 +149,9 @@ def summarise(
         notes=notes,
         claims=claims,
     )
+    by_name = {outcome.name: outcome for outcome in candidates}
+    summary["notes"] += edge_notes([by_name[name] for name in summary["selected"]["per_fold"]], result.outcomes)
+    summary["notes"] += pairing_notes(summary, [trial["metrics"] for trial in summary["trials"]])
     summary |= {"repeats": plan.config.repeats, "inner": plan.inner}
     if resamples is not None:
         summary["statistics"] = describe_statistics(resamples)

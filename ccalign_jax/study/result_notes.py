@@ -1,0 +1,85 @@
+"""Notes on results: choices at the edge of what was tried, and captions that may not be paired with their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.figures import IDENTITY
+from ccalign_jax.study.grids import NUMBERS, SIZES
+from ccalign_jax.study.summary import Outcome
+from ccalign_jax.training import Trial
+
+__all__ = ["edge_notes", "pairing_notes"]
+
+SEARCHED = tuple(key for key in (*NUMBERS, *SIZES) if key != "tile")  # a tile changes memory alone
+CHANCE_METRIC = "MRR"
+
+
+def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """One sentence for each family whose chosen settings lie at the edge of its grid: better values may lie beyond.
+
+    It is of families that half of the folds chose or more, and of settings that have the smallest or the largest of
+    several values in all of these folds; of the epoch, if all of them chose the last. Nothing is smaller than 0.
+
+    Args:
+        chosen: of each fold.
+        outcomes: every trial.
+    """
+    families: dict[tuple[str, ...], list[tuple[Trial, bool]]] = {}
+    for fold, one in enumerate(chosen):
+        if one.trial is not None:
+            last = one.trial.aligner not in CLOSED_FORMS and one.epochs[fold] == one.trial.recipe.epochs
+            families.setdefault(one.family, []).append((one.trial, last))
+    for family, members in families.items():
+        if 2 * len(members) < len(chosen):
+            continue
+        tried = [one.trial for one in outcomes if one.trial is not None and one.family == family]
+        trials = [trial for trial, _ in members]
+        said = [found for key in SEARCHED if (found := _edge(key, trials, tried))]
+        said += ["the last epoch"] if all(last for _, last in members) else []
+        if said:
+            yield (
+                f"{'/'.join(family)}: in {len(members)} of {len(chosen)} folds the choice is at the edge of the grid: "
+                f"{', '.join(said)}; better values may lie beyond, so widen --grid or --hyper"
+            )
+
+
+def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Whether identity is at chance where it should not be, and so are the maps: rows may not be paired.
+
+    A level is at chance if its interval does not lie above it; one without an interval says nothing.
+
+    Args:
+        summary: with `data` and `baselines`.
+        maps: metrics of each map.
+    """
+    chance = summary["baselines"]["chance"]["both"][CHANCE_METRIC]["mean"]
+    wide = summary["data"]["d_text"] == summary["data"]["d_image"]
+    identity, *lows = (one["both"][CHANCE_METRIC]["low"] for one in (summary["baselines"][IDENTITY], *maps))
+    if identity is None or identity > chance:
+        return
+    lows = [low for low in lows if low is not None]
+    if any(low > chance for low in lows):
+        if wide:
+            yield "identity is at chance although widths are equal: without a map captions and images share no space"
+    elif wide or lows:
+        equal = " although widths are equal" if wide else ""
+        every = ", and so is every map" if lows else ""
+        yield f"identity is at chance{equal}{every}: are your rows paired by key?"
+
+
+def _edge(key: str, chosen: Sequence[Trial], tried: Sequence[Trial]) -> str | None:
+    """That a setting has one extreme value in all that were chosen, in words."""
+    if key not in chosen[0].reads:
+        return None
+    values, mine = (sorted({_value(trial, key) for trial in trials}) for trials in (tried, chosen))
+    if len(values) < 2 or len(mine) > 1:
+        return None
+    side = "smallest" if mine[0] == values[0] != 0 else "largest" if mine[0] == values[-1] else None
+    return side and f"{key} {mine[0]:g} (the {side} of {len(values)})"
+
+
+def _value(trial: Trial, key: str) -> float:
+    return getattr(trial.hyper if key in NUMBERS else trial.recipe, key)
