@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ccalign_jax.reporting.names import choice_words
 from ccalign_jax.reporting.wording import (
     DIRECTIONS,
     Figure,
@@ -24,6 +25,7 @@ __all__ = [
     "both_words",
     "cell_note",
     "change_heading",
+    "closed_words",
     "clusters",
     "evidence_notes",
     "folds_words",
@@ -161,6 +163,21 @@ def both_words(part: Mapping[str, Any]) -> str:
     lead = {GAIN: "Gain", CLAIMED_GAIN: "Claimed gain", NO_EVIDENCE: "No evidence of a gain", LOSS: "Loss"}[found]
     did = f"changed by {size}" if small or found == NO_EVIDENCE else did
     return f"{lead}: the mean of both directions {did} ({told})."
+
+
+def closed_words(summary: Summary) -> str:
+    """What the choice earns over the best closed form; empty where identity is a baseline that retrieves."""
+    selected = summary["selected"]
+    if "delta_closed" not in selected:
+        return ""
+    name = choice_words(summary, selected["closed_per_fold"])
+    if selected["per_fold"] == selected["closed_per_fold"]:
+        return (
+            f"Identity is at chance here; the best closed form, chosen on the same parts, is the choice itself: {name}."
+        )
+    change = {"delta": selected["delta_closed"], "verdict": selected.get("verdict_closed", {})}
+    lead = f"Identity is at chance here. Against the best closed form, chosen on the same parts ({name}):"
+    return f"{lead} {both_words(change)}"
 
 
 def interval_words(summary: Summary) -> str:

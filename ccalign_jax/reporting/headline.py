@@ -8,6 +8,7 @@ from typing import Any
 
 from ccalign_jax.reporting.evidence import (
     both_words,
+    closed_words,
     folds_words,
     interval_words,
     optimism_words,
@@ -43,6 +44,7 @@ def headline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     ]
     said.append(f"Against identity, on images kept out of training: {'; '.join(earned)}.")
     said.append(both_words(selected))
+    said += [text for text in (closed_words(summary),) if text]
     said += [free] if free else []
     if has_interval(selected["delta"]["t2i"]["R@1"]):
         said += [text for text in (interval_words(summary), folds_words(summary)) if text]

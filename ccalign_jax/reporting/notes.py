@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ccalign_jax.reporting.evidence import evidence_notes, optimism_words
+from ccalign_jax.reporting.evidence import closed_words, evidence_notes, optimism_words
 from ccalign_jax.reporting.names import choice_words, family_labels, shown_families
 from ccalign_jax.reporting.pivot_tables import shown_note
 from ccalign_jax.reporting.wording import count_words, pool_size
@@ -38,6 +38,8 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield f"One fold. The gallery is the whole holdout, {pool} and their captions, none of them trained on."
     yield "change: against identity, the embeddings as they are, on the same queries."
+    if said := closed_words(summary):
+        yield said
     yield from evidence_notes(summary)
     if nested:
         yield "gap: R@1 on as many training images minus R@1 on the holdout; far above identity's, it is overfitting."

@@ -10,9 +10,10 @@ from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
 from ccalign_jax.training import Space
 
-__all__ = ["CLOSED", "DEFAULT_ALIGNERS", "families", "left_out_notes", "why_not"]
+__all__ = ["CLOSED", "DEFAULT_ALIGNERS", "UNINFORMED_ALIGNERS", "families", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
+UNINFORMED_ALIGNERS = ("linear", "ridge", "cca", "csa", "multi_step")  # that need nothing of the identity
 CLOSED = "closed_form"  # the loss of what is solved
 FEW = 3
 
@@ -26,12 +27,16 @@ def families(
     full: bool,
     heldout: str | None,
     named: Sequence[str] = (),
+    informed: bool = True,
 ) -> Iterator[tuple[Pivot, str, str]]:
     """Pivot, aligner and loss of every family asked for; closed forms have no loss to choose.
 
-    Without aligners those of the grid are taken, `named`, beside the default ones.
+    Without aligners those of the grid are taken, `named`, beside the default ones. Unless the identity is `informed`
+    these are `UNINFORMED_ALIGNERS`, and beside the pivot `image` there is `symmetric`, which some of them need.
     """
     compared: set[bool] = set()
+    if not informed and aligners is None and not full and "image" in pivots:
+        pivots = list(dict.fromkeys([*pivots, "symmetric"]))
     for pivot in _pivots(pivots, space.languages, heldout):
         if full and aligners is None:
             for aligner in _aligners(["all"], pivot, heldout):
@@ -46,7 +51,7 @@ def families(
                 if not closed_why_not(aligner, pivot):
                     yield pivot, aligner, CLOSED
             continue
-        for aligner in _aligners(aligners, pivot, heldout, named):
+        for aligner in _aligners(aligners, pivot, heldout, named, informed):
             closed = ALIGNERS[split_name(aligner)[1]].closed
             for loss in (CLOSED,) if closed else dict.fromkeys(losses):
                 yield pivot, aligner, loss
@@ -61,12 +66,21 @@ def _pivots(names: Sequence[str], languages: tuple[str, ...], heldout: str | Non
     return [make_pivot(name, languages) for name in dict.fromkeys(every)]
 
 
-def _aligners(names: Sequence[str] | None, pivot: Pivot, heldout: str | None, named: Sequence[str] = ()) -> list[str]:
+def _aligners(
+    names: Sequence[str] | None,
+    pivot: Pivot,
+    heldout: str | None,
+    named: Sequence[str] = (),
+    informed: bool = True,
+) -> list[str]:
     """Canonical names; those that stand for several fit the pivot."""
     apart = pivot.language is not None and heldout is None  # a language that is held out has no map of its own
     own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
     if names is None:
-        names = [own.format(name) for name in DEFAULT_ALIGNERS]
+        # Within the texts the identity is that of one encoder, whatever the images are.
+        defaults = DEFAULT_ALIGNERS if informed or pivot.within_text else UNINFORMED_ALIGNERS
+        names = [own.format(name) for name in defaults if not ALIGNERS[name].closed]
+        names += [name for name in defaults if ALIGNERS[name].closed and not closed_why_not(name, pivot)]
         others = [name for name in named if name not in DEFAULT_ALIGNERS]
         alone = [name in ALIGNERS and not ALIGNERS[name].closed for name in others]
         names += [

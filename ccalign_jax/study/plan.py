@@ -11,8 +11,17 @@ from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.data.fold_checks import unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import make_pivot
+from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.arrays import fold_arrays, lay_out, make_part, plan_fits, train_rows
+from ccalign_jax.study.arrays import (
+    fold_arrays,
+    lay_out,
+    make_part,
+    plan_fits,
+    train_rows,
+    unit_float32,
+    without_language,
+)
 from ccalign_jax.study.combinations import left_out_notes
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.grids import load_grid, parse_settings
@@ -21,9 +30,14 @@ from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, S
 
 __all__ = ["Plan", "plan_sweep"]
 
+INFORMING_IMAGES = 200
+
 
 class Plan(NamedTuple):
-    """A sweep that has been checked and not begun."""
+    """A sweep that has been checked and not begun.
+
+    `informed` is whether the identity retrieves above chance (see `solvers.identity_informs`).
+    """
 
     data: EmbeddingSet
     config: SweepConfig
@@ -32,6 +46,7 @@ class Plan(NamedTuple):
     space: Space
     groups: list[Group]
     notes: list[str]
+    informed: bool = True
 
     def part(self, fold: int, name: Literal["report", "sample"]) -> Part:
         """What is ranked of a fold: all languages, or the one that was not trained on."""
@@ -99,6 +114,8 @@ def plan_sweep(
     """
     space = Space(data.d_text, data.d_image, data.languages)
     settings = parse_settings(config.hyper)
+    heldout = _checked_heldout(data, config)
+    informed = _identity_informs(without_language(data, heldout), folds[0].train)
     found = make_trials(
         space,
         pivots=config.pivots,
@@ -108,7 +125,8 @@ def plan_sweep(
         settings=settings,
         protocol=config.protocol,
         full=blocks is None and config.grid == "full",
-        heldout=_checked_heldout(data, config),
+        heldout=heldout,
+        informed=informed or config.protocol == "seed",
     )
     notes = [*data.notes, *left_out_notes(found.skipped)]
     for key in settings:
@@ -120,15 +138,43 @@ def plan_sweep(
         )
     if config.heldout_language is not None:
         notes.append(f"{config.heldout_language} is held out: not trained on, and all figures are of it alone")
-    if data.d_text != data.d_image:
-        notes.append(
-            f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
-        )
-    plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes)
+    if not informed:
+        notes.append(_uninformed_note(data, found.trials))
+    plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed)
     sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
     for size in sorted(size for size in sizes if size > plan.least):
         notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")
     return plan
+
+
+def _identity_informs(data: EmbeddingSet, images: np.ndarray) -> bool:
+    """Whether identity retrieves above chance, by so many of these images and all their captions."""
+    if data.d_text != data.d_image:
+        return False
+    some = images[:: -(-len(images) // INFORMING_IMAGES)]
+    moments = empty_moments(data.d_text, data.d_image)
+    for language in data.languages:
+        chosen = np.isin(data.image_of[language], some)
+        if chosen.any():
+            pairs = data.text[language][chosen], data.image[data.image_of[language][chosen]]
+            moments = add_rows(moments, *map(unit_float32, pairs))
+    return identity_informs(moments)
+
+
+def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
+    """What follows from an identity at chance, in one line."""
+    why = (
+        f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
+        if data.d_text != data.d_image
+        else "identity is at chance: captions lie no nearer to their own images than to others"
+    )
+    solved = any(trial.aligner in CLOSED_FORMS for trial in trials)
+    against = (
+        "changes are given against the best closed form, too"
+        if solved
+        else "no closed form is there to compare with, add one, such as csa under --pivot=symmetric"
+    )
+    return f"{why}; by default maps that do not build on it are compared, ridge shrinks to 0, and {against}"
 
 
 def _checked_heldout(data: EmbeddingSet, config: SweepConfig) -> str | None:

@@ -148,6 +148,7 @@ def summarise(
         best=best,
         notes=notes,
         claims=claims,
+        informed=plan.informed,
     )
     by_name = {outcome.name: outcome for outcome in candidates}
     summary["notes"] += edge_notes([by_name[name] for name in summary["selected"]["per_fold"]], result.outcomes)

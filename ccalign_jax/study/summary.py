@@ -10,7 +10,8 @@ import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.study.claims import Claims, Measured, adjust
-from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, compare_folds, figure, figures_of
+from ccalign_jax.study.combinations import CLOSED
+from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, compare_folds, figure, figures_of, minus
 from ccalign_jax.study.intervals import FoldTally
 from ccalign_jax.training import LanguageRanks, Trial
 
@@ -140,6 +141,7 @@ def make_summary(
     best: Outcome,
     notes: Sequence[str],
     claims: Claims | None = None,
+    informed: bool = True,
 ) -> dict[str, Any]:
     """`summary.json` as a dict; see `docs/results.md` for its keys.
 
@@ -152,6 +154,7 @@ def make_summary(
         best: the one to refit.
         notes: sentences.
         claims: fills in intervals and p-values; without it they stay open.
+        informed: whether identity retrieves above chance; if not, what is chosen is set against the best closed form.
     """
     per_fold = protocol == "nested"
     families: dict[tuple[str, ...], list[Outcome]] = {}
@@ -167,8 +170,9 @@ def make_summary(
 
     folded = range(len(identity.report))
     trials = entries([[outcome for _ in folded] for outcome in outcomes])
-    chosen = entries([select(members, per_fold=per_fold) for members in families.values()])
-    [selected] = entries([select(candidates, per_fold=per_fold)])
+    picks = [select(members, per_fold=per_fold) for members in families.values()]
+    pick = select(candidates, per_fold=per_fold)
+    chosen, [selected] = entries(picks), entries([pick])
     baselines = {
         IDENTITY: figures_of(identity.report),
         "chance": figures_of(chance, exact=True),
@@ -177,6 +181,11 @@ def make_summary(
     if claims is not None:
         claims.level(baselines[IDENTITY])
         claims.level(baselines["identity_train"], identity.sample_tallies)
+    solved = [outcome for outcome in outcomes if outcome.trial is not None and outcome.trial.loss == CLOSED]
+    if solved and not informed:
+        reference = select(solved, per_fold=per_fold)
+        baselines[CLOSED] = _set_against(reference, [(chosen, picks), ([selected], [pick])], claims, per_fold=per_fold)
+        selected["closed_per_fold"] = [one.name for one in reference]
     return {
         "schema": 1,
         "data": dict(data),
@@ -192,6 +201,49 @@ def make_summary(
         "selected": selected,
         "best": best.name,
     }
+
+
+def _set_against(
+    reference: Sequence[Outcome],
+    several: Sequence[tuple[Sequence[Figures], Sequence[Sequence[Outcome]]]],
+    claims: Claims | None,
+    *,
+    per_fold: bool,
+) -> Figures:
+    """Add `delta_closed` and `verdict_closed` to entries: changes against the closed form that each fold chose.
+
+    Args:
+        reference: a fold each.
+        several: entries, and of each the outcome chosen in each fold; those of one pair are tested together.
+        claims: of the changes against identity.
+        per_fold: whether each fold chose by its inner part.
+
+    Returns:
+        The metrics of the reference.
+    """
+    base = [one.report[fold] for fold, one in enumerate(reference)]
+    figures = figures_of(base)
+    against = None
+    if claims is not None:
+        against = Claims(_measured(reference), claims.resamples, test_share=claims.test_share)
+        against.level(figures)
+    for entries, picks in several:
+        found: list[Figures] = []
+        for pick in picks:
+            changes = [minus(one.report[fold], base[fold]) for fold, one in enumerate(pick)]
+            found.append({"delta": figures_of(changes, delta=True)})
+            if against is not None:
+                against.entry(found[-1], _measured(pick), changes)
+        if against is not None:
+            adjust(found, optimistic=not per_fold)
+        for entry, one in zip(entries, found, strict=True):
+            entry |= {f"{key}_closed": value for key, value in one.items()}
+    return figures
+
+
+def _measured(chosen: Sequence[Outcome]) -> Measured:
+    """The holdouts of the outcome chosen in each fold."""
+    return Measured(tuple(one.name for one in chosen), [one.tallies[fold] for fold, one in enumerate(chosen)])
 
 
 def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def make_trials(
     protocol: str,
     full: bool = False,
     heldout: str | None = None,
+    informed: bool = True,
 ) -> Trials:
     """Every combination that makes sense.
 
@@ -67,6 +68,8 @@ def make_trials(
         full: where no aligner is named, every aligner under InfoNCE, every loss with the residual map, and every
             closed form.
         heldout: a language that is not trained on, for which maps of its own are left out.
+        informed: whether the identity retrieves above chance; if not, the default aligners are those that need nothing
+            of it.
 
     Raises:
         InputError: an unknown name, nothing that makes sense is left, or more trials than `MOST_TRIALS`.
@@ -78,7 +81,8 @@ def make_trials(
     crossed: dict[tuple[str, str, str], list[dict[str, list[Any]]]] = {}
     skipped: list[str] = []
     named = list(dict.fromkeys(name for block in blocks for name in block.get("aligners", ())))
-    for pivot, aligner, loss in families(pivots, aligners, losses, space, full=full, heldout=heldout, named=named):
+    asked = families(pivots, aligners, losses, space, full=full, heldout=heldout, named=named, informed=informed)
+    for pivot, aligner, loss in asked:
         family = f"{pivot.name}/{aligner}/{loss}"
         reason = why_not(pivot, aligner, loss, space, heldout=heldout)
         if reason:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from ccalign_jax.reporting.evidence import both_words, folds_words, verdict, verdict_cell, verdict_of
+from ccalign_jax.reporting.evidence import both_words, closed_words, folds_words, verdict, verdict_cell, verdict_of
+from ccalign_jax.reporting.headline import headline
+from ccalign_jax.reporting.notes import main_notes
 from ccalign_jax.reporting.wording import changed, gap, level, p_words
 
 
@@ -80,3 +82,16 @@ def test_a_gap_without_an_interval_has_no_spread():
     assert gap(part, "t2i") == "+.250"
     part["gap"]["t2i"]["R@1"] |= {"low": 0.2, "high": 0.3}
     assert gap(part, "t2i") == "+.250 [+.200, +.300]"
+
+
+def test_where_identity_is_at_chance_the_best_closed_form_is_the_baseline(make):
+    summary = make(("symmetric", "csa", "closed_form", 0.1, 0.1), ("image", "linear", "infonce", 0.1, 0.1))
+    assert closed_words(summary) == ""
+    selected = summary["selected"]
+    selected["closed_per_fold"] = ["symmetric/csa/closed_form"] * 5
+    selected["delta_closed"] = {"both": {"R@1": change(-0.02, 0.01)}}
+    said = closed_words(summary)
+    assert "(symmetric: CSA in all 5 folds): Loss: the mean of both directions fell by .020" in said
+    assert said in headline(summary) and said in main_notes(summary)
+    selected["per_fold"] = selected["closed_per_fold"]
+    assert "is the choice itself" in closed_words(summary)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ccalign_jax.data import Fold, Inner
+from ccalign_jax.data import EmbeddingSet, Fold, Inner
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,24 @@ def test_batches_fit_into_the_smallest_part_that_is_fitted(planned):
     (note,) = (note for note in planned(folds=5, hyper=hyper).notes if "batches" in note)
     assert "batches of 40 images are cut to 36" in note
     assert not any("batches" in note for note in planned(folds=5, hyper=("batch_images=36",)).notes)
+
+
+def test_an_identity_at_chance_is_said_in_one_line(planned):
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((60, 8))
+    text = {language: image + 0.3 * rng.standard_normal((60, 8)) for language in ("de", "en")}
+    whole = planned(EmbeddingSet.build("shared", image, text))
+    assert whole.informed and not any("chance" in note for note in whole.notes)
+    shuffled = {language: rows[rng.permutation(60)] for language, rows in text.items()}
+    for data, words in (
+        (EmbeddingSet.build("shuffled", image, shuffled), "identity is at chance: captions lie no nearer"),
+        (
+            EmbeddingSet.build("narrow", image, {k: rows[:, :5] for k, rows in text.items()}),
+            "have 5 dimensions, images 8",
+        ),
+    ):
+        plan = planned(data, aligners=("ridge",))
+        (note,) = (note for note in plan.notes if "chance" in note)
+        assert words in note and "against the best closed form" in note and not plan.informed
+        (note,) = (note for note in planned(data, aligners=("linear",)).notes if "chance" in note)
+        assert "no closed form is there to compare with" in note

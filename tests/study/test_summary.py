@@ -1,5 +1,6 @@
 """Summaries by hand: means over folds, changes, and who is chosen."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,8 +13,9 @@ from ccalign_jax.study.summary import best_of, make_summary, select
 def summarise(fold_figures):
     """`summarise(outcomes, identity)` without claims."""
 
-    def make(outcomes, identity, protocol="nested"):
+    def make(outcomes, identity, protocol="nested", **options):
         return make_summary(
+            **options,
             data={},
             protocol=protocol,
             folds=len(identity.report),
@@ -91,3 +93,22 @@ def test_ties_go_to_the_safest(outcome, identity):
     better = outcome("better", [0.9, 0.9, 0.9], [0.5 + 1e-4] * 3)
     assert {one.name for one in select([identity, same, better], per_fold=True)} == {"better"}
     assert best_of([0.1, np.float32(0.3), 0.3, 0.2]) == 1
+
+
+def test_where_identity_is_at_chance_the_choice_is_set_against_the_best_closed_form(summarise, three, outcome):
+    """Each fold's own choice among the closed forms: here cca, csa, csa."""
+    identity = outcome("identity", [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    closed = [outcome("cca", [0.2, 0.9, 0.9], [0.6, 0.1, 0.1]), outcome("csa", [0.9, 0.1, 0.4], [0.2, 0.3, 0.3])]
+    for one in closed:
+        one.trial = dataclasses.replace(one.trial, aligner=one.name, loss="closed_form")
+    found = summarise([*three, *closed], identity, informed=False)
+    assert found["selected"]["closed_per_fold"] == ["cca", "csa", "csa"]
+    assert found["baselines"]["closed_form"]["t2i"]["R@1"]["mean"] == pytest.approx((0.2 + 0.1 + 0.4) / 3)
+    assert found["selected"]["per_fold"] == ["c", "a", "b"]
+    assert found["selected"]["delta_closed"]["t2i"]["R@1"]["mean"] == pytest.approx((-0.2 + 0.5 + 0.5) / 3)
+    assert found["selected"]["delta"]["t2i"]["R@1"]["mean"] == pytest.approx((0.0 + 0.6 + 0.9) / 3)
+    linear = next(one for one in found["families"] if one["aligner"] == "linear")
+    assert linear["delta_closed"]["both"]["MRR"]["mean"] == pytest.approx((-0.2 - 0.1 - 0.3) / 3)
+    assert "delta_closed" not in found["trials"][0]
+    for other in (summarise([*three, *closed], identity), summarise(three, identity, informed=False)):
+        assert "delta_closed" not in other["selected"] and "closed_form" not in other["baselines"]

@@ -27,6 +27,7 @@ def make(
     hyper=(),
     seed=False,
     heldout=None,
+    informed=True,
 ):
     return make_trials(
         space,
@@ -38,6 +39,7 @@ def make(
         protocol="seed" if seed else "nested",
         full=grid == "full",
         heldout=heldout,
+        informed=informed,
     )
 
 
@@ -64,6 +66,24 @@ def test_each_pivot_has_its_default_aligners():
         ("symmetric", "dual(residual_mlp)"),
     ]
     assert found.skipped == []
+
+
+def test_default_aligners_where_the_identity_is_at_chance():
+    """None begins at the identity, and images move, too; under a text pivot the texts have one of their own."""
+    found = make(space=Space(6, 8, ("de", "en")), informed=False)
+    assert [(pivot, aligner) for pivot, aligner, _ in families(found)] == [
+        ("image", "linear"),
+        ("image", "ridge"),
+        ("symmetric", "dual(linear)"),
+        ("symmetric", "cca"),
+        ("symmetric", "csa"),
+        ("symmetric", "multi_step"),
+    ]
+    assert found.skipped == []
+    asked = families(make(aligners=("residual",), informed=False))
+    assert asked == [("image", "residual", "infonce")]
+    text = families(make(pivots=("text:de",), informed=False))
+    assert text == families(make(pivots=("text:de",)))
 
 
 def test_all_pivots_take_english_or_the_first_language():
