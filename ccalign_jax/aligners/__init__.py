@@ -4,6 +4,7 @@ from ccalign_jax.aligners._affine import affine as affine
 from ccalign_jax.aligners._base import Adapt as Adapt
 from ccalign_jax.aligners._base import Aligner as Aligner
 from ccalign_jax.aligners._base import Params as Params
+from ccalign_jax.aligners._base import linear_part as linear_part
 from ccalign_jax.aligners._base import map_captions as map_captions
 from ccalign_jax.aligners._base import map_images as map_images
 from ccalign_jax.aligners._combine import dual as dual

@@ -36,6 +36,6 @@ def affine(d_text: int, d_out: int) -> Aligner:
         text=text,
         image=keep_rows,
         deviation=lambda params: params,
-        matrix=lambda params: jnp.eye(d_text, d_out) + params["delta"],
+        linear_part=lambda params: jnp.eye(d_text, d_out) + params["delta"],
         frozen=frozenset({"mean", "delta", "offset"}),
     )

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from ccalign_jax.numerics import unit_rows
 
-__all__ = ["Adapt", "Aligner", "Params", "TextMap", "keep_rows", "map_captions", "map_images", "matrices"]
+__all__ = ["Adapt", "Aligner", "Params", "TextMap", "keep_rows", "linear_part", "map_captions", "map_images"]
 
 Params = Any  # a plain pytree of arrays: nested dicts
 
@@ -57,12 +57,13 @@ class Aligner(NamedTuple):
         image: `image(params, rows) -> rows`; the rows themselves for a one-sided aligner.
         deviation: `deviation(params) -> tree` of arrays that are zero exactly at identity: what the prox
             penalty measures.
-        matrix: `matrix(params) -> W [..., d_text, d_out]` for linear maps, else None: what the ortho
-            penalty and the spectrum need.
+        matrix: `matrix(params) -> W [..., d_text, d_out]` where x ↦ xW is the whole map and images stay as they
+            are, else None: use `map_captions` and `map_images`.
         trains_image: whether `image` has parameters.
         frozen: names of the parameters (the last dict key on a leaf's path) that are set once and never trained.
         adapt: `adapt(params, text, text_mask, image, image_mask, key) -> params`, called once before the first
             step; None where nothing depends on data. A map that was never adapted works too.
+        linear_part: the same W where captions go to (x − m)W + c, or images are mapped too; see `linear_part`.
     """
 
     init: Callable[[Array], Params]
@@ -73,6 +74,7 @@ class Aligner(NamedTuple):
     trains_image: bool = False
     frozen: frozenset[str] = frozenset()
     adapt: Adapt | None = None
+    linear_part: Callable[[Params], Array] | None = None
 
 
 def map_captions(
@@ -105,8 +107,16 @@ def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:
     return rows
 
 
-def matrices(aligner: Aligner) -> Callable[[Params], Array]:
-    """The aligner's `matrix`, or a ValueError that says why there is none."""
-    if aligner.matrix is None:
-        raise ValueError("this aligner is not linear, so it has no matrix W")
-    return aligner.matrix
+def linear_part(aligner: Aligner) -> Callable[[Params], Array] | None:
+    """W of the captions' side x ↦ (x − m)W + c, or None where it is not affine: what penalties and spectra measure.
+
+    It is the whole map only where the aligner has a `matrix`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from ccalign_jax.aligners import dual, residual, shift
+        >>> both = dual(residual(3, 2), shift(2, 2))
+        >>> both.matrix is None, linear_part(both)({"text": {"delta": jnp.zeros((3, 2))}}).shape
+        (True, (3, 2))
+    """
+    return aligner.matrix if aligner.linear_part is None else aligner.linear_part

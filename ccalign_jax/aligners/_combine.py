@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ccalign_jax.aligners._base import Aligner, Params, keep_rows, matrices
+from ccalign_jax.aligners._base import Aligner, Params, keep_rows, linear_part
 
 __all__ = ["dual", "per_language"]
 
@@ -50,7 +50,8 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
         text=text,
         image=keep_rows,
         deviation=jax.vmap(inner.deviation),
-        matrix=None if inner.matrix is None else jax.vmap(matrices(inner)),
+        matrix=None if inner.matrix is None else jax.vmap(inner.matrix),
+        linear_part=None if inner.linear_part is None else jax.vmap(inner.linear_part),
         adapt=None if inner.adapt is None else adapt,
     )
 
@@ -87,6 +88,7 @@ def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
             adapted["image"] = image_side.adapt(params["image"], rows, mask, image, image_mask, image_key)
         return adapted
 
+    of_text = linear_part(text_side)
     return Aligner(
         init=init,
         text=text,
@@ -95,7 +97,7 @@ def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
             "text": text_side.deviation(params["text"]),
             "image": image_side.deviation(params["image"]),
         },
-        matrix=None if text_side.matrix is None else lambda params: matrices(text_side)(params["text"]),
+        linear_part=None if of_text is None else lambda params: of_text(params["text"]),
         trains_image=True,
         frozen=text_side.frozen | image_side.frozen,
         adapt=None if text_side.adapt is None and image_side.adapt is None else adapt,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ccalign_jax.aligners import linear_part
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose, diagnose_map, gram_matrices, sample_rows
@@ -283,10 +284,11 @@ def _grams(data: EmbeddingSet) -> dict[str, np.ndarray]:
 
 
 def _describe_map(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """Of a linear map, or of each language's; of the captions' side, where images move too."""
-    if checkpoint.aligner.matrix is None:
+    """Of the matrix of the captions' side, or of each language's."""
+    matrix_of = linear_part(checkpoint.aligner)
+    if matrix_of is None:
         return None
-    matrix = np.asarray(checkpoint.aligner.matrix(checkpoint.params))
+    matrix = np.asarray(matrix_of(checkpoint.params))
     if matrix.ndim == 2:
         return diagnose_map(matrix)
     languages = checkpoint.about["languages"]

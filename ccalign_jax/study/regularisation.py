@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ccalign_jax.aligners import linear_part
 from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.diagnostics import rotation_angles
 from ccalign_jax.diagnostics.spectrum import deviation_from_identity
@@ -134,6 +135,8 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
         progress("ridge, inner folds", len(chosen), total)
         chosen[fold] = int(run.fit.epoch)
     aligner = plan.space.aligner(group.aligner, Recipe())
+    matrix_of = linear_part(aligner)
+    assert matrix_of is not None
     outcomes = [Outcome(IDENTITY), *(Outcome(f"penalty={penalty:g}") for penalty in penalties)]
     moved, reached = np.zeros((len(outcomes), folds, 2)), np.zeros(folds)
     for fold, fit in enumerate(plan.fits.report):
@@ -142,7 +145,7 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
             progress(f"ridge, {outcome.name}", folds + fold * len(outcomes) + point, total)
             ranks = holdout_ranks(aligner, params, embeddings, arrays, fold)
             keep_ranks(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
-            moved[point, fold] = _moved(aligner.matrix(params))
+            moved[point, fold] = _moved(matrix_of(params))
     progress("ridge", total, total)
     about = (
         f"penalties in units of the mean eigenvalue; folds choose among those down to {RIDGE_PENALTIES[-1]:g}. At "
@@ -173,8 +176,9 @@ def _trained(plan: Plan, progress: Progress) -> _Steps:
         *sorted(zip(weights, found.outcomes, strict=True), key=lambda pair: -pair[0]), strict=True
     )
     outcomes = [found.identity, *solutions]
-    aligner = plan.space.aligner(plan.trials[0].aligner, plan.trials[0].recipe)
-    moved = np.array([[_moved(aligner.matrix(params)) for params in outcome.params] for outcome in solutions])
+    matrix_of = linear_part(plan.space.aligner(plan.trials[0].aligner, plan.trials[0].recipe))
+    assert matrix_of is not None
+    moved = np.array([[_moved(matrix_of(params)) for params in outcome.params] for outcome in solutions])
     moved = np.concatenate([np.zeros_like(moved[:1]), moved])
     chosen = [next(n for n, one in enumerate(outcomes) if one is pick) for pick in select(outcomes, per_fold=True)]
     recipe = plan.trials[0].recipe

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.aligners import Aligner, Params, linear_part
 from ccalign_jax.losses import (
     LossEntry,
     Normalization,
@@ -191,10 +191,11 @@ def make_objective(
             total += term.weight * measure_term(measure, term, axis_name)
         if "prox" in recipe.terms:
             total += hyper.prox * prox_penalty(aligner.deviation(params), normalization=recipe.normalization)
-        if "ortho" in recipe.terms and aligner.matrix is not None:
-            total += hyper.ortho * ortho_penalty(aligner.matrix(params), normalization=recipe.normalization)
-        if "spectral" in recipe.terms and aligner.matrix is not None:
-            matrix = aligner.matrix(params)
+        matrix_of = linear_part(aligner)
+        if "ortho" in recipe.terms and matrix_of is not None:
+            total += hyper.ortho * ortho_penalty(matrix_of(params), normalization=recipe.normalization)
+        if "spectral" in recipe.terms and matrix_of is not None:
+            matrix = matrix_of(params)
             total += hyper.spectral * spectral_penalty(matrix - jnp.eye(matrix.shape[-2], matrix.shape[-1]))
         return total
 

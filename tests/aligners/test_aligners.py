@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ccalign_jax.aligners import ALIGNERS, make_aligner, parse_name
+from ccalign_jax.aligners import ALIGNERS, linear_part, make_aligner, parse_name
 
 WIDTHS = [(6, 6), (7, 4), (4, 7)]
 LANGUAGES = 3
@@ -171,6 +171,21 @@ def test_a_frozen_name_is_frozen_wherever_it_occurs(build):
 # what they compute
 
 
+@pytest.mark.parametrize("name", [*ALIGNERS, "per_language(shift)", "dual(residual)", "dual(per_language(linear))"])
+def test_a_matrix_is_the_whole_map_and_a_linear_part_all_that_depends_on_the_row(name, build, moved, normal):
+    aligner, params = build(name)
+    params, text, image = moved(params), normal(5, 6), normal(5, 6, seed=1)
+    part = linear_part(aligner)
+    if part is not None:
+        matrix = np.asarray(part(params))
+        change = text @ (matrix[1] if matrix.ndim == 3 else matrix)
+        origin = aligner.text(params, np.zeros_like(text), 1)
+        np.testing.assert_allclose(aligner.text(params, text, 1) - origin, change, rtol=1e-3, atol=1e-3)
+    if aligner.matrix is not None:
+        assert not np.any(origin) and np.array_equal(aligner.image(params, image), image)
+        assert np.array_equal(aligner.matrix(params), part(params))
+
+
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("name", LINEAR)
 def test_linear_maps_act_as_their_matrix(name, widths, build, moved, normal):
@@ -265,8 +280,8 @@ def test_a_language_picks_its_own_map_and_trains_no_other(name, build, moved, no
         for leaf_name, leaf in leaves_by_name(gradient(params, language)):
             reached = np.flatnonzero(np.abs(leaf).reshape(LANGUAGES, -1).sum(1)).tolist()
             assert reached == ([] if leaf_name in aligner.frozen else [language])
-    if inner.matrix is not None:
-        assert aligner.matrix(params).shape == (LANGUAGES, 6, 6)
+    if linear_part(inner) is not None:
+        assert linear_part(aligner)(params).shape == (LANGUAGES, 6, 6)
     for missing in (LANGUAGES, -1):
         with pytest.raises(ValueError, match=f"language {missing} has no map; there are 3"):
             aligner.text(params, rows, missing)
@@ -287,5 +302,6 @@ def test_each_side_of_a_dual_reaches_its_own_rows(name, build, moved, normal):
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradient["image"]))
     deviation = aligner.deviation(params)
     assert size(deviation["image"]) == size(image_side.deviation(params["image"]))
-    if text_side.matrix is not None:
-        assert np.array_equal(aligner.matrix(params), text_side.matrix(params["text"]))
+    assert aligner.matrix is None
+    if linear_part(text_side) is not None:
+        assert np.array_equal(linear_part(aligner)(params), linear_part(text_side)(params["text"]))
