@@ -154,15 +154,14 @@ def pack_slice(result: PyTree) -> bytes:
 def file_name(name: str) -> str:
     """A trial's name as a file name that no other trial has, of at most 109 bytes.
 
-    Everything but letters, digits, dots and dashes becomes `_`. Where that, or the length, loses something, the
-    beginning of the name's SHA-256 follows.
+    Everything but ASCII letters, digits, dots and dashes becomes `_`: the locale may have no other letters. Where that,
+    or the length, loses something, the beginning of the name's SHA-256 follows.
 
     Example:
         >>> file_name("identity"), file_name("text:en/per_language(linear)/mse/temperature=0.1")
         ('identity', 'text_en_per_language_linear_mse_temperature_0.1-46a97d18')
     """
-    plain = plain_name(name)
-    cut = plain.encode()[:NAME_BYTES].decode(errors="ignore")
+    cut = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:NAME_BYTES]
     return name if cut == name else f"{cut}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.study.output import full_disk, write_json
 
 __all__ = ["OutputFolder", "default_path", "output_path"]
@@ -27,8 +27,9 @@ def output_path(given: str | os.PathLike[str]) -> Path:
     """The local path that `--out` names.
 
     Raises:
-        InputError: it is remote, such as `gs://bucket/run`.
+        InputError: it is remote, such as `gs://bucket/run`, or not UTF-8.
     """
+    check_path("--out=", given)
     if REMOTE.match(os.fspath(given)):
         raise InputError(f"--out={given}: remote paths cannot be written; give a local path, and copy it afterwards")
     return Path(given)

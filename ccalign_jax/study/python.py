@@ -13,7 +13,7 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
-from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.errors import InputError
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
@@ -112,8 +112,6 @@ def sweep(
     plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
     check_folds(chosen, plans, nested=config.protocol == "nested")
     plan = plan_sweep(chosen, config, plans)
-    if out is not None:
-        check_path("out=", out)
     with RunFolder(out) as folder:
         folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
         result = measure_holdouts(

@@ -300,6 +300,7 @@ def test_names_of_files():
         "中" * 98,
     ]
     names = [file_name(name) for name in alike]
+    assert all(name.isascii() for name in names)
     assert len({name.casefold() for name in names}) == len(alike) and max(len(name.encode()) for name in names) < 120
     assert not set('\\/:*?"<>|') & set(file_name('a\\b/c:d*e?f"g<h>i|j'))
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,14 @@ def test_links_and_the_working_directory(tmp_path, monkeypatch, one_line):
 @pytest.mark.parametrize("given", ["gs://bucket/run", "s3://bucket/run", "file:///tmp/run", Path("hf://me/run")])
 def test_remote_paths_are_refused(given, one_line):
     one_line(lambda: results(given), "remote", "--out=")
+
+
+def test_paths_that_are_not_utf_8_are_refused(tmp_path, one_line, monkeypatch):
+    strange = tmp_path / os.fsdecode(b"caf\xe9")
+    one_line(lambda: results(strange), r"--out=", r"caf\udce9", "not UTF-8")
+    strange.mkdir()
+    monkeypatch.chdir(strange)
+    one_line(lambda: results("run"), r"caf\udce9/run", "not UTF-8")
 
 
 @pytest.mark.parametrize("given", ["C:/runs", "runs/gs:x", "a:b"])
