@@ -19,20 +19,25 @@ from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
+from ccalign_jax.study.config import read_data
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 
 ROWS = 65536  # rows mapped at once
 
 
-def apply(checkpoint: Checkpoint, data: EmbeddingSet) -> EmbeddingSet:
+def apply(checkpoint: Checkpoint, data: EmbeddingSet | str | os.PathLike[str]) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 
+    Args:
+        checkpoint: the map.
+        data: a set, or the path of one.
+
     Raises:
-        InputError: widths that are not those of the map, a language that it has no part for, or a row that it maps to
-            NaN, infinity or zero.
+        InputError: data that cannot be read, widths that are not those of the map, a language that it has no part for,
+            or a row that it maps to NaN, infinity or zero.
     """
-    aligner = checkpoint.aligner
+    data, aligner = read_data(data), checkpoint.aligner
     _check_widths(checkpoint, data.name, data.d_text, data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
     map_text, map_image = (jax.jit(partial(one, aligner)) for one in (map_captions, map_images))

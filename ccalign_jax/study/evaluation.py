@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
+from ccalign_jax.study.config import read_data
 from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, minus, route_metrics
 from ccalign_jax.study.intervals import FoldTally, draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
@@ -64,10 +66,10 @@ class _State(NamedTuple):
 
 
 def evaluate(
-    data: EmbeddingSet,
+    data: EmbeddingSet | str | os.PathLike[str],
     checkpoint: Checkpoint | None = None,
     *,
-    bank: EmbeddingSet | None = None,
+    bank: EmbeddingSet | str | os.PathLike[str] | None = None,
     routes: Sequence[str] = PAIR_ROUTES,
     scores: bool = True,
     diagnostics: bool = True,
@@ -81,7 +83,7 @@ def evaluate(
     scored, and the map's changes are not tested. `docs/evaluation.md` says which training images are recognised.
 
     Args:
-        data: what to score; every image that is scored is in the gallery.
+        data: what to score, a set or the path of one; every image that is scored is in the gallery.
         checkpoint: the map.
         bank: other images with their captions, that scores on top look at; the data themselves where there are none,
             and then these scores are transductive.
@@ -95,6 +97,8 @@ def evaluate(
     Raises:
         InputError: as `apply`.
     """
+    data = read_data(data)
+    bank = None if bank is None else read_data(bank)
     overlap = None if checkpoint is None else find_overlap(data, checkpoint)
     noted = len(data.notes)
     data = data if overlap is None else overlap.scored

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.data import EmbeddingSet, save
 from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
-from ccalign_jax.study import apply, fit, map_rows
+from ccalign_jax.study import apply, evaluate, fit, map_rows
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -56,3 +56,13 @@ def test_a_map_that_overflows_is_not_applied(lengthy, one_line):
 def test_a_run_that_diverges_gives_no_map(lengthy, one_line):
     hyper = {"learning_rate": 100, "prox": 1e38, "epochs": 1}
     one_line(lambda: fit(lengthy, hyper=hyper), "image/residual/infonce diverged", "after step ", "learning_rate")
+
+
+def test_a_set_may_be_given_by_its_path(lengthy, tmp_path, one_line):
+    save(tmp_path / "rows.npz", lengthy)
+    checkpoint = fit(lengthy, aligner="procrustes")
+    np.testing.assert_allclose(
+        apply(checkpoint, tmp_path / "rows.npz").image, apply(checkpoint, lengthy).image, atol=1e-5
+    )
+    for call in (lambda: apply(checkpoint, lengthy.image), lambda: evaluate(lengthy.image, checkpoint)):
+        one_line(call, "ndarray", "path", "EmbeddingSet")
