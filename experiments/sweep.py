@@ -111,9 +111,6 @@ def main() -> Path | None:
             result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
         write_results(folder, result)
     print_table(main_table(result.summary))
-    for note in result.summary["notes"]:
-        if note not in plan.notes:  # these were printed before
-            print(f"note: {note}")
     if said := ladder_words(result.summary):
         print(f"{said} All rungs: {out}/tables/ladder.md")
     for note in result.summary["notes"]:
