@@ -47,7 +47,7 @@ def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterat
 
 
 def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Whether identity is at chance where it should not be, and so are the maps: rows may not be paired.
+    """That identity and every map are at chance, so that rows may not be paired; of one width, even without a map.
 
     A level is at chance if its interval does not lie above it; one without an interval says nothing.
 
@@ -58,13 +58,8 @@ def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]])
     chance = summary["baselines"]["chance"]["both"][CHANCE_METRIC]["mean"]
     wide = summary["data"]["d_text"] == summary["data"]["d_image"]
     identity, *lows = (one["both"][CHANCE_METRIC]["low"] for one in (summary["baselines"][IDENTITY], *maps))
-    if identity is None or identity > chance:
-        return
     lows = [low for low in lows if low is not None]
-    if any(low > chance for low in lows):
-        if wide:
-            yield "identity is at chance although widths are equal: without a map captions and images share no space"
-    elif wide or lows:
+    if identity is not None and max([identity, *lows]) <= chance and (wide or lows):
         equal = " although widths are equal" if wide else ""
         every = ", and so is every map" if lows else ""
         yield f"identity is at chance{equal}{every}: are your rows paired by key?"
