@@ -57,7 +57,7 @@ class Source:
     rows: Rows
     tile: int
     block: int
-    prepare: Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]
+    prepare: Callable[[AnyArray, AnyArray | None], tuple[Array, Array, Array]]
     penalty: Float[np.ndarray, " n"] | None
 
     def __len__(self) -> int:
@@ -66,12 +66,17 @@ class Source:
     def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
         """These rows, at most a block of them; behind them zeros."""
         read, penalty = self.read(places)
-        rows, sound = self.prepare(read, penalty)
+        rows, sound, kept = self.prepare(read, penalty)
         numbers = np.arange(places.start, places.stop) if isinstance(places, slice) else places
         bad = np.flatnonzero(~np.asarray(sound)[: len(numbers)])
         if len(bad):
             what = "holds NaN or infinity" if np.any(read[bad[0]]) else "is all zero"
             raise ValueError(f"row {numbers[bad[0]]} of the {self.name} {what}; leave it out")
+        lost = np.flatnonzero(~np.asarray(kept)[: len(numbers)])
+        if len(lost):
+            raise ValueError(
+                f"row {numbers[lost[0]]} of the {self.name} is mapped to NaN, infinity or zero; train the map anew"
+            )
         return rows
 
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -147,19 +152,21 @@ def make_sources(
 
 
 @functools.lru_cache(maxsize=16)
-def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array]]:
+def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array, Array]]:
     """Scale rows, map them and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too.
 
-    It also says which rows are neither zero nor hold NaN or infinity: those that come out with length one.
+    It also says which rows are neither zero nor hold NaN or infinity: those that come out with length one; and of which
+    mapped rows the same is true.
     """
 
-    def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array]:
+    def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array, Array]:
         unit = unit_rows(rows.astype(jnp.float32))
         sound = jnp.sum(jnp.square(unit), axis=1) > 0.5
         mapped = row_map(unit)
+        kept = jnp.isfinite(mapped).all(axis=1) & (mapped != 0).any(axis=1)
         if penalty is None:
-            return mapped, sound
-        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], sound
+            return mapped, sound, kept
+        return take_off(2.0 * mapped, penalty, mapped, penalty)[number], sound, kept
 
     return jax.jit(prepare)
 

@@ -45,12 +45,11 @@ def test_ranks_of_mapped_blocks_are_those_of_the_mapped_set(lengthy, aligner, pi
 
 def test_a_map_that_overflows_is_not_applied(lengthy, one_line):
     checkpoint = fit(lengthy, aligner="procrustes")
-    params = {**checkpoint.params, "delta": np.full((D, D), 3e38, np.float32)}
-    one_line(
-        lambda: apply(checkpoint._replace(params=params), lengthy),
-        "lengthy: text_en row ",
-        "is mapped to NaN, infinity or zero",
-    )
+    lost = checkpoint._replace(params={**checkpoint.params, "delta": np.full((D, D), 3e38, np.float32)})
+    one_line(lambda: apply(lost, lengthy), "lengthy: text_en row ", "is mapped to NaN, infinity or zero")
+    maps = dict(zip(("map_queries", "map_gallery"), map_rows(lost, "en", d_text=D, d_image=D), strict=True))
+    with pytest.raises(ValueError, match=r"row .* of the queries is mapped to NaN, infinity or zero"):
+        stream_ranks(lengthy.text["en"], lengthy.image, np.arange(COUNT)[:, None], **maps)
 
 
 def test_a_run_that_diverges_gives_no_map(lengthy, one_line):
