@@ -113,6 +113,9 @@ def main() -> Path | None:
     print_table(main_table(result.summary))
     if said := ladder_words(result.summary):
         print(f"{said} All rungs: {out}/tables/ladder.md")
+    for note in result.summary["notes"]:
+        if note not in plan.notes:  # those were printed before
+            print(f"note: {note}")
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
     processes.end()
