@@ -16,12 +16,11 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, fold_metrics
+from ccalign_jax.study.file_names import file_name, plain_name
 from ccalign_jax.study.folder import (
     CONFIG,
     SUMMARY,
     RunFolder,
-    file_name,
-    plain_name,
     read_config,
     read_summary,
     run_digest,

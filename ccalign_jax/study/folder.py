@@ -8,7 +8,6 @@ import io
 import json
 import os
 import platform
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -25,10 +24,9 @@ from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.output import whole_file, write_json
 from ccalign_jax.study.output_folder import OutputFolder
 
-__all__ = ["RunFolder", "file_name", "pack_slice", "plain_name", "read_config", "read_summary", "run_digest"]
+__all__ = ["RunFolder", "pack_slice", "read_config", "read_summary", "run_digest"]
 
 CONFIG, SUMMARY, SLICES = "config.json", "summary.json", "slices"
-NAME_BYTES = 100  # of the 255 that file systems take
 REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # without a manifest
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -149,25 +147,6 @@ def pack_slice(result: PyTree) -> bytes:
     packed = io.BytesIO()
     np.savez(packed, **{f"leaf_{index}": leaf for index, leaf in enumerate(jax.tree.leaves(result))})
     return packed.getvalue()
-
-
-def file_name(name: str) -> str:
-    """A trial's name as a file name that no other trial has, of at most 109 bytes.
-
-    Everything but ASCII letters, digits, dots and dashes becomes `_`: the locale may have no other letters. Where that,
-    or the length, loses something, the beginning of the name's SHA-256 follows.
-
-    Example:
-        >>> file_name("identity"), file_name("text:en/per_language(linear)/mse/temperature=0.1")
-        ('identity', 'text_en_per_language_linear_mse_temperature_0.1-46a97d18')
-    """
-    cut = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:NAME_BYTES]
-    return name if cut == name else f"{cut}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def plain_name(name: str) -> str:
-    """What older versions had in place of `file_name`: two trials could share a file."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
 def run_digest(config: Mapping[str, Any], folds: Mapping[str, np.ndarray]) -> str:

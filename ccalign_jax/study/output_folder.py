@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.study.file_names import file_name
+from ccalign_jax.study.locks import lock_file
 from ccalign_jax.study.output import full_disk, write_json
 
 __all__ = ["OutputFolder", "default_path", "output_path"]
@@ -37,7 +39,7 @@ def output_path(given: str | os.PathLike[str]) -> Path:
 
 def default_path(name: str) -> Path:
     """`runs/NAME-TIME`, the folder of results for which no `--out` is given."""
-    return Path(f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    return Path(f"runs/{file_name(name)}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 class OutputFolder:
@@ -143,20 +145,13 @@ class OutputFolder:
     def _lock(self) -> None:
         while self._unlock is None:
             self._make()
-            path = self._folder / LOCK
-            try:
-                opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            except FileNotFoundError:  # its last owner has just removed the folder
-                continue
-            closing = weakref.finalize(self, os.close, opened)
-            if not _try_lock(opened):
-                closing()
-                raise InputError(f"{self.path}: another process is writing there; wait for it, or give another --out")
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(opened), os.stat(path)):  # else the file was just removed, too
-                    self._unlock = closing
-                    return
-            closing()
+            with suppress(FileNotFoundError):  # its last owner has just removed it
+                try:
+                    self._unlock = lock_file(self._folder / LOCK, self)
+                except BlockingIOError:
+                    raise InputError(
+                        f"{self.path}: another process is writing there; wait for it, or give another --out"
+                    ) from None
 
     def _make(self) -> None:
         base = self._folder
@@ -266,18 +261,3 @@ class OutputFolder:
         with suppress(OSError):  # not empty
             for folder in self._made:
                 folder.rmdir()
-
-
-def _try_lock(opened: int) -> bool:
-    """Lock an open file for as long as it is open; False if another process has locked it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True

@@ -8,7 +8,7 @@ import pytest
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
 from ccalign_jax.study.figures import figures_of, minus
-from ccalign_jax.study.folder import file_name
+from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.run import summarise
 

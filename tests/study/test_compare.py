@@ -14,8 +14,8 @@ from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare, comparison_rows
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
+from ccalign_jax.study.file_names import file_name, plain_name
 from ccalign_jax.study.finished import read_run
-from ccalign_jax.study.folder import file_name, plain_name
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays

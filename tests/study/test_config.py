@@ -9,7 +9,8 @@ import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
-from ccalign_jax.study.folder import RunFolder, file_name, read_summary
+from ccalign_jax.study.file_names import file_name
+from ccalign_jax.study.folder import RunFolder, read_summary
 
 
 @pytest.mark.parametrize(

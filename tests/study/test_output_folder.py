@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ccalign_jax.study.output import whole_file
-from ccalign_jax.study.output_folder import OutputFolder, output_path
+from ccalign_jax.study.output_folder import OutputFolder, default_path, output_path
 
 
 def results(path, **how):
@@ -186,6 +186,12 @@ def test_paths_that_are_not_utf_8_are_refused(tmp_path, one_line, monkeypatch):
 @pytest.mark.parametrize("given", ["C:/runs", "runs/gs:x", "a:b"])
 def test_local_paths_are_not(given):
     assert output_path(given) == Path(given)
+
+
+@pytest.mark.parametrize("name", ["evaluation-flickr8k-all", "evaluation-a/b c-all", "中" * 200])
+def test_a_default_folder_has_a_short_name(name):
+    path = default_path(name)
+    assert path.parent == Path("runs") and len(path.name.encode()) < 130
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, one_line):
