@@ -65,7 +65,7 @@ def count_around(scores: Float[Array, "q g"], bars: Float[Array, "q k"], axis: i
     def around(bar: Float[Array, " q"]) -> tuple[Array, Array]:
         bar = jnp.expand_dims(bar, axis)
         if scores.shape[axis] < PACKED:  # one pass over the block instead of two
-            packed = _sum_in_strips(lambda strip: jnp.where(strip > bar, PACKED, strip == bar), scores, axis)
+            packed = _sum_in_strips(lambda strip: jnp.where(strip > bar, jnp.int32(PACKED), strip == bar), scores, axis)
             return packed // PACKED, packed % PACKED
         above = _sum_in_strips(lambda strip: (strip > bar).astype(jnp.int32), scores, axis)
         return above, _sum_in_strips(lambda strip: (strip == bar).astype(jnp.int32), scores, axis)
@@ -86,9 +86,9 @@ def _sum_in_strips(what: Callable[[Array], Array], block: Array, axis: int) -> A
     """
     width = block.shape[axis] // STRIPS
     strips = [jax.lax.slice_in_dim(block, start * width, (start + 1) * width, axis=axis) for start in range(STRIPS)]
-    total = jnp.sum(functools.reduce(jnp.add, map(what, strips)), axis=axis)
+    total = jnp.sum(functools.reduce(jnp.add, map(what, strips)), axis=axis, dtype=jnp.int32)
     rest = jax.lax.slice_in_dim(block, STRIPS * width, None, axis=axis)
-    return total + jnp.sum(what(rest), axis=axis)
+    return total + jnp.sum(what(rest), axis=axis, dtype=jnp.int32)
 
 
 def each_answer_once(gold: Gold) -> Gold:
@@ -125,14 +125,15 @@ def ranks_from_counts(
     gold_scores = jnp.where(exists, gold_scores, -jnp.inf)
     known = exists.any(axis=1)
     best = jnp.argmax(gold_scores, axis=1)[:, None]
-    tied = jnp.where(known, jnp.sum((gold_scores == jnp.max(gold_scores, axis=1, keepdims=True)) & exists, axis=1), 0)
+    tied = (gold_scores == jnp.max(gold_scores, axis=1, keepdims=True)) & exists
+    tied = jnp.where(known, jnp.sum(tied, axis=1, dtype=jnp.int32), 0)
     better, equal = (jnp.take_along_axis(counts, best, axis=1)[:, 0] for counts in (above, level))
     better, equal = jnp.where(known, better, 0), jnp.where(known, equal - tied, 0)
     level = jnp.where(exists, level, 1)
     return Ranks(
         better=better.astype(jnp.int32),
         equal=equal.astype(jnp.int32),
-        tied=tied.astype(jnp.int32),
+        tied=tied,
         reciprocal_rank=jnp.where(known, _expected_reciprocal(better, equal, jnp.maximum(tied, 1)), 0.0),
         average_precision=_average_precision(gold_scores, exists, above, level),
         ndcg=_discounted_gain(exists, above, level),
@@ -163,7 +164,7 @@ def _average_precision(
 
     def body(carry):
         step, total = carry
-        gold_before = gold_above + 1 + step * (gold_level - 1) / jnp.maximum(level - 1, 1)
+        gold_before = gold_above + 1 + (step * (gold_level - 1)).astype(jnp.float32) / jnp.maximum(level - 1, 1)
         return step + 1, total + jnp.where(step < level, gold_before / (above + 1 + step), 0.0)
 
     start = jnp.zeros(gold_scores.shape, jnp.float32)

@@ -213,7 +213,9 @@ def _lead(
         nearest = jnp.argmax(scores, axis=1)
         alone = jnp.sum(scores == jnp.max(scores, axis=1, keepdims=True)) == len(tile)
         hard = jax.lax.cond(
-            alone, lambda: image[nearest], lambda: weighted_rows(image_weights(scores, "hard", temperature), image)
+            alone,
+            lambda: image[nearest],
+            lambda: weighted_rows(image_weights(scores, "hard", temperature), image).astype(image.dtype),
         )
         mean = weighted_rows(image_weights(scores, "soft", temperature), image) if soft else None
         return _Led(nearest, jnp.any(hard != image[nearest], axis=1), hard, mean)

@@ -122,3 +122,9 @@ def test_derivative_of_spectral():
     with jax.enable_x64(True):
         penalty = jax.jit(partial(spectral_penalty, steps=60))
         check_grads(penalty, (jnp.asarray(with_gap(4, 3), jnp.float64),), order=1)
+
+
+def test_the_prox_penalty_keeps_float32_under_64_bit_types():
+    with jax.enable_x64(True):
+        assert prox_penalty({"w": np.ones((2, 2), np.float32)}).dtype == np.float32
+        assert prox_penalty(np.ones((2, 2))).dtype == np.float64

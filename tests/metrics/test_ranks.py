@@ -10,15 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccalign_jax.metrics import (
+    SCORINGS,
+    Banks,
     Ranks,
     all_tied,
     cosine_scores,
     rank,
     rank_pairs,
+    rank_routes,
     ranks_from_scores,
     recall_at,
     resolve_ties,
     retrieval_metrics,
+    stream_ranks,
 )
 from ccalign_jax.metrics import ranks as ranks_module
 from ccalign_jax.numerics import unit_rows
@@ -324,3 +328,39 @@ def test_all_tied_is_the_mean_over_orders(answers, gallery):
     np.testing.assert_allclose(figures(chance, 0), mean, atol=1e-12)
     scored = ranks_from_scores(jnp.zeros((1, gallery)), jnp.arange(answers)[None])
     close(scored, chance)
+
+
+def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
+    """Counts are 32-bit whole numbers everywhere, in loops too; rows keep their dtype."""
+    monkeypatch.setattr(ranks_module, "CACHED_ROWS", 7)
+    rng = np.random.default_rng(0)
+    text, image = (rng.standard_normal((12, 8)).astype(np.float32) for _ in range(2))
+    there = np.arange(12)
+    gold = np.stack([there, there - 1], axis=1)
+    calls = [
+        lambda: rank(text, image, gold),
+        lambda: rank_pairs(text, image, there, gold, block_entries=30),
+        lambda: stream_ranks(text, image, gold),
+        lambda: rank_routes([text, image], image, [there] * 2, [there[:, None]] * 2),
+        *(
+            lambda prepare=prepare: rank_pairs(*prepare(text, image, Banks(text, image)), there, gold)
+            for prepare in SCORINGS.values()
+        ),
+    ]
+    for call in calls:
+        expected = jax.tree.leaves(call())
+        with jax.enable_x64(True):
+            found = jax.tree.leaves(call())
+        for one, other in zip(found, expected, strict=True):
+            assert one.dtype == other.dtype
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_routes_of_half_precision_rows_are_scored_in_float32():
+    rng = np.random.default_rng(0)
+    text, image = (jnp.asarray(rng.standard_normal((12, 8)), jnp.bfloat16) for _ in range(2))
+    there = jnp.arange(12)
+    found = rank_routes([text, text], image, [there] * 2, [there[:, None]] * 2, routes=("t2t", "via_image"))
+    wide = text.astype(jnp.float32), image.astype(jnp.float32)
+    same(found.t2i[0], rank(*wide, there[:, None]))
+    assert (found.via_image[0].tied == 1).all()
