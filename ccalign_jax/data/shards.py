@@ -239,9 +239,9 @@ def open_shards(
         paths = sorted(filter(is_shard, place.iterdir())) if place.is_dir() else [place]
     else:
         paths = [Path(file) for file in path]
+        place = paths[0].parent if paths else Path()
     for file in paths:
         check_path("", file)
-        place = paths[0].parent if paths else Path()
     if not paths:
         raise InputError(f"{place}: no shards here; give a folder of {', '.join(FORMATS)} files")
     files, unknown = [], set()
