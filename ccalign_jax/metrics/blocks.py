@@ -63,6 +63,14 @@ class Source:
     def __len__(self) -> int:
         return self.rows.shape[0]
 
+    @property
+    def counted(self) -> int:
+        """Rows of a block that can exist, and so are compared: fewer than a tile where the side is that small.
+
+        The number of rows is rounded up to a power of two, so that small sides share a few compiled programs.
+        """
+        return min(self.block, 1 << (len(self) - 1).bit_length())
+
     def take(self, places: slice | np.ndarray) -> Float[Array, "block w"]:
         """These rows, at most a block of them; behind them zeros."""
         read, penalty = self.read(places)
@@ -171,10 +179,26 @@ def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | Non
     return jax.jit(prepare)
 
 
-def tile_scores(rows: Float[Array, "t w"], columns: Float[Array, "c w"]) -> Float[Array, "t c"]:
-    """Inner products; NaN, which compares with nothing, below all."""
-    scores = cosine_scores(rows, columns)
-    return jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
+def tile_scores(rows: Float[Array, "t w"], columns: Float[Array, "c w"], sizes: tuple[int, int]) -> Float[Array, "t c"]:
+    """Inner products; NaN, which compares with nothing, below all.
+
+    Args:
+        sizes: rows and columns of the tiles that are multiplied. Fewer are filled up with zeros: products of one shape
+            give equal pairs equal scores.
+    """
+    scores = cosine_scores(_fill_up(rows, sizes[0]), _fill_up(columns, sizes[1]))
+    scores = jnp.where(jnp.isnan(scores), jnp.finfo(scores.dtype).min, scores)
+    if scores.shape == (len(rows), len(columns)):
+        return scores
+    # The barrier keeps a compiler from multiplying only what is kept.
+    return jax.lax.optimization_barrier(scores)[: len(rows), : len(columns)]
+
+
+def _fill_up(rows: Float[Array, "t w"], size: int) -> Float[Array, "s w"]:
+    if len(rows) == size:
+        return rows
+    # Behind the barrier stands a tile like any other, whatever a compiler might make of its zeros.
+    return jax.lax.optimization_barrier(jnp.pad(rows, [(0, size - len(rows)), (0, 0)]))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -182,7 +206,7 @@ def _visit_block(
     visit: Callable, sizes: tuple[int, int], rows: Any, columns: Any, row_state: Any, column_state: Any
 ) -> tuple[Any, Any]:
     def turned(columns: Any, rows: Any, column_state: Any, row_state: Any) -> tuple[Any, Any]:
-        row_state, column_state = visit(rows, columns, row_state, column_state)
+        row_state, column_state = visit(sizes, rows, columns, row_state, column_state)
         return column_state, row_state
 
     # The inner loop copies its tiles: those of the queries are the small ones.
@@ -195,20 +219,23 @@ def _visit_block(
 def visit_blocks(
     visit: Callable, queries: Source, gallery: Source, given: tuple, states: tuple, progress: Progress
 ) -> tuple[Any, Any]:
-    """Carry the states, host arrays, through all tiles; `visit` sees (rows, given, exists) of each side."""
+    """Carry the states, host arrays, through all tiles.
+
+    `visit` sees the sizes that `tile_scores` takes, and (rows, given, exists) and the state of each side.
+    """
     total = -(-len(queries) // queries.block) * -(-len(gallery) // gallery.block)
     done, sizes = 0, (queries.tile, gallery.tile)
     for here, rows in queries.blocks():
-        row_given, row_state = _part((given[0], states[0]), here, queries.block)
-        row_exists = np.arange(queries.block) < here.stop - here.start
+        row_given, row_state = _part((given[0], states[0]), here, queries.counted)
+        row_exists = np.arange(queries.counted) < here.stop - here.start
         for there, columns in gallery.blocks():
-            column_given, column_state = _part((given[1], states[1]), there, gallery.block)
-            column_exists = np.arange(gallery.block) < there.stop - there.start
+            column_given, column_state = _part((given[1], states[1]), there, gallery.counted)
+            column_exists = np.arange(gallery.counted) < there.stop - there.start
             row_state, column_state = _visit_block(
                 visit,
                 sizes,
-                (rows, row_given, row_exists),
-                (columns, column_given, column_exists),
+                (rows[: queries.counted], row_given, row_exists),
+                (columns[: gallery.counted], column_given, column_exists),
                 row_state,
                 column_state,
             )
@@ -250,9 +277,7 @@ def pair_scores(queries: Source, gallery: Source, owner: np.ndarray, item: np.nd
 @partial(jax.jit, static_argnums=2)
 def _pair_scores(rows: Float[Array, "p w"], columns: Float[Array, "p w"], sizes: tuple[int, int]) -> Float[Array, " p"]:
     def one_tile(tile: tuple[Array, Array]) -> Array:
-        # Behind the barrier stands a tile like any other, whatever a compiler might make of its zeros.
-        columns = jax.lax.optimization_barrier(jnp.pad(tile[1], [(0, sizes[1] - sizes[0]), (0, 0)]))
-        return jnp.diagonal(jax.lax.optimization_barrier(tile_scores(tile[0], columns)))
+        return jnp.diagonal(jax.lax.optimization_barrier(tile_scores(*tile, sizes)))
 
     tiles = [side.reshape(-1, sizes[0], side.shape[1]) for side in (rows, columns)]
     return jax.lax.map(one_tile, (tiles[0], tiles[1])).reshape(-1)

@@ -131,9 +131,11 @@ def stream_neighbours(
     return of_queries.mean(axis=1), of_items.mean(axis=1)
 
 
-def _count_tile(rows: Any, columns: Any, row_counts: Any, column_counts: Any) -> tuple[Any, Any]:
+def _count_tile(
+    sizes: tuple[int, int], rows: Any, columns: Any, row_counts: Any, column_counts: Any
+) -> tuple[Any, Any]:
     """What stands above, and level with, the gold answers of the rows, and those of the columns."""
-    scores = tile_scores(rows[0], columns[0])
+    scores = tile_scores(rows[0], columns[0], sizes)
 
     def add(counts: tuple[Array, Array], bars: Array, exists: Array, axis: int) -> tuple[Array, ...]:
         kept = jnp.where(jnp.expand_dims(exists, 1 - axis), scores, -jnp.inf)
@@ -142,9 +144,11 @@ def _count_tile(rows: Any, columns: Any, row_counts: Any, column_counts: Any) ->
     return add(row_counts, rows[1], columns[2], 1), add(column_counts, columns[1], rows[2], 0)
 
 
-def _nearest_tile(rows: Any, columns: Any, row_nearest: Array, column_nearest: Array) -> tuple[Array, Array]:
+def _nearest_tile(
+    sizes: tuple[int, int], rows: Any, columns: Any, row_nearest: Array, column_nearest: Array
+) -> tuple[Array, Array]:
     """The highest scores that rows, and columns, have seen."""
-    scores = tile_scores(rows[0], columns[0])
+    scores = tile_scores(rows[0], columns[0], sizes)
 
     def keep(nearest: Array, scores: Array, exists: Array) -> Array:
         kept = jnp.where(exists[None, :], scores, -jnp.inf)

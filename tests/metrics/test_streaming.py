@@ -53,6 +53,26 @@ def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     assert (t2i.equal > 0).any() or queries < 10
 
 
+@pytest.mark.parametrize(("queries", "gallery"), [(100, 5), (5, 100), (70, 1)])
+def test_few_rows_with_many_answers_equal_the_whole_block(queries, gallery):
+    text, image, _ = problem(queries, gallery)
+    gold = np.where(np.arange(gallery) % min(queries, 4) == np.arange(queries)[:, None] % 4, np.arange(gallery), -1)
+    t2i, i2t = stream_ranks(text, image, gold)
+    text, image = unit_rows(text), unit_rows(image)  # once more, as the stream does
+    assert_same(t2i, rank(text, image, jnp.asarray(gold)))
+    assert_same(i2t, rank(image, text, jnp.asarray(turned(gold, gallery))))
+
+
+@pytest.mark.parametrize(("queries", "gallery"), [(100, 5), (5, 100)])
+def test_only_rows_that_can_exist_are_compared(queries, gallery, monkeypatch):
+    text, image, gold = problem(queries, gallery, width=13)  # a width of its own: shapes are seen while tracing
+    shapes = []
+    count = streaming.count_around
+    monkeypatch.setattr(streaming, "count_around", lambda *given: shapes.append(given[0].shape) or count(*given))
+    stream_ranks(text, image, gold)
+    assert set(shapes) == {(min(16, 2 ** (queries - 1).bit_length()), min(32, 2 ** (gallery - 1).bit_length()))}
+
+
 def test_rows_come_from_disk_in_half_precision(tmp_path):
     text, image, gold = problem(60, 90)
     np.save(tmp_path / "image.npy", (3 * image).astype(np.float16))
