@@ -80,11 +80,11 @@ def save_tree(
         path: folder.
         tree: nested dicts of arrays; may be empty.
         about: JSON values; `sha256`, `leaves` and `schema` are added.
-        training_images: what the tree was fitted on.
+        training_images: fingerprints of the images that the tree was fitted on.
 
     Raises:
         InputError: a parameter is NaN or infinite; nothing is written.
-        OSError: it cannot be written, because the disk is full, say.
+        OSError: it cannot be written, for example because the disk is full.
     """
     check_path("", path)
     path = Path(path).absolute()
@@ -173,7 +173,7 @@ def _load_training_images(file: Path) -> Fingerprints | None:
 
 
 def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) -> None:
-    """That the aligner is known: a program may register its own, and another that reads the map must, too."""
+    """Refuse an aligner that is not registered: a program that registers its own may have written the map."""
     parts = re.findall(r"[^(),\s]+", str(about.get("aligner", "")))
     unknown = [part for part in parts if part not in ALIGNERS and part not in COMBINATORS]
     if unknown:
@@ -186,7 +186,7 @@ def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) ->
 
 @contextmanager
 def _system_errors(path: Path) -> Iterator[None]:
-    """An `OSError` in place of the pages that Orbax logs and the `ValueError` that it raises when it cannot write."""
+    """Raise `OSError` where Orbax cannot write, in place of its `ValueError` and long log messages."""
     logger = logging.getLogger("absl")
     disabled, logger.disabled = logger.disabled, True
     try:
@@ -214,7 +214,7 @@ def _checkpointer() -> Any:
 
 
 def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
-    """Hexadecimal digest over the names and bytes of all files of a checkpoint, and what is said about them."""
+    """Hexadecimal digest over the names and bytes of all files of a checkpoint, and its description."""
     said = {key: value for key, value in about.items() if key != "sha256"}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     files = sorted(file for file in (folder / TREE).rglob("*") if file.is_file())

@@ -7,15 +7,15 @@ __all__ = ["InputError", "check_path", "check_text"]
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave: names the file, the key or row, what is wrong, and the mend."""
+    """A mistake in what the user gave: names the file, the key or row, what is wrong, and how to fix it."""
 
 
 def check_path(flag: str, path: str | os.PathLike[str]) -> None:
-    """Refuse a path that is no text (see `check_text`), which Orbax, JSON and figures cannot hold.
+    """Refuse a path that is not valid text (see `check_text`), which Orbax, JSON and plots cannot store.
 
     Args:
         flag: what gave the path, such as `--out=`.
-        path: a relative one is refused for its working directory, too.
+        path: if relative, the working directory is checked too.
 
     Raises:
         InputError: as `check_text`.
@@ -25,7 +25,7 @@ def check_path(flag: str, path: str | os.PathLike[str]) -> None:
 
 
 def check_text(flag: str, text: str) -> None:
-    r"""Refuse what Python makes of bytes that are not of the locale's encoding, and letters that it lacks.
+    r"""Refuse text with undecodable bytes (surrogates), or with characters that file names cannot encode.
 
     Args:
         flag: what gave the text, such as `--out=`.

@@ -20,12 +20,12 @@ MOST_BYTES = 1 << 50
 def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
     """Parse the flags and call `main` with the positional arguments, if it takes any.
 
-    A user's mistake is one line on stderr and exit status 2; so is a stdout that cannot be written, where nothing
-    else holds the results. A signal is one line and status 128 + signal.
+    A user's mistake is one line on stderr and exit status 2; so is a stdout that cannot be written, if results are
+    only printed. A signal is one line and status 128 + signal.
 
     Args:
-        main: returns where it wrote its results, or None if they are printed alone.
-        positional: names of the arguments that are no flags.
+        main: returns where it wrote its results, or None if they are only printed.
+        positional: names of the positional arguments.
     """
     _streams.protect()
     _signals.catch()
@@ -66,9 +66,11 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
                 raise
             fail(f"{error.filename}: {error.strerror}; give a path that can be read and written")
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):  # as jax says it
+            if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(
+                error
+            ):  # jax's word for out of memory
                 raise
-            reason = str(error).partition("\n")[0] or "no more can be had"
+            reason = str(error).partition("\n")[0] or "the system has no more"
             fail(f"out of memory: {reason}; ask for less, such as smaller batches, sizes or --memory")
         if written is None and (lost := _streams.unwritten(sys.stdout)):
             fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
@@ -109,10 +111,10 @@ def fail(message: object) -> NoReturn:
 
 
 def start_jax() -> None:
-    """Let jax find its devices, before anything is computed or written.
+    """Initialise the devices of jax, before anything is computed or written.
 
     Raises:
-        InputError: it finds none of the kind that is asked for.
+        InputError: there is none of the requested platform.
     """
     import jax
 

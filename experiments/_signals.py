@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-GRACE = 3.0  # seconds to clean up in: Python hears of a signal only when a computation returns
+GRACE = 3.0  # seconds to clean up: Python handles a signal only once a computation returns
 SHOW_CURSOR = b"\n\x1b[?25h"
 
 _line = "stopped"
@@ -25,9 +25,9 @@ class Stopped(KeyboardInterrupt):
 
 
 def resumable(out: object) -> None:
-    """Let the line say how to go on with the run in `out`."""
+    """Add to the line the command that resumes the run in `out`."""
     global _line
-    _line = f"stopped; go on with: python {shlex.quote(sys.argv[0])} --resume --out={shlex.quote(str(out))}"
+    _line = f"stopped; to resume: python {shlex.quote(sys.argv[0])} --resume --out={shlex.quote(str(out))}"
 
 
 def catch() -> None:
@@ -51,7 +51,7 @@ def catch() -> None:
 
 
 def release() -> None:
-    """Let signals end the process as they do where nobody catches them: the script is done."""
+    """Restore the default handlers, once the script is done."""
     signal.set_wakeup_fd(-1)
     _handle(signal.SIG_DFL)
 
@@ -63,7 +63,7 @@ def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) 
 
 
 def say() -> None:
-    """Write the line to stderr, once, and never wait for its reader."""
+    """Write the line to stderr, once, without blocking."""
     with contextlib.suppress(OSError, ValueError):
         if _said.acquire(blocking=False) and select.select([], [2], [], 0)[1]:
             os.write(2, os.fsencode(f"{_line}\n"))

@@ -1,4 +1,4 @@
-"""Standard streams that never raise: what cannot be written is dropped, and signs that cannot be encoded replaced."""
+"""Standard streams that never raise: failed writes are dropped, and characters that cannot be encoded replaced."""
 
 import codecs
 import errno
@@ -14,7 +14,7 @@ class _Lossy(io.RawIOBase):
     """A raw stream whose writes never fail.
 
     Attributes:
-        failed: why something could not be written, the first time; None so far.
+        failed: the first error of a write; None if there was none.
     """
 
     def __init__(self, raw: io.RawIOBase):
@@ -42,7 +42,7 @@ def lossy(stream: TextIO | None, errors: str) -> TextIO:
 
     Args:
         stream: such as `sys.stdout`, which is None where the process started without one.
-        errors: how signs that the encoding lacks are written.
+        errors: handler for characters that the encoding lacks.
     """
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8", errors=errors)
@@ -64,7 +64,7 @@ def protect() -> None:
 
 
 def unwritten(stream: TextIO) -> OSError | None:
-    """Why something did not come out of a `lossy` stream; a reader that has gone, such as `head`, is no reason."""
+    """The first write error of a `lossy` stream, if any; a closed pipe, as behind `head`, does not count."""
     stream.flush()
     failed = getattr(getattr(stream.buffer, "raw", stream.buffer), "failed", None)
     return None if failed is None or failed.errno == errno.EPIPE else failed

@@ -48,7 +48,7 @@ class Adapt(Protocol):
 class Aligner(NamedTuple):
     """A map of texts and images into one space.
 
-    It takes unit rows and gives rows of any length; `map_captions` and `map_images` scale both.
+    It takes unit rows and returns rows of any length; `map_captions` and `map_images` normalise both.
 
     Attributes:
         init: `init(key) -> params`, a plain pytree of float32 arrays.
@@ -57,13 +57,13 @@ class Aligner(NamedTuple):
         image: `image(params, rows) -> rows`; the rows themselves for a one-sided aligner.
         deviation: `deviation(params) -> tree` of arrays that are zero exactly at identity: what the prox
             penalty measures.
-        matrix: `matrix(params) -> W [..., d_text, d_out]` where x ↦ xW is the whole map and images stay as they
-            are, else None: use `map_captions` and `map_images`.
+        matrix: `matrix(params) -> W [..., d_text, d_out]` where the whole map is x ↦ xW and images are unchanged,
+            else None: use `map_captions` and `map_images`.
         trains_image: whether `image` has parameters.
         frozen: names of the parameters (the last dict key on a leaf's path) that are set once and never trained.
         adapt: `adapt(params, text, text_mask, image, image_mask, key) -> params`, called once before the first
             step; None where nothing depends on data. A map that was never adapted works too.
-        linear_part: the same W where captions go to (x − m)W + c, or images are mapped too; see `linear_part`.
+        linear_part: the same W where captions are mapped to (x − m)W + c, or images are mapped too; see `linear_part`.
     """
 
     init: Callable[[Array], Params]
@@ -80,7 +80,7 @@ class Aligner(NamedTuple):
 def map_captions(
     aligner: Aligner, params: Params, rows: Float[Array, "m d_text"], language: int | Array
 ) -> Float[Array, "m d_out"]:
-    """Caption rows of any length in the shared space: scaled to unit length, as in training, mapped, scaled again.
+    """Unit rows in the shared space for caption rows of any length: normalised, as in training, and mapped.
 
     Args:
         aligner, params: the map.
@@ -98,7 +98,7 @@ def map_captions(
 
 
 def map_images(aligner: Aligner, params: Params, rows: Float[Array, "n d_image"]) -> Float[Array, "n d_out"]:
-    """Image rows of any length in the shared space, as `map_captions`."""
+    """Unit rows in the shared space for image rows of any length, as `map_captions`."""
     return unit_rows(aligner.image(params, unit_rows(rows)))
 
 
@@ -108,9 +108,9 @@ def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:
 
 
 def linear_part(aligner: Aligner) -> Callable[[Params], Array] | None:
-    """W of the captions' side x ↦ (x − m)W + c, or None where it is not affine: what penalties and spectra measure.
+    """`params -> W` of an affine caption map x ↦ (x − m)W + c, which penalties and spectra measure; else None.
 
-    It is the whole map only where the aligner has a `matrix`.
+    W is the whole map only where the aligner has a `matrix`.
 
     Example:
         >>> import jax.numpy as jnp

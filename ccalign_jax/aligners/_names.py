@@ -20,8 +20,8 @@ __all__ = [
     "split_name",
 ]
 
-MOST_BRACKETS = 8  # a name has three at most
-MOST_SHOWN = 60
+MOST_BRACKETS = 8  # a valid name has at most three
+MOST_SHOWN = 60  # characters of a refused name
 
 
 class AlignerName(NamedTuple):
@@ -158,7 +158,7 @@ def split_name(name: str) -> tuple[tuple[str, ...], str]:
 
 
 def registered_by(name: str) -> list[str]:
-    """The modules outside this package that registered an aligner of this name, which reading it back needs imported.
+    """Modules outside this package that registered the aligners of this name; import them before loading its maps.
 
     Raises:
         InputError: as `parse_name`.

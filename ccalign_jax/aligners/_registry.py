@@ -143,7 +143,7 @@ ALIGNERS: dict[str, AlignerEntry] = {
     ),
     # Closed forms.
     "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted"),
-    "ridge": _solved("xW by ridge regression to identity, or to 0 where it is at chance; its penalty from a path"),
+    "ridge": _solved("xW by ridge regression to identity (to 0 where that is at chance); its penalty from a path"),
     "pooled_ridge": AlignerEntry(
         lambda d_text, d_out, sizes: per_language(affine(d_text, d_out), sizes.languages),
         "ridge with a shared D and a part for each language, partially pooled",

@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 
-RESERVED = ("image", "macro", "mean")  # the images among the sets of rows, and means over languages
+RESERVED = ("image", "macro", "mean")  # keys beside languages in results: the images, and means over languages
 
 
 def host_array(name: str, key: str, values: Any) -> np.ndarray:
-    """The NumPy array of what NumPy, JAX, PyTorch or pandas hold, or of lists; bfloat16 becomes float32."""
+    """A NumPy array from NumPy, JAX, PyTorch or pandas data, or from lists; bfloat16 becomes float32."""
     try:
         if hasattr(values, "detach"):
             values = values.detach().cpu()
@@ -84,25 +84,25 @@ def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None 
 
 
 def check_languages(name: str, languages: Iterable[str]) -> None:
-    """Refuse a language whose name flags, keys of results, tables or plots could not tell from something else.
+    """Refuse language names that are ambiguous in flags, result keys, tables or plots.
 
     Example:
         >>> check_languages("toy", ["en", "zh-Hant", "中文", "$x"])
         >>> check_languages("toy", ["en->de"])
         Traceback (most recent call last):
-        ccalign_jax.errors.InputError: toy: language 'en->de': '->' stands between two languages in results; rename it
+        ccalign_jax.errors.InputError: toy: language 'en->de': '->' separates two languages in results; rename it
     """
     for language in languages:
         if not isinstance(language, str):
-            problem = "the name is no text"
+            problem = "the name is not a string"
         elif "->" in language:
-            problem = "'->' stands between two languages in results"
+            problem = "'->' separates two languages in results"
         elif "," in language:
-            problem = "a comma stands between languages in flags"
+            problem = "a comma separates languages in flags"
         elif language in RESERVED:
-            problem = "results use this name for something else"
+            problem = "the name is reserved in results"
         elif not language.isprintable() or language.strip() != language or not language:
-            problem = "the name is empty, begins or ends with a space, or has a sign that cannot be printed"
+            problem = "the name is empty, begins or ends with a space, or has an unprintable character"
         else:
             continue
         raise InputError(f"{name}: language {language!r}: {problem}; rename it")

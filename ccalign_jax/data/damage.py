@@ -1,4 +1,4 @@
-"""Whatever a damaged file makes a reader raise, as one line that names the file."""
+"""One-line errors that name the file, for any exception that damaged bytes cause in a parser."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def group_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: f
 
 
 def first_copies(rows: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
-    """For each row the first that has the same numbers.
+    """For each row the index of the first equal row.
 
     Example:
         >>> first_copies(np.array([[1.0, 0], [2, 0], [1, -0.0]])).tolist()

@@ -40,7 +40,7 @@ class EmbeddingSet:
         image_of: language to `[m_l]` int32, nondecreasing: the row of `image` each caption describes.
         split: `[n]` str, the official split of each image, or None.
         notes: what was left out on the way here, counted, one sentence each.
-        numbered: the images came without keys: `keys` are row numbers, which say nothing in other data.
+        numbered: the images came without keys: `keys` are row numbers, which mean nothing in other data.
 
     Example:
         >>> import numpy as np
@@ -213,7 +213,7 @@ class EmbeddingSet:
         return narrowed.keep(narrowed.caption_counts().sum(0) > 0, "they have no caption in the chosen languages")
 
     def keep(self, keep: np.ndarray, why: str) -> EmbeddingSet:
-        """Only the images where `keep` `[n]` is True; how many others are left out, and why, is noted.
+        """Only the images where `keep` `[n]` is True; `notes` gain the number of the others and the reason `why`.
 
         Raises:
             InputError: no image is left.

@@ -15,12 +15,12 @@ from ccalign_jax.numerics import unit_float32
 __all__ = ["Fingerprints", "Recognised", "fingerprint", "fingerprint_rows", "recognise", "recognise_rows"]
 
 PROJECTIONS = 8
-STEPS = 4096  # to a projection's standard deviation, which is 1 for every width
+STEPS = 4096  # per standard deviation of a projection, which is 1 for every width
 # Two unit rows differ in a projection by about their distance: bfloat16 moves a row by some .002, 8 steps; images of
 # cosine .999 are .045 apart, 183 steps.
 TOLERANCE = 40
 LIMITS = (-32768, 32767)
-_BLOCK_ROWS = 1024  # what the processor's cache holds
+_BLOCK_ROWS = 1024  # fits in the processor's cache
 _TREE_ROWS = 1_000_000
 
 
@@ -28,7 +28,7 @@ class Fingerprints(NamedTuple):
     """Fingerprints of a set of images: 16 bytes for each row, 8 for each key.
 
     Attributes:
-        rows: `[n, 8]`, the row of each image, scaled to length one, on eight fixed Gaussian directions.
+        rows: `[n, 8]`, the unit row of each image, projected on eight fixed Gaussian directions.
         keys: `[k]`, a 64-bit digest of each key; none where the images have no keys of their own.
     """
 
@@ -42,7 +42,7 @@ class Recognised(NamedTuple):
     Attributes:
         by_key: `[n]`, the same key.
         by_row: `[n]`, the same row, up to its length and the rounding of its dtype.
-        images: `[n]`, either, or an image of the same group is.
+        images: `[n]`, either, or another image of the group is recognised.
     """
 
     by_key: Bool[np.ndarray, " n"]
@@ -51,7 +51,7 @@ class Recognised(NamedTuple):
 
 
 def fingerprint(data: EmbeddingSet) -> Fingerprints:
-    """Fingerprints of all images of a data set; row numbers that stand in for keys are none.
+    """Fingerprints of all images of a data set; row numbers in place of keys are left out.
 
     Example:
         >>> data = EmbeddingSet.build("toy", np.eye(3), {"en": np.eye(3)}, image_keys=["a", "b", "c"])
@@ -83,7 +83,7 @@ def fingerprint_rows(rows: Float[np.ndarray, "n d"]) -> Int16[np.ndarray, "n 8"]
 
 
 def recognise(data: EmbeddingSet, known: Fingerprints) -> Recognised:
-    """Which images are among the fingerprinted ones, by key, by row, or as one of their groups.
+    """Which images are among the fingerprinted ones, by key, by row, or by their group.
 
     A copy of an image under another key is recognised where its row is the same; another crop or encoding of the
     picture is not.

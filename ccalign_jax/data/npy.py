@@ -23,7 +23,7 @@ _READERS = {
 
 
 class NpyHeader(NamedTuple):
-    """What a header says.
+    """The header of an .npy array.
 
     Attributes:
         shape, dtype: of the array.
@@ -40,7 +40,7 @@ class NpyHeader(NamedTuple):
 
 
 def read_npy_header(file: IO[bytes], size: int) -> NpyHeader:
-    """The header at the start of an .npy; afterwards the file is at the first number.
+    """Read the header of an .npy array, and leave the file at the first number.
 
     Args:
         file: at the start.

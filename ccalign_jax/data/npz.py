@@ -35,10 +35,10 @@ class NpzFile:
         members = zip_members(file, archive)
         self.members = {name.removesuffix(".npy"): member for name, member in members.items()}
         if len(self.members) < len(members):
-            raise ValueError("an array is there with and without .npy behind its name")
+            raise ValueError("an array name occurs with and without .npy")
 
     def header(self, key: str) -> tuple[NpyHeader, int]:
-        """What an array that is not compressed is, and where in the file its numbers begin."""
+        """Header of an uncompressed array, and the offset of its first number in the file."""
         member = self.members[key]
         with self._reading(key):
             self._file.seek(member.checksum.start)
@@ -48,8 +48,8 @@ class NpzFile:
         """Arrays by name, each checked against its checksum.
 
         Args:
-            keys: which.
-            map_from: bytes from which on an array that is not compressed stays on disk, as a read-only memory map.
+            keys: names of the arrays.
+            map_from: size in bytes from which an uncompressed array stays on disk, as a read-only memory map.
 
         Raises:
             InputError: a damaged array, Python objects, or more than memory can hold.
@@ -73,7 +73,7 @@ class NpzFile:
             for start in range(0, len(data), _BLOCK):
                 block = stream.read(min(_BLOCK, len(data) - start))
                 data[start : start + len(block)] = np.frombuffer(block, np.uint8)
-            stream.read(1)  # at its end the archive's reader compares the checksum, also of an array without numbers
+            stream.read(1)  # the archive compares the checksum at the end of a member, also of an empty array
             return array_from_bytes(data, header)
 
     def _map(self, key: str) -> np.ndarray:
@@ -124,7 +124,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _memory() -> float:
-    """Bytes of memory of this machine, if it tells."""
+    """Bytes of memory of this machine; infinite where the platform does not report them."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Headers of .safetensors files, checked as their specification demands."""
+"""Headers of .safetensors files, checked against the specification."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DTYPES = {
 
 
 class TensorEntry(NamedTuple):
-    """A tensor of a file.
+    """Type and place of one tensor of a file.
 
     Attributes:
         shape, dtype: of the tensor; one of another kind than NumPy's numbers and bfloat16 has the dtype object.
@@ -54,7 +54,7 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
         header = json.loads(file.read(length), object_pairs_hook=_distinct)
     metadata = header.pop("__metadata__", {})
     if not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("its metadata are not text")
+        raise ValueError("its metadata are not strings")
     data, end = 8 + length, 8 + length
     found = {}
     for key, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
@@ -71,10 +71,10 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    """A JSON object, no name of which comes twice."""
+    """A JSON object without repeated names."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return found
 
 

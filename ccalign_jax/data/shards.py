@@ -172,7 +172,7 @@ class Shards:
             raise InputError(f"{problems[0]}; {bad} such among {len(self)} rows, in {len(problems)} places")
 
     def verify(self, progress: Callable[[str, int, int], None] = lambda what, done, total: None) -> None:
-        """Compare everything with the checksums that the files state; reads each array that has one once.
+        """Compare arrays with the checksums that the files state, reading each such array once.
 
         .npz and .pt files state one of each array, .safetensors files if `write_shards` wrote them.
 
@@ -180,10 +180,10 @@ class Shards:
             progress: called with what goes on, pairs done, and pairs in all.
 
         Raises:
-            InputError: an array that is not what was written.
+            InputError: an array differs from its checksum.
         """
         arrays = [array for file in self.files for array in file.values() if array.checksum is not None]
-        with ThreadPoolExecutor() as pool:  # checksums are computed outside of Python's lock
+        with ThreadPoolExecutor() as pool:  # checksums are computed without the GIL
             for done, _ in enumerate(pool.map(StoredArray.verify, arrays), start=1):
                 progress("comparing checksums", done * len(self) // len(arrays), len(self))
 
@@ -193,7 +193,7 @@ class Shards:
         return hashlib.sha256(json.dumps([self.languages, said]).encode()).hexdigest()
 
     def digests(self) -> dict[str, str]:
-        """What a resumed run must find unchanged: `data_sha256` of the layout, `content_sha256` of all values.
+        """SHA-256 digests that a resumed run compares: `data_sha256` of the layout, `content_sha256` of all values.
 
         The latter is of checksums; only arrays for which the file states none are read.
         """

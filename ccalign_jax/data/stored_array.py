@@ -29,7 +29,7 @@ class StoredArray(NamedTuple):
         offset: of its first byte.
         shape, dtype: of the whole, in native byte order; an array of another kind than numbers has the dtype object.
         swapped: it is stored in the other byte order.
-        checksum: that the file states of the array, and of what is stored with it; None if it states none.
+        checksum: that the file states, of a range of bytes that includes the array; None if it states none.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class StoredArray(NamedTuple):
                 self.checksum.verify(self.path)
 
     def crc32(self) -> int:
-        """Of its bytes: as the file states it, or else of all of them, read for it."""
+        """CRC-32 of its bytes: as the file states it, else computed from the file."""
         if self.checksum is not None:
             return self.checksum.crc32
         return file_crc32(self.path, self.offset, self.offset + self.nbytes)

@@ -14,7 +14,7 @@ from ccalign_jax.errors import InputError
 
 __all__ = ["CHECKSUM", "FORMATS", "is_shard", "stored_arrays"]
 
-CHECKSUM = "crc32:"  # before the name of a tensor, in the metadata of .safetensors files, which state none themselves
+CHECKSUM = "crc32:"  # prefix of metadata keys in .safetensors files, whose format has no checksums
 
 
 def stored_arrays(path: Path) -> dict[str, StoredArray]:

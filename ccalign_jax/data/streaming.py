@@ -46,8 +46,8 @@ def split_chunks(
     Args:
         rows: how many there are.
         held: how many to hold out, below `rows`.
-        groups: `[rows]`, of which none is divided: as many random ones are held out as `held` rows hold, one at
-            least. By default each row is its own.
+        groups: `[rows]` group of each row, none of which is divided: random groups of at most `held` rows together
+            are held out, at least one. By default each row is its own group.
         chunk_rows: of the longest chunk.
         seed: of the choice.
 
@@ -84,7 +84,7 @@ def split_chunks(
 
 
 def _ranges(chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, "k 2"]:
-    """The ranges of rows that are chosen, each as long as it can be."""
+    """The maximal ranges of rows that are chosen."""
     edges = np.diff(chosen.astype(np.int8), prepend=0, append=0)
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
@@ -97,7 +97,7 @@ def _cut(ranges: Int[np.ndarray, "k 2"], longest: int) -> Int[np.ndarray, "m 2"]
 
 
 def import_grain() -> Any:
-    """The library that prefetches batches.
+    """The module `grain`, which prefetches batches.
 
     Raises:
         InputError: it is not installed.

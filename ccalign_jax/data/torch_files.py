@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, read without running its code, and with the checksums that torch itself does not compare."""
+"""Files of `torch.save`, read without running code in them, and compared with their checksums, as torch does not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STORAGE = re.compile(r".*/data/\d+")
 
 
 def import_torch(path: Path) -> Any:
-    """The library, which need not be installed.
+    """The module `torch`, which is optional.
 
     Raises:
         InputError: it is not; `path` is what was to be read.
@@ -57,7 +57,7 @@ def torch_arrays(path: Path) -> dict[str, StoredArray]:
     torch = import_torch(path)
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)  # logs pages of what it raises
+    logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)  # logs long reports of what it raises
     with reading(f"{path}: damaged, or more than a dict of dense tensors"):
         checksums = _checksums(path)
         for name, checksum in checksums.items():
@@ -86,7 +86,7 @@ def torch_arrays(path: Path) -> dict[str, StoredArray]:
 
 
 def _checksums(path: Path) -> dict[str, Checksum]:
-    """Of the members of the archive that a .pt file is; the format before PyTorch 1.6 has none."""
+    """Checksums of the members of a .pt archive; the format before PyTorch 1.6 has none."""
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
             return {}

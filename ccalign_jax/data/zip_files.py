@@ -1,4 +1,4 @@
-"""Members of a zip archive, which .npz and .pt files are: where they lie, checked against damage."""
+"""Offsets and checksums of the members of zip archives, such as .npz and .pt files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Checksum(NamedTuple):
     crc32: int
 
     def verify(self, path: Path) -> None:
-        """Read the bytes, and compare.
+        """Compare the bytes with the checksum.
 
         Raises:
             ValueError: the checksum is another.
@@ -51,14 +51,14 @@ class Member(NamedTuple):
 
 
 def zip_members(file: IO[bytes], archive: zipfile.ZipFile) -> dict[str, Member]:
-    """The members of an archive by name, once its directory and the members themselves agree.
+    """The members of an archive by name, after a check that its directory agrees with them.
 
     Args:
         file: that the archive is read from.
         archive: the same, open.
 
     Raises:
-        ValueError: names that differ or repeat, or room for a member that the directory does not have. A damaged
+        ValueError: names that differ or repeat, or bytes between members, which the directory leaves out. A damaged
             archive may raise anything else.
     """
     found = {}
@@ -69,7 +69,7 @@ def zip_members(file: IO[bytes], archive: zipfile.ZipFile) -> dict[str, Member]:
         if magic != b"PK\3\4" or (flags ^ info.flag_bits) & _UTF8 or file.read(name) != wanted:
             raise ValueError(f"{info.filename!r} has another name in the archive's directory")
         if info.filename in found:
-            raise ValueError(f"{info.filename!r} is there twice")
+            raise ValueError(f"{info.filename!r} occurs twice")
         start = info.header_offset + _LOCAL_HEADER.size + name + extra
         found[info.filename] = Member(info, Checksum(start, start + info.compress_size, info.CRC))
     ordered = sorted(found.values(), key=lambda member: member.info.header_offset)

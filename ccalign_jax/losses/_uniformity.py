@@ -57,7 +57,7 @@ def alignment_uniformity_loss(
     apart = ~known_positives(groups, image.shape[0], axis_name)
 
     def square(rows: Array) -> Array:
-        """Exactly 1, or 0 for a zero row."""
+        """Squared length of normalised rows: exactly 1, or 0 for a zero row."""
         return jnp.any(rows != 0, axis=-1).astype(wide)
 
     def uniformity(rows: Array, exists: Array) -> Array:

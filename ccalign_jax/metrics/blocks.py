@@ -90,7 +90,7 @@ class Source:
     def read(self, places: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         taken = np.asarray(self.rows[places])
         taken = taken.astype(taken.dtype.newbyteorder("="), copy=False)
-        if taken.dtype.itemsize > 4:  # the device would cut them to the range of float32
+        if taken.dtype.itemsize > 4:  # in float32, as the device holds them, they may overflow
             taken = unit_float32(taken)
         found = np.empty((self.block, *taken.shape[1:]), taken.dtype)
         found[: len(taken)], found[len(taken) :] = taken, 0
@@ -113,7 +113,7 @@ class Source:
 
 
 def as_scaled(rows: Float[Array, "b d"]) -> Float[Array, "b d"]:
-    """No map: rows as they are after scaling."""
+    """The identity map of scaled rows."""
     return rows
 
 
@@ -163,8 +163,8 @@ def make_sources(
 def _prepare(row_map: RowMap, number: int) -> Callable[[AnyArray, AnyArray | None], tuple[Array, Array, Array]]:
     """Scale rows, map them and, with penalties, lengthen them: one program for all blocks of a side, gathered ones too.
 
-    It also says which rows are neither zero nor hold NaN or infinity: those that come out with length one; and of which
-    mapped rows the same is true.
+    It also returns which rows are finite and not zero, which are those of length one after scaling, and which rows are
+    so after the map.
     """
 
     def prepare(rows: Array, penalty: Array | None) -> tuple[Array, Array, Array]:

@@ -23,7 +23,7 @@ _ASCII = str.maketrans(
 
 
 def plain(text: str) -> str:
-    """The text in ASCII; what has no like there becomes `?`.
+    """The text in ASCII; characters without an equivalent become `?`.
 
     Example:
         >>> plain("+.100 − .020 × 日")
@@ -139,7 +139,7 @@ def _stacked(table: Table) -> Table:
 
 
 def _encodable(table: Table, encoding: str) -> Table:
-    """The table in signs that the file can hold."""
+    """The table in characters that the encoding has."""
 
     def held(sign: str) -> bool:
         try:

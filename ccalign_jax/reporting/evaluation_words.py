@@ -94,11 +94,11 @@ def by_chance(summary: Summary, *path: str) -> list[str]:
 
 
 def interval_note(summary: Summary) -> str:
-    """What the intervals of an evaluation are about; that there are none, if so."""
+    """What the intervals of an evaluation refer to, or that there are none."""
     if not has_interval(summary["delta"]["t2i"]["R@1"]):
         return "No interval was computed."
     known = find(summary, "training_images", "known")
-    whose = "fresh images" if known else "images that it was not trained on, if these are such"
+    whose = "fresh images" if known else "images like these, if it was not trained on them"
     return (
         f"Intervals (95 %) and p are about this map on {whose}, in a pool of the same size: what is drawn anew are "
         f"{clusters(summary)} with all their captions."
@@ -125,7 +125,7 @@ def training_words(summary: Summary) -> str:
     if about["seen"] == about["images"]:
         return (
             f"All {whole} are training images of the map ({ways}), so that its change has no interval, p or verdict: "
-            "it says how well the map fits them. What the map earns on fresh images is in the summary.json of its own "
+            "it says how well the map fits them. Its change on fresh images is in the summary.json of its own "
             "sweep (selected), or comes from evaluating images that it was not trained on."
         )
     read = [f"{DIRECTION_WORDS[way]} {_from_to(about, way)}" for way in DIRECTIONS]
@@ -167,9 +167,8 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     free = {name: both_directions(figures) for name, figures in (find(summary, "scores", "identity") or {}).items()}
     free.pop("cosine", None)
     about = summary.get("training_images") or {}
-    if free and (
-        not about.get("known") or about["seen"] < about["images"]
-    ):  # on its training images a map wins unfairly
+    # On its training images a map has an unfair advantage over scores.
+    if free and (not about.get("known") or about["seen"] < about["images"]):
         best = max(free, key=lambda name: free[name])
         said.append(
             f"Without any training, the best of {count_words(len(free), 'score')} on identity, "

@@ -49,11 +49,11 @@ VERDICT_NOTE = (
     "verdict: on the change of R@1 in the mean of both directions: a gain or a loss where its adjusted p is below .05, "
     "else no evidence. The signs after it are for t2i and i2t alone: + gain, − loss, · no evidence."
 )
-CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which flatters it."
+CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which biases its gain upwards."
 
 
 def is_optimistic(summary: Summary) -> bool:
-    """Whether maps were chosen on what is reported, as the seed protocol does."""
+    """Whether maps were chosen on the images that are reported, as in the seed protocol."""
     return summary.get("protocol") == "seed"
 
 
@@ -166,7 +166,7 @@ def both_words(part: Mapping[str, Any]) -> str:
 
 
 def closed_words(summary: Summary) -> str:
-    """What the choice earns over the best closed form; empty where identity is a baseline that retrieves."""
+    """The change of the choice against the best closed form; empty where identity is above chance."""
     selected = summary["selected"]
     if "delta_closed" not in selected:
         return ""

@@ -125,7 +125,7 @@ def _plots(summary: Mapping[str, Any]) -> Iterator[str]:
     seed = summary["protocol"] == "seed"
     pool = " (a larger pool, hence harder)" if seed else ""
     part = "the reported folds" if seed else "the inner parts"
-    alone = f"Right of the line, mapping {'claims to beat' if seed else 'beats'} leaving the embeddings alone"
+    alone = f"Right of the line, mapping {'is claimed to beat' if seed else 'beats'} leaving the embeddings alone"
     yield figure_html(changes_plot(summary), f"{alone} ({_bars(summary)}).")
     yield figure_html(
         overfitting_plot(summary),

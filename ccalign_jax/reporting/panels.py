@@ -154,7 +154,7 @@ def to_svg(figure: Figure) -> str:
         matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none", "svg.hashsalt": title}]),
         warnings.catch_warnings(),
     ):
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # who looks at the page draws it, with other fonts
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the browser draws the text with fonts of its own
         nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     svg = file.getvalue()
@@ -167,7 +167,7 @@ def to_svg(figure: Figure) -> str:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG; signs that our font cannot draw stand as their code points, such as `\\u4e2d`."""
+    """Write the figure as PNG; characters that the font lacks appear as code points, such as `\\u4e2d`."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]), drawable(figure):
@@ -176,7 +176,7 @@ def save_png(figure: Figure, path: Path) -> None:
 
 @contextlib.contextmanager
 def drawable(figure: Figure) -> Iterator[None]:
-    """All texts of the figure in signs that our font has; at the end they are as they were."""
+    """Replace the characters that the font lacks in all texts of the figure; restore them on exit."""
     from matplotlib.font_manager import findfont, get_font
     from matplotlib.text import Text
 

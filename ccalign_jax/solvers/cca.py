@@ -17,7 +17,7 @@ __all__ = ["CCAPath", "cca", "cca_map", "cca_path", "csa_rows"]
 
 
 class CCAPath(NamedTuple):
-    """The solutions for all penalties: covariances by their eigenvalues, and C_xy between their eigenvectors.
+    """Eigendecompositions of both covariances, and C_xy between the eigenvectors: what all penalties share.
 
     Attributes:
         text_values: `[d_text]`, of C_xx, ascending, at least 0.
@@ -39,7 +39,7 @@ class CCAPath(NamedTuple):
 
 
 def cca_path(moments: Moments) -> CCAPath:
-    """What all canonical correlation analyses of the same rows share: one eigendecomposition a side.
+    """What canonical correlation analyses of the same rows share: one eigendecomposition a side.
 
     Args:
         moments: of text rows and targets.
@@ -69,8 +69,8 @@ def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimens
         path: from `cca_path`.
         text_penalty: λ over the mean variance of a text dimension.
         target_penalty: μ over the mean variance of a target dimension.
-        dimensions: how many columns are kept, from the first, most correlated; all by default. Maps of fewer are the
-            first columns of this.
+        dimensions: how many of the most correlated columns are kept; all by default. Maps of fewer are the first
+            columns of this.
 
     Raises:
         ValueError: `dimensions` that there are not, or a penalty that is negative or not finite.

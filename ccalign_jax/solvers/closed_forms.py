@@ -86,7 +86,7 @@ class Gathered(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Maps from the identity to the least regularised; among them a part that selects may choose.
+    """Maps from the identity to the least regularised, for a validation part to choose from.
 
     Attributes:
         points: parameters, float32: the identity, then solutions from strong to weak penalties.
@@ -99,7 +99,7 @@ class Path(NamedTuple):
 
     @property
     def diverged(self) -> Int[np.ndarray, " points"]:
-        """Zeros: what is solved takes no step that could diverge."""
+        """Zeros: a closed form takes no steps that could diverge."""
         return np.zeros(len(self.points), np.int32)
 
     def at(self, point: int) -> Any:
@@ -108,7 +108,7 @@ class Path(NamedTuple):
 
 
 class _Formed(Sequence[Any]):
-    """Points that are formed when they are looked at: many share their factors, and all of them would fill memory."""
+    """Points computed on access: many share their factors, and all of them together would fill the memory."""
 
     def __init__(self, makers: Sequence[Callable[[], Any]]):
         self.makers = makers
@@ -205,7 +205,7 @@ def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     each = _moments(pairs)
     whole = merge(*each)
     informed = identity_informs(whole)
-    # About the means of its own, if it has rows.
+    # A language without rows takes the means of all.
     about = [None if informed else one if one.weight > 0 else whole for one in each]
     moments = [
         jax.tree.map(partial(np.multiply, count), one if informed or not one.weight else centred(one))
@@ -219,7 +219,7 @@ def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
 
 
 def fit_ridge(pairs: Pairs | Gathered) -> tuple[RidgePath, Moments | None]:
-    """Ridge regressions of all pairs: towards the identity where it informs, else of centred rows towards zero.
+    """Ridge regressions of all pairs: towards the identity where it is above chance, else of centred rows towards zero.
 
     Returns:
         The path; and the moments about whose means it is, None where it is about zero.
@@ -236,7 +236,7 @@ def ridge_point(path: RidgePath, lam: float, about: Moments | None) -> AffinePar
 
 
 def _regressed(delta: Float[np.ndarray, "d width"], about: Moments | None) -> AffineParams:
-    """The map of captions that a regression about zero, or about the means of these moments, comes to.
+    """The caption map of a regression about zero, or about the means of these moments.
 
     About means, captions are to be ranked by ⟨(x − mean)W, y − target mean⟩, but images stay as they are. So the target
     mean is not added, which would favour the images nearest to it, and ⟨(x − mean)W, target mean⟩ is subtracted by way

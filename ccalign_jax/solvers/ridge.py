@@ -39,8 +39,8 @@ class Ridge(NamedTuple):
     """One solution: `delta` D `[d_text, d_target]`, float64, the means it goes with, and how well it is determined.
 
     Text is mapped as (x − text_mean)(E + D) + target_mean; the means are zero unless the path is centred.
-    `condition` is that of XᵀX + λI, infinite where a direction has neither data nor penalty (D is 0
-    there, or W).
+    `condition` is that of XᵀX + λI, infinite where a direction has neither data nor penalty
+    (D is 0 there, or W).
     """
 
     delta: Float[np.ndarray, "d_text d_target"]
@@ -168,8 +168,8 @@ def leave_one_out(
 ) -> Float[np.ndarray, "n k"]:
     """Squared error ‖eᵢ / (1 − hᵢᵢ)‖² of each training row when the map is fitted to all rows but this, for every λ.
 
-    Exact, not approximate, and one more λ costs O(n d), not O(n d²): with q = xV, r = y − xE (y
-    towards zero) and w(λ) = 1 / (s + λ),
+    Exact, not approximate, and one more λ costs O(n d), not O(n d²): with q = xV, r = y − xE (towards
+    zero r = y) and w(λ) = 1 / (s + λ),
     ‖e‖² = ‖r‖² − 2 Σⱼ wⱼqⱼ⟨Cⱼ, r⟩ + Σⱼₖ wⱼwₖ qⱼqₖ⟨Cⱼ, Cₖ⟩, and partial fractions, wⱼwₖ = (wⱼ − wₖ) / (sₖ − sⱼ), turn
     the double sum into sums over j alone whose coefficients no λ enters. Where sⱼ ≈ sₖ, wⱼwₖ ≈ (wⱼ² + wₖ²) / 2 does it.
     The rounding left in ‖e‖² is below 1e-9 ‖r‖².

@@ -1,4 +1,4 @@
-"""Whether the identity already brings pairs together: what decides where regressions shrink to."""
+"""How well the identity separates pairs from other rows, which decides what regressions shrink to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AT_CHANCE = 0.5  # d′ below which R@1 is within about three times chance, for 
 def identity_separation(moments: Moments) -> float:
     """d′ of the identity: the mean inner product of pairs less that of other rows, over the latter's deviation.
 
-    Of centred rows, tr(C_xy) / √tr(C_xx C_yy): 0 for rows that have nothing to do with each other. Unlike a test
+    Of centred rows, tr(C_xy) / √tr(C_xx C_yy): 0 for unrelated rows. Unlike a test
     statistic it does not grow with the number of rows, and unlike recall it does not depend on the size of the gallery.
 
     Args:
@@ -35,13 +35,13 @@ def identity_separation(moments: Moments) -> float:
         raise ValueError(f"text rows have width {d_text}, targets {d_target}; the identity needs one width")
     about = centred(moments)
     variance = float(np.vdot(about.text_text, about.target_target))
-    # Rows that are all alike tell nothing either way; their moments are rounding.
+    # Equal rows carry no information either way; their centred moments are rounding errors.
     rounding = np.finfo(np.float64).eps * float(moments.text_text.trace() * moments.target_target.trace())
     return float(about.text_target.trace() / np.sqrt(variance)) if variance > rounding else np.inf
 
 
 def identity_informs(moments: Moments) -> bool:
-    """Whether the identity retrieves at all: both sides have one width, and its d′ is above `AT_CHANCE`.
+    """Whether the identity retrieves above chance: both sides have one width, and its d′ is above `AT_CHANCE`.
 
     Example:
         >>> from ccalign_jax.solvers.moments import empty_moments

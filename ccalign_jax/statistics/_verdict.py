@@ -17,8 +17,8 @@ def verdict(change: float, p_adjusted: float | None, *, optimistic: bool = False
     Args:
         change: above 0 is better; of a figure where less is better, its negative.
         p_adjusted: two-sided, adjusted for all changes that are judged together; None or NaN if there was no test.
-        optimistic: the map was chosen on the very images that the change is measured on, which flatters it: what would
-            be a "gain" is a "claimed gain".
+        optimistic: the map was chosen on the images that the change is measured on, which biases it upwards: what
+            would be a "gain" is a "claimed gain".
         alpha: in (0, 1).
 
     Example:

@@ -196,7 +196,7 @@ def align(
 
 
 def _fingerprint_shards(shards: Shards) -> Fingerprints:
-    """Of all images, those held out too, for they choose; read once more, without their captions."""
+    """Fingerprints of all images, held-out ones too, since they choose; read once more, without captions."""
     images, found = dataclasses.replace(shards, languages=()), []
     for start in range(0, len(shards), PASS_ROWS):
         found.append(fingerprint_rows(images.read(start, min(start + PASS_ROWS, len(shards))).image))
@@ -255,7 +255,7 @@ def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> T
     )
     saved, ends = time.monotonic(), []
     for point in run:
-        if point.state.diverged:  # no step after it can help
+        if point.state.diverged:  # later steps would be NaN too
             ends = [point]
             break
         steps = int(point.state.steps)

@@ -146,7 +146,7 @@ class AlignFolder(OutputFolder):
 
     @property
     def finished(self) -> bool:
-        """Whether the map is there, whole."""
+        """Whether the map is complete."""
         files = self.files() or (self.marker,)
         return not self.draft.exists() and all((self._folder / name).is_file() for name in files)
 
@@ -212,7 +212,7 @@ def _tree(name: str, like: PyTree, stored: Any) -> PyTree:
 
 
 def _stored(path: Path) -> tuple[AlignConfig, dict[str, str]]:
-    """What a run's `align.json` holds: its choices, and the digests of its data, of which older versions had one."""
+    """Choices and data digests of a run's `align.json`; older versions wrote `data_sha256` alone."""
     if not path.is_file():
         raise InputError(f"{path.parent}: holds no run over shards to resume; leave --resume out")
     try:

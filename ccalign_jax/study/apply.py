@@ -54,7 +54,7 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet | str | os.PathLike[str]) -
 def map_rows(
     checkpoint: Checkpoint, language: str | None, *, d_text: int, d_image: int
 ) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """Functions from caption rows of a language, and from image rows, of any length to unit rows of one space.
+    """Functions that map caption rows of a language, and image rows, of any length to unit rows of one space.
 
     Args:
         checkpoint: the map.

@@ -108,7 +108,7 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
 
     Args:
         entries: with a "delta" each.
-        optimistic: whether what they are of was chosen on what they report; of all entries, or one for each.
+        optimistic: whether maps were chosen on the images that are reported; for all entries, or one for each.
     """
     places: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
@@ -123,9 +123,9 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
         for figures, row in zip(group, adjusted, strict=True):
             for figure, p in zip(figures, row, strict=True):
                 figure["p_adjusted"] = float(p)
-    for entry, flattered in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
+    for entry, biased in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
         entry["verdict"] = {
-            route: verdict(figures[CLAIMED]["mean"], figures[CLAIMED]["p_adjusted"], optimistic=bool(flattered))
+            route: verdict(figures[CLAIMED]["mean"], figures[CLAIMED]["p_adjusted"], optimistic=bool(biased))
             for route, figures in entry["delta"].items()
         }
 

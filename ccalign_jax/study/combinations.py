@@ -13,7 +13,7 @@ from ccalign_jax.training import Space
 __all__ = ["CLOSED", "DEFAULT_ALIGNERS", "UNINFORMED_ALIGNERS", "families", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
-UNINFORMED_ALIGNERS = ("linear", "ridge", "cca", "csa", "multi_step")  # that need nothing of the identity
+UNINFORMED_ALIGNERS = ("linear", "ridge", "cca", "csa", "multi_step")  # that do not build on the identity
 CLOSED = "closed_form"  # the loss of what is solved
 FEW = 3
 

@@ -103,7 +103,7 @@ def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def comparison_folder(path: str | os.PathLike[str] | None) -> OutputFolder:
-    """The folder of a comparison; of None nothing is written."""
+    """The folder of a comparison; None writes nothing."""
     return OutputFolder(path, "a comparison", COMPARISON)
 
 

@@ -79,8 +79,9 @@ def evaluate(
 ) -> Evaluation:
     """Score all captions and images as they are, and through a map.
 
-    Training images of the map are left out, and scored apart without intervals or tests; where all images are, they are
-    scored, and the map's changes are not tested. `docs/evaluation.md` says which training images are recognised.
+    Training images of the map are left out, and scored apart without intervals or tests; if all images are training
+    images they are scored, and the map's changes are not tested. `docs/evaluation.md` says which training images are
+    recognised.
 
     Args:
         data: what to score, a set or the path of one; every image that is scored is in the gallery.
@@ -176,7 +177,7 @@ def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, Embe
 
 
 def _training_figures(overlap: Overlap, checkpoint: Checkpoint, routes: Sequence[str]) -> dict[str, Any]:
-    """Retrieval among the training images that were left out, without intervals: nothing where there are none."""
+    """Retrieval among the training images that were left out, without intervals; empty if there are none."""
     data = overlap.left_out
     if data is None:
         return {}

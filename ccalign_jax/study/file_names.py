@@ -1,4 +1,4 @@
-"""Names of files that are short and unique, from names that are neither."""
+"""Short and unique file names for names of any length and characters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ NAME_BYTES = 100  # of the 255 that file systems take
 
 
 def file_name(name: str) -> str:
-    """A name, such as a trial's, as a file name that no other name has, of at most 109 bytes.
+    """A file name of at most 109 bytes for a name, such as a trial's; different names have different ones.
 
-    Everything but ASCII letters, digits, dots and dashes becomes `_`: the locale may have no other letters. Where that,
-    or the length, loses something, the beginning of the name's SHA-256 follows.
+    Everything but ASCII letters, digits, dots and dashes becomes `_`: the locale's encoding may lack other letters.
+    Where that, or the length, loses something, the beginning of the name's SHA-256 follows.
 
     Example:
         >>> file_name("identity"), file_name("text:en/per_language(linear)/mse/temperature=0.1")
@@ -25,5 +25,5 @@ def file_name(name: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """What older versions had in place of `file_name`: two trials could share a file."""
+    """The `file_name` of older versions, which two trials could share."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_")

@@ -59,7 +59,7 @@ class FinishedRun(NamedTuple):
         config: what was asked for.
         summary: what was found.
         plan: the arrays of `folds.npz`.
-        digest: of choices, data and folds; `ranks/` files carry it.
+        digest: of choices, data and folds, which is stored in each file of `ranks/`.
     """
 
     path: Path
@@ -117,7 +117,7 @@ class FinishedRun(NamedTuple):
         return older if older.is_file() and not file.is_file() else file
 
     def _read_ranks(self, file: Path, trial: str) -> Arrays:
-        """The arrays of a trial's ranks, after a check that they are its."""
+        """The ranks of a trial, after a check that the file belongs to it and to this run."""
         stored = _read_arrays(file)
         if "trial" not in stored:  # an older version's
             names = [one["name"] for one in self.summary["trials"]]
@@ -126,7 +126,7 @@ class FinishedRun(NamedTuple):
                     f"{file}: shared by several trials of an older version; sweep again into another --out"
                 )
         elif str(stored["trial"]) != trial:
-            raise InputError(f"{file}: holds the ranks of {stored['trial']}, not of {trial}; give it its name back")
+            raise InputError(f"{file}: holds the ranks of {stored['trial']}, not of {trial}; rename it")
         elif str(stored["run"]) != self.digest:
             raise _damaged(file)
         return stored

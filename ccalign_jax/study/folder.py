@@ -27,7 +27,7 @@ from ccalign_jax.study.output_folder import OutputFolder
 __all__ = ["RunFolder", "pack_slice", "read_config", "read_summary", "run_digest"]
 
 CONFIG, SUMMARY, SLICES = "config.json", "summary.json", "slices"
-REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # without a manifest
+REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # of a run without a manifest
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -66,7 +66,9 @@ class RunFolder(OutputFolder):
                 if read_config(self.config_path)["data_sha256"] != sha256:
                     raise InputError(f"{self.path}: cannot resume, the data have changed; give another --out")
                 if self.finished() is not None:
-                    shutil.rmtree(self.path / SLICES, ignore_errors=True)  # of an older version, killed at the end
+                    shutil.rmtree(
+                        self.path / SLICES, ignore_errors=True
+                    )  # left by an older version that was killed at the end
                     return
                 self._reopen(CONFIG)
             write_json(self.draft / CONFIG, _config_json(config, sha256))
@@ -150,7 +152,7 @@ def pack_slice(result: PyTree) -> bytes:
 
 
 def run_digest(config: Mapping[str, Any], folds: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of a run's choices, data and folds, which its `ranks/` files carry.
+    """SHA-256 of a run's choices, data and folds, which is stored in each file of `ranks/`.
 
     Args:
         config: the content of `config.json`.

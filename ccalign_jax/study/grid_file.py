@@ -117,7 +117,7 @@ Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 def _pairs(place: Callable[[yaml.Node], str], block: yaml.Node, known: dict[int, Pairs]) -> Pairs:
-    """The nodes of every key and its value, by name: those of `<<: *other`, and in place of them the block's own."""
+    """Key and value nodes by name; the block's own override those merged by `<<: *other`."""
     if not isinstance(block, yaml.MappingNode) or block.tag != MAPPING:
         raise InputError(f"{place(block)}: {NO_GRID}")
     if id(block) in known:

@@ -94,7 +94,7 @@ def score_figures(
         images: of each fold, the rows of the data that the tallies are of.
         resamples: of the data.
         test_share: as in `Claims`.
-        optimistic: whether the states but identity were chosen on what is reported.
+        optimistic: whether maps were chosen on the images that are reported.
         tested: the states whose figures have intervals and p-values; by default all.
     """
 
@@ -116,8 +116,8 @@ def score_figures(
             found[state][name] = entry
     compared = [(state, name) for state in (found if tested is None else tested) for name in found[state]]
     compared.remove((IDENTITY, "cosine"))
-    flattered = [optimistic and state != IDENTITY for state, _ in compared]
-    adjust([found[state][name] for state, name in compared], optimistic=flattered)
+    biased = [optimistic and state != IDENTITY for state, _ in compared]
+    adjust([found[state][name] for state, name in compared], optimistic=biased)
     return {
         state: {name: {**entry.pop("metrics"), **entry} for name, entry in entries.items()}
         for state, entries in found.items()

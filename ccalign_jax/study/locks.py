@@ -10,13 +10,13 @@ __all__ = ["lock_file"]
 
 
 def lock_file(path: Path, owner: object) -> weakref.finalize:
-    """Lock a file, which is made if it is not there, for as long as its owner lives or until the result is called.
+    """Lock a file, created if missing, until the returned finalizer is called or its owner is garbage-collected.
 
     Where the file system or the platform has no locks, nothing is locked.
 
     Raises:
         BlockingIOError: another process, or another owner, has locked it.
-        FileNotFoundError: its folder is not there, or its last owner has removed it in between; try again.
+        FileNotFoundError: its folder is not there, or its last owner removed it meanwhile; try again.
     """
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     unlock = weakref.finalize(owner, os.close, opened)

@@ -21,7 +21,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which appears at its path when it is complete.
+    """Open a file for writing that appears at its path when it is complete.
 
     Raises:
         InputError: the disk is full.
@@ -37,7 +37,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """Say in one line that a disk is full.
+    """Raise a full disk as a one-line error.
 
     Raises:
         InputError: the disk, or the quota, is used up.

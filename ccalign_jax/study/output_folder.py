@@ -133,10 +133,10 @@ class OutputFolder:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Lock the folder; should what follows fail, release it again."""
+        """Lock the folder; release it if the body fails."""
         try:
             self._lock()
-            self._swap()  # which an earlier process may not have finished
+            self._swap()  # of an earlier process that was killed meanwhile
             yield
         except BaseException as error:
             self._close(error)
@@ -172,14 +172,16 @@ class OutputFolder:
         others = self._others(files)
         if files is None and others:
             raise InputError(
-                f"{self.path}: holds files, and no {MANIFEST} that says which are of {self.kind} (older versions wrote "
-                "none); give another --out, or empty the folder by hand"
+                f"{self.path}: holds files, and no {MANIFEST} that says which are files of {self.kind} (older versions "
+                "wrote none); give another --out, or empty the folder by hand"
             )
         if (files or (self.progress and self.draft.exists())) and not overwrite:
             resume = "--resume, " * bool(self.progress)
             raise InputError(f"{self.path}: holds {self.kind} already; give {resume}--overwrite or another --out")
         if others:
-            raise InputError(f"{self._folder / others[0]}: is not of {self.kind}; move it, or give another --out")
+            raise InputError(
+                f"{self._folder / others[0]}: is not a file of {self.kind}; move it, or give another --out"
+            )
         if files is None:
             write_json(self._folder / MANIFEST, {"schema": 1, "kind": self.kind, "files": []})
         shutil.rmtree(self.draft, ignore_errors=True)
@@ -187,7 +189,7 @@ class OutputFolder:
         self._began = True
 
     def _reopen(self, *kept: str) -> None:
-        """Continue the draft of an earlier attempt: `kept` and progress stay. Older versions had them outside of it."""
+        """Continue the draft of an earlier attempt: `kept` and progress stay. Older versions kept them outside it."""
         self.draft.mkdir(exist_ok=True)
         for entry in self.draft.iterdir():
             if entry.name not in (*kept, *self.progress):
@@ -197,8 +199,7 @@ class OutputFolder:
                 (self._folder / name).rename(self.draft / name)
 
     def _swap(self) -> None:
-        """Move a complete draft, which has a manifest, into place; a process that was killed here is followed by one
-        that does the rest."""
+        """Move a complete draft, one with a manifest, into place; if killed meanwhile, the next process finishes it."""
         files = self._listed(self.draft / MANIFEST)
         if files is None:
             return
@@ -245,7 +246,7 @@ class OutputFolder:
         return sorted(set(found) - known)
 
     def _close(self, error: BaseException | None) -> None:
-        """Unlock, and remove what an attempt leaves from which nothing can continue."""
+        """Unlock, and remove a draft that cannot be resumed."""
         if self._unlock is None:
             return
         useless = not self.progress or (

@@ -1,4 +1,4 @@
-"""Which images of an evaluated data set are training images of the map: what is claimed rests on the others alone."""
+"""Training images of a map among the images that it is evaluated on; only the others are tested."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Overlap", "find_overlap"]
 
 
 class Overlap(NamedTuple):
-    """A data set parted by a map's training images.
+    """A data set split into a map's training images and others.
 
     Attributes:
-        scored: the images that are not among them; all, where every image is one or none is known to be.
-        left_out: those that are; None where none is left out.
-        about: the `training_images` entry of a summary.
+        scored: the other images; all, if every image is a training image or none is known to be.
+        left_out: the training images; None if none is left out.
+        about: counts, the `training_images` entry of a summary.
     """
 
     scored: EmbeddingSet
@@ -33,7 +33,7 @@ class Overlap(NamedTuple):
 
 
 def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
-    """Part a data set into training images of a map and others.
+    """Split a data set into training images of a map and others.
 
     Args:
         data: to be evaluated.

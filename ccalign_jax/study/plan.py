@@ -10,6 +10,7 @@ import numpy as np
 from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.data.fold_checks import unused_images
 from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
@@ -19,7 +20,6 @@ from ccalign_jax.study.arrays import (
     make_part,
     plan_fits,
     train_rows,
-    unit_float32,
     without_language,
 )
 from ccalign_jax.study.combinations import left_out_notes
@@ -30,7 +30,7 @@ from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, S
 
 __all__ = ["Plan", "plan_sweep"]
 
-INFORMING_IMAGES = 200
+INFORMING_IMAGES = 200  # training images on which `Plan.informed` is measured, at most
 
 
 class Plan(NamedTuple):
@@ -148,7 +148,7 @@ def plan_sweep(
 
 
 def _identity_informs(data: EmbeddingSet, images: np.ndarray) -> bool:
-    """Whether identity retrieves above chance, by so many of these images and all their captions."""
+    """Whether identity retrieves above chance, on up to `INFORMING_IMAGES` of these images and all their captions."""
     if data.d_text != data.d_image:
         return False
     some = images[:: -(-len(images) // INFORMING_IMAGES)]
@@ -162,7 +162,7 @@ def _identity_informs(data: EmbeddingSet, images: np.ndarray) -> bool:
 
 
 def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
-    """What follows from an identity at chance, in one line."""
+    """One line on an identity at chance: why, and what the sweep does instead."""
     why = (
         f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
         if data.d_text != data.d_image
@@ -172,7 +172,7 @@ def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
     against = (
         "changes are given against the best closed form, too"
         if solved
-        else "no closed form is there to compare with, add one, such as csa under --pivot=symmetric"
+        else "no closed form is compared with; add one, such as csa under --pivot=symmetric"
     )
     return f"{why}; by default maps that do not build on it are compared, ridge shrinks to 0, and {against}"
 

@@ -44,7 +44,7 @@ __all__ = ["check_trained", "describe", "describe_map", "make_checkpoint", "refi
 def refit(result: SweepResult) -> Checkpoint:
     """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`.
 
-    Where this run diverges before, it is the last epoch with finite parameters, or identity, and a note says so.
+    If this run diverges earlier, the last epoch with finite parameters is kept, or identity, and a note is added.
     """
     plan, began = result.plan, time.perf_counter()
     best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
@@ -78,7 +78,7 @@ def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, im
         plan: of its sweep.
         trial: None is identity.
         params: of the map.
-        epoch: that they are of.
+        epoch: of these parameters.
         images: rows of the data that fitted the map or chose its settings, in any order.
     """
     about = describe(plan, trial, epoch)
@@ -95,7 +95,7 @@ def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dic
 def describe_map(
     trial: Trial | None, epoch: int | Sequence[int], *, space: Space, data: str, protocol: str, seed: int
 ) -> dict[str, Any]:
-    """The same of a map that no sweep has made; with the `modules` that registered its aligner, if others did."""
+    """The same of a map that no sweep has made; with the `modules` outside this package that registered its aligner."""
     modules = [] if trial is None else registered_by(trial.aligner)
     return {
         "trial": IDENTITY if trial is None else trial.name,
@@ -116,7 +116,7 @@ def describe_map(
 
 
 def check_trained(name: str, found: FitResult) -> FitResult:
-    """The result of one fit, unless it diverged and nothing but its start is left.
+    """The result of one fit, refused if it diverged and only its start is left.
 
     Raises:
         InputError: the trial, and the step after which a parameter was NaN or infinite.

@@ -13,15 +13,15 @@ from ccalign_jax.training import Trial
 
 __all__ = ["edge_notes", "pairing_notes"]
 
-SEARCHED = tuple(key for key in (*NUMBERS, *SIZES) if key != "tile")  # a tile changes memory alone
+SEARCHED = tuple(key for key in (*NUMBERS, *SIZES) if key != "tile")  # a tile changes memory use only
 CHANCE_METRIC = "MRR"
 
 
 def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterator[str]:
     """One sentence for each family whose chosen settings lie at the edge of its grid: better values may lie beyond.
 
-    It is of families that half of the folds chose or more, and of settings that have the smallest or the largest of
-    several values in all of these folds; of the epoch, if all of them chose the last. Nothing is smaller than 0.
+    Only for families that at least half of the folds chose, and settings that have the smallest or the largest of
+    several values in all of these folds, or the last epoch in all of them. A value of 0 is no edge.
 
     Args:
         chosen: of each fold.
@@ -47,9 +47,10 @@ def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterat
 
 
 def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """That identity and every map are at chance, so that rows may not be paired; of one width, even without a map.
+    """A sentence if identity and every map are at chance, so that rows may not be paired.
 
-    A level is at chance if its interval does not lie above it; one without an interval says nothing.
+    A level is at chance if its interval reaches down to it; one without an interval is not considered. Where widths
+    differ, identity alone is no sign.
 
     Args:
         summary: with `data` and `baselines`.
@@ -66,7 +67,7 @@ def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]])
 
 
 def _edge(key: str, chosen: Sequence[Trial], tried: Sequence[Trial]) -> str | None:
-    """That a setting has one extreme value in all that were chosen, in words."""
+    """A phrase for a setting whose one chosen value is the smallest or largest tried, else None."""
     if key not in chosen[0].reads:
         return None
     values, mine = (sorted({_value(trial, key) for trial in trials}) for trials in (tried, chosen))

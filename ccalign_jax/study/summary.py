@@ -112,7 +112,7 @@ def kept_its_start(outcome: Outcome) -> bool:
 
 
 def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
-    """One sentence for each trial whose parameters became NaN or infinite; many are counted.
+    """One sentence for each trial that diverged, up to `MOST_NOTES`; the others are counted.
 
     Example:
         >>> divergence_notes([Outcome("linear", diverged=[0, 7, 3])])[0][:45]
@@ -126,7 +126,7 @@ def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
         for outcome in found[:MOST_NOTES]
     ]
     if len(found) > MOST_NOTES:
-        notes.append(f"{len(found) - MOST_NOTES} more trials diverged: trials[…].diverged in summary.json")
+        notes.append(f"{len(found) - MOST_NOTES} more trials diverged: see trials[…].diverged in summary.json")
     return notes
 
 
@@ -154,7 +154,7 @@ def make_summary(
         best: the one to refit.
         notes: sentences.
         claims: fills in intervals and p-values; without it they stay open.
-        informed: whether identity retrieves above chance; if not, what is chosen is set against the best closed form.
+        informed: whether identity retrieves above chance; if not, choices are also tested against the best closed form.
     """
     per_fold = protocol == "nested"
     families: dict[tuple[str, ...], list[Outcome]] = {}

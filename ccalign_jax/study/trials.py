@@ -21,7 +21,7 @@ __all__ = ["SEED_PROTOCOL", "Trials", "make_trials"]
 TRAINED = frozenset({"learning_rate", "l2", "prox", "clip", "warmup", "noise", "mix", "normalization", "replacement"})
 TRAINED |= {"epochs", "steps_per_epoch", "batch_images"}
 CHOOSING = frozenset({"criterion", "start_counts"})
-MOST_TRIALS = 100_000  # of one sweep; more are a mistake
+MOST_TRIALS = 100_000  # of one sweep; more must be a mistake
 
 # What the seed study's program does, and this code otherwise would not.
 SEED_PROTOCOL: dict[str, Any] = {
@@ -68,8 +68,8 @@ def make_trials(
         full: where no aligner is named, every aligner under InfoNCE, every loss with the residual map, and every
             closed form.
         heldout: a language that is not trained on, for which maps of its own are left out.
-        informed: whether the identity retrieves above chance; if not, the default aligners are those that need nothing
-            of it.
+        informed: whether the identity retrieves above chance; if not, the default aligners are those that do not
+            build on it.
 
     Raises:
         InputError: an unknown name, nothing that makes sense is left, or more trials than `MOST_TRIALS`.

@@ -38,7 +38,7 @@ __all__ = ["evaluation_folder", "write_evaluation", "write_results"]
 
 
 def write_results(folder: RunFolder, result: SweepResult) -> None:
-    """Write tables, report, ranks and checkpoints, and put them in place; last `summary.json`: the run is complete.
+    """Write tables, report, ranks and checkpoints, and move them into place; `summary.json` last, once complete.
 
     Raises:
         InputError: the disk is full.

@@ -96,7 +96,7 @@ def score_epochs(aligner: Aligner, run: Run, embeddings: Embeddings, select: Par
 def take_best(run: Run, scores: Float[Array, "epochs_and_one 3"], *, recipe: Recipe) -> FitResult:
     """The epoch whose scores are best by the recipe's criterion, of those with finite parameters.
 
-    Ties go to the earliest. Where no other epoch is finite it is the start, even if that does not count.
+    Ties go to the earliest. If no other epoch is finite the start is taken, even if the recipe does not count it.
     """
     values = scores[:, 0] if recipe.criterion == "t2i" else scores.mean(axis=1)
     values = values if recipe.start_counts else values.at[0].set(-jnp.inf)

@@ -146,7 +146,7 @@ def entry(start, stop, shape=(2, 2), dtype="F16"):
         ({"image": entry(0, 8), "text_en": [1]}, ""),
         ([entry(0, 8)], ""),
         (b'{"image": ' + json.dumps(entry(0, 8)).encode() + b', "image": ' + json.dumps(entry(8, 16)).encode() + b"}",
-         "a name is there twice"),
+         "a name occurs twice"),
         (b'{"image": ' + b"[" * 100_000, "recursion"),
         ({"__metadata__": {"crc32:image": "0", "crc32:text_xx": "0"}, "image": entry(0, 8), "text_en": entry(8, 16)},
          "checksums are of image, text_xx, tensors image, text_en"),
@@ -183,7 +183,7 @@ def test_names_that_come_twice(tmp_path, one_line):
             with zipfile.ZipFile(path, "w") as archive:
                 for name in names:
                     archive.writestr(name, b"")
-            one_line(lambda: load(path), f"{path}: not a whole .npz file (", "is there")
+            one_line(lambda: load(path), f"{path}: not a whole .npz file (", "occurs")
 
 
 @pytest.mark.parametrize(

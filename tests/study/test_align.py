@@ -280,7 +280,7 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     claim(resume=True)()
     claim(overwrite=True)()
     (run / "thesis.tex").write_text("mine")
-    one_line(claim(overwrite=True), "thesis.tex: is not of a map")
+    one_line(claim(overwrite=True), "thesis.tex: is not a file of a map")
     (run / "unfinished" / "align.json").write_text("{}")
     one_line(claim(resume=True), "align.json: damaged, or not a run's")
 

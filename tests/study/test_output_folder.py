@@ -56,7 +56,7 @@ def test_a_folder_with_other_files_is_refused_and_stays(name, tmp_path, one_line
     else:
         (path / name).write_text("precious")
     before = content(path)
-    one_line(lambda: write(path, NEW, overwrite=True), str(path / name), "is not of an evaluation")
+    one_line(lambda: write(path, NEW, overwrite=True), str(path / name), "is not a file of an evaluation")
     assert content(path) == before and (path / name).exists()
 
 
@@ -165,7 +165,7 @@ def test_links_and_the_working_directory(tmp_path, monkeypatch, one_line):
     write(".", OLD, overwrite=True)
     assert content(path) == OLD == content(Path.cwd())
     Path("data.npz").touch()
-    one_line(lambda: write(".", NEW, overwrite=True), "data.npz: is not of an evaluation")
+    one_line(lambda: write(".", NEW, overwrite=True), "data.npz: is not a file of an evaluation")
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     one_line(lambda: write(tmp_path / "broken", NEW), "broken: is not a folder")
 

@@ -80,4 +80,4 @@ def test_an_identity_at_chance_is_said_in_one_line(planned):
         (note,) = (note for note in plan.notes if "chance" in note)
         assert words in note and "against the best closed form" in note and not plan.informed
         (note,) = (note for note in planned(data, aligners=("linear",)).notes if "chance" in note)
-        assert "no closed form is there to compare with" in note
+        assert "no closed form is compared with" in note
