@@ -91,8 +91,8 @@ def map_captions(
         >>> import jax.numpy as jnp
         >>> from ccalign_jax.aligners import shift
         >>> rows = jnp.array([[2.0, 0.0], [5.0, 0.0]])
-        >>> map_captions(shift(2, 2), {"bias": jnp.array([0.0, 1.0])}, rows, 0).round(2).tolist()
-        [[0.71, 0.71], [0.71, 0.71]]
+        >>> map_captions(shift(2, 2), {"bias": jnp.array([-1.0, 1.0])}, rows, 0).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
     """
     return unit_rows(aligner.text(params, unit_rows(rows), language))
 
