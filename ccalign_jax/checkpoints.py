@@ -19,6 +19,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, split_name
 from ccalign_jax.data.fingerprints import Fingerprints
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 
 __all__ = ["Checkpoint", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
@@ -120,9 +121,9 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     if not (path / ABOUT).is_file():
         raise InputError(f"{path}: no checkpoint here ({ABOUT} is missing); give a folder such as RUN/best")
     try:
-        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        about = read_json(path / ABOUT)
         leaves, expected = about["leaves"], about["sha256"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path / ABOUT}: damaged, or not a checkpoint's description; save the checkpoint again"
         ) from None

@@ -15,6 +15,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.aligners import Params
 from ccalign_jax.checkpoints import ABOUT, Checkpoint, save_checkpoint
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
@@ -106,8 +107,7 @@ class AlignFolder(OutputFolder):
     @property
     def config_path(self) -> Path:
         """The `align.json` of the run to resume."""
-        draft = self.draft / CONFIG
-        return draft if draft.is_file() else self._folder / CONFIG
+        return self._newest(CONFIG)
 
     def claim(self, config: AlignConfig, digests: Mapping[str, str], *, resume: bool, overwrite: bool) -> None:
         """Lock the folder for this run; write `align.json`.
@@ -216,7 +216,7 @@ def _stored(path: Path) -> tuple[AlignConfig, dict[str, str]]:
     if not path.is_file():
         raise InputError(f"{path.parent}: holds no run over shards to resume; leave --resume out")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path)
         choices: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in stored["config"].items()
         }

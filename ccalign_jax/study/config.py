@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_folds, seed_folds, synthetic
 from ccalign_jax.data.duplicates import group_duplicates
 from ccalign_jax.data.fold_checks import check_folds
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.grids import GRIDS
 
@@ -80,10 +80,10 @@ class SweepConfig:
     def read(cls, path: Path) -> SweepConfig:
         """The config that a run's `config.json` holds."""
         try:
-            stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
+            stored: dict[str, Any] = read_json(path)["config"]
             choices: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
             return cls(**choices)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{path}: not a sweep's config.json; give the folder of a run") from None
 
     def absolute(self) -> SweepConfig:

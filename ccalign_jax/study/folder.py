@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
@@ -40,8 +41,7 @@ class RunFolder(OutputFolder):
     @property
     def config_path(self) -> Path:
         """The `config.json` of the run to resume."""
-        draft = self.draft / CONFIG
-        return draft if draft.is_file() else self._folder / CONFIG
+        return self._newest(CONFIG)
 
     def claim(self, config: SweepConfig, sha256: str, *, resume: bool, overwrite: bool) -> None:
         """Lock the folder for this run; write `config.json`.
@@ -136,7 +136,7 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     if not (path / SUMMARY).is_file():
         return None
     try:
-        summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        summary = read_json(path / SUMMARY)
     except (OSError, ValueError):
         summary = None
     if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
@@ -167,7 +167,7 @@ def run_digest(config: Mapping[str, Any], folds: Mapping[str, np.ndarray]) -> st
 def read_config(path: Path) -> dict[str, Any]:
     """What a run's `config.json` holds."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path)
     except (OSError, ValueError):
         stored = None
     if not isinstance(stored, dict) or not {"config", "data_sha256"} <= stored.keys():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.locks import lock_file
@@ -131,6 +131,11 @@ class OutputFolder:
             raise ValueError("no folder was given")
         return self.path
 
+    def _newest(self, name: str) -> Path:
+        """The path of a file in the draft, or in the results if the draft has none."""
+        draft = self.draft / name
+        return draft if draft.is_file() else self._folder / name
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Lock the folder; release it if the body fails."""
@@ -223,7 +228,7 @@ class OutputFolder:
         if not path.is_file():
             return None
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = read_json(path)
             kind, files = stored["kind"], [PurePosixPath(name) for name in stored["files"]]
         except (OSError, ValueError, KeyError, TypeError):
             kind, files = None, []
