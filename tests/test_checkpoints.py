@@ -76,7 +76,7 @@ def test_a_checkpoint_replaces_an_older_one_and_a_draft_left_behind(tmp_path):
     assert [child.name for child in tmp_path.iterdir()] == ["best"]
 
 
-def test_training_images_are_kept_and_no_change_of_them_goes_unseen(tmp_path, one_line):
+def test_training_images_are_stored_and_covered_by_the_checksum(tmp_path, one_line):
     known = Fingerprints(np.arange(16, dtype=np.int16).reshape(2, 8), np.array([5, 2**63 + 1], np.uint64))
     one = Checkpoint(make_aligner("residual", 6, 4, languages=2), params_of("residual"), about(), known)
     save_checkpoint(tmp_path / "best", one)

@@ -13,7 +13,7 @@ from ccalign_jax.errors import check_path, check_text
 BAD = os.fsdecode(b"caf\xe9.npz")
 
 
-def test_only_what_is_no_text_is_refused(one_line, monkeypatch):
+def test_only_invalid_text_is_refused(one_line, monkeypatch):
     for name in ("runs/mine", "日本.npz", "a b", ""):
         check_text("--out=", name)
     one_line(lambda: check_text("--out=", BAD), r"--out=caf\udce9.npz", "not UTF-8", "PYTHONUTF8=1")

@@ -98,7 +98,7 @@ def test_ordinary_rows_keep_the_bits_of_the_plain_division():
     np.testing.assert_array_equal(unit_float32(rows), rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def test_rows_with_nan_or_infinity_do_not_pass_for_zero_rows():
+def test_rows_with_nan_or_infinity_are_not_zero_rows():
     rows = np.float32([[1.0, np.nan], [np.inf, 1.0], [3.0, 4.0]])
     for function in (unit_rows, unit_float32):
         found = np.asarray(function(rows))

@@ -175,7 +175,7 @@ def test_a_renamed_language_is_noticed(tmp_path, one_line, refusal):
     assert "'text_da.npy' has another name" in refusal(path)
 
 
-def test_names_that_come_twice(tmp_path, one_line):
+def test_repeated_names_are_refused(tmp_path, one_line):
     path = tmp_path / "a.npz"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -189,7 +189,7 @@ def test_names_that_come_twice(tmp_path, one_line):
 @pytest.mark.parametrize(
     "shape", ["(-2, -2)", "(2, 2", "(" * 200, "-" * 9000 + "1", "(2, True)", "('a',)", "(99999999999, 2)"]
 )
-def test_npy_headers_that_are_no_shape(tmp_path, one_line, shape):
+def test_npy_headers_with_a_negative_shape_are_refused(tmp_path, one_line, shape):
     text = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(8)
     (tmp_path / "a.npy").write_bytes(content)
@@ -208,7 +208,7 @@ def test_an_archive_that_unpacks_beyond_memory(tmp_path, monkeypatch, refusal):
     assert "image row 0 (key 000) is all zero" in refusal(tmp_path / "a.npz")
 
 
-def test_an_archive_that_claims_a_size_it_has_not(tmp_path, refusal):
+def test_an_archive_with_a_wrong_size_is_refused(tmp_path, refusal):
     """A header of petabytes with a directory that agrees: refused before memory is taken."""
     path = tmp_path / "a.npz"
     np.savez_compressed(path, image=np.zeros((2, 4), np.float16))

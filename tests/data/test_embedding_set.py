@@ -193,7 +193,7 @@ def test_torch_tensors_and_bfloat16_are_rows():
 @pytest.mark.parametrize(
     "values", [[[1.0], [1.0, 2.0]], Frame([[1.0], [1.0, 2.0]]), [[1.0, "a"]], [[1.0, None]], "abc", None]
 )
-def test_what_is_no_array_is_refused_in_one_line(values, one_line):
+def test_data_that_are_no_array_are_refused_in_one_line(values, one_line):
     one_line(lambda: ragged(image=values), "ragged: image ")
 
 
@@ -327,7 +327,7 @@ def test_sha256_tells_whose_language_a_row_is():
 
 
 @pytest.mark.parametrize("language", ["x->y", "a,b", "", " ", "a\nb", "a\x1b[31m", "image", "macro", "\ud800", 5])
-def test_a_language_that_results_could_not_name_is_refused_at_once(language, one_line, tmp_path):
+def test_ambiguous_language_names_are_refused(language, one_line, tmp_path):
     rows = np.eye(3, dtype=np.float32)
     one_line(lambda: EmbeddingSet.build("toy", rows, {language: rows}), f"toy: language {language!r}: ", "rename it")
     if isinstance(language, str) and language.isprintable() and language:
@@ -339,5 +339,5 @@ def test_a_language_that_results_could_not_name_is_refused_at_once(language, one
 @pytest.mark.parametrize(
     "language", ["zh-Hant", "pt_BR", "en (US)", "中文", "العربية", "$x^$", r"$\frac{$", "a|b", "<b>"]
 )
-def test_other_names_of_languages_are_taken_as_they_are(language):
+def test_other_language_names_are_accepted(language):
     assert EmbeddingSet.build("toy", np.eye(3), {language: np.eye(3)}).languages == (language,)

@@ -48,7 +48,7 @@ def test_the_same_key_is_recognised_whatever_its_row_is_and_the_group_goes_with_
     assert found.images.tolist() == [True, True, True, False, False, False]
 
 
-def test_row_numbers_are_no_keys():
+def test_row_numbers_are_not_compared_as_keys():
     """Two data sets without keys number their rows alike."""
     known = fingerprint(made(ROWS[:10]))
     assert len(known.keys) == 0
@@ -67,7 +67,7 @@ def test_many_training_images_are_searched_in_blocks(monkeypatch):
     assert recognise(made(ROWS[::50]), known).by_row.all()
 
 
-def test_directions_stay_what_they_are():
+def test_projection_directions_are_fixed():
     """Fingerprints outlive versions: these are the first row's of an earlier one."""
     assert fingerprint_rows(np.arange(1.0, 9.0)[None]).tolist() == [
         [-1829, -6511, -6003, 4053, -1147, -187, -3185, -2253]

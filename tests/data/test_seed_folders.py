@@ -126,7 +126,7 @@ def test_shards_that_are_damaged_or_carry_code(seed_folder, refusal):
     assert f"{file}: image lacks a tensor" in refusal(seed_folder)
 
 
-def test_hidden_files_are_no_shards(seed_folder, assert_same):
+def test_hidden_files_are_not_shards(seed_folder, assert_same):
     before = load(seed_folder)
     (seed_folder / "embeddings_image/full/._0.pt").write_bytes(b"Mac OS X")
     (seed_folder / "embeddings_text/.cache").mkdir()
@@ -134,7 +134,7 @@ def test_hidden_files_are_no_shards(seed_folder, assert_same):
     assert_same(load(seed_folder), before)
 
 
-def test_sparse_rows_and_languages_that_are_no_text(seed_folder, refusal):
+def test_sparse_rows_and_languages_that_are_not_strings_are_refused(seed_folder, refusal):
     torch = pytest.importorskip("torch")
     file = seed_folder / "embeddings_text/full/9.pt"
     torch.save({"embeddings": {"en": torch.ones(1, 2).to_sparse()}, "keys": {"en": ["a"]}}, file)

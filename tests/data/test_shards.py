@@ -113,7 +113,7 @@ def test_other_arrays_are_left_out_and_said(tmp_path):
     assert len(shards.read(0, 20).image) == 20
 
 
-def test_hidden_files_are_no_shards_and_suffixes_may_be_large(tmp_path):
+def test_hidden_files_are_not_shards_and_suffixes_may_be_upper_case(tmp_path):
     """macOS leaves `._0.npz` beside `0.npz` on foreign disks."""
     (tmp_path / "._0.npz").write_bytes(b"Mac OS X")
     (tmp_path / ".DS_Store").write_bytes(b"Mac OS X")
@@ -283,7 +283,7 @@ def test_rows_are_told_by_their_bits_as_by_their_numbers(dtype):
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors", "pt"])
-def test_a_digest_sees_every_value(form, tmp_path):
+def test_a_digest_depends_on_every_value(form, tmp_path):
     if form != "npz":
         pytest.importorskip({"pt": "torch"}.get(form, form))
     rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float16)

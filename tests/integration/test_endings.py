@@ -72,7 +72,7 @@ def test_output_that_cannot_be_written_never_ends_a_script(what, encoding, unbuf
 
 
 @pytest.mark.parametrize("what, status", [(closed_pipe, 0), (lambda: os.open("/dev/full", os.O_WRONLY), 2)])
-def test_results_that_are_printed_alone_and_lost_are_a_mistake(what, status, start):
+def test_lost_output_is_an_error_if_results_are_only_printed(what, status, start):
     done = start("print('result')", stdout=what())
     _, said = done.communicate()
     assert done.returncode == status
@@ -88,7 +88,7 @@ def test_too_little_memory_is_one_line(start):
     assert "Traceback" in done.communicate()[1] and done.returncode == 1
 
 
-def test_signs_that_stdout_lacks_become_like_ones(start):
+def test_characters_that_stdout_lacks_become_ascii(start):
     done = start(r"print('+.1 − .2 × \u65e5 \udcff')", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.communicate()[0] == "+.1 - .2 x ? ?\n"
 
@@ -106,7 +106,7 @@ def stopped(process: subprocess.Popen, *numbers: int) -> tuple[int, str, float]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_one_line_that_names_how_to_go_on(number, start):
+def test_a_signal_ends_in_one_line_with_the_resume_command(number, start):
     status, said, _ = stopped(start(f"_signals.resumable('runs/my run'); {SLEEP}"), number)
     assert status == 128 + number
     assert said.startswith("stopped") and said.count("\n") == 1 and "--resume --out='runs/my run'" in said
@@ -114,17 +114,17 @@ def test_a_signal_is_one_line_that_names_how_to_go_on(number, start):
     assert (status, said) == (128 + number, "stopped\n")
 
 
-def test_a_second_signal_ends_what_does_not_listen_at_once(start):
+def test_a_second_signal_ends_a_busy_process_at_once(start):
     status, said, seconds = stopped(start(f"_signals.GRACE = 20; {COMPUTE}"), signal.SIGINT, signal.SIGINT)
     assert (status, said) == (128 + signal.SIGINT, "stopped\n") and seconds < 10
 
 
-def test_one_signal_ends_what_does_not_listen_in_time(start):
+def test_one_signal_ends_a_busy_process_after_the_grace_period(start):
     status, said, seconds = stopped(start(f"_signals.GRACE = 0.3; {COMPUTE}"), signal.SIGTERM)
     assert (status, said) == (128 + signal.SIGTERM, "stopped\n") and 0.3 <= seconds < 10
 
 
-def test_signals_while_it_ends_change_nothing(start):
+def test_signals_during_the_end_are_ignored(start):
     body = f"""
     try:
         {SLEEP}
@@ -134,7 +134,7 @@ def test_signals_while_it_ends_change_nothing(start):
     assert (status, said) == (128 + signal.SIGINT, "stopped\n")
 
 
-def test_what_is_ignored_at_the_start_stays_ignored(start):
+def test_signals_ignored_at_the_start_stay_ignored(start):
     process = start(READ, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGHUP)

@@ -19,12 +19,12 @@ def test_sizes_of_memory(shared):
 
 
 @pytest.mark.parametrize("given", ["0", "0.1", "-1", "1e9", "1TiB", "1" + "0" * 400, "9" * 300 + "GiB", ""])
-def test_a_size_that_no_memory_has_is_one_line(given, shared, one_line):
+def test_an_impossible_memory_size_is_one_line(given, shared, one_line):
     one_line(lambda: shared.as_bytes(given), f"--memory={given}")
 
 
 @pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda': why\nmore")])
-def test_a_device_that_is_not_there_is_one_line(error, shared, one_line, monkeypatch):
+def test_a_missing_device_is_one_line(error, shared, one_line, monkeypatch):
     def devices():
         raise error
 

@@ -101,7 +101,7 @@ def test_a_file_of_another_encoding_gets_what_it_can_hold(make):
     assert "residual W = I + DW" in text and "[-.020, +.020]" in text and "no evidence +/" not in text
 
 
-def test_signs_that_an_encoding_has_stay():
+def test_characters_that_an_encoding_has_are_kept():
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="cp1252")
     print_table(Table("t", ("a",), (("+.1 ± .2 − ∞",),), "l"), file)

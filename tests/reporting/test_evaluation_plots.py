@@ -51,7 +51,7 @@ STRANGE = ("$x^$", "a|b", r"$\frac{$", "العربية", "中文")
 
 
 @pytest.mark.filterwarnings("error")
-def test_any_name_is_drawn_as_it_is_and_in_png_by_signs_that_our_font_has(evaluation, grams, tmp_path):
+def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation, grams, tmp_path):
     """Dollars are no formula; what a PNG has no glyph for stands as its code point, and SVG has it as it is."""
     for name, figure in evaluation_plots(evaluation(STRANGE), grams(STRANGE)).items():
         with drawable(figure):

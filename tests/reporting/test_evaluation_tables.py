@@ -119,7 +119,7 @@ def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation
     assert row(table, "median rank")[:3] == ("20.0", "18.0", "−2.0")
 
 
-def test_words_about_fresh_images_need_images_that_are_known_to_be_fresh(evaluation, before):
+def test_fresh_images_are_claimed_only_where_known(evaluation, before):
     """The change of a map on images that it was trained on says nothing about others."""
 
     def words(summary):

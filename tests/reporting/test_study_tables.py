@@ -78,7 +78,7 @@ def test_repeats_and_groups_of_images_are_told(make):
     assert "groups of images with all their captions" in " ".join(headline(summary))
 
 
-def test_the_seed_protocol_claims_its_gains(make):
+def test_gains_under_the_seed_protocol_are_claimed(make):
     summary = make(("image", "residual", "infonce", 0.06, 0.05), protocol="seed")
     told, table = headline(summary), main_table(summary)
     assert any(sentence.startswith("Claimed gain: the mean of both directions rose by .055") for sentence in told)

@@ -123,7 +123,7 @@ def test_fewer_rows_than_dimensions_are_well_posed(name, size):
     ("count", "d_text", "d_image", "shared"),
     [(*SIZES["square"], True), (*SIZES["square"], False), (*SIZES["wide"], True), (*SIZES["fewer"], True)],
 )
-def test_ridge_is_scikit_learns(count, d_text, d_image, shared):
+def test_ridge_matches_scikit_learn(count, d_text, d_image, shared):
     """Towards the identity in a shared space; else with an intercept, towards zero."""
     pairs = make_pairs(count, d_text, d_image, shared=shared)
     path, (text, target, weights) = solve("ridge", pairs), stacked(pairs)

@@ -27,7 +27,7 @@ def test_against_the_similarities():
     assert solvers.identity_separation(gathered(text, target)) == pytest.approx(wanted, rel=1e-9)
 
 
-def test_neither_rows_repeated_nor_shifted_change_it():
+def test_separation_is_invariant_to_repeated_and_shifted_rows():
     text, target = pair(0.4)
     found = solvers.identity_separation(gathered(text, target))
     for other in (gathered(np.tile(text, (3, 1)), np.tile(target, (3, 1))), gathered(text + 2, 5 * target)):
@@ -45,7 +45,7 @@ def test_a_shared_space_informs_and_shuffled_or_turned_rows_do_not():
     assert not solvers.identity_informs(gathered(text, target[:, :9]))
 
 
-def test_rows_that_are_all_alike_leave_it_open():
+def test_equal_rows_carry_no_information():
     assert solvers.identity_informs(gathered(np.ones((4, 3)), np.ones((4, 3))))
 
 

@@ -70,7 +70,7 @@ def test_scale_order_and_place_do_not_matter(count, seed, scale):
     np.testing.assert_allclose(stretch_of(values + 7.0)[values.any(axis=1)], stretch[values.any(axis=1)], rtol=1e-5)
 
 
-def test_an_estimate_that_all_carry_alike_is_left_as_it_is():
+def test_an_estimate_of_equal_contributions_is_not_widened():
     assert stretch_of(np.zeros(10)) == 1.0
     assert stretch_of(np.random.default_rng(0).random(2000) < 0.5) == pytest.approx(1.0, abs=2e-3)
 

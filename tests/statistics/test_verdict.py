@@ -28,7 +28,7 @@ def test_verdicts(change, p, expected):
 @pytest.mark.parametrize(("change", "p", "expected"), [
     (0.01, 0.0, "claimed gain"), (-0.01, 0.0, "loss"), (0.01, 0.3, "no evidence")
 ])  # fmt: skip
-def test_what_was_chosen_on_what_is_reported_gains_by_its_own_claim(change, p, expected):
+def test_a_gain_of_a_map_chosen_on_the_reported_images_is_claimed(change, p, expected):
     assert verdict(change, p, optimistic=True) == expected
 
 

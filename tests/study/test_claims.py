@@ -245,7 +245,7 @@ def test_holm_by_hand():
 @pytest.mark.parametrize(
     ("optimistic", "words"), [(True, ["claimed gain"] * 2), ([False, True], ["gain", "claimed gain"])]
 )
-def test_a_gain_of_what_was_chosen_on_what_it_reports_is_claimed(optimistic, words):
+def test_gains_of_choices_on_the_reported_images_are_claimed(optimistic, words):
     entries = [entry_of(0.1, 0.01) for _ in range(2)]
     adjust(entries, optimistic=optimistic)
     assert [entry["verdict"]["t2i"] for entry in entries] == words

@@ -316,7 +316,7 @@ def test_a_damaged_run_is_one_line(copy, one_line, how, parts):
     one_line(lambda: compare(copy, copy, trial_a="identity", trial_b=name), str(copy), *parts)
 
 
-def test_ranks_say_whose_they_are(copy, runs, one_line):
+def test_rank_files_name_their_trial_and_run(copy, runs, one_line):
     names = [trial["name"] for trial in summary_of(copy)["trials"]][:2]
     one, other = (copy / "ranks" / f"{file_name(name)}.npz" for name in names)
     before = compare(copy, copy, trial_a=names[0], trial_b=names[1])

@@ -163,12 +163,12 @@ def test_a_damaged_slice_is_no_slice(tmp_path, damage):
     assert folder.load_slice(0, 1, lambda: like) is None
 
 
-def test_a_config_nested_without_end_is_no_config(tmp_path, one_line):
+def test_a_deeply_nested_config_is_refused(tmp_path, one_line):
     (tmp_path / "config.json").write_text("[" * 10**5)
     one_line(lambda: SweepConfig.read(tmp_path / "config.json"), "config.json: not a sweep's config.json")
 
 
-def test_a_slice_with_a_damaged_header_is_no_slice(tmp_path):
+def test_a_slice_with_a_damaged_header_is_run_again(tmp_path):
     """Whatever Python's parser raises of it."""
     folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
     folder.save_slice(0, 1, tree)

@@ -133,7 +133,7 @@ NESTED = {
 
 
 @pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
-def test_what_is_nested_without_end(tmp_path, text, one_line):
+def test_deep_nesting_is_refused(tmp_path, text, one_line):
     one_line(lambda: load_grid(written(tmp_path, text)), "my.yaml")
 
 

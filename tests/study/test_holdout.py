@@ -122,7 +122,7 @@ def test_the_plain_cosine_of_a_choice_is_its_figure(run, request):
                             assert mine[key] == pytest.approx(own[key], abs=1e-5), (way, metric, key)
 
 
-def test_the_seed_protocol_gains_nothing_but_by_its_own_claim(solved):
+def test_the_seed_protocol_has_claimed_gains_only(solved):
     """Wherever a map was chosen on what is reported; scores on identity choose nothing."""
     plan = solved[1].plan
     seed = dataclasses.replace(solved[1], plan=plan._replace(config=dataclasses.replace(plan.config, protocol="seed")))

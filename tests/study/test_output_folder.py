@@ -61,7 +61,7 @@ def test_a_folder_with_other_files_is_refused_and_stays(name, tmp_path, one_line
 
 
 @pytest.mark.parametrize("name", ["summary.json", "config.json", "unfinished/summary.json", "tables/main.md"])
-def test_a_file_of_ours_by_name_alone_says_nothing(name, tmp_path, one_line):
+def test_a_marker_without_a_manifest_is_refused(name, tmp_path, one_line):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("{}")
     one_line(lambda: write(tmp_path, NEW, overwrite=True), str(tmp_path), "no manifest.json", "--out")
@@ -105,7 +105,7 @@ def test_one_process_has_a_folder_at_a_time(tmp_path, one_line):
     write(tmp_path / "run", NEW, overwrite=True)
 
 
-def test_a_folder_of_its_own_is_new_whoever_comes_first(tmp_path):
+def test_a_new_folder_is_never_shared(tmp_path):
     with results(tmp_path / "run", new=True) as first, results(tmp_path / "run", new=True) as second:
         first.begin(overwrite=False)
         second.begin(overwrite=False)
@@ -128,7 +128,7 @@ def test_a_failure_keeps_earlier_results_or_leaves_nothing(error, tmp_path):
 
 
 @pytest.mark.parametrize("steps", range(5))
-def test_a_stop_while_results_are_replaced_loses_neither(steps, tmp_path, monkeypatch, one_line):
+def test_a_kill_during_the_swap_loses_nothing(steps, tmp_path, monkeypatch, one_line):
     path, moved = tmp_path / "run", []
     write(path, OLD)
     replace = Path.replace

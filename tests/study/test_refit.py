@@ -48,7 +48,7 @@ def test_it_is_trained_on_all_images_up_to_the_median_epoch(crossed, monkeypatch
     assert np.any(found.params["delta"]) == (stop > 0)
 
 
-def test_fingerprints_are_of_what_refitted_and_what_chose(crossed):
+def test_fingerprints_cover_refit_and_selection_images(crossed):
     plain = dataclasses.replace(crossed, summary={**crossed.summary, "best": "identity"})
     assert recognise(plain.plan.data, refit(plain).training_images).images.all()
     inner = (Inner(np.arange(40, 60), np.arange(30, 35)),)  # as with an official test, which neither has

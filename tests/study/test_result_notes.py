@@ -48,7 +48,7 @@ def test_the_last_epoch_is_an_edge_of_what_is_trained(tried):
     assert not list(edge_notes([tried("ridge", epoch=5)] * 2, []))  # a place on its path
 
 
-def test_what_few_folds_chose_and_identity_are_not_said(tried, outcome):
+def test_edges_of_few_folds_and_of_identity_are_not_noted(tried, outcome):
     grid = [tried(learning_rate=rate) for rate in (0.001, 0.01)]
     identity = outcome("identity", [0.5] * 2, [0.5] * 2)
     assert not list(edge_notes([identity, identity], grid))
@@ -76,13 +76,13 @@ CHANCE = {"both": {"MRR": {"mean": 0.2}}}
         (0.1, [], 9, None),
     ],
 )
-def test_chance_where_it_should_not_be(identity, maps, d_image, words):
+def test_identity_at_chance_is_noted(identity, maps, d_image, words):
     summary = {"data": {"d_text": 8, "d_image": d_image}, "baselines": {"identity": levels(identity), "chance": CHANCE}}
     found = list(pairing_notes(summary, [levels(low) for low in maps]))
     assert found == [] if words is None else len(found) == 1 and words in found[0]
 
 
-def test_shuffled_rows_are_asked_about(toy_rows):
+def test_shuffled_rows_are_noted(toy_rows):
     rows = np.random.default_rng(1).standard_normal((60, 8))
     for captions, asked in ((rows, False), (np.roll(rows, 7, axis=0), True)):
         data = EmbeddingSet.build("toy", rows, {"en": captions})

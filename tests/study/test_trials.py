@@ -160,11 +160,11 @@ MANY = {"temperature": THOUSAND, "learning_rate": THOUSAND, "l2": THOUSAND}
         ({"grid": [{"l2": THOUSAND}], "pivots": ("all",), "losses": tuple(LOSSES), "aligners": ("all",)}, "trials"),
     ],
 )
-def test_more_trials_than_can_be_meant_are_refused_before_they_are_made(options, count, one_line):
+def test_too_many_trials_are_refused_before_they_are_made(options, count, one_line):
     one_line(lambda: make(**options), f"{count}", "more than 100,000", "--hyper", "--grid", "--aligners")
 
 
-def test_what_nobody_reads_is_not_crossed():
+def test_unread_settings_are_not_crossed():
     unread = {name: THOUSAND for name in ("margin", "image_weight", "penalty")} | {"dropout": [0.0, 0.1]}
     found = make(grid=[{**unread, "temperature": [0.1, 0.2]}], aligners=("residual",))
     assert [trial.hyper.temperature for trial in found.trials] == [0.1, 0.2]

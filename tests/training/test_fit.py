@@ -117,7 +117,7 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     assert not whole.diverged.any() and whole.diverged.shape == (3,)
 
 
-def test_the_first_step_that_diverges_is_told():
+def test_the_first_diverged_step_is_recorded():
     """The same steps as epochs of three and as epochs of one, which show the parameters after each."""
     hyper = floats(learning_rate=10, warmup=0, prox=1e38, temperature=0.1)
     longer, single = (
