@@ -86,7 +86,7 @@ def test_training_images_are_stored_and_covered_by_the_checksum(tmp_path, one_li
         np.testing.assert_array_equal(mine, theirs)
     (tmp_path / "best" / TRAINING_IMAGES).unlink()
     one_line(lambda: load_aligner(tmp_path / "best"), "SHA-256")
-    save_checkpoint(tmp_path / "best", one._replace(training_images=None))  # nothing of the older one stays
+    save_checkpoint(tmp_path / "best", one._replace(training_images=None))  # replaces the older one
     assert load_aligner(tmp_path / "best").training_images is None
 
 
@@ -179,7 +179,7 @@ def test_a_map_that_is_not_finite_is_neither_saved_nor_loaded(tmp_path, monkeypa
     params = {"delta": np.full((6, 4), value, np.float32)}
     one_line(lambda: save_tree(tmp_path / "best", params, about()), "best: ['delta'] is NaN or infinite")
     assert not list(tmp_path.iterdir())
-    with monkeypatch.context() as earlier:  # a version that did not look
+    with monkeypatch.context() as earlier:  # a version without the check
         earlier.setattr("ccalign_jax.checkpoints._check_finite", lambda path, tree: None)
         save_tree(tmp_path / "best", params, about())
     one_line(lambda: load_aligner(tmp_path / "best"), "best: ['delta'] is NaN or infinite", "learning_rate")

@@ -1,4 +1,4 @@
-"""Paths that no result could name."""
+"""Paths that results cannot store."""
 
 import os
 import sys

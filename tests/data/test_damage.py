@@ -95,7 +95,7 @@ def test_npz_as_a_data_set(tmp_path, reading):
 
 
 def test_npy_headers(tmp_path):
-    """Its numbers have no checksum, nor has their byte order."""
+    """Neither the numbers nor their byte order has a checksum."""
     path = tmp_path / "a.npy"
     np.save(path, pairs()["image"])
     places = set(range(128)) - {path.read_bytes().index(b"<")}
@@ -117,7 +117,7 @@ def test_folder_of_pt_shards(tmp_path):
         load(tmp_path)
 
 
-# what a header may say, and must not
+# valid and invalid headers
 
 
 def write_safetensors(path, header, size):

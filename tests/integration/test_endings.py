@@ -1,4 +1,4 @@
-"""How scripts end where output cannot be written, or a signal comes; by scripts that do little else."""
+"""How scripts end on failed output and on signals, shown with minimal scripts."""
 
 import os
 import signal
@@ -24,7 +24,9 @@ def main():
 run(main)
 """
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
-COMPUTE = "import hashlib; print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # deaf to Python
+COMPUTE = (
+    "import hashlib; print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # no handler runs
+)
 READ = "print('ready', flush=True); sys.stdin.read(); print('done')"
 
 
@@ -94,7 +96,7 @@ def test_characters_that_stdout_lacks_become_ascii(start):
 
 
 def stopped(process: subprocess.Popen, *numbers: int) -> tuple[int, str, float]:
-    """Its status, what it says on stderr, and the seconds that it takes to end after the first signal."""
+    """Exit status, stderr, and the seconds from the first signal to the end."""
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)  # what follows has begun
     clock = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the scripts share, called from here."""
+"""Functions that the scripts share, called without a script."""
 
 import importlib
 from pathlib import Path

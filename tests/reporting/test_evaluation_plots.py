@@ -52,7 +52,7 @@ STRANGE = ("$x^$", "a|b", r"$\frac{$", "العربية", "中文")
 
 @pytest.mark.filterwarnings("error")
 def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation, grams, tmp_path):
-    """Dollars are no formula; what a PNG has no glyph for stands as its code point, and SVG has it as it is."""
+    """Dollar signs start no formula; PNG shows missing glyphs as code points, SVG keeps the text."""
     for name, figure in evaluation_plots(evaluation(STRANGE), grams(STRANGE)).items():
         with drawable(figure):
             shown = {text.get_text() for text in figure.findobj(Text)}

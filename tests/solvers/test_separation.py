@@ -1,4 +1,4 @@
-"""How far the identity tells pairs from other rows, against the similarities themselves; and what it decides."""
+"""d′ of the identity against the similarities themselves, and the decision based on it."""
 
 import numpy as np
 import pytest

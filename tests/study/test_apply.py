@@ -1,4 +1,4 @@
-"""A map at work: the same rows whichever way it is applied, whatever length they come in."""
+"""Applying a map: the same rows by every function, for rows of any length."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def lengthy():
     ],
 )
 def test_ranks_of_mapped_blocks_are_those_of_the_mapped_set(lengthy, aligner, pivot, hyper):
-    """What these maps make of a row depends on its length."""
+    """Maps whose output depends on the length of a row."""
     checkpoint = fit(lengthy, aligner=aligner, pivot=pivot, hyper=hyper)
     mapped = apply(checkpoint, lengthy)
     pairs = np.arange(COUNT)

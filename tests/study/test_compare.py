@@ -87,7 +87,7 @@ def planned(runs, tmp_path):
 
 
 def older(run):
-    """Ranks as older versions wrote them, which do not say whose they are."""
+    """Ranks as older versions wrote them, without trial and run."""
     for file in (run / "ranks").iterdir():
         rewrite(file, trial=None, run=None)
 

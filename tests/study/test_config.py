@@ -169,7 +169,7 @@ def test_a_deeply_nested_config_is_refused(tmp_path, one_line):
 
 
 def test_a_slice_with_a_damaged_header_is_run_again(tmp_path):
-    """Whatever Python's parser raises of it."""
+    """Whatever exception Python's parser raises."""
     folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
     folder.save_slice(0, 1, tree)
     (file,) = (folder.draft / "slices").iterdir()
@@ -206,7 +206,7 @@ def test_paths_are_kept_absolute(tmp_path, monkeypatch):
 
 
 def finish(path, *names):
-    """A complete run, as far as its folder shows."""
+    """A run whose folder looks complete."""
     with RunFolder(path) as folder:
         folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
         folder.save_slice(0, 0, {"a": np.ones(3)})

@@ -123,7 +123,7 @@ def test_the_plain_cosine_of_a_choice_is_its_figure(run, request):
 
 
 def test_the_seed_protocol_has_claimed_gains_only(solved):
-    """Wherever a map was chosen on what is reported; scores on identity choose nothing."""
+    """Wherever a map was chosen on the reported images; scores on identity involve no choice."""
     plan = solved[1].plan
     seed = dataclasses.replace(solved[1], plan=plan._replace(config=dataclasses.replace(plan.config, protocol="seed")))
     summary = measure_holdouts(seed, routes=(), diagnostics=False).summary

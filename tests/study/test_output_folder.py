@@ -1,4 +1,4 @@
-"""A folder of results: who may write to it, what is removed, and what a failure leaves."""
+"""Folders of results: locking, what is removed, and what a failure leaves."""
 
 import errno
 import json

@@ -45,7 +45,7 @@ def test_nothing_is_smaller_than_zero_and_one_value_has_no_edge(tried):
 def test_the_last_epoch_is_an_edge_of_what_is_trained(tried):
     one = tried(epoch=5)
     assert "grid: the last epoch;" in next(edge_notes([one, one], [one]))
-    assert not list(edge_notes([tried("ridge", epoch=5)] * 2, []))  # a place on its path
+    assert not list(edge_notes([tried("ridge", epoch=5)] * 2, []))  # epoch is a point of its path
 
 
 def test_edges_of_few_folds_and_of_identity_are_not_noted(tried, outcome):
@@ -70,7 +70,7 @@ CHANCE = {"both": {"MRR": {"mean": 0.2}}}
         (0.1, [None], 8, "identity is at chance although widths are equal: are your rows paired by key?"),
         (0.1, [], 8, "identity is at chance although widths are equal: are your rows paired by key?"),
         (0.1, [0.1, 0.2], 8, "although widths are equal, and so is every map: are your rows paired by key?"),
-        (0.1, [0.1, 0.3], 8, None),  # two spaces, that maps bring together
+        (0.1, [0.1, 0.3], 8, None),  # two spaces that maps align
         (0.1, [0.1], 9, "identity is at chance, and so is every map: are your rows paired by key?"),
         (0.1, [0.3], 9, None),
         (0.1, [], 9, None),
