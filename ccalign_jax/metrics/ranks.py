@@ -106,7 +106,7 @@ def rank(
         block_entries: how many scores may be held at once.
 
     Raises:
-        ValueError: gold answers of another shape.
+        ValueError: gold answers of another shape, or beyond the gallery; the latter cannot be checked inside of `jit`.
 
     Example:
         >>> rank(jnp.eye(3), jnp.eye(3), jnp.arange(3)[:, None]).better.tolist()
@@ -115,7 +115,9 @@ def rank(
     rows = jax.tree.leaves(queries)[0].shape[0]
     if jnp.ndim(gold) != 2 or len(gold) != rows or 0 in gold.shape[1:]:
         raise ValueError(f"gold {jnp.shape(gold)} must be [{rows}, k], k at least 1, gallery rows of each query")
-    size = tile_rows(jax.tree.leaves(gallery)[0].shape[0], block_entries)
+    items = jax.tree.leaves(gallery)[0].shape[0]
+    _check_gold(gold, items)
+    size = tile_rows(items, block_entries)
 
     def one_tile(tile):
         rows, answers = tile
@@ -124,6 +126,11 @@ def rank(
     # One up, so that the zeros that fill the last tile are no queries: tied with everything, they would take as
     # many rounds of the loops over ties as the gallery has items.
     return map_row_tiles(one_tile, (queries, gold + 1), size=size)
+
+
+def _check_gold(gold: Int[Array, "q k"], items: int) -> None:
+    if not isinstance(gold, jax.core.Tracer) and gold.size and int(gold.max()) >= items:
+        raise ValueError(f"gold has row {int(gold.max())}, the gallery {items} rows, counted from 0")
 
 
 def tile_rows(gallery: int, block_entries: int = BLOCK_ENTRIES) -> int:
@@ -188,12 +195,17 @@ def rank_both_ways(
         gold_back: `[g, j]` query rows that each gallery item should find, -1 for none.
         query_mask: True where the query exists; all by default.
 
+    Raises:
+        ValueError: as `rank`.
+
     Example:
         >>> there = jnp.arange(2)[:, None]
         >>> [side.better.tolist() for side in rank_both_ways(jnp.eye(2), jnp.ones((2, 2)), there, there)]
         [[0, 0], [0, 0]]
     """
     rows, items = (jax.tree.leaves(side)[0].shape[0] for side in (queries, gallery))
+    _check_gold(gold, items)
+    _check_gold(gold_back, rows)
     if rows * items <= block_entries:  # one block serves both
         scores = score(queries, gallery)
         return (

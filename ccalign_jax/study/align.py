@@ -27,7 +27,7 @@ from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.study.refit import check_trained, describe_map
-from ccalign_jax.study.trials import make_trials
+from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import (
     FitResult,
     Run,
@@ -146,7 +146,8 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     plan = AlignPlan(config, shards, trial, chunks, None)
     if trial.aligner not in CLOSED_FORMS:
         import_grain()
-        plan.make_stream()  # is there a batch, and does it fit the memory?
+        stream = plan.make_stream()  # is there a batch, and does it fit the memory?
+        check_steps(trial.name, stream.epochs * stream.steps_per_epoch)
     shards.verify(progress)
     return plan._replace(held=_held_set(shards, apart)) if held else plan
 

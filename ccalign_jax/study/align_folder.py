@@ -171,7 +171,7 @@ class AlignFolder(OutputFolder):
         for number, params in enumerate(passed.maps):
             leaves |= _leaves(f"map_{number}", params)
         self.draft.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.draft / PASSED) as file:
+        with whole_file(self.draft / PASSED, resumable=True) as file:
             np.savez(file, said=np.array(json.dumps(said)), **leaves)
             file.flush()
             os.fsync(file.fileno())
@@ -193,7 +193,7 @@ class AlignFolder(OutputFolder):
             said = json.loads(str(stored["said"]))
             state = _tree("state", like.state, stored)
             maps = [_tree(f"map_{number}", like.maps[0], stored) for number in range(said["epochs"] + 1)]
-        except (ValueError, KeyError):  # an InputError is a ValueError
+        except (ValueError, KeyError, TypeError):  # an InputError is a ValueError
             raise InputError(f"{path}: damaged; remove it to begin anew with --resume, or --overwrite") from None
         return Passed(state, maps, said["losses"], tuple(said["since"])), said["place"]
 

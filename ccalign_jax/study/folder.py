@@ -120,7 +120,7 @@ class RunFolder(OutputFolder):
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
+        with whole_file(path, resumable=True) as file:
             file.write(packed)
 
     def _slice_path(self, group: int, number: int) -> Path | None:

@@ -25,6 +25,7 @@ CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name
 FILTERS = ("pivots", "aligners", "losses")
 POSITIVE = ("learning_rate", "temperature")
 LEAST_TEMPERATURE = 1e-4  # scores divided by less lose their digits, and their exponentials leave float32
+LARGEST_SIZE = 2**20  # an array of more is a mistake, and counts of steps leave int32
 LARGEST = 1e38  # beyond it float32 is infinite
 SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours", "tile")
 SIGNED = ("bias",)
@@ -195,8 +196,8 @@ def _checked(source: str, key: str, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise InputError(f"{source}: {key} is {value!r}; it must be a finite number")
     if key in SIZES:
-        if value != int(value) or not 1 <= value < 2**31:
-            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number of at least 1, below 2**31")
+        if value != int(value) or not 1 <= value <= LARGEST_SIZE:
+            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number from 1 to {LARGEST_SIZE}")
         return int(value)
     if value > LARGEST:
         raise InputError(f"{source}: {key} is too large; it must be at most {LARGEST:g}")

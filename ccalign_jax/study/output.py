@@ -20,15 +20,19 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing that appears at its path when it is complete.
+
+    Args:
+        path: of the file.
+        resumable: as in `full_disk`.
 
     Raises:
         InputError: the disk is full.
     """
     draft = path.with_name(path.name + ".draft")
     try:
-        with full_disk(path), draft.open("wb") as file:
+        with full_disk(path, resumable=resumable), draft.open("wb") as file:
             yield file
         draft.replace(path)
     finally:
@@ -36,8 +40,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def full_disk(path: Path) -> Iterator[None]:
+def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
     """Raise a full disk as a one-line error.
+
+    Args:
+        path: what is written.
+        resumable: of a run that `--resume` continues.
 
     Raises:
         InputError: the disk, or the quota, is used up.
@@ -47,7 +55,8 @@ def full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; make room there") from error
+        remedy = "make room there" + ", then continue with --resume" * resumable
+        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; {remedy}") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

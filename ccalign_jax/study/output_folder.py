@@ -107,7 +107,7 @@ class OutputFolder:
         Raises:
             InputError: the disk is full.
         """
-        with full_disk(self._folder):
+        with full_disk(self._folder, resumable=bool(self.progress)):
             yield self.draft
             self._publish()
 

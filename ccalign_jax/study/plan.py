@@ -25,7 +25,7 @@ from ccalign_jax.study.arrays import (
 from ccalign_jax.study.combinations import left_out_notes
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.trials import make_trials
+from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
 __all__ = ["Plan", "plan_sweep"]
@@ -128,6 +128,8 @@ def plan_sweep(
         heldout=heldout,
         informed=informed or config.protocol == "seed",
     )
+    for trial in found.trials:
+        check_steps(trial.name, trial.recipe.epochs * trial.recipe.steps_per_epoch)
     notes = [*data.notes, *left_out_notes(found.skipped)]
     for key in settings:
         if not any(key in trial.reads for trial in found.trials):

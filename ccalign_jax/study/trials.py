@@ -16,11 +16,12 @@ from ccalign_jax.study.combinations import CLOSED, families, why_not
 from ccalign_jax.study.grids import CHOICES, FILTERS, NUMBERS
 from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
-__all__ = ["SEED_PROTOCOL", "Trials", "make_trials"]
+__all__ = ["SEED_PROTOCOL", "Trials", "check_steps", "make_trials"]
 
 TRAINED = frozenset({"learning_rate", "l2", "prox", "clip", "warmup", "noise", "mix", "normalization", "replacement"})
 TRAINED |= {"epochs", "steps_per_epoch", "batch_images"}
 CHOOSING = frozenset({"criterion", "start_counts"})
+MOST_STEPS = 2**31 - 1  # of one fit, counted in int32
 MOST_TRIALS = 100_000  # of one sweep; more must be a mistake
 
 # What the seed study's program does, and this code otherwise would not.
@@ -115,6 +116,20 @@ def make_trials(
         why = skipped[0] if skipped else "only identity was asked for, which is always reported; add another aligner"
         raise InputError(f"nothing to train: {why}")
     return Trials([dataclasses.replace(trial, index=number) for number, trial in enumerate(trials)], skipped)
+
+
+def check_steps(name: str, steps: int) -> None:
+    """Refuse a fit of more steps than int32 counts.
+
+    Args:
+        name: of the trial.
+        steps: optimiser steps in all epochs.
+
+    Raises:
+        InputError: more than `MOST_STEPS`.
+    """
+    if steps > MOST_STEPS:
+        raise InputError(f"{name}: {steps:,} steps, more than {MOST_STEPS:,}; train for fewer epochs")
 
 
 def _fitting_blocks(

@@ -177,6 +177,17 @@ def test_gold_answers_of_another_shape_are_refused(shape):
         rank(jnp.eye(3), jnp.eye(3), jnp.zeros(shape, int))
 
 
+def test_gold_answers_beyond_the_gallery_are_refused():
+    rows = jnp.eye(3)
+    for gold in (np.array([[0], [1], [3]]), jnp.array([[0], [1], [3]])):
+        with pytest.raises(ValueError, match="gold has row 3, the gallery 3 rows"):
+            rank(rows, rows, gold)
+        with pytest.raises(ValueError, match="gold has row 3, the gallery 3 rows"):
+            rank_pairs(rows, rows, gold[:, 0], gold * 0)
+        with pytest.raises(ValueError, match="gold has row 3, the gallery 3 rows"):
+            rank_pairs(rows, rows, gold[:, 0] * 0, gold)
+
+
 def test_the_filling_of_the_last_tile_is_no_query(monkeypatch):
     """Zero rows tie with the whole gallery: as queries they would cost a loop over all of it."""
     filled = []

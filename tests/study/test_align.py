@@ -281,8 +281,13 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     claim(overwrite=True)()
     (run / "thesis.tex").write_text("mine")
     one_line(claim(overwrite=True), "thesis.tex: is not a file of a map")
-    (run / "unfinished" / "align.json").write_text("{}")
-    one_line(claim(resume=True), "align.json: damaged, or not a run's")
+    for damaged in ("{}", "[" * 100_000):
+        (run / "unfinished" / "align.json").write_text(damaged)
+        one_line(claim(resume=True), "align.json: damaged, or not a run's")
+
+
+def test_more_steps_than_int32_counts_are_refused(folder, one_line):
+    one_line(lambda: plan_align(asked(folder, epochs=2**31)), "residual", "steps, more than 2,147,483,647")
 
 
 def test_a_run_of_an_older_version_goes_on(folder, tmp_path):

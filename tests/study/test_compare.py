@@ -274,6 +274,10 @@ def damage(copy, how, ranks):
             (copy / "summary.json").unlink()
         case "half a summary":
             (copy / "summary.json").write_text("{")
+        case "a deep summary":
+            (copy / "summary.json").write_text("[" * 100_000)
+        case "a deep config":
+            (copy / "config.json").write_text("[" * 100_000)
         case "no folds":
             (copy / "folds.npz").unlink()
         case "half the folds":
@@ -301,6 +305,8 @@ def damage(copy, how, ranks):
         ("no config", ["config.json"]),
         ("no summary", ["not finished", "--resume"]),
         ("half a summary", ["summary.json", "damaged"]),
+        ("a deep summary", ["summary.json", "damaged"]),
+        ("a deep config", ["config.json"]),
         ("no folds", ["folds.npz", "older"]),
         ("half the folds", ["folds.npz", "damaged"]),
         ("a fold less", ["folds.npz", "damaged"]),

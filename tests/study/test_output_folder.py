@@ -73,6 +73,7 @@ def test_a_marker_without_a_manifest_is_refused(name, tmp_path, one_line):
     [
         "{",
         "[]",
+        "[" * 100_000,
         '{"kind": "an evaluation"}',
         '{"kind": "an evaluation", "files": ["../precious"]}',
         '{"kind": "an evaluation", "files": ["/precious"]}',
@@ -212,13 +213,15 @@ def test_a_file_is_whole_or_not_there(tmp_path, one_line):
     path = tmp_path / "file"
     path.write_text("old")
 
-    def full():
-        with whole_file(path) as file:
+    def full(**options):
+        with whole_file(path, **options) as file:
             file.write(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
 
     one_line(full, str(path), "no space left on device")
     assert content(tmp_path) == {"file": "old"}
+    said = one_line(lambda: full(resumable=True), str(path))
+    assert said.endswith("make room there, then continue with --resume")
     with pytest.raises(OSError, match="broken pipe"), whole_file(path) as file:
         raise OSError(errno.EPIPE, "broken pipe")
     with whole_file(path) as file:

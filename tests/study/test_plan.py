@@ -62,6 +62,11 @@ def test_batches_fit_into_the_smallest_part_that_is_fitted(planned):
     assert not any("batches" in note for note in planned(folds=5, hyper=("batch_images=36",)).notes)
 
 
+def test_more_steps_than_int32_counts_are_refused(planned, one_line):
+    hyper = ("epochs=65536", "steps_per_epoch=32768")
+    one_line(lambda: planned(folds=5, hyper=hyper), "image/", "2,147,483,648 steps, more than 2,147,483,647")
+
+
 def test_an_identity_at_chance_is_said_in_one_line(planned):
     rng = np.random.default_rng(0)
     image = rng.standard_normal((60, 8))
