@@ -152,6 +152,9 @@ ALIGNERS: dict[str, AlignerEntry] = {
     ),
     "procrustes": _solved("xQ, the best orthogonal Q"),
     "scaled_procrustes": _solved("(x - m)sQ + c, the best orthogonal Q, scale and shift"),
+    "centred_ridge": _solved_on_both_sides(
+        "each side less its mean, then ridge as above: images move by their mean alone"
+    ),
     "multi_step": _solved_on_both_sides("whitened, turned, reweighted, dewhitened", "penalty"),
     "cca": _solved_on_both_sides("regularised canonical correlation analysis", "penalty"),
     "csa": _solved_on_both_sides("CCA, its directions weighted by a power of their correlation", "penalty"),

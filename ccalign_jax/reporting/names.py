@@ -50,6 +50,7 @@ ALIGNERS = {
     "pooled_ridge": "ridge, languages partly pooled",
     "procrustes": "Procrustes",
     "scaled_procrustes": "scaled Procrustes",
+    "centred_ridge": "ridge, both sides centred",
     "multi_step": "multi-step orthogonal map",
     "cca": "CCA",
     "csa": "CSA",

@@ -194,6 +194,17 @@ def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     return _path(points, mean)
 
 
+def _centred_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
+    """Ridge regression of images less their mean on captions less theirs: images move by their mean alone."""
+    moments = merge(*_moments(pairs))
+    path = ridge_path(moments, centre=True, to_identity=identity_informs(moments))
+    width = len(path.target_mean)
+    image = _affine(np.zeros((width, width)), mean=path.target_mean)
+    lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
+    solutions = [_affine(ridge_map(path, lam).delta, mean=path.text_mean) for lam in lambdas]
+    return _path([{"text": text, "image": image} for text in solutions])
+
+
 def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """The penalties are the path's own. Here a language weighs as many images as it has: if few, its map keeps near
     those of the others."""
@@ -324,6 +335,7 @@ CLOSED_FORMS: dict[str, ClosedForm] = {
     "pooled_ridge": ClosedForm(_pooled_ridge, CAPTIONS_MOVE),
     "procrustes": ClosedForm(_procrustes, CAPTIONS_MOVE),
     "scaled_procrustes": ClosedForm(partial(_procrustes, scaled=True), CAPTIONS_MOVE),
+    "centred_ridge": ClosedForm(_centred_ridge, ("symmetric",)),
     "multi_step": ClosedForm(_multi_step, ("symmetric",)),
     "cca": ClosedForm(partial(_canonical, powers=(0.0,)), ("symmetric",)),
     "csa": ClosedForm(partial(_canonical, powers=CSA_POWERS), ("symmetric",)),

@@ -13,7 +13,8 @@ from ccalign_jax.training import Space
 __all__ = ["CLOSED", "DEFAULT_ALIGNERS", "UNINFORMED_ALIGNERS", "families", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
-UNINFORMED_ALIGNERS = ("linear", "ridge", "cca", "csa", "multi_step")  # that do not build on the identity
+# That do not build on the identity.
+UNINFORMED_ALIGNERS = ("linear", "ridge", "centred_ridge", "cca", "csa", "multi_step")
 CLOSED = "closed_form"  # the loss of what is solved
 FEW = 3
 

@@ -119,6 +119,27 @@ def test_fewer_rows_than_dimensions_are_well_posed(name, size):
         np.testing.assert_allclose(scores(one, pairs), scores(two, pairs), rtol=1e-3, atol=1e-3)
 
 
+def test_centred_ridge_is_scikit_learns_about_the_means_of_both_sides():
+    pairs = make_pairs(*SIZES["wide"], shared=False)
+    path, (text, target, weights) = solve("centred_ridge", pairs), stacked(pairs)
+    text_mean, target_mean = (np.average(rows, axis=0, weights=weights) for rows in (text, target))
+    unit_penalty = np.sum(weights[:, None] * (text - text_mean) ** 2) / text.shape[1]
+    for place, penalty in list(enumerate(RIDGE_PENALTIES))[::7]:
+        point = path.points[place + 1]
+        wanted = Ridge(alpha=penalty * unit_penalty).fit(text, target, sample_weight=weights)
+        np.testing.assert_allclose(moved(point["text"], text) + target_mean, wanted.predict(text), atol=1e-4)
+        np.testing.assert_allclose(moved(point["image"], target), target - target_mean, atol=1e-5)
+
+
+def test_centred_ridge_begins_at_centring_where_the_identity_informs():
+    pairs = make_pairs(*SIZES["square"], shared=True)
+    np.testing.assert_allclose(
+        scores(solve("centred_ridge", pairs).points[1], pairs),
+        scores(solve("centring", pairs).points[1], pairs),
+        atol=0.02,
+    )
+
+
 @pytest.mark.parametrize(
     ("count", "d_text", "d_image", "shared"),
     [(*SIZES["square"], True), (*SIZES["square"], False), (*SIZES["wide"], True), (*SIZES["fewer"], True)],
