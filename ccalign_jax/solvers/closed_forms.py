@@ -43,9 +43,9 @@ RIDGE_PENALTIES = np.geomspace(1e3, 1e-4, 22)  # three a decade
 POOLED_PENALTIES = np.geomspace(1e2, 1e-4, 7)
 OWN_PENALTY = 10.0  # of a language's own part, over that of the shared part
 STEPS = (100.0, 10.0, 1.0)  # times the penalty that is asked for
-CANONICAL_STEPS = (10.0, 3.0, 1.0)  # likewise, of each side
+CANONICAL_STEPS = (3.0, 1.0, 0.3)  # likewise, of each side
 SHARES = (8, 4, 1)  # of the canonical directions, one in so many is kept
-CSA_POWERS = (1.0, 0.5)  # of the correlations
+CSA_POWERS = (1.0, 0.75, 0.5)  # of the correlations
 CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary")
 
 AffineParams = dict[str, Float[np.ndarray, "..."]]
