@@ -47,7 +47,14 @@ def catch() -> None:
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     _handle(stop)
+    sys.unraisablehook = _report
     threading.Thread(target=_watch, args=(reader, writer), daemon=True).start()
+
+
+def _report(raised: "sys.UnraisableHookArgs") -> None:
+    """Print what Python cannot raise, save `Stopped` in a destructor: then the process ends after `GRACE`."""
+    if not isinstance(raised.exc_value, Stopped):
+        sys.__unraisablehook__(raised)
 
 
 def release() -> None:

@@ -39,6 +39,8 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
         path = tmp_path / "script.py"
         path.write_text(HEAD.format(experiments=str(EXPERIMENTS), body=body), encoding="utf-8")
         piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # A shell's background jobs ignore SIGINT, and so would what they start.
+        piped["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         started.append(subprocess.Popen([sys.executable, str(path)], **{**piped, **options}))
         return started[-1]
 
@@ -124,6 +126,18 @@ def test_a_second_signal_ends_a_busy_process_at_once(start):
 def test_one_signal_ends_a_busy_process_after_the_grace_period(start):
     status, said, seconds = stopped(start(f"_signals.GRACE = 0.3; {COMPUTE}"), signal.SIGTERM)
     assert (status, said) == (128 + signal.SIGTERM, "stopped\n") and 0.3 <= seconds < 10
+
+
+def test_a_signal_during_a_destructor_prints_no_traceback(start):
+    body = f"""
+    class Late:
+        def __del__(self):
+            {SLEEP}
+    _signals.GRACE = 0.3
+    Late()
+    {SLEEP}"""
+    status, said, _ = stopped(start(body), signal.SIGTERM)
+    assert (status, said) == (128 + signal.SIGTERM, "stopped\n")
 
 
 def test_signals_during_the_end_are_ignored(start):
