@@ -139,7 +139,7 @@ def step(
     if frozen is not None:
         kept = jax.tree.map(lambda stays, new, old: old if stays else new, frozen, params.map, state.params.map)
         params = params._replace(map=kept)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]))
+    finite = jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)], bool).all()  # also of no leaf
     diverged = jnp.where(finite | (state.diverged > 0), state.diverged, state.steps + 1)
     return TrainState(params, optimizer, state.steps + 1, diverged), value
 
