@@ -12,7 +12,8 @@ import pytest
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 HEAD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.insert(0, {experiments!r})
 from pathlib import Path
 import _signals
@@ -32,16 +33,15 @@ READ = "print('ready', flush=True); sys.stdin.read(); print('done')"
 
 @pytest.fixture
 def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
-    """`start(body, **options)` runs a script whose `main` is this one line."""
+    """`start(body, shell, **options)` runs a script whose `main` is this one line, by a command of the shell."""
     started: list[subprocess.Popen] = []
 
-    def start(body: str, **options) -> subprocess.Popen:
+    def start(body: str, shell: str = 'exec "$@"', **options) -> subprocess.Popen:
         path = tmp_path / "script.py"
         path.write_text(HEAD.format(experiments=str(EXPERIMENTS), body=body), encoding="utf-8")
         piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        # A shell's background jobs ignore SIGINT, and so would what they start.
-        piped["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-        started.append(subprocess.Popen([sys.executable, str(path)], **{**piped, **options}))
+        command = ["sh", "-c", shell, "sh", sys.executable, str(path)]
+        started.append(subprocess.Popen(command, **{**piped, **options}))
         return started[-1]
 
     yield start
@@ -69,8 +69,8 @@ def test_output_that_cannot_be_written_never_ends_a_script(what, encoding, unbuf
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUNBUFFERED": unbuffered}
     files = {"closed pipe": closed_pipe, "full": lambda: os.open("/dev/full", os.O_WRONLY), "closed": lambda: None}
     file = files[what]()
-    shut = (lambda: (os.close(1), os.close(2))) if what == "closed" else None
-    done = start(body, stdout=file, stderr=file, env=environment, preexec_fn=shut)
+    shell = 'exec "$@" >&- 2>&-' if what == "closed" else 'exec "$@"'
+    done = start(body, shell, stdout=file, stderr=file, env=environment)
     done.communicate()
     assert done.returncode == 0 and marker.exists()
 
@@ -151,7 +151,7 @@ def test_signals_during_the_end_are_ignored(start):
 
 
 def test_signals_ignored_at_the_start_stay_ignored(start):
-    process = start(READ, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = start(READ, """trap '' HUP; exec "$@" """)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGHUP)
     out, said = process.communicate("", timeout=30)
