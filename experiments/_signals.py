@@ -36,11 +36,11 @@ def catch() -> None:
     A second one ends the process at once, and so does the first if the main thread does not within `GRACE`. What is
     ignored, such as SIGHUP under nohup, stays ignored.
     """
-    heard: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if not heard:
-            heard.append(number)
+        if not received:
+            received.append(number)
             raise Stopped(number)
 
     reader, writer = socket.socketpair()
