@@ -1,5 +1,7 @@
 """Retrieval figures by hand, over random orders, and with rows that are no queries."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +46,12 @@ def test_median_rank_is_scipys():
     places = [stats.rankdata(-row)[place] for row, (place,) in zip(scores, gold, strict=True)]
     found = retrieval_metrics(jitted_ranks(scores, gold))
     assert found["median_rank"] == np.median(places)
+
+
+def test_answers_that_tie_stand_at_the_mean_place_of_their_first():
+    """Two answers and three rivals in every order, behind four that are better."""
+    first = np.mean([5 + min(order.index(0), order.index(1)) for order in itertools.permutations(range(5))])
+    assert retrieval_metrics(from_counts([4], [3], [2]))["median_rank"] == pytest.approx(first)
 
 
 def test_rows_without_gold_are_no_queries():
