@@ -17,4 +17,5 @@ from ccalign_jax.losses._regularizers import spectral_penalty as spectral_penalt
 from ccalign_jax.losses._sigmoid import sigmoid_loss as sigmoid_loss
 from ccalign_jax.losses._structure import gram_loss as gram_loss
 from ccalign_jax.losses._structure import structure_loss as structure_loss
+from ccalign_jax.losses._tiled import auto_tile as auto_tile
 from ccalign_jax.losses._uniformity import alignment_uniformity_loss as alignment_uniformity_loss

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ccalign_jax.losses._directions import Pool
 from ccalign_jax.losses._reduction import language_mean
 from ccalign_jax.losses._sums import Sums, batch_sums
-from ccalign_jax.losses._tiled import Exchange
+from ccalign_jax.losses._tiled import Exchange, Tile
 
 __all__ = ["clip_loss", "learned_temperature", "supcon_loss"]
 
@@ -27,7 +27,7 @@ def clip_loss(
     mask_positives: bool = True,
     i2t_pool: Pool = "union",
     axis_name: str | None = None,
-    tile: int | None = None,
+    tile: Tile = "auto",
     exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Symmetric InfoNCE, the mean of text→image and image→text, with known positives masked.
@@ -51,17 +51,18 @@ def clip_loss(
         axis_name: mapped axis over which the batch is spread; the loss is then the global one. For
             gradients that are right under `vmap`, `pmap` and `shard_map` alike, differentiate
             `lax.pmean(loss)` and `lax.pmean` the gradients.
-        tile: captions and images whose scores exist at one time; the gradient computes them again, and can itself
-            not be differentiated. Memory is then linear in the batch, which may be as large as it likes: 1024 or
-            2048 is as fast as it gets on most machines. None holds the whole matrix: faster for a few thousand.
-        exchange: with `tile`, how the images of other devices come by: from neighbour to neighbour ("ring"), so that
+        tile: captions and images whose scores exist at one time, so that memory is linear in the batch; the gradient
+            computes them again, and can itself not be differentiated, nor the loss in forward mode. None holds the
+            whole matrix. "auto" does so in small batches, where it is faster, and takes tiles in large ones: see
+            `auto_tile`, which counts the captions and images of all devices.
+        exchange: in tiles, how the images of other devices come by: from neighbour to neighbour ("ring"), so that
             memory stays that of one device's batch, or to all at once ("gather").
 
     Returns:
         The loss, float32 or wider; 0 where nothing has a rival.
 
     Raises:
-        ValueError: shapes that do not fit, an unknown `i2t_pool` or `exchange`, or a tile below 1.
+        ValueError: shapes that do not fit, an unknown `i2t_pool`, `exchange` or tile, or a tile below 1.
 
     References:
         van den Oord et al., 2018, "Representation Learning with Contrastive Predictive Coding";
@@ -72,6 +73,10 @@ def clip_loss(
     Example:
         >>> rows = jnp.eye(4)
         >>> float(clip_loss(rows, rows, temperature=0.01)) < 1e-6
+        True
+        >>> many = jax.random.normal(jax.random.key(0), (3000, 2))
+        >>> in_tiles, whole = (clip_loss(many, many, temperature=1.0, tile=tile) for tile in ("auto", None))
+        >>> bool(jnp.allclose(in_tiles, whole))
         True
     """
     name = "log_sum_of_rivals" if mask_positives else "log_sum_of_all"
@@ -108,7 +113,7 @@ def supcon_loss(
     groups: Int[Array, " b"] | None = None,
     i2t_pool: Pool = "union",
     axis_name: str | None = None,
-    tile: int | None = None,
+    tile: Tile = "auto",
     exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Supervised contrastive loss across modalities, the mean of text→image and image→text.

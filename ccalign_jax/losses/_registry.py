@@ -14,7 +14,7 @@ from ccalign_jax.losses._ranking import rcsls_loss, triplet_loss
 from ccalign_jax.losses._regression import cosine_loss, mse_loss
 from ccalign_jax.losses._sigmoid import sigmoid_loss
 from ccalign_jax.losses._structure import gram_loss, structure_loss
-from ccalign_jax.losses._tiled import Exchange
+from ccalign_jax.losses._tiled import Exchange, Tile
 from ccalign_jax.losses._uniformity import alignment_uniformity_loss
 from ccalign_jax.numerics import unit_rows
 
@@ -44,7 +44,7 @@ class BatchLoss(Protocol):
         bias: Array = ...,
         margin: Array = ...,
         neighbours: int = ...,
-        tile: int | None = ...,
+        tile: Tile = ...,
         exchange: Exchange = ...,
         uniformity_weight: Array = ...,
         structure_weight: Array = ...,
@@ -59,7 +59,7 @@ class LossEntry(NamedTuple):
         has_negatives: whether it pushes apart, so that both sides may move.
         reads: the settings that change its value, numbers and choices alike.
         summary: one line of what it is.
-        tiled: whether it can do without the matrix of scores, if given a `tile`.
+        tiled: whether it can do without the matrix of scores, and takes a `tile`.
     """
 
     call: BatchLoss

@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.losses._reduction import language_mean
 from ccalign_jax.losses._sums import batch_sums
-from ccalign_jax.losses._tiled import Exchange
+from ccalign_jax.losses._tiled import Exchange, Tile
 
 __all__ = ["sigmoid_loss"]
 
@@ -21,7 +21,7 @@ def sigmoid_loss(
     image_mask: Bool[Array, " b"] | None = None,
     groups: Int[Array, " b"] | None = None,
     axis_name: str | None = None,
-    tile: int | None = None,
+    tile: Tile = "auto",
     exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
     """Binary cross-entropy of every caption against every image, summed over the images.
@@ -41,7 +41,7 @@ def sigmoid_loss(
         The loss, ≥ 0, float32 or wider; 0 where all is masked.
 
     Raises:
-        ValueError: shapes that do not fit, an unknown `exchange`, or a tile below 1.
+        ValueError: shapes that do not fit, an unknown `exchange` or tile, or a tile below 1.
 
     References:
         Zhai et al., 2023, "Sigmoid Loss for Language Image Pre-Training".

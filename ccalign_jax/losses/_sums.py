@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ccalign_jax.losses._directions import Direction, Pool, check_pool, directions
 from ccalign_jax.losses._reduction import as_languages, group_numbers, one_each, similarity
 from ccalign_jax.losses._reductions import REDUCTIONS
-from ccalign_jax.losses._tiled import Captions, Exchange, Images, TilePlan, tiled_sums
+from ccalign_jax.losses._tiled import Captions, Exchange, Images, Tile, TilePlan, auto_tile, tiled_sums
 
 __all__ = ["Sums", "batch_sums"]
 
@@ -41,7 +43,7 @@ def batch_sums(
     groups: Array | None,
     i2t_pool: Pool,
     axis_name: str | None,
-    tile: int | None,
+    tile: Tile,
     exchange: Exchange,
     both_ways: bool = True,
 ) -> tuple[Sums, Sums]:
@@ -50,15 +52,20 @@ def batch_sums(
     Args:
         names: of `REDUCTIONS`.
         bias: 0 by default.
-        tile: captions and images a tile; None holds all scores at once.
+        tile: captions and images a tile; None holds all scores at once, "auto" asks `auto_tile`.
         exchange: how tiles see the images of other devices.
         both_ways: False leaves the second undefined where it would cost something.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown `i2t_pool` or `exchange`, or a tile below 1.
+        ValueError: shapes that do not fit, an unknown `i2t_pool`, `exchange` or tile, or a tile below 1.
     """
     if exchange not in ("ring", "gather"):
         raise ValueError(f"exchange is {exchange!r}; it must be 'ring' or 'gather'")
+    if isinstance(tile, str):
+        if tile != "auto":
+            raise ValueError(f"tile is {tile!r}; it must be 'auto', None, or at least 1")
+        devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
+        tile = auto_tile(*(devices * math.prod(jnp.shape(rows)[:-1]) for rows in (text, image)))
     if tile is None:
         both = directions(
             text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
@@ -66,7 +73,7 @@ def batch_sums(
         one, other = (_whole(way, names, temperature, bias) for way in both)
         return one, other
     if tile < 1:
-        raise ValueError(f"tile is {tile}; it must be at least 1, or None")
+        raise ValueError(f"tile is {tile}; it must be 'auto', None, or at least 1")
     check_pool(i2t_pool)
     text, image, mask = as_languages(text, image, mask)
     size = len(image)

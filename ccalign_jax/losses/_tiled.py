@@ -18,9 +18,14 @@ from ccalign_jax.losses._reduction import similarity
 from ccalign_jax.losses._reductions import REDUCTIONS
 from ccalign_jax.tiles import visit_tiles
 
-__all__ = ["Captions", "Exchange", "Images", "TilePlan", "tiled_sums"]
+__all__ = ["Captions", "Exchange", "Images", "Tile", "TilePlan", "auto_tile", "tiled_sums"]
 
 Exchange = Literal["ring", "gather"]
+Tile = int | Literal["auto"] | None
+# On a CPU tiles are faster once the scores, and as many slopes, leave the cache (experiments/benchmarks/tiled_loss.py).
+TILED_FROM, AUTO_TILE = 2048 * 2048, 1024
+# An accelerator has the whole matrix faster, and at some 4 GiB something better to do with its memory.
+ACCELERATOR_TILED_FROM, ACCELERATOR_TILE = 16_384 * 16_384, 8192
 Totals = tuple[Array, ...]
 
 
@@ -68,6 +73,23 @@ class _Side(NamedTuple):
 
     totals: Totals
     slopes: Totals
+
+
+def auto_tile(captions: int, images: int, *, backend: str | None = None) -> int | None:
+    """The tile that `tile="auto"` stands for: None, the whole matrix of scores, in small batches.
+
+    Args:
+        captions: of the batch, in all languages together and on all devices.
+        images: of the batch, on all devices.
+        backend: "cpu" or an accelerator; jax's default by default.
+
+    Example:
+        >>> auto_tile(5 * 32, 32, backend="cpu"), auto_tile(32_768, 32_768, backend="cpu")
+        (None, 1024)
+    """
+    on_cpu = (backend or jax.default_backend()) == "cpu"
+    start, tile = (TILED_FROM, AUTO_TILE) if on_cpu else (ACCELERATOR_TILED_FROM, ACCELERATOR_TILE)
+    return tile if captions * images >= start else None
 
 
 def tiled_sums(plan: TilePlan, captions: Captions, images: Images) -> tuple[Totals, Totals]:

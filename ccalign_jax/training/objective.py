@@ -86,8 +86,8 @@ class Recipe:
         features: of kernel maps.
         experts: of mixtures.
         neighbours: that RCSLS looks at.
-        tile: captions, and images, whose scores exist at one time, for batches of many thousands; 0 is all at once.
-            Only for losses that are `tiled`.
+        tile: captions, and images, whose scores exist at one time, in losses that are `tiled`; 0 leaves it to the
+            loss: all at once in small batches, tiles in large ones (`losses.auto_tile`).
         learned_temperature: train the temperature too, from the one given.
         replacement: draw images with replacement, as the seed study does.
         mask_positives: known positives are no negatives (see `clip_loss`).
@@ -182,7 +182,7 @@ def make_objective(
                 axis_name=axis_name,
                 original=original,
                 neighbours=recipe.neighbours,
-                tile=recipe.tile or None,
+                tile=recipe.tile or "auto",
                 **settings,
             )
 

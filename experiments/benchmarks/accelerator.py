@@ -64,7 +64,8 @@ def all_parts(out: Path) -> list[Part]:
     for pairs in FLAGS.pairs:
         for dtype, precision in (("float32", "usual"), ("bfloat16", "bfloat16")):
             command = ["tiled_loss.py", f"--batch={pairs}", f"--tile={FLAGS.tile}", f"--dtype={dtype}"]
-            parts.append(Part(f"loss of {pairs}, {dtype}", command, {"tiles/gflop_per_s": precision}))
+            place = f"batches/{pairs}/tiles of {FLAGS.tile}/gflop_per_s"
+            parts.append(Part(f"loss of {pairs}, {dtype}", command, {place: precision}))
     ranks = [f"--queries={FLAGS.rows}", f"--gallery={FLAGS.rows}", f"--memory={FLAGS.memory}", "--dtype=float16"]
     command = ["large_ranks.py", *ranks, "--rounds=1", "--faiss=false", f"--folder={out}"]
     return [*parts, Part("ranks", command, {"gflop_per_s/ranks": "exact"})]

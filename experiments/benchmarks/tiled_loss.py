@@ -1,8 +1,11 @@
-"""Time and memory of InfoNCE and its gradient in tiles, in batches that the matrix of scores would not fit for.
+"""Time and memory of InfoNCE and its gradient in tiles, also in batches that the matrix of scores would not fit for.
 
 python experiments/benchmarks/tiled_loss.py                                    # 65,536 pairs, 512 wide
 python experiments/benchmarks/tiled_loss.py --batch=262144 --tile=8192 --dtype=bfloat16      # on a GPU
 python experiments/benchmarks/tiled_loss.py --batch=8192 --whole               # beside the matrix of scores
+python experiments/benchmarks/tiled_loss.py --batch=512,1024,1536,2048,3072,4096 --tile=512,1024,2048 --whole
+
+The last says from which batch on tiles are faster, which `losses.auto_tile` decides by.
 """
 
 import json
@@ -10,65 +13,100 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
 
-flags.DEFINE_integer("batch", 65_536, "pairs", lower_bound=1)
+flags.DEFINE_list("batch", ["65536"], "pairs, one number or several")
+flags.DEFINE_list("tile", ["1024"], "captions and images a tile, one number or several")
+flags.DEFINE_integer("languages", 1, "of captions", lower_bound=1)
 flags.DEFINE_integer("width", 512, "of rows", lower_bound=1)
-flags.DEFINE_integer("tile", 1024, "captions and images a tile", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the rows; sums are float32")
-flags.DEFINE_integer("calls", 3, "timed; the median is quoted", lower_bound=1)
+flags.DEFINE_integer("calls", 3, "timed, of all ways in turn; the median is quoted", lower_bound=1)
 flags.DEFINE_bool("whole", False, "also time the loss that holds the matrix of scores, and say how they differ")
 flags.DEFINE_string("json", None, "also write the figures into this file")
 FLAGS = flags.FLAGS
 
 
 def main(argv: list[str]) -> None:
-    """Compile, call, print."""
+    """Measure every batch, print."""
     del argv
+    import jax
+
+    ways: dict[str, int | None] = {f"tiles of {tile}": int(tile) for tile in FLAGS.tile}
+    if FLAGS.whole:
+        ways["whole"] = None
+    found: dict[str, Any] = {
+        "shape": f"{FLAGS.languages} x {FLAGS.width}, {FLAGS.dtype}",
+        "device": jax.devices()[0].device_kind,
+        "batches": {},
+    }
+    for batch in map(int, FLAGS.batch):
+        found["batches"][str(batch)] = one = measure(batch, ways)
+        for way, figures in one.items():
+            ratios = [figures.get(key) for key in ("times_whole", "cpu_times_whole")]
+            ratio = f", {ratios[0]:.2f} times whole ({ratios[1]:.2f} on the CPU's clock)" if all(ratios) else ""
+            print(
+                f"{batch} pairs, {way}: {1e3 * figures['seconds']:.1f} ms, {figures['gflop_per_s']:.0f} GFLOP/s, "
+                f"{figures['scratch_bytes'] / 2**20:.1f} MiB of scratch{ratio}",
+                flush=True,
+            )
+    said = json.dumps(found, indent=1)
+    print(said)
+    if FLAGS.json:
+        Path(FLAGS.json).write_text(said, encoding="utf-8")
+
+
+def measure(batch: int, ways: dict[str, int | None]) -> dict[str, dict[str, float]]:
+    """Compile and call each way, in turn, so that what else the machine does meets all alike."""
     import jax
     import jax.numpy as jnp
 
     from ccalign_jax.losses import clip_loss
     from ccalign_jax.numerics import unit_rows
 
-    shape = FLAGS.batch, FLAGS.width
+    shape = batch, FLAGS.width
     image = unit_rows(jax.random.normal(jax.random.key(0), shape)).astype(FLAGS.dtype)
-    text = unit_rows(image + 0.1 * jax.random.normal(jax.random.key(1), shape)).astype(FLAGS.dtype)
-    found = {}
-    for name, tile in {"tiles": FLAGS.tile, **({"whole": None} if FLAGS.whole else {})}.items():
+    noise = jax.random.normal(jax.random.key(1), (FLAGS.languages, *shape))
+    text = unit_rows(image + 0.1 * noise).astype(FLAGS.dtype)
+    programs: dict[str, Callable] = {}
+    found: dict[str, dict[str, float]] = {}
+    for way, tile in ways.items():
         loss = jax.jit(jax.value_and_grad(partial(clip_loss, temperature=0.05, tile=tile), argnums=(0, 1)))
-        program = loss.lower(text, image).compile()
-        seconds = []
-        for _ in range(FLAGS.calls + 1):
-            clock = time.perf_counter()
-            value, gradients = jax.block_until_ready(program(text, image))
-            seconds.append(time.perf_counter() - clock)
-        middle = statistics.median(seconds[1:])
-        products = 4 if tile else 3  # in tiles the scores are formed twice
-        found[name] = {
+        programs[way] = program = loss.lower(text, image).compile()
+        value, gradients = jax.block_until_ready(program(text, image))
+        found[way] = {
             "value": float(value),
             "gradient_norm": float(jnp.linalg.norm(gradients[0].astype(jnp.float32))),
-            "seconds": middle,
-            "gflop_per_s": products * 2 * FLAGS.batch**2 * FLAGS.width / 1e9 / middle,
             "scratch_bytes": program.memory_analysis().temp_size_in_bytes,
             "most_bytes_of_the_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             * (1 if sys.platform == "darwin" else 1024),
         }
-    said = json.dumps(
-        {
-            "shape": f"{FLAGS.batch} x {FLAGS.width}, {FLAGS.dtype}, tiles of {FLAGS.tile}",
-            "device": jax.devices()[0].device_kind,
-            "matrix_bytes": 4 * FLAGS.batch**2,
-            **found,
-        },
-        indent=1,
-    )
-    print(said)
-    if FLAGS.json:
-        Path(FLAGS.json).write_text(said, encoding="utf-8")
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    cpu_seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(FLAGS.calls):
+        for way, program in programs.items():
+            clock, cpu = time.perf_counter(), time.process_time()
+            jax.block_until_ready(program(text, image))
+            seconds[way].append(time.perf_counter() - clock)
+            cpu_seconds[way].append(time.process_time() - cpu)
+    for way, tile in ways.items():
+        middle = statistics.median(seconds[way])
+        products = 4 if tile else 3  # in tiles the scores are formed twice
+        work = products * 2 * FLAGS.languages * batch**2 * FLAGS.width
+        found[way] |= {"seconds": middle, "gflop_per_s": work / 1e9 / middle}
+        if tile and "whole" in seconds:
+            found[way]["times_whole"] = median_ratio(seconds[way], seconds["whole"])
+            found[way]["cpu_times_whole"] = median_ratio(cpu_seconds[way], cpu_seconds["whole"])
+    return found
+
+
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median ratio of calls that stood next to each other."""
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 if __name__ == "__main__":

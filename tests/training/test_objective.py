@@ -1,5 +1,6 @@
 """The objective: the pivot's terms under the loss, plus what the recipe and the numbers ask for, and nothing else."""
 
+import re
 from functools import partial
 
 import jax
@@ -205,3 +206,12 @@ def test_targets_of_each_language_are_the_mean_of_the_languages_alone():
     np.testing.assert_allclose(alone("infonce", there), one[0], rtol=1e-5)
     np.testing.assert_allclose(alone("infonce", jnp.stack([batch.image_mask] * 2)), np.mean(one), rtol=1e-5)
     assert float(alone("structure", there)) > float(alone("infonce", there))
+
+
+def test_a_recipe_leaves_the_tile_to_the_loss():
+    def program(size: int, **recipe) -> str:
+        _, params, objective = made(loss="infonce", **recipe)
+        return re.sub(r" at 0x\w+", "", str(jax.make_jaxpr(jax.grad(objective))(params, batch_of(size), Hyper(), KEY)))
+
+    assert program(32) == program(32, tile=0) != program(32, tile=1024)
+    assert program(1500) == program(1500, tile=1024)  # 2 languages
