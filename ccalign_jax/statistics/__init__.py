@@ -4,6 +4,7 @@ from ccalign_jax.statistics._bootstrap import bootstrap_weights as bootstrap_wei
 from ccalign_jax.statistics._bootstrap import percentile_interval as percentile_interval
 from ccalign_jax.statistics._bootstrap import ratio_draws as ratio_draws
 from ccalign_jax.statistics._bootstrap import weighted_median_draws as weighted_median_draws
+from ccalign_jax.statistics._bootstrap import weighted_medians as weighted_medians
 from ccalign_jax.statistics._draws import ALPHA as ALPHA
 from ccalign_jax.statistics._draws import DRAWS as DRAWS
 from ccalign_jax.statistics._draws import FLIPS as FLIPS

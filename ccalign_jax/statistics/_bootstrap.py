@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer, Real, UInt
 
-from ccalign_jax.statistics._draws import DRAWS, LEVEL, blocks
+from ccalign_jax.statistics._draws import BLOCK_ENTRIES, DRAWS, LEVEL, blocks
 
-__all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws"]
+__all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws", "weighted_medians"]
 
-STRETCHES = 64  # a draw's median is first sought among so many stretches of the sorted values, then within one
+STRETCHES = 16  # a draw's median is first sought among so many stretches of the sorted values, then within one
+COLUMN_ENTRIES = 1 << 21  # clusters × columns × stretches that are counted at a time
 
 
 def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[np.ndarray, "draws clusters"]:
@@ -88,13 +90,27 @@ def ratio_draws(
     figures = sums.sum(0) / np.maximum(counts.sum(0), 1.0)[:, None]
     distances = sums - counts[..., None] * figures
     columns = np.concatenate([distances.reshape(n, k * m), counts], axis=1).astype(np.float32)
-    found = np.full((k, m, draws), np.nan, np.float32)
+    columns, place = _unlike(np.ascontiguousarray(columns.T))
+    found = np.empty((k, m, draws), np.float32)
     for block in blocks(draws, n):
-        products = (weights[block].astype(np.float32) @ columns).T
-        queries = products[k * m :, None]
-        np.divide(products[: k * m].reshape(k, m, -1), queries, out=found[..., block], where=queries > 0)
+        products = columns @ weights[block].astype(np.float32).T
+        ratios, queries = products[place[: k * m]].reshape(k, m, -1), products[place[k * m :], None]
+        if queries.min() > 0:
+            ratios /= queries
+        else:
+            ratios = np.divide(ratios, queries, out=np.full_like(ratios, np.nan), where=queries > 0)
+        found[..., block] = ratios
     found += figures[..., None].astype(np.float32)
     return found
+
+
+def _unlike(
+    rows: Float[np.ndarray, "rows n"],
+) -> tuple[Float[np.ndarray, "fewer n"], Integer[np.ndarray, " rows"]]:
+    """The rows that differ, and which of them each row is: with one answer a query, mAP and MRR are the same."""
+    known: dict[bytes, int] = {}
+    place = np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], np.intp)
+    return rows[np.unique(place, return_index=True)[1]], place
 
 
 def weighted_median_draws(
@@ -103,15 +119,12 @@ def weighted_median_draws(
     """The median of the values in every draw, each value counted as often as its cluster was drawn.
 
     Exactly `np.median(np.repeat(values, weights[draw][owner]))`: an even number of them has the mean of the two in
-    the middle. The medians of resamples lie near that of the sample: the sorted values there are cut into stretches,
-    of equal values if there are few. One product says which stretch holds the middle of a draw, and only one whose
-    values differ is summed value by value.
+    the middle.
 
     Args:
         values: `[q]`, without NaN.
         owner: `[q]` in [0, n), the cluster of each value.
-        weights: `[draws, n]` from `bootstrap_weights`; `MEDIAN_DRAWS` of them are enough for an interval. Where they
-            serve many figures, float32 ones need not be converted for each.
+        weights: `[draws, n]` from `bootstrap_weights`; `MEDIAN_DRAWS` of them are enough for an interval.
 
     Returns:
         `[draws]` float32; NaN where a draw has no value.
@@ -124,7 +137,42 @@ def weighted_median_draws(
         >>> weighted_median_draws(np.array([7.0, 1, 2]), np.array([0, 1, 1]), weights).tolist()
         [2.0, 7.0, 2.0]
     """
+    return weighted_medians([values], [owner], weights)[0]
+
+
+def weighted_medians(
+    values: Sequence[Real[np.ndarray, " q"]],
+    owners: Sequence[Integer[np.ndarray, " q"]],
+    weights: Real[np.ndarray, "draws n"],
+) -> Float[np.ndarray, "columns draws"]:
+    """`weighted_median_draws` of several columns of values, each with its own owners.
+
+    The medians of resamples lie near that of the sample: the sorted values there are cut into `STRETCHES`. One product
+    for many columns says which stretch holds the middle of a draw, and only one whose values differ is summed value by
+    value.
+
+    Args:
+        values, owners: of each column, as in `weighted_median_draws`.
+        weights: of all columns.
+
+    Returns:
+        `[columns, draws]` float32; NaN where a draw has no value.
+
+    Raises:
+        ValueError: as `weighted_median_draws`.
+    """
     draws, n = weights.shape
+    columns = [_checked(*column, n) for column in zip(values, owners, strict=True)]
+    found = np.full((len(columns), draws), np.nan, np.float32)
+    kept = [number for number, (column, _) in enumerate(columns) if len(column)]
+    size = max(1, COLUMN_ENTRIES // (n * (STRETCHES + 1)))
+    for start in range(0, len(kept), size):
+        some = kept[start : start + size]
+        found[some] = _medians([columns[number] for number in some], weights)
+    return found
+
+
+def _checked(values: Any, owner: Any, n: int) -> tuple[Float[np.ndarray, " q"], Integer[np.ndarray, " q"]]:
     values, owner = np.asarray(values, np.float64), np.asarray(owner, np.intp)
     if values.ndim != 1 or owner.shape != values.shape:
         raise ValueError(f"values {values.shape} and owner {owner.shape} must both be [q]")
@@ -132,64 +180,108 @@ def weighted_median_draws(
         raise ValueError(f"{np.isnan(values).sum()} of {len(values)} values are NaN; leave those queries out")
     if len(owner) and not 0 <= owner.min() <= owner.max() < n:
         raise ValueError(f"owners run from {owner.min()} to {owner.max()}, but the weights are of {n} clusters")
-    found = np.full(draws, np.nan, np.float32)
-    if not len(values):
-        return found
-    order = np.argsort(values)
-    values, owner = values[order], owner[order]
-    ends = _stretch_ends(values, np.bincount(owner))
-    starts = np.append(0, ends[:-1])
-    stretch_of = np.repeat(np.arange(len(ends)), ends - starts)
-    counts = np.bincount(len(ends) * owner + stretch_of, minlength=len(ends) * n)
-    exact: Any = np.float32 if float(weights.max(initial=0)) * len(values) < 2**24 else np.float64
-    held = counts.reshape(n, len(ends)).astype(exact)
-    for block in blocks(draws, n):
-        some = weights[block]
-        until = np.cumsum(some.astype(exact, copy=False) @ held, axis=1)
-        total = until[:, -1]
-        middle = np.zeros(len(some))
-        for rank in ((total - 1) // 2, total // 2):
-            stretch = np.minimum(np.sum(until <= rank[:, None], axis=1), len(ends) - 1)
-            value = values[starts[stretch]]
-            for each in np.unique(stretch[values[starts[stretch]] != values[ends[stretch] - 1]]):
-                hit = np.flatnonzero(stretch == each)
-                inside = slice(starts[each], ends[each])
-                left = rank[hit] - (until[hit, each - 1] if each else 0)
-                value[hit] = _value_at(values[inside], owner[inside], some[hit], left)
-            middle += value / 2
-        found[block] = np.where(total > 0, middle, np.nan)
-    return found
+    return values, owner
 
 
-def _stretch_ends(
-    values: Float[np.ndarray, " q"], sizes: Integer[np.ndarray, " n"]
-) -> Integer[np.ndarray, " stretches"]:
-    """Where stretches of sorted values end, at changes of value: fine where resamples may have their median.
+class _Stretches(NamedTuple):
+    """Sorted columns cut into stretches, each of the values above the edge before and up to its own.
+
+    Attributes:
+        values: `[columns, q]` ascending, padded with infinity.
+        owner: `[columns, q]` of each value.
+        edges: `[columns, stretches]`, the last is the largest value.
+        first, last: `[columns, stretches]`, places of the values that are below the edge.
+        held: `[n, columns, stretches]`, how many values each cluster has there.
+    """
+
+    values: Float[np.ndarray, "columns q"]
+    owner: Integer[np.ndarray, "columns q"]
+    edges: Float[np.ndarray, "columns stretches"]
+    first: Integer[np.ndarray, "columns stretches"]
+    last: Integer[np.ndarray, "columns stretches"]
+    held: Integer[np.ndarray, "n columns stretches"]
+
+
+def _cut(columns: Sequence[tuple[np.ndarray, np.ndarray]], n: int) -> _Stretches:
+    """Stretches that are fine where resamples may have their median.
 
     The number of a draw's values below the sample's median has a standard deviation of at most half the root of the
     sum of the clusters' squared sizes; six of them are left on either side.
     """
-    reach = 3 * np.sqrt(np.sum(sizes.astype(np.float64) ** 2))
-    changes = np.flatnonzero(np.diff(values)) + 1
-    first, last = np.searchsorted(changes, [len(values) / 2 - reach, len(values) / 2 + reach])
-    near = changes[max(first - 1, 0) : last + 1]
-    if len(near) >= STRETCHES:
-        near = near[np.linspace(0, len(near) - 1, STRETCHES - 1).astype(np.intp)]
-    return np.append(near, len(values))
+    sizes = np.array([len(values) for values, _ in columns])
+    shape = len(columns), sizes.max()
+    sorted_values, owners = np.full(shape, np.inf), np.zeros(shape, np.intp)
+    reach = np.empty(len(columns))
+    for row, (values, owner) in enumerate(columns):
+        order = np.argsort(values)
+        sorted_values[row, : len(order)], owners[row, : len(order)] = values[order], owner[order]
+        reach[row] = 3 * np.sqrt(np.sum(np.bincount(owner).astype(np.float64) ** 2))
+    along = np.linspace(-1, 1, STRETCHES) if STRETCHES > 1 else np.zeros(1)
+    places = (sizes[:, None] / 2 + reach[:, None] * along).clip(0, sizes[:, None] - 1).astype(np.intp)
+    lowest = np.take_along_axis(sorted_values, places[:, :1], axis=1)
+    under = np.maximum(np.sum(sorted_values < lowest, axis=1) - 1, 0)  # the value before, so that ties stand alone
+    edges = np.take_along_axis(sorted_values, np.column_stack([under, places, sizes - 1]), axis=1)
+    edges = np.sort(np.where(np.diff(edges, axis=1, append=np.inf) > 0, edges, edges[:, -1:]), axis=1)
+    edges = edges[:, : np.sum(edges < edges[:, -1:], axis=1).max() + 1]  # few, where there are few values
+    last = np.stack([np.searchsorted(*row) for row in zip(sorted_values, edges, strict=True)])
+    until = np.stack([np.searchsorted(*row, side="right") for row in zip(sorted_values, edges, strict=True)])
+    first = np.column_stack([np.zeros(len(columns), np.intp), np.minimum(until, sizes[:, None])[:, :-1]])
+    counts = np.diff(until, axis=1, prepend=0)  # equal edges: the first has the values, those after have none
+    kept = np.arange(shape[1]) < sizes[:, None]
+    stretch = np.repeat(np.arange(edges.size), counts.ravel())  # column by column, as the values stand
+    held = np.bincount(owners[kept] * edges.size + stretch, minlength=n * edges.size)
+    return _Stretches(sorted_values, owners, edges, first, np.maximum(last, first), held.reshape(n, *edges.shape))
 
 
-def _value_at(
-    values: Float[np.ndarray, " q"],
-    owner: Integer[np.ndarray, " q"],
+def _medians(
+    columns: Sequence[tuple[np.ndarray, np.ndarray]], weights: Real[np.ndarray, "draws n"]
+) -> Float[np.ndarray, "columns draws"]:
+    draws, n = weights.shape
+    cut = _cut(columns, n)
+    each = np.arange(len(columns))
+    exact: Any = np.float32 if float(weights.max(initial=0)) * cut.values.shape[1] < 2**24 else np.float64
+    held = cut.held.reshape(n, -1).astype(exact)
+    found = np.empty((len(columns), draws), np.float32)
+    for block in blocks(draws, max(n, cut.edges.size)):
+        some = weights[block].astype(exact)
+        until = np.cumsum((some @ held).reshape(len(some), *cut.edges.shape), axis=2)
+        total = until[..., -1]
+        middle = np.zeros(total.shape)
+        for rank in ((total - 1) // 2, total // 2):
+            stretch = np.minimum(np.sum(until <= rank[..., None], axis=2), cut.edges.shape[1] - 1)
+            value = cut.edges[each, stretch]
+            open_ = np.nonzero(cut.last[each, stretch] > cut.first[each, stretch])
+            before = np.take_along_axis(until, np.maximum(stretch - 1, 0)[..., None], axis=2)[..., 0]
+            left = rank - np.where(stretch > 0, before, 0)
+            value[open_] = _values_at(cut, some, open_[0], open_[1], stretch[open_], left[open_])
+            middle += value / 2
+        found[:, block] = np.where(total > 0, middle, np.nan).T
+    return found
+
+
+def _values_at(
+    cut: _Stretches,
     weights: Real[np.ndarray, "draws n"],
-    place: Float[np.ndarray, " draws"],
-) -> Float[np.ndarray, " draws"]:
-    """Of the sorted values, each counted as often as its cluster was drawn, the one at a place of each draw."""
-    found = np.empty(len(weights))
-    for block in blocks(len(weights), len(values)):
-        running = np.cumsum(weights[block][:, owner], axis=1, dtype=np.int64)
-        below = np.sum(running <= place[block, None], axis=1)
-        found[block] = values[np.minimum(below, len(values) - 1)]
+    draw: Integer[np.ndarray, " some"],
+    column: Integer[np.ndarray, " some"],
+    stretch: Integer[np.ndarray, " some"],
+    place: Real[np.ndarray, " some"],
+) -> Float[np.ndarray, " some"]:
+    """The value at a place of a stretch of a column in a draw, each counted as often as its cluster was drawn."""
+    first, length = cut.first[column, stretch], (cut.last - cut.first)[column, stretch]
+    found = np.empty(len(draw))
+    order = np.argsort(length, kind="stable")
+    start = 0
+    while start < len(order):  # stretches of about the same length together
+        end = np.searchsorted(length[order], 2 * length[order[start]], side="right")
+        end = min(end, start + max(1, BLOCK_ENTRIES // int(length[order[start]])))
+        some = order[start:end]
+        inside = np.arange(length[some].max())
+        at = np.minimum(first[some, None] + inside, cut.values.shape[1] - 1)
+        running = np.cumsum(weights[draw[some, None], cut.owner[column[some, None], at]], axis=1)
+        below = np.sum((running <= place[some, None]) & (inside < length[some, None]), axis=1)
+        found[some] = cut.values[column[some], first[some] + below]  # after the last of them stands the edge
+        start = end
     return found
 
 

@@ -20,7 +20,7 @@ from ccalign_jax.statistics import (
     ratio_residuals,
     sign_flip_test,
     sign_flips,
-    weighted_median_draws,
+    weighted_medians,
 )
 from ccalign_jax.study.tally import MEANS, MEDIAN, Tally
 
@@ -120,12 +120,14 @@ def draw_figures(folds: Sequence[FoldTally], resamples: Resamples) -> dict[Place
     An image that several folds report, as repeats do, is drawn as often in each. `both` is the mean of the two
     directions.
     """
-    each = [_fold_draws(fold, resamples) for fold in folds]
-    found = {
-        place: Draws(*(_mean([getattr(fold[place], kind) for fold in each]) for kind in Draws._fields))
-        for place in each[0]
-        if all(place in fold for fold in each)
-    }
+    drawn = [_fold_weights(fold, resamples) for fold in folds]
+    found: dict[Place, Draws] = {}
+    for pairs, draws, medians in (
+        (False, len(resamples.weights), resamples.medians),
+        (True, PAIR_DRAWS, min(PAIR_MEDIANS, resamples.medians)),
+    ):
+        each = [_fold_draws(fold, some, pairs, draws, medians) for fold, some in zip(folds, drawn, strict=True)]
+        found |= _fold_means(each, resamples.weights.shape[1])
     for (route, name), figure in list(found.items()):
         other = found.get(("i2t", name))
         if route == "t2i" and other is not None:
@@ -206,10 +208,6 @@ def _is_pair(place: Place) -> bool:
     return place[1] is not None and "->" in place[1]
 
 
-def _mean(values: Sequence[np.ndarray]) -> np.ndarray:
-    return values[0] if len(values) == 1 else np.mean(values, axis=0)
-
-
 def _mean_known(values: Float[np.ndarray, "columns ..."]) -> Float[np.ndarray, ...]:
     """The mean over columns of those that a resample has a query of; NaN where it has none at all."""
     known = ~np.isnan(values)
@@ -226,40 +224,83 @@ def two_sided(draws: Float[np.ndarray, " draws"]) -> float:
     return float(min(1.0, 2 * max(tail, 1 / (len(draws) + 1))))
 
 
-def _by_cluster(values: Float[np.ndarray, "s ..."], fold: FoldTally, resamples: Resamples) -> Float[np.ndarray, ...]:
+class _Drawn(NamedTuple):
+    """The clusters of a fold's images and how often each is drawn; `place` of each image is its cluster among them."""
+
+    clusters: Int[np.ndarray, " c"]
+    place: Int[np.ndarray, " s"]
+    weights: Int[np.ndarray, "draws c"]
+
+
+def _fold_weights(fold: FoldTally, resamples: Resamples) -> _Drawn:
+    clusters, place = np.unique(resamples.cluster_of[fold.images], return_inverse=True)
+    return _Drawn(clusters, place, np.take(resamples.weights, clusters, axis=1))
+
+
+class _FoldDraws(NamedTuple):
+    """`Draws` of all places of a fold, one below the other, and of its own clusters alone."""
+
+    places: list[Place]
+    clusters: Int[np.ndarray, " c"]
+    means: Float[np.ndarray, "places means draws"]
+    median: Float[np.ndarray, "places draws"]
+    shares: Float[np.ndarray, "places means c"]
+    linear: Float[np.ndarray, "places means c"]
+    left_out: Float[np.ndarray, "places means c"]
+
+
+def _fold_draws(fold: FoldTally, drawn: _Drawn, pairs: bool, draws: int, medians: int) -> _FoldDraws | None:
+    """The figures of one fold: of pairs of languages, or all others; none where it has none."""
+    columns = {
+        (route, name): column
+        for route, each in fold.tally.items()
+        for name, column in each.items()
+        if _is_pair((route, name)) is pairs
+    }
+    if not columns:
+        return None
+    every = list(columns.values())
+    sums, counts = (
+        _by_cluster(np.stack([getattr(column, kind) for column in every], axis=1), drawn) for kind in ("sums", "counts")
+    )
+    means = ratio_draws(drawn.weights[:draws], sums, counts)  # one product for all routes
+    owners = [drawn.place[column.owner] for column in every]
+    median = weighted_medians([column.rank for column in every], owners, drawn.weights[:medians])
+    by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
+    parts = (means, median, *(each.transpose(1, 2, 0) for each in by_cluster))
+    routes = [place[0] for place in columns]
+    macros = [slice(routes.index(route), routes.index(route) + routes.count(route)) for route in dict.fromkeys(routes)]
+    parts = tuple(np.concatenate([part, *(_mean_known(part[rows])[None] for rows in macros)]) for part in parts)
+    places = [*columns, *((route, None) for route in dict.fromkeys(routes))]
+    return _FoldDraws(places, drawn.clusters, *parts)
+
+
+def _fold_means(each: Sequence[_FoldDraws | None], clusters: int) -> dict[Place, Draws]:
+    """The mean over folds of each place that all of them have."""
+    folds = [fold for fold in each if fold is not None]
+    if not folds or len(folds) < len(each):
+        return {}
+    shared = [place for place in folds[0].places if all(place in fold.places for fold in folds)]
+    taken = [slice(None) if fold.places == shared else [fold.places.index(place) for place in shared] for fold in folds]
+    means, median = (
+        sum(getattr(fold, name)[rows] for fold, rows in zip(folds, taken, strict=True)) / len(folds)
+        for name in ("means", "median")
+    )
+    spread = []
+    for name in ("shares", "linear", "left_out"):
+        total = np.zeros((*means.shape[:2], clusters))
+        for fold, rows in zip(folds, taken, strict=True):
+            total[..., fold.clusters] += getattr(fold, name)[rows]
+        total /= len(folds)
+        spread.append(total)
+    return {place: Draws(*(part[row] for part in (means, median, *spread))) for row, place in enumerate(shared)}
+
+
+def _by_cluster(values: Float[np.ndarray, "s ..."], drawn: _Drawn) -> Float[np.ndarray, "c ..."]:
     """The sums over the images of each cluster."""
-    found = np.zeros((resamples.signs.shape[1], *values.shape[1:]))
-    np.add.at(found, resamples.cluster_of[fold.images], values)
-    return found
-
-
-def _fold_draws(fold: FoldTally, resamples: Resamples) -> dict[Place, Draws]:
-    weights = resamples.weights[:, resamples.cluster_of[fold.images]]
-    few = weights[: resamples.medians].astype(np.float32)
-    found: dict[Place, Draws] = {}
-    for pairs, draws, medians in (
-        (False, len(weights), resamples.medians),
-        (True, PAIR_DRAWS, min(PAIR_MEDIANS, resamples.medians)),
-    ):
-        columns = {
-            (route, name): column
-            for route, each in fold.tally.items()
-            for name, column in each.items()
-            if _is_pair((route, name)) is pairs
-        }
-        if not columns:
-            continue
-        sums, counts = (np.stack([getattr(c, kind) for c in columns.values()], axis=1) for kind in ("sums", "counts"))
-        means = ratio_draws(weights[:draws], sums, counts)  # one product for all routes
-        middle = [weighted_median_draws(column.rank, column.owner, few[:medians]) for column in columns.values()]
-        sums, counts = (_by_cluster(each, fold, resamples) for each in (sums, counts))
-        by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
-        by_place = [each.transpose(1, 2, 0) for each in by_cluster]
-        found |= {
-            place: Draws(means[row], middle[row], *(each[row] for each in by_place))
-            for row, place in enumerate(columns)
-        }
-        for route in dict.fromkeys(route for route, _ in columns):
-            each = [figure for place, figure in found.items() if place[0] == route]
-            found[route, None] = Draws(*(_mean_known(np.stack(kind)) for kind in zip(*each, strict=True)))
+    found = np.zeros((len(drawn.clusters), *values.shape[1:]))
+    if len(drawn.clusters) == len(drawn.place):
+        found[drawn.place] = values
+    else:
+        np.add.at(found, drawn.place, values)
     return found

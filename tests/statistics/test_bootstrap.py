@@ -12,6 +12,7 @@ from ccalign_jax.statistics import (
     percentile_interval,
     ratio_draws,
     weighted_median_draws,
+    weighted_medians,
 )
 
 BLOCKS = (1, 100, 777, 1 << 20)
@@ -220,6 +221,19 @@ def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
     found = weighted_median_draws(values, owner, weights)
     assert (found[0], found[19]) == (24.5, 974.5)
     np.testing.assert_array_equal(found, medians(values, owner, weights))
+
+
+@pytest.mark.usefixtures("stretches")
+@pytest.mark.parametrize("entries", [1, 1 << 21])
+def test_columns_have_each_their_own_medians(monkeypatch, entries):
+    monkeypatch.setattr(_bootstrap, "COLUMN_ENTRIES", entries)
+    rng = np.random.default_rng(3)
+    values = [rng.integers(1, most, count).astype(float) for most, count in ((3, 40), (500, 333), (9, 0), (90, 1))]
+    owners = [rng.integers(0, 50, len(column)) for column in values]
+    weights = bootstrap_weights(50, draws=200, seed=1)
+    found = weighted_medians(values, owners, weights)
+    for column, owner, draws in zip(values, owners, found, strict=True):
+        np.testing.assert_array_equal(draws, medians(column, owner, weights))
 
 
 def test_an_even_number_has_the_mean_of_its_middle_two():
