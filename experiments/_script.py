@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import _compiled
 import _signals
 import _streams
 from absl import app, flags, logging
@@ -15,6 +16,12 @@ from absl import app, flags, logging
 from ccalign_jax.errors import InputError, check_text
 
 MOST_BYTES = 1 << 50
+
+flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "folder that keeps compiled programs for later runs, or 'none' [JAX_COMPILATION_CACHE_DIR, or the user's cache]",
+)
 
 
 def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
@@ -29,6 +36,7 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     """
     _streams.protect()
     _signals.catch()
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["compilation_cache"])  # so that --help has it
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
@@ -56,7 +64,7 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     def guarded(argv: Sequence[str]) -> None:
         if not flags.FLAGS["verbosity"].present:  # Orbax logs a page a checkpoint
             logging.set_verbosity(logging.WARNING)
-
+        _compiled.keep(flags.FLAGS.compilation_cache)
         try:
             written = main(*argv[1:])
         except InputError as error:
