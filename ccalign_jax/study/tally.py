@@ -74,20 +74,17 @@ def tally_pairs(routes: Mapping[str, Sequence[Ranks]], part: Part, languages: Se
 
 
 def within(tally: Tally, images: Bool[np.ndarray, " n"]) -> Tally:
-    """The tally of some of the images alone."""
-    return {
-        route: {
-            name: Column(
-                column.sums * images[:, None],
-                column.counts * images,
-                column.rank[images[column.owner]],
-                column.owner[images[column.owner]],
-            )
-            for name, column in columns.items()
-            if (column.counts * images).any()
-        }
-        for route, columns in tally.items()
-    }
+    """The tally of some of the images alone, a row for each of them."""
+    place = np.cumsum(images) - 1
+    found: Tally = {}
+    for route, columns in tally.items():
+        found[route] = {}
+        for name, column in columns.items():
+            kept = images[column.owner]
+            if kept.any():
+                rows = column.sums[images], column.counts[images]
+                found[route][name] = Column(*rows, column.rank[kept], place[column.owner[kept]])
+    return found
 
 
 def _column(ranks: Ranks, owner: Int[np.ndarray, " q"], images: int) -> Column:

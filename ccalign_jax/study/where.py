@@ -160,7 +160,7 @@ def _bins(
 
 def _part(fold: FoldTally, images: Bool[np.ndarray, " n"]) -> FoldTally:
     """Both directions of some of the images."""
-    return FoldTally(within({way: fold.tally[way] for way in DIRECTIONS}, images), fold.images)
+    return FoldTally(within({way: fold.tally[way] for way in DIRECTIONS}, images), fold.images[images])
 
 
 def _metrics(tally: Tally) -> dict[str, Any]:

@@ -166,10 +166,14 @@ def test_some_of_the_images_alone():
     for route, columns in whole.items():
         assert not [name for name in some[route] if "ja" in name]  # its captions are of the others
         for name, column in columns.items():
-            parts = [part[route][name] for part in (some, rest) if name in part[route]]
-            np.testing.assert_array_equal(sum(part.sums for part in parts), column.sums)
-            np.testing.assert_array_equal(sum(part.counts for part in parts), column.counts)
-            assert sorted(np.concatenate([part.rank for part in parts])) == sorted(column.rank)
-        for column in some[route].values():
-            assert not column.sums[~mask].any() and mask[column.owner].all()
-            assert len(column.rank) == len(column.owner) == column.counts.sum() > 0
+            parts = [
+                (part[route][name], rows) for part, rows in ((some, mask), (rest, ~mask)) if name in part[route]
+            ]
+            asked = np.zeros(30)
+            for one, rows in parts:
+                np.testing.assert_array_equal(one.sums, column.sums[rows])
+                np.testing.assert_array_equal(one.counts, column.counts[rows])
+                asked[rows] = np.bincount(one.owner, minlength=rows.sum())
+                assert len(one.rank) == len(one.owner) == one.counts.sum() > 0
+            np.testing.assert_array_equal(asked, np.bincount(column.owner, minlength=30))
+            assert sorted(np.concatenate([one.rank for one, _ in parts])) == sorted(column.rank)
