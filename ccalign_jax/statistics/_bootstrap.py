@@ -13,6 +13,7 @@ from ccalign_jax.statistics._draws import BLOCK_ENTRIES, DRAWS, LEVEL, blocks
 __all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws", "weighted_medians"]
 
 STRETCHES = 16  # a draw's median is first sought among so many stretches of the sorted values, then within one
+MANY_DRAWS, SOME_DRAWS, GUESS = 4096, 256, 0.04  # where quantiles are first guessed from some of the draws
 COLUMN_ENTRIES = 1 << 21  # clusters × columns × stretches that are counted at a time
 
 
@@ -92,6 +93,7 @@ def ratio_draws(
     columns = np.concatenate([distances.reshape(n, k * m), counts], axis=1).astype(np.float32)
     columns, place = _unlike(np.ascontiguousarray(columns.T))
     found = np.empty((k, m, draws), np.float32)
+    figures = figures[..., None].astype(np.float32)
     for block in blocks(draws, n):
         products = columns @ weights[block].astype(np.float32).T
         ratios, queries = products[place[: k * m]].reshape(k, m, -1), products[place[k * m :], None]
@@ -99,8 +101,7 @@ def ratio_draws(
             ratios /= queries
         else:
             ratios = np.divide(ratios, queries, out=np.full_like(ratios, np.nan), where=queries > 0)
-        found[..., block] = ratios
-    found += figures[..., None].astype(np.float32)
+        np.add(ratios, figures, out=found[..., block])
     return found
 
 
@@ -311,14 +312,29 @@ def percentile_interval(
         raise ValueError(f"level is {level}; it must be above 0 and below 1")
     if not draws.shape[-1]:
         raise ValueError("there are no draws to take an interval from")
-    ordered = np.sort(draws, axis=-1)  # NaN stands last
-    last = np.maximum(np.sum(~np.isnan(ordered), axis=-1, keepdims=True) - 1, 0)
+    columns = draws.reshape(-1, draws.shape[-1])
+    ends = np.array([_ends(column, (1 - level) / 2, (1 + level) / 2) for column in columns], np.float64)
+    low, high = ends.reshape(*draws.shape[:-1], 2).transpose(-1, *range(draws.ndim - 1))
+    return low, high
 
-    def quantile(share: float) -> np.ndarray:
-        place = share * last
-        below = np.floor(place).astype(np.intp)
-        low = np.take_along_axis(ordered, below, axis=-1).astype(np.float64)
-        high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=-1)
-        return (low + (high - low) * (place - below))[..., 0]
 
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
+def _ends(draws: Real[np.ndarray, " draws"], low: float, high: float) -> tuple[float, float]:
+    """Two quantiles; of many draws only those beyond a rough guess of them are sorted."""
+    last = len(draws) - 1
+    if len(draws) >= MANY_DRAWS:
+        some = np.sort(draws[:: len(draws) // SOME_DRAWS])
+        outer = [round(share * (len(some) - 1)) for share in (low + GUESS, high - GUESS)]
+        if outer[0] < outer[1] and not np.isnan(some[-1]):
+            below, above = np.sort(draws[draws < some[outer[0]]]), np.sort(draws[draws > some[outer[1]]])
+            first = len(draws) - len(above)  # the place of the first of those above
+            if int(low * last) + 1 < len(below) and int(high * last) >= first and not np.isnan(np.sum(draws)):
+                return _quantile(below, low * last), _quantile(above, high * last - first)
+    ordered = np.sort(draws)  # NaN stands last
+    last = max(len(draws) - int(np.isnan(draws).sum()) - 1, 0)
+    return _quantile(ordered[: last + 1], low * last), _quantile(ordered[: last + 1], high * last)
+
+
+def _quantile(ordered: Real[np.ndarray, " draws"], place: float) -> float:
+    below = int(place)
+    start, end = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return start + (end - start) * (place - below)

@@ -154,30 +154,17 @@ def bounds(
         kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
         level: of the interval.
     """
-    residuals = (np.stack([getattr(figure, name) for figure in draws.values()]) for name in ("linear", "left_out"))
-    stretched = interval_stretch(*residuals, level=level)
     least = {"level": 0.0, "change": -1.0}[kind]
-    ends = _intervals([figure.means for figure in draws.values()], level)
-    middle = _intervals([figure.median for figure in draws.values()], level)
     found = {}
-    for (place, figure), stretch, end, median in zip(draws.items(), stretched, ends, middle, strict=True):
+    for place, figure in draws.items():
         value = figure.shares.sum(axis=1)
+        stretch = interval_stretch(figure.linear, figure.left_out, level=level)
+        end = np.stack(percentile_interval(figure.means, level=level))
         low, high = np.clip(value + stretch * (end - value), least, 1.0)
         each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
-        if median is not None:
-            each[MEDIAN] = median
+        if len(figure.median):
+            each[MEDIAN] = percentile_interval(figure.median, level=level)
         found[place] = {name: {"low": float(a), "high": float(b)} for name, (a, b) in each.items()}
-    return found
-
-
-def _intervals(draws: Sequence[np.ndarray], level: float) -> list[Float[np.ndarray, "2 ..."] | None]:
-    """The percentile interval of each, none where there is no draw; those of one shape are sought together."""
-    found: list[np.ndarray | None] = [None] * len(draws)
-    for shape in {each.shape for each in draws if each.size}:
-        numbers = [number for number, each in enumerate(draws) if each.shape == shape]
-        ends = np.stack(percentile_interval(np.stack([draws[number] for number in numbers]), level=level), axis=1)
-        for number, end in zip(numbers, ends, strict=True):
-            found[number] = end
     return found
 
 
@@ -286,11 +273,15 @@ def _fold_means(each: Sequence[_FoldDraws | None], clusters: int) -> dict[Place,
         sum(getattr(fold, name)[rows] for fold, rows in zip(folds, taken, strict=True)) / len(folds)
         for name in ("means", "median")
     )
+    apart = sum(len(fold.clusters) for fold in folds) == len(np.unique(np.concatenate([f.clusters for f in folds])))
     spread = []
     for name in ("shares", "linear", "left_out"):
         total = np.zeros((*means.shape[:2], clusters))
         for fold, rows in zip(folds, taken, strict=True):
-            total[..., fold.clusters] += getattr(fold, name)[rows]
+            if apart:
+                total[..., fold.clusters] = getattr(fold, name)[rows]
+            else:
+                total[..., fold.clusters] += getattr(fold, name)[rows]
         total /= len(folds)
         spread.append(total)
     return {place: Draws(*(part[row] for part in (means, median, *spread))) for row, place in enumerate(shared)}

@@ -166,9 +166,7 @@ def test_some_of_the_images_alone():
     for route, columns in whole.items():
         assert not [name for name in some[route] if "ja" in name]  # its captions are of the others
         for name, column in columns.items():
-            parts = [
-                (part[route][name], rows) for part, rows in ((some, mask), (rest, ~mask)) if name in part[route]
-            ]
+            parts = [(part[route][name], rows) for part, rows in ((some, mask), (rest, ~mask)) if name in part[route]]
             asked = np.zeros(30)
             for one, rows in parts:
                 np.testing.assert_array_equal(one.sums, column.sums[rows])
