@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from ccalign_jax.checkpoints import load_aligner as load_aligner
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
-    from ccalign_jax.study import apply as apply
-    from ccalign_jax.study import compare as compare
     from ccalign_jax.study import evaluate as evaluate
     from ccalign_jax.study import fit as fit
     from ccalign_jax.study import sweep as sweep
+    from ccalign_jax.study.apply import apply as apply
+    from ccalign_jax.study.compare import compare as compare
 
 # Loaded when first asked for: `import ccalign_jax` costs no more than jax, and `losses` needs nothing else.
 _LAZY = {
@@ -29,7 +29,7 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "losses", "metrics", "numerics", "pivots", "processes",
+    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "processes",
     "reporting", "seed_maps", "solvers", "statistics", "study", "tiles", "training",
 )  # fmt: skip
 

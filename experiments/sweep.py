@@ -155,7 +155,7 @@ def listed() -> bool:
 
         print_choices({name: entry.summary for name, entry in LOSSES.items()})
     if "grid" in asked:
-        from ccalign_jax.study.grids import GRIDS
+        from ccalign_jax.grids import GRIDS
 
         print_choices({name: summary for name, (summary, _) in GRIDS.items()})
     return True

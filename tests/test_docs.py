@@ -216,12 +216,12 @@ def test_links_lead_somewhere(page):
 
 def newcomers(monkeypatch) -> list[str]:
     """Put what BUILD.md shows where it says, for the time of a test; returns the names."""
-    added, named = {}, []
+    named = []
     for block in blocks(section(ROOT / "BUILD.md", "Add an aligner, a loss or a pivot"), "python"):
         place, code = block.split("\n", 1)
         path, _, registry = place.removeprefix("# ").partition(": ")
         module = import_module(path.removesuffix(".py").replace("/", "."))
-        namespace = {**vars(module), **added}
+        namespace = dict(vars(module))
         if registry:
             (found,) = eval(f"{{{code}}}", namespace).items()
             monkeypatch.setitem(getattr(module, registry), *found)
@@ -229,7 +229,8 @@ def newcomers(monkeypatch) -> list[str]:
         else:
             before = set(namespace)
             exec(compile(code, place, "exec", dont_inherit=True), namespace)
-            added |= {name: value for name, value in namespace.items() if name not in before}
+            for name in set(namespace) - before:
+                monkeypatch.setattr(module, name, namespace[name], raising=False)
     return named
 
 

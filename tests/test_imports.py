@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ PACKAGE = Path(ccalign_jax.__file__).parent
 # Each room may import those before it. A new one needs a place here: as low as what it imports allows.
 ORDER = (
     "_version",
+    "_deferred",
     "errors",
+    "grids",
     "processes",
     "numerics",
     "tiles",
@@ -95,7 +98,7 @@ def test_losses_know_nothing_but_numerics_and_tiles():
         for name, _ in imports(path)
         if name.startswith("ccalign_jax.")
     }
-    assert known <= {"losses", "numerics", "tiles", "errors"}
+    assert known <= {"losses", "numerics", "tiles", "errors", "_deferred"}
     outside = {name.split(".")[0] for path in (PACKAGE / "losses").glob("*.py") for name, _ in imports(path)}
     assert outside <= {
         "__future__",
@@ -158,9 +161,9 @@ def test_the_root_is_no_more_than_its_version():
 @pytest.mark.parametrize(
     "code",
     [
-        "import ccalign_jax.losses",
+        "from ccalign_jax.losses import clip_loss",
         "from jax.numpy import eye; from ccalign_jax import losses; losses.clip_loss(eye(2), eye(2), temperature=1.0)",
-        "import ccalign_jax.aligners, ccalign_jax.pivots, ccalign_jax.metrics",
+        "import ccalign_jax.metrics; from ccalign_jax import aligners, pivots; dir(aligners); dir(pivots)",
     ],
 )
 def test_losses_and_aligners_need_jax_alone(code):
@@ -168,12 +171,38 @@ def test_losses_and_aligners_need_jax_alone(code):
     assert "jax" in loaded and not loaded & set(HEAVY)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "from ccalign_jax.aligners import ALIGNERS, COMBINATORS, list_names",
+        "from ccalign_jax.losses import LOSSES",
+        "from ccalign_jax.pivots import PIVOTS",
+        "from ccalign_jax.grids import GRIDS",
+    ],
+)
+def test_names_and_summaries_need_no_jax(names):
+    assert not loaded_by(names) & {*HEAVY, "jax", "jaxlib", "jaxtyping", "numpy", "optax"}
+
+
+@pytest.mark.parametrize("package", ["aligners", "losses", "pivots"])
+def test_a_deferred_package_offers_all_that_it_promises(package):
+    module = import_module(f"ccalign_jax.{package}")
+    names = set(dir(module))
+    assert names >= {"aligners": {"ALIGNERS", "residual"}, "losses": {"LOSSES", "clip_loss"}}.get(package, {"PIVOTS"})
+    assert all(getattr(module, name) is not None for name in names)
+    namespace: dict[str, object] = {}
+    exec(f"from ccalign_jax.{package} import *", namespace)
+    assert names == set(namespace) - {"__builtins__"}
+    with pytest.raises(AttributeError, match=f"'ccalign_jax.{package}' has no attribute 'nothing'"):
+        _ = module.nothing
+
+
 def test_statistics_need_neither_jax_nor_scipy_to_start():
     assert not loaded_by("import ccalign_jax.statistics") & {*HEAVY, "jax", "scipy"}
 
 
 def test_every_room_is_reached_from_the_root():
-    rooms = {room(path) for path in FILES} - {"__init__", "_version", "errors"}
+    rooms = {room(path) for path in FILES} - {"__init__", "_deferred", "_version", "errors"}
     assert set(ccalign_jax._MODULES) == rooms <= set(dir(ccalign_jax))
 
 

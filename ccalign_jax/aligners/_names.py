@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ccalign_jax.aligners._base import Aligner
-from ccalign_jax.aligners._combine import dual, per_language
+import ccalign_jax.aligners as aligners
 from ccalign_jax.aligners._registry import ALIGNERS, COMBINATORS, Sizes
 from ccalign_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from ccalign_jax.aligners._base import Aligner
 
 __all__ = [
     "AlignerName",
@@ -219,7 +221,7 @@ def make_aligner(
     sizes = Sizes(languages, hidden, rank, features, experts)
     text_side = ALIGNERS[parsed.text].make(d_text, d_image, sizes)
     if parsed.per_language:
-        text_side = per_language(text_side, languages)
+        text_side = aligners.per_language(text_side, languages)
     if parsed.image is None:
         return text_side
-    return dual(text_side, ALIGNERS[parsed.image].make(d_image, d_image, sizes))
+    return aligners.dual(text_side, ALIGNERS[parsed.image].make(d_image, d_image, sizes))

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ccalign_jax.aligners._affine import affine
-from ccalign_jax.aligners._base import Aligner
-from ccalign_jax.aligners._combine import dual, per_language
-from ccalign_jax.aligners._conditional import conditional, film
-from ccalign_jax.aligners._kernel import fourier, nystroem
-from ccalign_jax.aligners._linear import diagonal, identity, linear, low_rank, residual, shift
-from ccalign_jax.aligners._mixture import mixture
-from ccalign_jax.aligners._mlp import gated_mlp, residual_mlp
-from ccalign_jax.aligners._orthogonal import orthogonal
+import ccalign_jax.aligners as aligners  # whose functions are loaded when first called: names and summaries need no jax
+
+if TYPE_CHECKING:
+    from ccalign_jax.aligners._base import Aligner
 
 __all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "Sizes"]
 
@@ -60,84 +55,86 @@ class AlignerEntry(NamedTuple):
 
 def _solved(summary: str, *reads: str) -> AlignerEntry:
     """A closed form that maps captions alone."""
-    return AlignerEntry(lambda d_text, d_out, sizes: affine(d_text, d_out), summary, frozenset(reads), closed=True)
+    return AlignerEntry(
+        lambda d_text, d_out, sizes: aligners.affine(d_text, d_out), summary, frozenset(reads), closed=True
+    )
 
 
 def _solved_on_both_sides(summary: str, *reads: str) -> AlignerEntry:
     def make(d_text: int, d_out: int, sizes: Sizes) -> Aligner:
         # The space has the width of the images.
-        return dual(affine(d_text, d_out), affine(d_out, d_out))
+        return aligners.dual(aligners.affine(d_text, d_out), aligners.affine(d_out, d_out))
 
     return AlignerEntry(make, summary, frozenset(reads), closed=True, two_sided=True)
 
 
 ALIGNERS: dict[str, AlignerEntry] = {
     "identity": AlignerEntry(
-        lambda d_text, d_out, sizes: identity(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.identity(d_text, d_out),
         "x, untouched: always reported",
     ),
     "shift": AlignerEntry(
-        lambda d_text, d_out, sizes: shift(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.shift(d_text, d_out),
         "x + b, identity at first",
     ),
     "diagonal": AlignerEntry(
-        lambda d_text, d_out, sizes: diagonal(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.diagonal(d_text, d_out),
         "x times a scale for each feature, identity at first",
         frozenset({"ortho"}),
     ),
     "linear": AlignerEntry(
-        lambda d_text, d_out, sizes: linear(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.linear(d_text, d_out),
         "xW, unconstrained, random at first",
         frozenset({"ortho"}),
     ),
     "residual": AlignerEntry(
-        lambda d_text, d_out, sizes: residual(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.residual(d_text, d_out),
         "x(E + D), identity at first",
         frozenset({"ortho"}),
     ),
     "low_rank": AlignerEntry(
-        lambda d_text, d_out, sizes: low_rank(d_text, d_out, rank=sizes.rank),
+        lambda d_text, d_out, sizes: aligners.low_rank(d_text, d_out, rank=sizes.rank),
         "x(E + UV'), identity at first",
         frozenset({"rank", "ortho"}),
     ),
     "orthogonal": AlignerEntry(
-        lambda d_text, d_out, sizes: orthogonal(d_text, d_out),
+        lambda d_text, d_out, sizes: aligners.orthogonal(d_text, d_out),
         "xW with orthonormal columns or rows (Cayley), identity at first",
     ),
     "residual_mlp": AlignerEntry(
-        lambda d_text, d_out, sizes: residual_mlp(d_text, d_out, hidden=sizes.hidden),
+        lambda d_text, d_out, sizes: aligners.residual_mlp(d_text, d_out, hidden=sizes.hidden),
         "xE + GELU(xW1 + b1)W2 + b2, identity at first",
         frozenset({"hidden", "dropout"}),
     ),
     "gated_mlp": AlignerEntry(
-        lambda d_text, d_out, sizes: gated_mlp(d_text, d_out, hidden=sizes.hidden),
+        lambda d_text, d_out, sizes: aligners.gated_mlp(d_text, d_out, hidden=sizes.hidden),
         "xE + (SiLU(xW1) * xW2)W3, identity at first",
         frozenset({"hidden", "dropout"}),
     ),
     "fourier": AlignerEntry(
-        lambda d_text, d_out, sizes: fourier(d_text, d_out, features=sizes.features),
+        lambda d_text, d_out, sizes: aligners.fourier(d_text, d_out, features=sizes.features),
         "xE + f(x)A on random Fourier features, identity at first",
         frozenset({"features"}),
     ),
     "nystroem": AlignerEntry(
-        lambda d_text, d_out, sizes: nystroem(d_text, d_out, features=sizes.features),
+        lambda d_text, d_out, sizes: aligners.nystroem(d_text, d_out, features=sizes.features),
         "xE + f(x)A on kernel features of random captions, identity at first",
         frozenset({"features"}),
     ),
     # Without ortho: it would move the part of a language that has no caption in training.
     "conditional": AlignerEntry(
-        lambda d_text, d_out, sizes: conditional(d_text, d_out, sizes.languages, rank=sizes.rank),
+        lambda d_text, d_out, sizes: aligners.conditional(d_text, d_out, sizes.languages, rank=sizes.rank),
         "x(E + D + UV'), U and V for each language, identity at first",
         frozenset({"rank"}),
         by_language=True,
     ),
     "film": AlignerEntry(
-        lambda d_text, d_out, sizes: film(d_text, d_out, sizes.languages),
+        lambda d_text, d_out, sizes: aligners.film(d_text, d_out, sizes.languages),
         "x(E + D), then a scale and a shift for each language, identity at first",
         by_language=True,
     ),
     "mixture": AlignerEntry(
-        lambda d_text, d_out, sizes: mixture(d_text, d_out, experts=sizes.experts),
+        lambda d_text, d_out, sizes: aligners.mixture(d_text, d_out, experts=sizes.experts),
         "x(E + D) of several D, weighted by a gate on x, identity at first",
         frozenset({"experts"}),
     ),
@@ -145,7 +142,7 @@ ALIGNERS: dict[str, AlignerEntry] = {
     "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted"),
     "ridge": _solved("xW by ridge regression to identity (to 0 where that is at chance); its penalty from a path"),
     "pooled_ridge": AlignerEntry(
-        lambda d_text, d_out, sizes: per_language(affine(d_text, d_out), sizes.languages),
+        lambda d_text, d_out, sizes: aligners.per_language(aligners.affine(d_text, d_out), sizes.languages),
         "ridge with a shared D and a part for each language, partially pooled",
         by_language=True,
         closed=True,

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from jaxtyping import Array
+import ccalign_jax.losses as losses  # whose functions are loaded when first called: names and summaries need no jax
 
-from ccalign_jax.losses._contrastive import clip_loss, supcon_loss
-from ccalign_jax.losses._directions import Pool
-from ccalign_jax.losses._ranking import rcsls_loss, triplet_loss
-from ccalign_jax.losses._regression import cosine_loss, mse_loss
-from ccalign_jax.losses._sigmoid import sigmoid_loss
-from ccalign_jax.losses._structure import gram_loss, structure_loss
-from ccalign_jax.losses._tiled import Exchange, Tile
-from ccalign_jax.losses._uniformity import alignment_uniformity_loss
-from ccalign_jax.numerics import unit_rows
+if TYPE_CHECKING:
+    from jaxtyping import Array
+
+    from ccalign_jax.losses._directions import Pool
+    from ccalign_jax.losses._tiled import Exchange, Tile
 
 __all__ = ["LOSSES", "BatchLoss", "LossEntry"]
 
@@ -72,7 +68,10 @@ class LossEntry(NamedTuple):
 TILING = {"tile", "exchange"}
 
 
-def _against_all(loss: Callable[..., Array], reads: set[str], summary: str, *, tiled: bool = False) -> LossEntry:
+Deferred = Callable[[], Callable[..., "Array"]]
+
+
+def _against_all(loss: Deferred, reads: set[str], summary: str, *, tiled: bool = False) -> LossEntry:
     """A loss that holds every caption against every image; it is given the settings that it reads, no others."""
     taken = reads | TILING if tiled else reads
 
@@ -86,9 +85,9 @@ def _against_all(loss: Callable[..., Array], reads: set[str], summary: str, *, t
         axis_name: str | None,
         **settings: Any,
     ) -> Array:
-        return loss(
-            unit_rows(anchors),
-            unit_rows(targets),
+        return loss()(
+            _unit(anchors),
+            _unit(targets),
             mask=mask,
             image_mask=target_mask,
             groups=groups,
@@ -99,19 +98,25 @@ def _against_all(loss: Callable[..., Array], reads: set[str], summary: str, *, t
     return LossEntry(call, True, frozenset(reads), summary, tiled)
 
 
-def _towards_target(loss: Callable[..., Array], summary: str) -> LossEntry:
+def _towards_target(loss: Deferred, summary: str) -> LossEntry:
     """A loss that pulls captions to where their targets are, and has nothing to set."""
 
     def call(
         anchors: Array, targets: Array, *, mask: Array, target_mask: Array, axis_name: str | None, **_unread: Any
     ) -> Array:
-        return loss(anchors, targets, mask=mask & target_mask, axis_name=axis_name)
+        return loss()(anchors, targets, mask=mask & target_mask, axis_name=axis_name)
 
     return LossEntry(call, False, frozenset(), summary)
 
 
+def _unit(rows: Array) -> Array:
+    from ccalign_jax.numerics import unit_rows
+
+    return unit_rows(rows)
+
+
 def _gram_of_unit_rows(anchors: Array, targets: Array, **masks: Any) -> Array:
-    return gram_loss(unit_rows(anchors), unit_rows(targets), **masks)
+    return losses.gram_loss(_unit(anchors), _unit(targets), **masks)
 
 
 def _infonce_and_structure(
@@ -121,9 +126,9 @@ def _infonce_and_structure(
     total = _INFONCE.call(anchors, targets, **rest)
     if original is None:
         return total
-    return total + structure_weight * structure_loss(
-        unit_rows(anchors),
-        unit_rows(original),
+    return total + structure_weight * losses.structure_loss(
+        _unit(anchors),
+        _unit(original),
         temperature=rest["temperature"],
         mask=rest["mask"] & rest["target_mask"],
         axis_name=rest["axis_name"],
@@ -131,7 +136,7 @@ def _infonce_and_structure(
 
 
 _INFONCE = _against_all(
-    clip_loss,
+    lambda: losses.clip_loss,
     {"temperature", "mask_positives", "i2t_pool"},
     "symmetric InfoNCE, known positives masked",
     tiled=True,
@@ -140,29 +145,33 @@ _INFONCE = _against_all(
 LOSSES: dict[str, LossEntry] = {
     "infonce": _INFONCE,
     "supcon_in": _against_all(
-        partial(supcon_loss, form="in"),
+        lambda: partial(losses.supcon_loss, form="in"),
         {"temperature", "i2t_pool"},
         "supervised contrastive, content with the best positive",
         tiled=True,
     ),
     "supcon_out": _against_all(
-        partial(supcon_loss, form="out"),
+        lambda: partial(losses.supcon_loss, form="out"),
         {"temperature", "i2t_pool"},
         "supervised contrastive, all positives alike",
         tiled=True,
     ),
     "sigmoid": _against_all(
-        sigmoid_loss,
+        lambda: losses.sigmoid_loss,
         {"temperature", "bias"},
         "every caption and image a pair or not, each decided alone",
         tiled=True,
     ),
-    "triplet": _against_all(triplet_loss, {"margin", "i2t_pool"}, "hinge against the hardest rival"),
+    "triplet": _against_all(lambda: losses.triplet_loss, {"margin", "i2t_pool"}, "hinge against the hardest rival"),
     "rcsls": _against_all(
-        rcsls_loss, {"neighbours", "mask_positives", "i2t_pool"}, "nearer to the target than to its nearest rivals"
+        lambda: losses.rcsls_loss,
+        {"neighbours", "mask_positives", "i2t_pool"},
+        "nearer to the target than to its nearest rivals",
     ),
     "alignment_uniformity": _against_all(
-        alignment_uniformity_loss, {"uniformity_weight"}, "pairs together, all else spread over the sphere"
+        lambda: losses.alignment_uniformity_loss,
+        {"uniformity_weight"},
+        "pairs together, all else spread over the sphere",
     ),
     "structure": LossEntry(
         _infonce_and_structure,
@@ -170,7 +179,7 @@ LOSSES: dict[str, LossEntry] = {
         _INFONCE.reads | {"structure_weight"},
         "InfoNCE, and captions keep the neighbours that they had before the map",
     ),
-    "mse": _towards_target(mse_loss, "squared distance to the target"),
-    "cosine": _towards_target(cosine_loss, "1 - cosine to the target"),
-    "gram": _towards_target(_gram_of_unit_rows, "captions lie to each other as their targets do"),
+    "mse": _towards_target(lambda: losses.mse_loss, "squared distance to the target"),
+    "cosine": _towards_target(lambda: losses.cosine_loss, "1 - cosine to the target"),
+    "gram": _towards_target(lambda: _gram_of_unit_rows, "captions lie to each other as their targets do"),
 }

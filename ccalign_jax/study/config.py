@@ -13,7 +13,7 @@ from ccalign_jax.data.duplicates import group_duplicates
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.grids import GRIDS
+from ccalign_jax.grids import GRIDS
 
 __all__ = ["ARRAYS", "SYNTHETIC", "SweepConfig", "absolute", "plan_folds", "prepare_data", "read_data"]
 

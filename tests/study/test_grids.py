@@ -2,7 +2,8 @@
 
 import pytest
 
-from ccalign_jax.study.grids import GRIDS, load_grid, parse_settings
+from ccalign_jax.grids import GRIDS
+from ccalign_jax.study.grids import load_grid, parse_settings
 
 
 def written(folder, text):

@@ -6,11 +6,12 @@ import pytest
 
 from ccalign_jax.aligners import ALIGNERS, split_name
 from ccalign_jax.errors import InputError
+from ccalign_jax.grids import GRIDS
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.combinations import CLOSED, why_not
-from ccalign_jax.study.grids import GRIDS, load_grid, parse_settings
+from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import SEED_PROTOCOL, make_trials
 from ccalign_jax.training import Recipe, Space
 

@@ -1,19 +1,19 @@
-"""Pivots: what a batch is aligned to. A pivot turns a batch into the terms of the objective."""
+"""Every pivot by name: what a batch is aligned to. A pivot turns a batch into the terms of the objective."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
-
-from ccalign_jax.aligners import Aligner, Params
+import ccalign_jax.pivots as pivots  # whose terms are loaded when first asked for: names and summaries need no jax
 from ccalign_jax.errors import InputError
-from ccalign_jax.numerics import unit_rows
 
-__all__ = ["PIVOTS", "Batch", "Pivot", "Term", "make_pivot"]
+if TYPE_CHECKING:
+    from jaxtyping import Array, Bool, Float, Int
+
+    from ccalign_jax.aligners import Aligner, Params
+
+__all__ = ["PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot"]
 
 
 class Batch(NamedTuple):
@@ -56,7 +56,7 @@ class Term(NamedTuple):
     original: Float[Array, "languages b d_before"] | None = None
 
 
-TextRows = Callable[[Array], Array]
+TextRows = Callable[["Array"], "Array"]
 
 
 class Weights(Protocol):
@@ -66,7 +66,7 @@ class Weights(Protocol):
     def image_weight(self) -> Any: ...
 
 
-Terms = Callable[[Aligner, Params, Batch, TextRows, Weights], list[Term]]
+Terms = Callable[["Aligner", "Params", Batch, TextRows, Weights], list[Term]]
 
 
 class Pivot(NamedTuple):
@@ -93,64 +93,13 @@ class Pivot(NamedTuple):
     reads: frozenset[str] = frozenset()
 
 
-def _text_term(batch: Batch, anchors: Array, number: int) -> Term:
-    """All captions to the frozen caption of one language."""
-    has_target = batch.mask[number] & batch.image_mask
-    return Term(anchors, batch.text[number], batch.mask & has_target, has_target, original=batch.text)
-
-
-def _image_term(batch: Batch, anchors: Array, image: Array) -> Term:
-    return Term(anchors, image, batch.mask, batch.image_mask, original=batch.text)
-
-
-def _image_terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-    return [_image_term(batch, map_text(batch.text), batch.image)]
-
-
-def _symmetric_terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-    return [_image_term(batch, map_text(batch.text), aligner.image(params, batch.image))]
-
-
-def _centroid_terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-    there = batch.mask & batch.image_mask
-    rows = jnp.where(there[..., None], batch.text, 0.0)
-    # Without the anchor's own caption, which would leak into its target.
-    targets = unit_rows(jnp.sum(rows, axis=0) - rows)
-    has_target = (jnp.sum(there, axis=0) - there) > 0
-    return [Term(map_text(batch.text), targets, batch.mask & has_target, has_target, original=batch.text)]
-
-
-def _consensus_terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-    """Captions and images each to what all views agree on; an image counts as much as all captions of it."""
-    if batch.consensus is None:
-        raise ValueError("the batch has no consensus; prepare it from the training images first")
-    mapped, rows = aligner.image(params, batch.image)[None], batch.image[None]
-    return [
-        _image_term(batch, map_text(batch.text), batch.consensus)._replace(weight=0.5),
-        Term(mapped, batch.consensus, batch.image_mask[None], batch.image_mask, weight=0.5, original=rows),
-    ]
-
-
 def _text_pivot(language: str, languages: tuple[str, ...]) -> Pivot:
-    number = _number("text", language, languages)
-
-    def terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-        return [_text_term(batch, map_text(batch.text), number)]
-
+    terms = pivots.text_terms(_number("text", language, languages))
     return Pivot(f"text:{language}", terms, language=language, within_text=True)
 
 
 def _auxiliary_pivot(language: str, languages: tuple[str, ...]) -> Pivot:
-    number = _number("auxiliary", language, languages)
-
-    def terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-        anchors, share = map_text(batch.text), hyper.image_weight / (1.0 + hyper.image_weight)
-        return [
-            _text_term(batch, anchors, number)._replace(weight=1.0 - share),
-            _image_term(batch, anchors, batch.image)._replace(weight=share),
-        ]
-
-    reads = frozenset({"image_weight"})
+    terms, reads = pivots.auxiliary_terms(_number("auxiliary", language, languages)), frozenset({"image_weight"})
     return Pivot(f"auxiliary:{language}", terms, language=language, within_text=True, reads=reads)
 
 
@@ -169,23 +118,23 @@ class PivotEntry(NamedTuple):
 
 
 PIVOTS: dict[str, PivotEntry] = {
-    "image": PivotEntry(lambda _, languages: Pivot("image", _image_terms), "captions move to their frozen image"),
+    "image": PivotEntry(lambda _, languages: Pivot("image", pivots.image_terms), "captions move to their frozen image"),
     "text": PivotEntry(_text_pivot, "captions move to the frozen caption in that language", True),
     "centroid": PivotEntry(
-        lambda _, languages: Pivot("centroid", _centroid_terms, within_text=True),
+        lambda _, languages: Pivot("centroid", pivots.centroid_terms, within_text=True),
         "captions move to the frozen mean of the other languages",
     ),
     "auxiliary": PivotEntry(_auxiliary_pivot, "captions move to that language and, weighted, to their image", True),
     "symmetric": PivotEntry(
-        lambda _, languages: Pivot("symmetric", _symmetric_terms, moves_images=True),
+        lambda _, languages: Pivot("symmetric", pivots.symmetric_terms, moves_images=True),
         "captions and images both move (needs dual(...))",
     ),
     "consensus": PivotEntry(
-        lambda _, languages: Pivot("consensus", _consensus_terms, moves_images=True, consensus="procrustes"),
+        lambda _, languages: Pivot("consensus", pivots.consensus_terms, moves_images=True, consensus="procrustes"),
         "both move to the consensus of generalised Procrustes (needs dual(...))",
     ),
     "gcca": PivotEntry(
-        lambda _, languages: Pivot("gcca", _consensus_terms, moves_images=True, consensus="gcca"),
+        lambda _, languages: Pivot("gcca", pivots.consensus_terms, moves_images=True, consensus="gcca"),
         "both move to the common space of GCCA-MAXVAR (needs dual(...))",
     ),
 }
@@ -211,21 +160,3 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
         known = ", ".join(f"{key}:<language>" if value.takes_language else key for key, value in PIVOTS.items())
         raise InputError(f"unknown pivot {name!r}; there are {known} (--pivot=list)")
     return entry.make(argument, languages)
-
-
-def map_languages(
-    aligner: Aligner,
-    params: Params,
-    text: Float[Array, "languages b d_text"],
-    *,
-    key: Array | None,
-    dropout: Array | float,
-) -> Float[Array, "languages b d_out"]:
-    """Rows of all languages through the aligner, with a dropout key of its own for each language."""
-    numbers = jnp.arange(text.shape[0])
-    if key is None:
-        return jax.vmap(lambda rows, number: aligner.text(params, rows, number))(text, numbers)
-    keys = jax.random.split(key, text.shape[0])
-    return jax.vmap(lambda rows, number, k: aligner.text(params, rows, number, key=k, dropout=dropout))(
-        text, numbers, keys
-    )

@@ -1,0 +1,30 @@
+"""What `ccalign_jax.aligners` offers beside its registry, one a line."""
+
+from ccalign_jax.aligners._affine import affine as affine
+from ccalign_jax.aligners._base import Adapt as Adapt
+from ccalign_jax.aligners._base import Aligner as Aligner
+from ccalign_jax.aligners._base import Params as Params
+from ccalign_jax.aligners._base import linear_part as linear_part
+from ccalign_jax.aligners._base import map_captions as map_captions
+from ccalign_jax.aligners._base import map_images as map_images
+from ccalign_jax.aligners._combine import dual as dual
+from ccalign_jax.aligners._combine import per_language as per_language
+from ccalign_jax.aligners._conditional import conditional as conditional
+from ccalign_jax.aligners._conditional import film as film
+from ccalign_jax.aligners._kernel import fourier as fourier
+from ccalign_jax.aligners._kernel import fourier_features as fourier_features
+from ccalign_jax.aligners._kernel import gaussian_kernel as gaussian_kernel
+from ccalign_jax.aligners._kernel import median_distance as median_distance
+from ccalign_jax.aligners._kernel import nystroem as nystroem
+from ccalign_jax.aligners._kernel import nystroem_features as nystroem_features
+from ccalign_jax.aligners._linear import diagonal as diagonal
+from ccalign_jax.aligners._linear import identity as identity
+from ccalign_jax.aligners._linear import linear as linear
+from ccalign_jax.aligners._linear import low_rank as low_rank
+from ccalign_jax.aligners._linear import residual as residual
+from ccalign_jax.aligners._linear import shift as shift
+from ccalign_jax.aligners._mixture import mixture as mixture
+from ccalign_jax.aligners._mixture import mixture_gates as mixture_gates
+from ccalign_jax.aligners._mlp import gated_mlp as gated_mlp
+from ccalign_jax.aligners._mlp import residual_mlp as residual_mlp
+from ccalign_jax.aligners._orthogonal import orthogonal as orthogonal
