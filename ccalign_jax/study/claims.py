@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from ccalign_jax.study.intervals import (
     draw_figures,
     minus_draws,
 )
+from ccalign_jax.study.threads import in_threads
 
 __all__ = ["Claims", "Measured", "adjust", "describe_statistics"]
 
@@ -68,12 +69,17 @@ class Claims:
             measured: what it stands on.
             changes: fold by fold, what "delta" has the means of.
         """
-        if measured.name not in self.known:
-            self.known[measured.name] = self._measure(measured)
+        self.measure([measured])
         for key, found in self.known[measured.name].items():
             if key in entry:
                 _fill(entry[key], found)
         self._compare_folds(entry["delta"], changes)
+
+    def measure(self, several: Iterable[Measured]) -> None:
+        """Compute side by side what `entry` will be asked for; without it, each is computed when it is."""
+        new = {measured.name: measured for measured in several if measured.name not in self.known}
+        found = in_threads(self._measure, new.values(), clusters=self.resamples.weights.shape[1])
+        self.known |= zip(new, found, strict=True)
 
     def _measure(self, measured: Measured) -> dict[str, Any]:
         itself = measured.name == self.identity.name

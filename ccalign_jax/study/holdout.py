@@ -19,6 +19,7 @@ from ccalign_jax.study.ladder import BANK_ROWS, Rungs, score_figures, score_ladd
 from ccalign_jax.study.run import SweepResult, summarise
 from ccalign_jax.study.summary import Outcome, select
 from ccalign_jax.study.tally import tally_pairs
+from ccalign_jax.study.threads import in_threads
 from ccalign_jax.study.where import where_gained
 from ccalign_jax.training import Part, PartRows, Recipe, map_part
 
@@ -71,6 +72,7 @@ def measure_holdouts(
     total, done = len(outcomes) * len(plan.folds), 0
     notes = list(plan.notes)
     for outcome in outcomes:
+        sets: dict[int, dict[str, np.ndarray]] = {}  # of the folds whose rows are described
         kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
         aligner = plan.space.aligner(*kind)
         for fold in range(len(plan.folds)):
@@ -97,12 +99,15 @@ def measure_holdouts(
                 for family in families:
                     scored[family][fold] = rungs
             if families and diagnostics:
-                one = _described(text, image, part, languages)
-                if one is None:
+                whole = _whole_rows(text, image, part, languages)
+                if whole is None:
                     diagnostics = False
                     notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
                     continue
-                for family in families:
+                sets[fold] = whole
+        for fold, one in zip(sets, in_threads(_described, sets.values()), strict=True):
+            for family, chosen in wanted.items():
+                if chosen[fold] is outcome:
                     described[family][fold] = one
     if scores and plan.config.heldout_language is not None:
         notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
@@ -151,8 +156,10 @@ def _bank(rows: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
     return [own if len(own) else every for own in text], np.asarray(rows.image)
 
 
-def _described(text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]) -> Mapping[str, Any] | None:
-    """Diagnostics of the first captions of the images that have every language."""
+def _whole_rows(
+    text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]
+) -> dict[str, np.ndarray] | None:
+    """First captions and images (under "") of the images that have every language; None of too few."""
     first = np.stack([np.asarray(gold)[:, 0] for gold in part.captions_of])
     whole = np.flatnonzero((first >= 0).all(axis=0) & (np.asarray(part.images) >= 0))
     if len(whole) < LEAST_ROWS:
@@ -161,7 +168,12 @@ def _described(text: Sequence[Array], image: Array, part: Part, languages: Seque
         language: np.asarray(each)[first[number, whole]]
         for number, (language, each) in enumerate(zip(languages, text, strict=True))
     }
-    found = diagnose(rows, np.asarray(image)[whole])
+    return {**rows, "": np.asarray(image)[whole]}
+
+
+def _described(rows: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+    """Diagnostics of `_whole_rows`."""
+    found = diagnose({language: each for language, each in rows.items() if language}, rows[""])
     return {key: value for key, value in found.items() if not key.startswith("spectra")}
 
 

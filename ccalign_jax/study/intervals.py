@@ -110,7 +110,7 @@ def resamples_of(images: Int[np.ndarray, " s"], resamples: Resamples) -> Resampl
     clusters, places = np.unique(resamples.cluster_of[images], return_inverse=True)
     cluster_of = np.full_like(resamples.cluster_of, -1)
     cluster_of[images] = places
-    weights, signs = (np.ascontiguousarray(each[:, clusters]) for each in (resamples.weights, resamples.signs))
+    weights, signs = (np.take(each, clusters, axis=1) for each in (resamples.weights, resamples.signs))
     return Resamples(cluster_of, weights, signs, resamples.medians)
 
 
@@ -221,7 +221,8 @@ class _Drawn(NamedTuple):
 
 def _fold_weights(fold: FoldTally, resamples: Resamples) -> _Drawn:
     clusters, place = np.unique(resamples.cluster_of[fold.images], return_inverse=True)
-    return _Drawn(clusters, place, np.take(resamples.weights, clusters, axis=1))
+    every = len(clusters) == resamples.weights.shape[1]
+    return _Drawn(clusters, place, resamples.weights if every else np.take(resamples.weights, clusters, axis=1))
 
 
 class _FoldDraws(NamedTuple):

@@ -104,6 +104,8 @@ def score_figures(
 
     base = [rungs["cosine"][0] for rungs in scored[IDENTITY]]
     claims = Claims(measured(IDENTITY, "cosine"), resamples, test_share=test_share)
+    judged = list(scored) if tested is None else tested
+    claims.measure(measured(state, name) for state in judged for name in scored[state][0])
     found: dict[str, dict[str, Any]] = {}
     for state, folds in scored.items():
         found[state] = {}
@@ -111,10 +113,10 @@ def score_figures(
             metrics = [rungs[name][0] for rungs in folds]
             changes = [minus(mine, other) for mine, other in zip(metrics, base, strict=True)]
             entry = {"metrics": figures_of(metrics), "delta": figures_of(changes, delta=True)}
-            if tested is None or state in tested:
+            if state in judged:
                 claims.entry(entry, measured(state, name), changes)
             found[state][name] = entry
-    compared = [(state, name) for state in (found if tested is None else tested) for name in found[state]]
+    compared = [(state, name) for state in judged for name in found[state]]
     compared.remove((IDENTITY, "cosine"))
     biased = [optimistic and state != IDENTITY for state, _ in compared]
     adjust([found[state][name] for state, name in compared], optimistic=biased)

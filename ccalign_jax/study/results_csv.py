@@ -10,6 +10,7 @@ from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.intervals import FoldTally, Place, Resamples, bounds, draw_figures, resamples_of
 from ccalign_jax.study.output import figure_cells
 from ccalign_jax.study.summary import Outcome
+from ccalign_jax.study.threads import in_threads
 
 __all__ = ["csv_rows"]
 
@@ -26,6 +27,7 @@ def csv_rows(
         resamples: from which the intervals of single folds come.
     """
     entries = {trial["name"]: trial for trial in summary["trials"]}
+    known = {} if resamples is None else _fold_bounds(outcomes, resamples)
     for outcome in outcomes:
         trial = outcome.trial
         head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
@@ -41,9 +43,9 @@ def csv_rows(
             cells |= {} if entry is None else _cells(_at(entry["delta"], direction, language), "delta_")
             yield {**head, "fold": "all", "language": language, "direction": direction, **cells, **values}
         for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
-            known = {} if resamples is None else _fold_bounds(outcome.tallies[fold], resamples)
+            ends_of = known.get((outcome.name, fold), {})
             for direction, language, found in _tables(report):
-                ends = known.get((direction, None if language == "macro" else language), {})
+                ends = ends_of.get((direction, None if language == "macro" else language), {})
                 cells = {metric: f"{found[metric]:.6f}" for metric in METRICS}
                 cells |= {
                     f"{metric}_{end}": f"{x:.6f}" for metric in METRICS for end, x in ends.get(metric, {}).items()
@@ -54,9 +56,20 @@ def csv_rows(
                 yield {**head, **place, **cells, "epoch": outcome.epochs[fold], **values}
 
 
-def _fold_bounds(fold: FoldTally, resamples: Resamples) -> dict[Place, dict[str, dict[str, float]]]:
-    """Of one fold; median ranks have theirs in `all` alone."""
-    return bounds(draw_figures([fold], resamples_of(fold.images, resamples._replace(medians=0))), "level")
+def _fold_bounds(
+    outcomes: Sequence[Outcome], resamples: Resamples
+) -> dict[tuple[str, int], dict[Place, dict[str, dict[str, float]]]]:
+    """Of each outcome on each fold by itself; median ranks have theirs in `all` alone."""
+    folds = {(one.name, number): fold for one in outcomes for number, fold in enumerate(one.tallies)}
+    means = resamples._replace(medians=0, signs=resamples.signs[:0])
+    images = {fold.images.tobytes(): fold.images for fold in folds.values()}  # the same for all outcomes
+    inside = {key: resamples_of(rows, means) for key, rows in images.items()}
+
+    def ends(fold: FoldTally) -> dict[Place, dict[str, dict[str, float]]]:
+        return bounds(draw_figures([fold], inside[fold.images.tobytes()]), "level")
+
+    found = in_threads(ends, folds.values(), clusters=resamples.weights.shape[1])
+    return dict(zip(folds, found, strict=True))
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -163,6 +163,8 @@ def make_summary(
     candidates = [identity, *outcomes] if per_fold else list(outcomes)
 
     def entries(several: Sequence[Sequence[Outcome]]) -> list[Figures]:
+        if claims is not None:
+            claims.measure(map(_measured_whole, several))
         found = [_chosen_summary(chosen, identity, claims) for chosen in several]
         if claims is not None:
             adjust(found, optimistic=not per_fold)
@@ -246,6 +248,11 @@ def _measured(chosen: Sequence[Outcome]) -> Measured:
     return Measured(tuple(one.name for one in chosen), [one.tallies[fold] for fold, one in enumerate(chosen)])
 
 
+def _measured_whole(chosen: Sequence[Outcome]) -> Measured:
+    """The holdouts and the training samples."""
+    return _measured(chosen)._replace(sample=[one.sample_tallies[fold] for fold, one in enumerate(chosen)])
+
+
 def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:
     assert outcome.trial is not None
     curve = np.mean(outcome.curves, axis=0)
@@ -275,6 +282,5 @@ def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome, claims: Claims
         **compared,
     }
     if claims is not None:
-        parts = ([getattr(one, part)[fold] for fold, one in places] for part in ("tallies", "sample_tallies"))
-        claims.entry(entry, Measured(tuple(entry["per_fold"]), *parts), changes)
+        claims.entry(entry, _measured_whole(chosen), changes)
     return entry
