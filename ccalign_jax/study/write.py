@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
         arrays = {"trial": outcome.name, "run": digest, **_rank_arrays(plan, outcome)}
-        np.savez_compressed(path / "ranks" / f"{file_name(outcome.name)}.npz", **arrays)
+        save_ranks(path / "ranks" / f"{file_name(outcome.name)}.npz", arrays)
     np.savez_compressed(path / "folds.npz", **folds)
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
@@ -111,6 +112,14 @@ def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outco
     }
     name = f"{first.pivot}/{first.aligner}/{first.loss}" + (f"/{first.index}" if plan.groups.index(group) else "")
     save_tree(folder / file_name(name), stacked, about)
+
+
+def save_ranks(path: Path, arrays: Mapping[str, Any]) -> None:
+    """An `.npz`, quickly compressed: the usual level takes four times as long, and saves a sixteenth."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, values in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
 def _fold_arrays(plan: Plan) -> dict[str, Any]:

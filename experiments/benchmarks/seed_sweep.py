@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from absl import app, flags, logging
@@ -32,6 +33,7 @@ FITS, SCORES = "fits", "scores of every epoch"
 RANKS = "ranks, captions and images, holdout and train"
 BETWEEN, FIGURES = "ranks between languages, direct and through images", "figures of every trial and fold"
 DIAGNOSTICS, IDENTITY = "diagnostics", "identity"
+INTERVALS, CHECKPOINTS = "intervals and p-values", "checkpoints"
 SHARED = (FITS, SCORES, RANKS, BETWEEN, FIGURES, DIAGNOSTICS, IDENTITY)  # that the program compared with does, too
 
 
@@ -42,6 +44,11 @@ class Clock:
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
         self.inside: list[list[float]] = []
+
+    def time(self, part: str, call: Callable[..., Any], *args: Any) -> Any:
+        """The result of a call, timed as this part."""
+        self.watch(holder := SimpleNamespace(call=call), "call", part)
+        return holder.call(*args)
 
     def watch(self, owner: Any, name: str, part: str) -> None:
         """Time every call of `owner.name` as this part."""
@@ -90,22 +97,42 @@ def main(argv: list[str]) -> None:
         (holdout, "route_metrics", FIGURES),
         (holdout, "tally_pairs", FIGURES),
         (holdout, "score_ladder", "scores without parameters"),
-        (holdout, "_described", DIAGNOSTICS),
+        (holdout, "_whole_rows", DIAGNOSTICS),
+        (holdout, "in_threads", DIAGNOSTICS),
         (holdout, "where_gained", "where the gain lies"),
-        (claims.Claims, "level", "intervals and p-values"),
-        (claims.Claims, "entry", "intervals and p-values"),
+        (holdout, "map_part", "maps of holdouts and banks"),
+        (holdout, "_bank", "maps of holdouts and banks"),
+        (holdout, "score_figures", "tables of scores without parameters"),
+        (holdout, "draw_resamples", "drawing of resamples"),
+        (claims.Claims, "__init__", INTERVALS),
+        (claims.Claims, "level", INTERVALS),
+        (claims.Claims, "measure", INTERVALS),
+        (claims.Claims, "entry", INTERVALS),
+        (plan.Plan, "arrays", "arrays of the data and folds"),
+        (plan.Plan, "part", "parts of folds"),
+        (run, "seed_optimism", "summary"),
+        (folder.RunFolder, "save_slice", "trials kept for --resume"),
         (write, "write_csv", "results.csv"),
         (write, "render_report", "report"),
         (write, "study_tables", "report"),
+        (write, "write_tables", "report"),
         (write, "refit", "refit of the best"),
+        (write, "_rank_arrays", "ranks of every query"),
+        (write, "save_ranks", "ranks of every query"),
+        (write, "_save_group", CHECKPOINTS),
+        (write, "save_checkpoint", CHECKPOINTS),
+        (write, "write_json", "summary.json"),
     ):
         clock.watch(owner, name, part)
+    clock.seconds["start of Python and imports"] = time.perf_counter() - START
     aligners = ("residual",) if FLAGS.linear_only else ("residual", "residual_mlp")
     config = SweepConfig(data=FLAGS.data, protocol="seed", grid="seed", aligners=aligners, limit=FLAGS.limit)
-    data = prepare_data(read_data(config.data), config)
-    planned = plan.plan_sweep(data, config, plan_folds(data, config))
+    data = clock.time("data", read_data, config.data)
+    data = clock.time("search for duplicates", prepare_data, data, config)
+    planned = clock.time("plan", lambda: plan.plan_sweep(data, config, plan_folds(data, config)))
     kept = folder.RunFolder(FLAGS.out)
-    kept.claim(config, data.sha256(), resume=False, overwrite=Path(FLAGS.out).exists())
+    digest = clock.time("digest of the data", data.sha256)
+    kept.claim(config, digest, resume=False, overwrite=Path(FLAGS.out).exists())
     ready = time.perf_counter()
     result = run.run_sweep(planned, kept, mesh=make_mesh(FLAGS.devices))
     trained = time.perf_counter()
