@@ -14,7 +14,7 @@ sweep: $(VENV)/.installed
 	$(BIN)/python experiments/sweep.py --pivot=image $(ARGS)
 
 test: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .

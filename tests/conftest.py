@@ -1,11 +1,14 @@
 """What every test shares: strict JAX settings, the way to real data, and what an error message looks like."""
 
 import atexit
+import gc
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices, for the tests that spread a batch; must stand before jax starts.
@@ -19,6 +22,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 import jax
 import pytest
+from jax._src import compiler
 
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
@@ -28,6 +32,9 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 
 MAPS = Path("/proc/self/maps")
 MOST_MAPS = 20_000
+# Of XLA, to compile quickly: no MLIR, and one LLVM module for each program.
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+OPTIMISED = pytest.StashKey[bool]()  # whether the test before was, in the same file
 
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -43,13 +50,61 @@ def few_programs() -> Iterator[None]:
         jax.clear_caches()
 
 
-@pytest.fixture(scope="module")
-def quick_compilation() -> Iterator[None]:
-    """Little work and much code: what the compiler would win by thinking is lost many times over."""
-    before = jax.config.read("jax_disable_most_optimizations")
+def pytest_sessionstart() -> None:
+    """Compile quickly: toy problems are little work and much code, and take a quarter of the time so.
+
+    What a test says of the optimised program, as a user runs it, it says with the mark `optimised`: ties, bits, memory.
+    """
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    if made := getattr(compiler, "get_compile_options", None):
+        quick = quick_options()
+
+        def options(*arguments: Any, env_options_overrides: Mapping[str, Any] | None = None, **rest: Any) -> Any:
+            asked = dict(env_options_overrides or {})
+            if jax.config.read("jax_disable_most_optimizations"):
+                asked = quick | asked
+            return made(*arguments, env_options_overrides=asked, **rest)
+
+        compiler.get_compile_options = options
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported out of garbage collections, which else look through all of it thousands of times."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@cache
+def quick_options() -> dict[str, Any]:
+    """Those of `QUICK` that this XLA knows."""
+    known = {}
+    for name, value in QUICK.items():
+        with suppress(jax.errors.JaxRuntimeError):
+            jax.jit(lambda: 0, compiler_options={name: value})()
+            known[name] = value
+    return known
+
+
+@pytest.fixture(scope="session")
+def quick_environment() -> dict[str, str]:
+    """The environment of a process that compiles quickly, too."""
+    flags = " ".join(f"--{name}={str(value).lower()}" for name, value in quick_options().items())
+    return {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Optimise, fixtures included, where a test is marked `optimised`, and forget what was compiled quickly before."""
+    optimised = item.get_closest_marker("optimised") is not None
+    if optimised and not item.config.stash.get(OPTIMISED, False):
+        jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", not optimised)
+    try:
+        return (yield)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", True)
+        item.config.stash[OPTIMISED] = optimised and nextitem is not None and nextitem.parent is item.parent
 
 
 @pytest.fixture(scope="module")

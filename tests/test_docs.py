@@ -138,7 +138,7 @@ def small_set(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
-def test_python_blocks_run_in_the_order_of_the_page(page, small_set, quick_compilation):
+def test_python_blocks_run_in_the_order_of_the_page(page, small_set):
     namespace: dict = {}
     for number, block in enumerate(blocks(page.read_text("utf-8"), "python"), start=1):
         exec(compile(block, f"{name_of(page)}, block {number}", "exec", dont_inherit=True), namespace)
@@ -234,7 +234,7 @@ def newcomers(monkeypatch) -> list[str]:
     return named
 
 
-def test_the_newcomers_of_the_guide_work_as_they_stand(monkeypatch, quick_compilation):
+def test_the_newcomers_of_the_guide_work_as_they_stand(monkeypatch):
     names = newcomers(monkeypatch)
     assert names == ["scale_shift", "decoupled", "others", "mean_shift", "mean_shift"]
     data = synthetic(40, languages=("de", "en"), dimensions=8)

@@ -76,6 +76,7 @@ SCALES = [1e37, 1e22, 1e-24, 1e-30]
 DENORMAL = [1e-37, 2e-39]  # some entries of a row, or all: zeros to XLA
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     "function, scale",
     [
@@ -91,6 +92,7 @@ def test_rows_of_any_finite_size_come_out_unit(function, scale):
     np.testing.assert_allclose(function(rows), expected, atol=1e-6)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("scale", [1e30, 1e22, 1e-24, 1e-30])
 def test_norms_and_gradients_hold_for_rows_of_any_size(scale):
     rows, weights = normal(5, 7), normal(5, 7, seed=1)
@@ -99,6 +101,7 @@ def test_norms_and_gradients_hold_for_rows_of_any_size(scale):
     np.testing.assert_allclose(np.float64(scaled) * scale, plain, atol=2e-6)
 
 
+@pytest.mark.optimised
 def test_ordinary_rows_keep_the_bits_of_the_plain_division():
     rows = normal(50, 33)
     plain = rows / jnp.sqrt(jnp.sum(jnp.square(rows), axis=1, keepdims=True))
@@ -167,6 +170,7 @@ def test_nothing_kept_is_minus_infinity_with_gradient_zero():
     assert float(jax.grad(lambda v: jnp.sum(jax.nn.softplus(masked_log_sum_exp(v, mask[:1]))))(values[:1]).sum()) == 0
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("huge", [1e4, 1e30, -1e4, -1e30, 3e38])
 def test_huge_values_neither_overflow_nor_vanish(huge):
     values = jnp.array([huge, huge, -3e38])

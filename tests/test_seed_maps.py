@@ -7,6 +7,8 @@ from ccalign_jax.checkpoints import load_aligner, save_tree
 from ccalign_jax.errors import InputError
 from ccalign_jax.seed_maps import load_seed_map
 
+pytestmark = pytest.mark.optimised
+
 torch = pytest.importorskip("torch")
 D_TEXT, D_IMAGE, HIDDEN = 5, 4, 7
 

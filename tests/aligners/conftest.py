@@ -9,7 +9,6 @@ import pytest
 from ccalign_jax.aligners import make_aligner
 
 LANGUAGES = 3
-QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
 SIZES = {"hidden": 5, "rank": 2, "features": 8, "experts": 3}
 
 
@@ -30,7 +29,7 @@ def starts():
     @cache
     def made(name, d_text=6, d_image=6):
         aligner = make_aligner(name, d_text, d_image, languages=LANGUAGES, **SIZES)
-        init = jax.jit(jax.vmap(aligner.init), compiler_options=QUICK)
+        init = jax.jit(jax.vmap(aligner.init))
         return aligner, jax.tree.map(np.asarray, init(jax.random.split(jax.random.key(0))))
 
     return made

@@ -1,7 +1,5 @@
 """Every aligner: what it starts as, what it counts, and that it is a pure function of its parameters."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,6 @@ from ccalign_jax.aligners import ALIGNERS, linear_part, make_aligner, parse_name
 WIDTHS = [(6, 6), (7, 4), (4, 7)]
 LANGUAGES = 3
 HIDDEN, RANK, FEATURES, EXPERTS = 5, 2, 8, 3
-QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
 TRAINED = [name for name, entry in ALIGNERS.items() if not entry.closed]
 SHARED = [name for name in TRAINED if not ALIGNERS[name].by_language and name != "identity"]
 COMBINED = [f"dual(per_language({name}))" for name in SHARED] + ["dual(conditional,residual)", "dual(identity,shift)"]
@@ -45,7 +42,7 @@ def test_what_starts_as_the_identity_is_it_to_the_last_bit(name, build, normal):
             for (aligner, _), params, x, y in zip(built, every, text, image, strict=True)
         ]
 
-    found = jax.jit(run, compiler_options=QUICK)([params for _, params in built])
+    found = jax.jit(run)([params for _, params in built])
     # The inverse of an identity may be off by a rounding on another machine.
     tolerance = 1e-6 * scale if name == "orthogonal" else np.zeros(1)
     for pair, x, y, (mapped, kept, deviation) in zip(widths, text, image, found, strict=True):
@@ -145,7 +142,7 @@ def test_jit_vmap_and_grad_see_a_pure_function(name, build, moved, normal):
         )
 
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), moved(params, seed=1), moved(params, seed=50))
-    (values, gradients), (value, gradient) = jax.jit(run, compiler_options=QUICK)(stacked, rows)
+    (values, gradients), (value, gradient) = jax.jit(run)(stacked, rows)
     np.testing.assert_allclose(values[1], value, rtol=1e-4)
     for many, single in zip(jax.tree.leaves(gradients), jax.tree.leaves(gradient), strict=True):
         assert np.isfinite(many).all()
@@ -266,10 +263,10 @@ def test_sizes_are_those_of_the_entry(normal):
 def test_a_language_picks_its_own_map_and_trains_no_other(name, build, moved, normal):
     (aligner, params), (inner, _) = build(f"per_language({name})"), build(name)
     params, rows = moved(params), normal(5, 6)
-    run = jax.jit(lambda params, language: aligner.text(params, rows, language), compiler_options=QUICK)
-    alone = jax.jit(lambda params: inner.text(params, rows, 0), compiler_options=QUICK)
+    run = jax.jit(lambda params, language: aligner.text(params, rows, language))
+    alone = jax.jit(lambda params: inner.text(params, rows, 0))
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @jax.jit
     @jax.grad
     def gradient(params, language):
         return jnp.sum(aligner.text(params, rows, language) ** 2)

@@ -23,8 +23,6 @@ from ccalign_jax.aligners import (
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_rows
 
-QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
-
 
 def unit(normal, *shape, seed=0):
     return np.array(unit_rows(normal(*shape, seed=seed)))
@@ -44,7 +42,7 @@ def _run(aligner):
         params = aligner.init(jax.random.key(0))
         return params, aligner.adapt(params, text, mask, image, jnp.ones(len(image), bool), jax.random.key(1))
 
-    return jax.jit(run, compiler_options=QUICK)
+    return jax.jit(run)
 
 
 def test_the_kernel_is_that_of_scikit_learn(normal):
@@ -104,12 +102,12 @@ def test_the_bandwidth_is_the_median_distance_of_real_rows(normal):
     for count in (7, 8):  # an odd and an even number of pairs: 21, 28
         rows, mask = np.concatenate([normal(count, 3), np.zeros((4, 3), np.float32)]), np.arange(count + 4) < count
         order = np.random.default_rng(0).permutation(len(rows))
-        found = jax.jit(median_distance, compiler_options=QUICK)(rows[order], mask[order])
+        found = jax.jit(median_distance)(rows[order], mask[order])
         np.testing.assert_allclose(found, np.median(pdist(rows[:count])), rtol=1e-5)
 
 
 def test_without_a_distance_the_bandwidth_is_one():
-    bandwidth = jax.jit(median_distance, compiler_options=QUICK)
+    bandwidth = jax.jit(median_distance)
     for rows, real in (([1.0, 2.0, 4.0], 0), ([1.0, 2.0, 4.0], 1), ([1.0, 1.0, 1.0], 3)):
         assert float(bandwidth(np.array(rows)[:, None], np.arange(3) < real)) == 1.0
 

@@ -1,7 +1,5 @@
 """Orthogonal maps: orthogonal whatever their parameters are, and the retractions that their names promise."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,9 +16,6 @@ WIDTHS = [(6, 6), (7, 4), (4, 7), (5, 1)]
 def gram(matrix):
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     return tall.T @ tall
-
-
-QUICK = {"xla_backend_optimization_level": 0}  # little work and much code
 
 
 def skew_of(tangent):
@@ -46,7 +41,7 @@ def test_it_stays_orthogonal_and_is_the_retraction_of_its_name(retraction, norma
     scales = np.array([0, 1e-3, 1, 10], np.float32)[:, None, None]
     every = [scales * normal(4, *widths) for widths in WIDTHS]
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @jax.jit
     def run(every):
         return [
             jax.vmap(lambda one, a=a: a.matrix({"tangent": one}))(many) for a, many in zip(aligners, every, strict=True)

@@ -5,6 +5,8 @@ import pytest
 
 from ccalign_jax.data import load, save
 
+pytestmark = pytest.mark.optimised
+
 
 def test_real_flickr8k(real_data):
     data = load(real_data("flickr8k5.npz"))

@@ -7,6 +7,8 @@ import pytest
 
 from ccalign_jax.diagnostics import diagnose, hub_skew, k_occurrence, sample_rows
 
+pytestmark = pytest.mark.optimised
+
 LANGUAGES = ("ar", "de", "en", "fr", "zh")
 SINGLE = ("pca90_components", "mean_pairwise_cosine", "PoZ", "entropy", "hub_skew", "hub_ratio_1pct")
 

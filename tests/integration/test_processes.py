@@ -1,12 +1,9 @@
 """Sweeps on several processes of this machine, as on several machines: the same results, and what a loss leaves."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -16,13 +13,10 @@ import pytest
 from ccalign_jax.checkpoints import load_tree
 from ccalign_jax.processes import LOST
 
-SWEEP = Path(__file__).resolve().parents[2] / "experiments" / "sweep.py"
 FLAGS = [
     *("--folds=3", "--inner_folds=1", "--aligners=residual,ridge", "--nodiagnostics", "--hyper=temperature=0.1"),
     *("--hyper=learning_rate=0.003,0.01,0.02,0.03,0.1,0.3,0.5", "--hyper=epochs=20"),
 ]
-# Little work and much code: what the compiler would win by thinking is lost many times over.
-ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 LOST_AFTER = 8  # seconds
 PATIENCE = 120  # seconds, after which a test has failed
 
@@ -45,11 +39,11 @@ def data(tmp_path_factory) -> Path:
     return path
 
 
-Started = list[subprocess.Popen]
+Started = list  # of `Script`
 
 
 @pytest.fixture
-def start(data, tmp_path) -> Callable[..., Started]:
+def start(data, tmp_path, started, quick_environment) -> Iterator[Callable[..., Started]]:
     """`start(processes, devices, out, *flags)` starts a sweep on so many processes, with so many devices each."""
     every: Started = []
 
@@ -57,22 +51,20 @@ def start(data, tmp_path) -> Callable[..., Started]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = {**ENVIRONMENT, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        of_devices = f"{quick_environment['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
         found = []
         for number in range(processes):
-            command = [sys.executable, str(SWEEP), f"--data={data}", f"--out={out}", f"--devices={devices}", *FLAGS]
+            command = ["sweep.py", f"--data={data}", f"--out={out}", f"--devices={devices}", *FLAGS]
             if processes > 1:
                 command += [f"--coordinator=127.0.0.1:{port}", f"--processes={processes}", f"--process={number}"]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             command += [f"--lost_after={LOST_AFTER}", *flags]
-            found.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))
+            found.append(started(*command, cwd=tmp_path, XLA_FLAGS=of_devices))
         every.extend(found)
         return found
 
     yield begin
     for process in every:
         process.kill()
-        process.wait()
 
 
 def finish(started: Started, statuses: Sequence[int]) -> list[tuple[str, str]]:
@@ -113,11 +105,10 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(data, tmp_path_factory) -> Path:
+def alone(data, tmp_path_factory, script) -> Path:
     """The folder of the same sweep by one process on one device."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    command = [sys.executable, str(SWEEP), f"--data={data}", f"--out={out}", *FLAGS]
-    done = subprocess.run(command, capture_output=True, text=True, env={**ENVIRONMENT, "XLA_FLAGS": ""})
+    done = script("sweep.py", f"--data={data}", f"--out={out}", *FLAGS, cwd=out.parent)
     assert done.returncode == 0, done.stderr
     summary = json.loads((out / "summary.json").read_text())
     assert summary["best"] != "identity"  # something was learned

@@ -23,6 +23,8 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study import apply
 
+pytestmark = pytest.mark.optimised
+
 pytest.importorskip("torch")
 TOLERANCE = 1e-4  # a tenth of what one holdout query weighs
 SPLITS = ["holdout", pytest.param("train", marks=pytest.mark.slow)]

@@ -42,7 +42,6 @@ pytestmark = [
     pytest.mark.skipif(jax.device_count() < DEVICES, reason="needs eight devices"),
     pytest.mark.usefixtures("nothing_kept"),
 ]
-compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def problem() -> tuple[dict, dict]:
@@ -107,7 +106,7 @@ def portable(variants):
 @cache
 def whole():
     """The losses and gradients of the whole batch on one device."""
-    return jax.device_get(compiled(values_and_gradients(partial(all_losses, EVERY)))(*problem()))
+    return jax.device_get(jax.jit(values_and_gradients(partial(all_losses, EVERY)))(*problem()))
 
 
 def assert_whole(variants, values, gradients):
@@ -138,7 +137,7 @@ def spread_over_devices(batch: dict) -> dict:
 def test_vmap_and_pmap_equal_the_whole_batch(mapped, variants):
     params, batch = problem()
     if mapped == "vmap":
-        step = compiled(jax.vmap(portable(variants), in_axes=(None, 0), axis_name=AXIS))
+        step = jax.jit(jax.vmap(portable(variants), in_axes=(None, 0), axis_name=AXIS))
     else:
         step = jax.pmap(portable(variants), in_axes=(None, 0), axis_name=AXIS)
     found = step(params, spread_over_devices(batch))
@@ -149,20 +148,20 @@ def test_vmap_and_pmap_equal_the_whole_batch(mapped, variants):
 @pytest.mark.parametrize(("check_vma", "variants"), [(True, EVERY), (False, FEW)], ids=["checked", "unchecked"])
 def test_shard_map_equals_the_whole_batch(mesh, check_vma, variants):
     step = jax.shard_map(portable(variants), mesh=mesh, in_specs=(P(), SPECS), out_specs=P(), check_vma=check_vma)
-    assert_whole(variants, *compiled(step)(*problem()))
+    assert_whole(variants, *jax.jit(step)(*problem()))
 
 
 @pytest.mark.parametrize("check_vma", [True, False])
 def test_the_gradient_may_be_taken_outside_of_shard_map(mesh, check_vma):
     spread = jax.shard_map(means(FEW), mesh=mesh, in_specs=(P(), SPECS), out_specs=P(), check_vma=check_vma)
-    assert_whole(FEW, *compiled(values_and_gradients(spread))(*problem()))
+    assert_whole(FEW, *jax.jit(values_and_gradients(spread))(*problem()))
 
 
 def test_plain_jit_on_sharded_inputs_equals_the_whole_batch(mesh):
     params, batch = problem()
     placed = {name: jax.device_put(leaf, NamedSharding(mesh, SPECS[name])) for name, leaf in batch.items()}
     assert len(placed["text"].sharding.device_set) == DEVICES
-    step = compiled(values_and_gradients(partial(all_losses, FEW)))
+    step = jax.jit(values_and_gradients(partial(all_losses, FEW)))
     assert_whole(FEW, *step(jax.device_put(params, NamedSharding(mesh, P())), placed))
 
 
@@ -172,12 +171,12 @@ def test_without_masks_every_image_of_every_device_is_its_own(mesh):
     rows, here = (batch["text"], batch["image"]), partial(clip_loss, temperature=0.3, i2t_pool="per_language")
     specs = SPECS["text"], SPECS["image"]
     spread = jax.shard_map(partial(here, axis_name=AXIS), mesh=mesh, in_specs=specs, out_specs=P())
-    np.testing.assert_allclose(compiled(spread)(*rows), compiled(here)(*rows), rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(spread)(*rows), jax.jit(here)(*rows), rtol=1e-5)
 
 
 def test_one_device_is_no_device():
     params, batch = problem()
     one = {name: leaf[None] for name, leaf in batch.items()}
     alone = jax.vmap(lambda part: all_losses(FEW, params, part, AXIS), axis_name=AXIS)
-    for variant, value in compiled(alone)(jax.tree.map(jnp.asarray, one)).items():
+    for variant, value in jax.jit(alone)(jax.tree.map(jnp.asarray, one)).items():
         np.testing.assert_allclose(value[0], whole()[0][variant], rtol=1e-5, err_msg=variant)

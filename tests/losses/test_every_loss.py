@@ -52,8 +52,7 @@ def call(rows, numbers, masks, *, variant):
     return LOSSES[name].call(anchors, targets, original=rows["original"], **numbers, **masks, **settings)
 
 
-# Little work and much code: what the compiler would win by thinking is lost many times over.
-compiled = partial(jax.jit, static_argnames="variant", compiler_options={"xla_backend_optimization_level": 0})
+compiled = partial(jax.jit, static_argnames="variant")
 value_of = compiled(call)
 value_and_gradients = compiled(jax.value_and_grad(call, argnums=(0, 1)))
 

@@ -37,6 +37,7 @@ def value_and_gradients(name, tile, dtype=np.float32, i2t_pool="union"):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2, 3)))(*given)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("i2t_pool", ["union", "per_language"])
 @pytest.mark.parametrize("name", TILED)
 def test_tiles_equal_the_whole_in_value_and_gradient(name, i2t_pool):
@@ -59,6 +60,7 @@ def test_half_precision_sums_up_in_single(name):
         assert np.linalg.norm(one - other) <= 0.01 * np.linalg.norm(other)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("loss", [clip_loss, supcon_loss, sigmoid_loss])
 def test_memory_is_linear_in_the_batch(loss):
     def scratch(size: int, tile: int | None) -> int:

@@ -8,6 +8,7 @@ from ccalign_jax.metrics import counts
 from ccalign_jax.metrics.counts import count_around, each_answer_once, ranks_from_counts
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("gallery", [1, counts.STRIPS - 1, counts.STRIPS, counts.STRIPS + 1, 261])
 @pytest.mark.parametrize("bars", [1, 3])
 @pytest.mark.parametrize("axis", [0, 1])
@@ -35,6 +36,7 @@ def test_each_answer_once_keeps_one_of_equal_answers():
         assert [(row >= 0).sum() for row in found] == [2, 1, 2, 0, 1]
 
 
+@pytest.mark.optimised
 def test_ranks_of_many_answers_form_no_comparisons_of_all_answers_with_all():
     shape = jax.ShapeDtypeStruct((20, 4000), np.float32)
     whole = jax.ShapeDtypeStruct(shape.shape, np.int32)

@@ -88,6 +88,7 @@ def test_the_way_through_the_images_is_the_reference(how, seed):
     np.testing.assert_array_equal(np.stack(found[:3]), reference(rows, other, *where))
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [1, 40, 14 * IMAGES])
 @pytest.mark.parametrize("how", [None, *ROUTES])
 def test_tiles_equal_the_whole(how, block_entries):
@@ -106,6 +107,7 @@ def test_one_caption_an_image_is_plain_rank():
     same(jitted_pairs(text, other, there, there, there[:, None]), jitted_rank(text, other, there[:, None]))
 
 
+@pytest.mark.optimised
 def test_hard_through_distinct_images_is_the_row_of_the_nearest():
     rng = np.random.default_rng(1)
     text, other, image = (unit(rng.standard_normal((30, D))) for _ in range(3))
@@ -132,6 +134,7 @@ def test_soft_falls_to_hard_and_rises_to_the_centre():
     )
 
 
+@pytest.mark.optimised
 def test_images_that_tie_for_nearest_lead_to_their_mean_in_any_order():
     text = unit([[1, 1, 0], [0, 0, 0]])
     image = unit([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
@@ -145,6 +148,7 @@ def test_images_that_tie_for_nearest_lead_to_their_mean_in_any_order():
         assert np.asarray(found.equal).tolist() == [0, 0]
 
 
+@pytest.mark.optimised
 def test_doubled_images_are_one():
     text, other, image, of_query, image_of, captions_of = scene()
     once = jitted_via(text, other, image, of_query, image_of, captions_of)
@@ -169,6 +173,7 @@ def test_masked_images_are_not_there():
         same(whole, masked)
 
 
+@pytest.mark.optimised
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(st.integers(0, 2**31), st.sampled_from(ROUTES), st.sampled_from([0.25, 4.0]))
 def test_moving_everything_changes_nothing(seed, how, scale):

@@ -157,6 +157,7 @@ def test_average_precision_of_many_answers_is_that_over_random_orders(seed, answ
     np.testing.assert_allclose(found.average_precision[0], total / answers, rtol=1e-5)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [1, 58, 29 * 13 - 1])
 def test_tiles_equal_the_whole(block_entries):
     text, image, image_of, captions_of = map(jnp.asarray, duplicated())
@@ -200,6 +201,7 @@ def test_the_filling_of_the_last_tile_is_no_query(monkeypatch):
     assert not filled[0].tied.any() and not filled[0].equal.any()
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("size", [2**15 - 1, 2**15, 2**15 + 1])
 def test_the_largest_counts_survive_packing(size):
     scores = jnp.zeros((3, size)).at[1, 1:].set(1.0).at[2, 0].set(1.0)
@@ -209,6 +211,7 @@ def test_the_largest_counts_survive_packing(size):
     assert float(ranks.reciprocal_rank[0]) == pytest.approx(np.mean(1 / np.arange(1, size + 1)), rel=1e-4)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("rows", [1, 5, 17, 277])
 @pytest.mark.parametrize("others", [1, 2, 8, 33])
 @pytest.mark.parametrize("d", [8, 513])
@@ -224,6 +227,7 @@ def test_equal_rows_tie_exactly(rows, others, d, scores):
     np.testing.assert_array_equal(across[:, :rows], across[:, rows:][:, ::-1])
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("queries", [1, 3, 8])
 def test_an_exact_duplicate_ties_for_a_few_queries(queries):
     rng = np.random.default_rng(queries)
@@ -239,6 +243,7 @@ def test_an_exact_duplicate_ties_for_a_few_queries(queries):
     assert pairs[0].equal.tolist() == [1] * queries
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_half_precision_rows_are_scored_in_float32(dtype):
     rng = np.random.default_rng(0)
@@ -252,6 +257,7 @@ def test_half_precision_rows_are_scored_in_float32(dtype):
         same(found, expected)
 
 
+@pytest.mark.optimised
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.integers(0, 2**31), st.sampled_from([0.25, 4.0]))
 def test_moving_everything_changes_nothing(seed, scale):
@@ -341,6 +347,7 @@ def test_all_tied_is_the_mean_over_orders(answers, gallery):
     close(scored, chance)
 
 
+@pytest.mark.optimised
 def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
     """Counts are 32-bit whole numbers everywhere, in loops too; rows keep their dtype."""
     monkeypatch.setattr(ranks_module, "CACHED_ROWS", 7)
@@ -367,6 +374,7 @@ def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.optimised
 def test_routes_of_half_precision_rows_are_scored_in_float32():
     rng = np.random.default_rng(0)
     text, image = (jnp.asarray(rng.standard_normal((12, 8)), jnp.bfloat16) for _ in range(2))

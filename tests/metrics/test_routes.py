@@ -47,6 +47,7 @@ def same(left, right, what):
         np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=2e-7, err_msg=f"{what} {name}")
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [2**25, 30])
 @pytest.mark.parametrize("unlike", [False, True])
 def test_every_route_is_what_it_is_alone(unlike, block_entries):

@@ -79,6 +79,7 @@ def test_scores_are_the_references_in_both_directions(name):
         np.testing.assert_allclose(found, forward, atol=1e-5)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 @pytest.mark.parametrize("block_entries", [1, 40, 100])
 def test_tiles_equal_the_whole(name, block_entries):
@@ -88,6 +89,7 @@ def test_tiles_equal_the_whole(name, block_entries):
     np.testing.assert_allclose(scores(tiled), scores(whole), atol=2e-6)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 def test_both_directions_come_from_one_score(name):
     """Pairs ranked in one block, in tiles, and from the reference's own matrix in each direction."""
@@ -143,6 +145,7 @@ def test_moving_everything_changes_nothing(seed, name):
     np.testing.assert_allclose(scores(prepare(name, *(part @ turn for part in parts))), before, atol=2e-5)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 @pytest.mark.parametrize("block_entries", [40, 2**20])
 def test_equal_rows_tie_to_the_last_bit(name, block_entries):
@@ -151,6 +154,7 @@ def test_equal_rows_tie_to_the_last_bit(name, block_entries):
     np.testing.assert_array_equal(found[:, 5], found[:, 2])
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 @pytest.mark.parametrize(("captions", "images"), [(20, 10), (300, 150), (7, 1)])
 def test_a_gold_answer_ties_with_itself_when_all_is_one_program(name, captions, images):

@@ -43,6 +43,7 @@ def assert_same(found: Ranks, expected: Ranks):
             np.testing.assert_allclose(one, other, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(("queries", "gallery", "memory"), [(70, 150, 1), (150, 70, 2**17), (3, 2, 1)])
 def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     text, image, gold = problem(queries, gallery)
@@ -53,6 +54,7 @@ def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     assert (t2i.equal > 0).any() or queries < 10
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(("queries", "gallery"), [(100, 5), (5, 100), (70, 1)])
 def test_few_rows_with_many_answers_equal_the_whole_block(queries, gallery):
     text, image, _ = problem(queries, gallery)
@@ -91,6 +93,7 @@ def test_an_answer_that_is_listed_twice_counts_once():
         assert_same(twice, once)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("dtype", "scale"),
     [(np.float32, 1e22), (np.float32, 1e-24), (np.float32, 1e-30), (np.float64, 1e60), (np.float64, 1e-60)],
@@ -129,6 +132,7 @@ def test_rows_are_mapped_as_they_come():
     assert np.mean(found.better == alone.better) > 0.95 and (found.tied > 0).sum() == (alone.tied > 0).sum()
 
 
+@pytest.mark.optimised
 def test_neighbourhoods_and_csls_equal_the_whole(queries=70, gallery=150):
     text, image, gold = problem(queries, gallery)
     found = stream_neighbours(text, image, k=4, memory=1)

@@ -20,8 +20,6 @@ from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.training import Space, fit_stream
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 pytest.importorskip("grain", reason="grain streams the shards")
 COUNT, D = 240, 8
 

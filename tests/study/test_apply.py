@@ -7,8 +7,6 @@ from ccalign_jax.data import EmbeddingSet, save
 from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
 from ccalign_jax.study import apply, evaluate, fit, map_rows
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 COUNT, D = 300, 8
 
 

@@ -211,6 +211,7 @@ def test_the_point_of_the_path_that_selects_best():
     np.testing.assert_array_equal(plain.params["delta"], path.points[5]["delta"])
 
 
+@pytest.mark.optimised  # a mean of ones that is one
 def test_the_identity_counts_unless_the_start_does_not():
     rows = unit(np.random.default_rng(1).normal(size=(40, 8))).astype(np.float32)
     data = EmbeddingSet.build("same", rows, {"de": rows, "en": rows})

@@ -46,7 +46,7 @@ def run_inputs(plan):
 def compiled(plan):
     """The training program; it runs for a moment, so that to optimise it takes longer than it saves."""
     program = make_program(plan.groups[0], plan.space, least=plan.least, accelerator=False)
-    return program.fit.lower(*run_inputs(plan)).compile(compiler_options={"xla_backend_optimization_level": 0})
+    return program.fit.lower(*run_inputs(plan)).compile()
 
 
 def trained(program, plan):

@@ -85,6 +85,7 @@ def recall(params, name="residual"):
     return score_part(map_part(make_aligner(name, D, D, languages=2), params, DATA, HELD_OUT))
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("replacement", [False, True])
 def test_fit_equals_a_plain_loop_over_step(replacement):
     recipe = Recipe(
@@ -176,6 +177,7 @@ def test_the_schedule_by_hand():
     np.testing.assert_allclose(late, [1 / 150, 100 / 150], rtol=1e-5)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", ["residual", "linear"])
 def test_the_key_decides_to_the_bit(name):
     hyper = floats(learning_rate=0.05)
@@ -195,6 +197,7 @@ def test_a_planted_map_is_learnt(name, loss):
     assert found.losses[-1] < found.losses[0]
 
 
+@pytest.mark.optimised
 def test_padding_and_its_length_stay_outside():
     """The images behind the count are never seen: any number may stand there."""
     aligner, pivot = make_aligner("residual", D, D, languages=2), make_pivot("image", ("en", "ja"))

@@ -33,7 +33,7 @@ from ccalign_jax.training import (
 )
 from ccalign_jax.training.sweep import SLICE_BYTES
 
-pytestmark = pytest.mark.usefixtures("quick_compilation", "nothing_kept")
+pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 COUNT, D, FITS, LANGUAGES = 64, 6, 3, ("de", "en")
 SPACE = Space(D, D, LANGUAGES)

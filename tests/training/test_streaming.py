@@ -14,7 +14,7 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.training import Hyper, Recipe, fit_stream, make_objective, start_stream, step
 
-pytestmark = pytest.mark.usefixtures("quick_compilation", "nothing_kept")
+pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 D, STEPS, SIZE = 6, 7, 16
 LANGUAGES = ("de", "en")
