@@ -133,8 +133,8 @@ MUTANTS = (
     ),
     Mutant(  # < for <=
         "statistics/_bootstrap.py",
-        "below = np.sum(running <= place[block, None], axis=1)",
-        "below = np.sum(running < place[block, None], axis=1)",
+        "below = np.sum((running <= place[some, None]) & (inside < length[some, None]), axis=1)",
+        "below = np.sum((running < place[some, None]) & (inside < length[some, None]), axis=1)",
         ("statistics/test_bootstrap.py",),
     ),
     Mutant(  # of several best epochs the last
