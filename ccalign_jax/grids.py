@@ -30,9 +30,6 @@ SEED_LINEAR: list[Block] = [
     {"learning_rate": 3e-4, "temperature": 0.1, "epochs": 24},
 ]
 
-# As many steps as ever, scored half as often: of so many trials, scoring is the larger part.
-FULL: Block = {"epochs": 10, "steps_per_epoch": 24}
-
 # A grid is a list of blocks, and the lists in a block are crossed. A block may say for which pivots, aligners
 # and losses it is; one that names no aligner is for those that no other block names, and so with losses.
 GRIDS: dict[str, tuple[str, list[Block]]] = {
@@ -57,9 +54,9 @@ GRIDS: dict[str, tuple[str, list[Block]]] = {
     "full": (
         "every aligner under InfoNCE, every loss at residual, every closed form; one setting each",
         [
-            {**FULL, "aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.07},
-            {**FULL, "losses": ["sigmoid"], "learning_rate": 1e-3, "temperature": 0.1},
-            {**FULL, "learning_rate": 1e-3, "temperature": 0.03},
+            {"aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.07},
+            {"losses": ["sigmoid"], "learning_rate": 1e-3, "temperature": 0.1},
+            {"learning_rate": 1e-3, "temperature": 0.03},
         ],
     ),
 }

@@ -25,6 +25,8 @@ flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
 flags.DEFINE_integer("repeats", 1, "how often the images are divided into folds anew")
 flags.DEFINE_float("duplicate_cosine", 0.999, "images nearer than this are one picture, which no split tears apart")
+flags.DEFINE_bool("race", True, "drop trials early from folds whose inner parts show them to be beaten")
+flags.DEFINE_string("precision", "float32", "of products in training and epoch scores; 'bfloat16' is faster with AMX")
 flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_string("heldout_language", None, "train without this language, and report on it")
@@ -56,7 +58,7 @@ def main() -> Path | None:
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.plan import plan_sweep
     from ccalign_jax.study.run import run_sweep
-    from ccalign_jax.study.shares import deal, work
+    from ccalign_jax.study.shares import Distributed, work
     from ccalign_jax.study.write import write_results
     from ccalign_jax.training import make_mesh
 
@@ -91,7 +93,7 @@ def main() -> Path | None:
             print_table(main_table(summary))
             print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
             if processes.count > 1:
-                deal(processes, plan, ())  # nothing to do
+                Distributed(processes, plan).assign({}, last=True)
             processes.end()
             return out
 
@@ -104,7 +106,7 @@ def main() -> Path | None:
         spread = f", {processes.count} processes" if processes.count > 1 else ""
         spread += f", {mesh.size} devices" + " each" * bool(spread) if mesh.size > 1 else ""
         print(f"{trials} x {folds}, {programs}{spread}, into {out}")
-        with progress_bar() as progress:
+        with progress_bar("‰ of the work") as progress:
             result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress)
         print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
         with progress_bar("holdouts") as progress:
@@ -126,7 +128,7 @@ def given(config):
     """The config with every flag that was given on the command line."""
     names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "grid": "grid"}
     same = ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
-    names |= {name: name for name in (*same, "inner_folds", "repeats", "duplicate_cosine")}
+    names |= {name: name for name in (*same, "inner_folds", "repeats", "duplicate_cosine", "race", "precision")}
     values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
     if "aligners" in values:
         from ccalign_jax.aligners import list_names

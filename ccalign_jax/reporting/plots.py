@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,13 @@ def curves_plot(summary: Summary) -> Figure:
     ways = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
     for axes, key in zip(panels, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
         for trial, label in zip(best, labels, strict=True):
-            curve, epoch = trial["curve"][key], int(median(trial["epochs"]))
+            curve = trial["curve"][key]
+            epochs = trial["curve"].get("epoch", range(len(curve)))  # older summaries score every epoch
+            chosen = bisect_right(epochs, median(trial["epochs"])) - 1
             colour = CYCLE[aligners.index(trial["aligner"]) % len(CYCLE)]
             dashes = DASHES[ways.index((trial["pivot"], trial["loss"])) % len(DASHES)]
-            axes.plot(curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
-            axes.plot(epoch, curve[min(epoch, len(curve) - 1)], "o", color=colour, markersize=6)
+            axes.plot(epochs, curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
+            axes.plot(epochs[chosen], curve[chosen], "o", color=colour, markersize=6)
         axes.locator_params(axis="x", integer=True)
         axes.set(title=key.replace("_", " "), xlabel="epoch")
         axes.grid(axis="y")

@@ -98,6 +98,11 @@ class Path(NamedTuple):
     losses: Float[np.ndarray, " solutions"]
 
     @property
+    def epochs(self) -> Int[np.ndarray, " points"]:
+        """The place of each point."""
+        return np.arange(len(self.points), dtype=np.int32)
+
+    @property
     def diverged(self) -> Int[np.ndarray, " points"]:
         """Zeros: a closed form takes no steps that could diverge."""
         return np.zeros(len(self.points), np.int32)

@@ -190,7 +190,7 @@ def align(
     if plan.held is not None:
         about["scores"] = {
             when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
-            for when, at in (("before", 0), ("after", epoch))
+            for when, at in (("before", 0), ("after", int(found.point)))
         }
     params = jax.tree.map(np.asarray, found.params)
     return Checkpoint(plan.aligner, params, about, _fingerprint_shards(shards))
@@ -269,7 +269,8 @@ def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> T
     losses = [*passed.losses, *(point.loss for point in ends)]
     diverged = [*(0 for _ in passed.maps), *(int(point.state.diverged) for point in ends)]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *maps)
-    return Trajectory(stacked, jnp.asarray(losses, jnp.float32), jnp.asarray(diverged))
+    passed_epochs = jnp.arange(len(maps), dtype=jnp.int32)
+    return Trajectory(stacked, jnp.asarray(losses, jnp.float32), jnp.asarray(diverged), passed_epochs)
 
 
 def _sample(plan: AlignPlan) -> Batch:

@@ -14,6 +14,7 @@ from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
+from ccalign_jax.precision import PRECISIONS, Precision
 
 __all__ = ["ARRAYS", "SYNTHETIC", "SweepConfig", "absolute", "plan_folds", "prepare_data", "read_data"]
 
@@ -42,6 +43,8 @@ class SweepConfig:
         inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
         repeats: how often the images are divided anew.
         duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
+        race: drop trials early from a fold whose inner parts show them to be beaten.
+        precision: of the products of matrices in training and in the scores of epochs; see `Recipe`.
     """
 
     data: str = SYNTHETIC
@@ -60,9 +63,12 @@ class SweepConfig:
     inner_folds: int | None = None
     repeats: int = 1
     duplicate_cosine: float = DUPLICATE_COSINE
+    race: bool = True
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("protocol", ("nested", "seed")), ("split", ("kfold", "official"))):
+        choices = {"protocol": ("nested", "seed"), "split": ("kfold", "official"), "precision": PRECISIONS}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"--{name}={getattr(self, name)}: it must be {' or '.join(allowed)}")
         if self.protocol == "seed" and self.split == "official":

@@ -1,4 +1,4 @@
-"""A run's folder: claimed before any work, filled slice by slice, completed at the end."""
+"""A run's folder: claimed before any work, filled result by result, completed at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.output import whole_file, write_json
 from ccalign_jax.study.output_folder import OutputFolder
 
-__all__ = ["RunFolder", "pack_slice", "read_config", "read_summary", "run_digest"]
+__all__ = ["RunFolder", "pack_result", "read_config", "read_summary", "run_digest"]
 
 CONFIG, SUMMARY, SLICES = "config.json", "summary.json", "slices"
 REQUIRED = ("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json")  # of a run without a manifest
@@ -91,14 +91,14 @@ class RunFolder(OutputFolder):
                 )
         return summary
 
-    def load_slice(self, group: int, number: int, like: Callable[[], PyTree]) -> PyTree | None:
-        """The result of a slice that an earlier attempt finished, or None.
+    def load_result(self, name: str, like: Callable[[], PyTree]) -> PyTree | None:
+        """The result of a trial's task that an earlier attempt finished, or None.
 
         Args:
-            group, number: which slice.
+            name: of the task.
             like: makes a tree of the same structure; called only if there is a file.
         """
-        path = self._slice_path(group, number)
+        path = self._result_path(name)
         if path is None or not path.is_file():
             return None
         leaves, structure = jax.tree.flatten(like())
@@ -109,22 +109,22 @@ class RunFolder(OutputFolder):
             return None  # damaged: run it again
         return jax.tree.unflatten(structure, found)
 
-    def save_slice(self, group: int, number: int, result: PyTree) -> None:
-        """Keep the result of a slice, so that a killed run can go on from here."""
+    def save_result(self, name: str, result: PyTree) -> None:
+        """Keep the result of a task, so that a killed run can go on from here."""
         if self.path is not None:
-            self.keep_slice(group, number, pack_slice(result))
+            self.keep_result(name, pack_result(result))
 
-    def keep_slice(self, group: int, number: int, packed: bytes) -> None:
-        """Keep what `pack_slice` has made of the result of a slice, here or elsewhere."""
-        path = self._slice_path(group, number)
+    def keep_result(self, name: str, packed: bytes) -> None:
+        """Keep what `pack_result` has made of the result of a task, here or elsewhere."""
+        path = self._result_path(name)
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, resumable=True) as file:
             file.write(packed)
 
-    def _slice_path(self, group: int, number: int) -> Path | None:
-        return None if self.path is None else self.draft / SLICES / f"{group:03d}-{number:04d}.npz"
+    def _result_path(self, name: str) -> Path | None:
+        return None if self.path is None else self.draft / SLICES / f"{name}.npz"
 
 
 def read_summary(path: Path) -> dict[str, Any] | None:
@@ -144,8 +144,8 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     return summary
 
 
-def pack_slice(result: PyTree) -> bytes:
-    """The result of a slice as an `.npz`, which `RunFolder.load_slice` reads."""
+def pack_result(result: PyTree) -> bytes:
+    """The result of a task as an `.npz`, which `RunFolder.load_result` reads."""
     packed = io.BytesIO()
     np.savez(packed, **{f"leaf_{index}": leaf for index, leaf in enumerate(jax.tree.leaves(result))})
     return packed.getvalue()

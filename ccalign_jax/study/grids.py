@@ -14,6 +14,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS, Block
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
+from ccalign_jax.precision import PRECISIONS
 from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file, scalar
 from ccalign_jax.training import Hyper, Recipe
 
@@ -26,12 +27,24 @@ POSITIVE = ("learning_rate", "temperature")
 LEAST_TEMPERATURE = 1e-4  # scores divided by less lose their digits, and their exponentials leave float32
 LARGEST_SIZE = 2**20  # an array of more is a mistake, and counts of steps leave int32
 LARGEST = 1e38  # beyond it float32 is infinite
-SIZES = ("epochs", "steps_per_epoch", "batch_images", "hidden", "rank", "features", "experts", "neighbours", "tile")
+SIZES = (
+    "epochs",
+    "steps_per_epoch",
+    "score_every",
+    "batch_images",
+    "hidden",
+    "rank",
+    "features",
+    "experts",
+    "neighbours",
+    "tile",
+)
 SIGNED = ("bias",)
 WORDS = {
     "i2t_pool": ("union", "per_language"),
     "normalization": ("sum", "mean"),
     "criterion": ("mean", "t2i"),
+    "precision": PRECISIONS,
 }
 
 

@@ -78,6 +78,8 @@ def measure_holdouts(
         for fold in range(len(plan.folds)):
             progress(f"holdout of {outcome.name}", done, total)
             done += 1
+            if outcome.report[fold] is None:
+                continue
             families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
             if not (routes and len(languages) > 1) and not families:
                 continue

@@ -12,6 +12,7 @@ from ccalign_jax.data.fold_checks import unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import make_pivot
+from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import (
@@ -25,6 +26,7 @@ from ccalign_jax.study.arrays import (
 from ccalign_jax.study.combinations import left_out_notes
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.grids import load_grid, parse_settings
+from ccalign_jax.study.race import can_race
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
@@ -72,6 +74,13 @@ class Plan(NamedTuple):
         return float(np.mean([len(fold.report) / len(fold.train) for fold in self.folds]))
 
     @property
+    def raced(self) -> list[Trial]:
+        """The trials that are dropped from a fold whose inner parts show them to be beaten: those that are trained."""
+        if not self.config.race or self.config.protocol != "nested" or not can_race(self.fits):
+            return []
+        return [trial for trial in self.trials if trial.aligner not in CLOSED_FORMS]
+
+    @property
     def trials(self) -> list[Trial]:
         return sorted((trial for group in self.groups for trial in group.trials), key=lambda trial: trial.index)
 
@@ -113,7 +122,8 @@ def plan_sweep(
         InputError: an unknown name, an impossible setting, or nothing to train.
     """
     space = Space(data.d_text, data.d_image, data.languages)
-    settings = parse_settings(config.hyper)
+    settings = {"precision": [config.precision]} if config.precision != "float32" else {}
+    settings |= parse_settings(config.hyper)
     heldout = _checked_heldout(data, config)
     informed = _identity_informs(without_language(data, heldout), folds[0].train)
     found = make_trials(
@@ -140,6 +150,8 @@ def plan_sweep(
         )
     if config.heldout_language is not None:
         notes.append(f"{config.heldout_language} is held out: not trained on, and all figures are of it alone")
+    if any(trial.recipe.precision == "bfloat16" for trial in found.trials) and is_emulated():
+        notes.append("bfloat16 products are slower than float32 ones here: this CPU has no AMX")
     if not informed:
         notes.append(_uninformed_note(data, found.trials))
     plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed)

@@ -14,6 +14,7 @@ from ccalign_jax.data import EmbeddingSet, Fold, official_folds
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
+from ccalign_jax.precision import Precision
 from ccalign_jax.study.arrays import lay_out, make_part
 from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
@@ -48,6 +49,8 @@ def sweep(
     inner_folds: int | None = None,
     repeats: int = 1,
     duplicate_cosine: float = DUPLICATE_COSINE,
+    race: bool = True,
+    precision: Precision = "float32",
     diagnostics: bool = True,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -74,11 +77,14 @@ def sweep(
         inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
         repeats: how often the images are divided anew.
         duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
+        race: drop trials early from a fold whose inner parts show them to be beaten; False runs all of them whole.
+        precision: of the products of matrices in training and in the scores of epochs, "float32" or "bfloat16"; what
+            is reported is ranked in float32.
         diagnostics: also describe the sets of rows before and after, on the holdouts.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
         devices: that trials are spread over; by default all of an accelerator, one of a CPU.
-        progress: called with what goes on, runs done, and runs in all.
+        progress: called with what goes on, the share of the work that is done, and the whole.
 
     Raises:
         InputError: a mistake in the arguments or the data, before anything is written.
@@ -107,6 +113,8 @@ def sweep(
         inner_folds=inner_folds,
         repeats=repeats,
         duplicate_cosine=duplicate_cosine,
+        race=race,
+        precision=precision,
     )
     chosen = prepare_data(read_data(data, images, languages=languages), config)
     plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
@@ -190,7 +198,7 @@ def fit(
     found.about["diverged"] = int(done.diverged)
     found.about["scores"] = {
         when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
-        for when, at in (("before", 0), ("after", epoch))
+        for when, at in (("before", 0), ("after", int(done.point)))
     }
     return found
 

@@ -23,6 +23,7 @@ from ccalign_jax.study.closed import closed_fit
 from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
+from ccalign_jax.study.summary import refit_epoch
 from ccalign_jax.training import (
     SIZES,
     Embeddings,
@@ -48,7 +49,7 @@ def refit(result: SweepResult) -> Checkpoint:
     """
     plan, began = result.plan, time.perf_counter()
     best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
-    trial, epoch = best.trial, int(np.median(best.epochs))
+    trial, epoch = best.trial, refit_epoch(best)
     params: Any = {}
     if trial is not None:
         # A key of its own, as if this were one more fit.

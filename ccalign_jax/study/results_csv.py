@@ -20,6 +20,8 @@ def csv_rows(
 ) -> Iterator[dict[str, Any]]:
     """A row a trial × fold × language or pair (and `macro`) × direction or route; fold `all` has the means and changes.
 
+    A trial that the race dropped from a fold has rows of the other folds alone.
+
     Args:
         outcomes: the identity first.
         settings: hyper-parameters to give a column.
@@ -27,6 +29,7 @@ def csv_rows(
         resamples: from which the intervals of single folds come.
     """
     entries = {trial["name"]: trial for trial in summary["trials"]}
+    entries[IDENTITY] = None
     known = {} if resamples is None else _fold_bounds(outcomes, resamples)
     for outcome in outcomes:
         trial = outcome.trial
@@ -38,11 +41,13 @@ def csv_rows(
         entry = entries.get(outcome.name)
         levels = summary["baselines"][IDENTITY] if entry is None else entry["metrics"]
         train = summary["baselines"]["identity_train"] if entry is None else entry["train_metrics"]
-        for direction, language, figures in _tables(levels):
+        for direction, language, figures in _tables(levels if outcome.name in entries else {}):
             cells = _cells(figures) | _cells(_at(train, direction, language), "train_")
             cells |= {} if entry is None else _cells(_at(entry["delta"], direction, language), "delta_")
             yield {**head, "fold": "all", "language": language, "direction": direction, **cells, **values}
         for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
+            if report is None:  # the race dropped it
+                continue
             ends_of = known.get((outcome.name, fold), {})
             for direction, language, found in _tables(report):
                 ends = ends_of.get((direction, None if language == "macro" else language), {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.intervals import FoldTally, Resamples
 from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.race import describe_race
 from ccalign_jax.study.result_notes import edge_notes, pairing_notes
-from ccalign_jax.study.shares import every_run
+from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial
+from ccalign_jax.study.shares import Distributed
 from ccalign_jax.study.summary import (
     Outcome,
     best_of,
@@ -40,8 +42,6 @@ from ccalign_jax.training import (
 )
 
 __all__ = ["Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclasses.dataclass
@@ -80,9 +80,9 @@ def run_sweep(
     Args:
         plan: from `plan_sweep`.
         folder: keeps finished trials, and gives back those of an earlier attempt.
-        processes: among which the trials are dealt round; this is number 0, the others call `shares.work`.
+        processes: over which the trials are distributed; this is number 0, the others call `shares.work`.
         mesh: the devices that runs are spread over; None for one.
-        progress: called with what goes on, runs done, and runs in all.
+        progress: see `rounds.every_trial`.
 
     Raises:
         ValueError: several processes, and no folder that keeps what they find.
@@ -97,16 +97,12 @@ def run_sweep(
     folder = folder or RunFolder(None)
     if processes.count > 1 and folder.path is None:
         raise ValueError("several processes need a folder that keeps what they find")
-    total = len(plan.trials) * len(plan.folds)
-    progress("identity", 0, total)
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
     with TrainedRuns.of_plan(plan, folder, mesh) as trained:
-        runs = every_run(trained, processes)
         identity = _baseline(plan, trained.embeddings, trained.arrays)
         lap("baselines")
-        for done, (trial, fold, run) in enumerate(runs, start=1):
-            _record(outcomes[trial.index], run, plan, identity, fold)
-            progress(trial.name, done, total)
+        for found in every_trial(trained, Distributed(processes, plan), progress):
+            _record(outcomes[found.trial], found, plan, identity)
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
     result.summary = summarise(result)
@@ -125,7 +121,8 @@ def summarise(
         resamples: from which intervals and p-values come; without them they stay open.
     """
     plan, identity = result.plan, result.identity
-    candidates = [identity, *result.outcomes] if plan.config.protocol == "nested" else result.outcomes
+    whole = [outcome for outcome in result.outcomes if outcome.is_whole]
+    candidates = [identity, *whole] if plan.config.protocol == "nested" else whole
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
     notes = [*(plan.notes if notes is None else notes), *divergence_notes(result.outcomes)]
     if kept_its_start(best):
@@ -150,10 +147,13 @@ def summarise(
         claims=claims,
         informed=plan.informed,
     )
-    by_name = {outcome.name: outcome for outcome in candidates}
+    by_name = {outcome.name: outcome for outcome in [identity, *result.outcomes]}
     summary["notes"] += edge_notes([by_name[name] for name in summary["selected"]["per_fold"]], result.outcomes)
     summary["notes"] += pairing_notes(summary, [trial["metrics"] for trial in summary["trials"]])
     summary |= {"repeats": plan.config.repeats, "inner": plan.inner}
+    if plan.raced:
+        beaten = [one for outcome in result.outcomes for one in outcome.beaten.values()]
+        summary["race"] = describe_race(len(plan.raced), beaten)
     if resamples is not None:
         summary["statistics"] = describe_statistics(resamples)
     if plan.config.protocol == "seed" and (found := seed_optimism(result.outcomes, identity)):
@@ -189,7 +189,17 @@ def _selection(plan: Plan, scores: np.ndarray) -> float:
     return float(scores[0] if plan.config.protocol == "seed" else scores.mean())
 
 
-def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
+def _record(outcome: Outcome, found: TrialRuns, plan: Plan, identity: Outcome) -> None:
+    outcome.beaten = found.beaten
+    for fold in range(len(plan.folds)):
+        outcome.diverged.append(found.diverged[fold])
+        if fold in found.runs:
+            _record_fold(outcome, found.runs[fold], plan, identity, fold)
+        else:
+            outcome.drop_fold()
+
+
+def _record_fold(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
     languages = plan.data.languages
     assert outcome.trial is not None
     keep_ranks(outcome, plan, fold, run.report, run.sample)
@@ -199,11 +209,8 @@ def _record(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int
             before = identity.report[fold][direction]["per_language"]
             if hub in before:
                 figures["per_language"][f"{hub} (unmapped)"] = before[hub]
-    epoch = int(run.fit.epoch)
-    scores = run.fit.scores[epoch]
-    outcome.selection.append(_selection(plan, scores))
-    outcome.epochs.append(epoch)
+    outcome.selection.append(_selection(plan, run.fit.scores[int(run.fit.point)]))
+    outcome.epochs.append(int(run.fit.epoch))
     outcome.curves.append(run.fit.scores)
     outcome.losses.append(run.fit.losses)
     outcome.params.append(run.fit.params)
-    outcome.diverged.append(int(run.fit.diverged))

@@ -1,69 +1,115 @@
-"""Trials dealt round among processes: each runs its share whole, and process 0 keeps what all of them find."""
+"""Tasks distributed over processes: each runs its share, and process 0 collects the results."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-import json
+import io
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
-from ccalign_jax.study.folder import RunFolder, pack_slice
+from ccalign_jax.study.folder import RunFolder, pack_result
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.tasks import Result, Task, pack_tasks, unpack_tasks
 from ccalign_jax.study.trained import TrainedRuns, stamp
-from ccalign_jax.training import RunResult, Trial
 
-__all__ = ["Wire", "deal", "every_run", "work"]
+__all__ = ["Distributed", "RemoteStore", "work"]
 
-Arrived = queue.SimpleQueue["tuple[int, int] | Exception"]
+Arrived = queue.SimpleQueue["str | Exception"]
 PAUSE = 0.2  # seconds between two looks at what has come
 
 
-class Wire(RunFolder):
-    """What the other processes have in place of a run's folder: all that is kept goes to process 0."""
+class RemoteStore(RunFolder):
+    """What the other processes have in place of a run's folder: all results go to process 0."""
 
     def __init__(self, processes: Processes):
         super().__init__(None)
         self.processes = processes
 
-    def save_slice(self, group: int, number: int, result: PyTree) -> None:
-        """Send the result of a trial to process 0."""
-        self.processes.tell(f"trials/{group}/{number}", pack_slice(result))
+    def save_result(self, name: str, result: PyTree) -> None:
+        """Send the result of a task to process 0."""
+        self.processes.tell(f"results/{name}", pack_result(result))
 
 
-def deal(processes: Processes, plan: Plan, todo: Sequence[int]) -> list[int]:
-    """The trials that fall to this process; every process must call it.
+class Distributed:
+    """Rounds of tasks, each distributed over the processes and collected by process 0, which decides on the next.
 
     Args:
         processes: all of them.
         plan: the same in each.
-        todo: the trials to run, by index; what process 0 says counts.
-
-    Raises:
-        InputError: this process has other data or another plan than process 0.
     """
-    if processes.number == 0:
-        processes.tell("plan", json.dumps({"plan": _digest(plan), "todo": list(todo)}).encode())
-        return processes.share(todo)
-    told = json.loads(processes.hear("plan"))
-    if told["plan"] != _digest(plan):
-        raise InputError(
-            f"process {processes.number}: its flags, data, versions or kind of device are not those of process 0; "
-            "start all processes with the same command and the same data"
-        )
-    return processes.share(told["todo"])
+
+    def __init__(self, processes: Processes, plan: Plan):
+        self.processes, self.plan, self.number = processes, plan, 0
+
+    def assign(self, tasks: Mapping[int, Task], *, last: bool) -> list[int]:
+        """The trials whose tasks process 0 does itself; the others learn theirs.
+
+        Args:
+            tasks: of this round, by the index of their trial.
+            last: whether no round follows.
+        """
+        about = {"plan": np.array(_digest(self.plan)), "last": np.array(last)}
+        packed = io.BytesIO()
+        np.savez(packed, **about, **pack_tasks(tasks))  # type: ignore[arg-type]
+        self.processes.tell(f"round/{self.number}", packed.getvalue())
+        self.number += 1
+        return self.processes.share(sorted(tasks))
+
+    def assigned(self) -> tuple[dict[int, Task], bool]:
+        """The tasks of the next round that fall to this process, which is not 0, and whether no round follows.
+
+        Raises:
+            InputError: this process has other data or another plan than process 0, or process 0 has ended.
+        """
+        with np.load(io.BytesIO(self.processes.hear(f"round/{self.number}"))) as file:
+            arrays = dict(file)
+        self.number += 1
+        if str(arrays.pop("plan")) != _digest(self.plan):
+            raise InputError(
+                f"process {self.processes.number}: its flags, data, versions or kind of device are not those of "
+                "process 0; start all processes with the same command and the same data"
+            )
+        last, tasks = bool(arrays.pop("last")), unpack_tasks(arrays)
+        return {index: tasks[index] for index in self.processes.share(sorted(tasks))}, last
+
+    def results(self, trained: TrainedRuns, tasks: Mapping[int, Task], *, last: bool) -> Iterator[tuple[int, Result]]:
+        """The results of a round: own ones as they are done, those of other processes as they come.
+
+        Args:
+            trained: of process 0; with other processes, its folder must have a path.
+            tasks: by the index of their trial.
+            last: whether no round follows.
+        """
+        if self.processes.count == 1:
+            yield from trained.results(tasks)
+            return
+        missing = trained.missing(tasks)
+        mine = self.assign({index: tasks[index] for index in missing}, last=last)
+        awaited = {trained.name(index, tasks[index]): index for index in missing if index not in mine}
+        arrived: Arrived = queue.SimpleQueue()
+        inputs = (self.processes, trained.folder, set(awaited), arrived)
+        threading.Thread(target=_receive, args=inputs, daemon=True).start()
+        left = len(awaited)
+        for result in trained.results({index: tasks[index] for index in tasks if index not in awaited.values()}):
+            yield result
+            while not arrived.empty():
+                left -= 1
+                yield _arrived(trained, tasks, awaited, arrived)
+        for _ in range(left):
+            yield _arrived(trained, tasks, awaited, arrived)
 
 
 def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
-    """The part of a process that is not 0: run its share of the trials, and send each to process 0.
+    """The part of a process that is not 0: run its share of each round, and send the results to process 0.
 
     Args:
         plan: the same as that of process 0.
@@ -71,63 +117,42 @@ def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
         mesh: the devices of this process.
 
     Raises:
-        InputError: see `deal`; or process 0 has ended.
+        InputError: see `Distributed.assigned`.
     """
-    share = deal(processes, plan, ())
-    if not share:
+    distributed = Distributed(processes, plan)
+    tasks, last = distributed.assigned()
+    if last and not tasks:
         return
-    with TrainedRuns.of_plan(plan, Wire(processes), mesh) as trained:
-        trained.elsewhere = {trial.index for trial in plan.trials} - set(share)
-        for number in range(len(plan.groups)):
-            for _ in trained.of(number):
+    with TrainedRuns.of_plan(plan, RemoteStore(processes), mesh) as trained:
+        while True:
+            for _ in trained.results(tasks):
                 pass
+            if last:
+                return
+            tasks, last = distributed.assigned()
 
 
-def every_run(trained: TrainedRuns, processes: Processes) -> Iterator[tuple[Trial, int, RunResult]]:
-    """Deal the missing trials, and return every trial on every fold: own ones as they are done, others as they come.
-
-    Args:
-        trained: of process 0; with others, its folder must have a path.
-        processes: all of them.
-    """
-    if processes.count == 1:
-        return itertools.chain.from_iterable(map(trained.of, range(len(trained.plan.groups))))
-    missing = trained.missing()
-    trained.elsewhere = missing.keys() - set(deal(processes, trained.plan, sorted(missing)))
-    awaited = {missing[index] for index in trained.elsewhere}
-    arrived: Arrived = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(processes, trained.folder, awaited, arrived), daemon=True).start()
-    return _own_and_others(trained, len(awaited), arrived)
-
-
-def _own_and_others(trained: TrainedRuns, awaited: int, arrived: Arrived) -> Iterator[tuple[Trial, int, RunResult]]:
-    for number in range(len(trained.plan.groups)):
-        for run in trained.of(number):
-            yield run
-            while not arrived.empty():
-                awaited -= 1
-                yield from _arrived(trained, arrived)
-    for _ in range(awaited):
-        yield from _arrived(trained, arrived)
-
-
-def _arrived(trained: TrainedRuns, arrived: Arrived) -> Iterator[tuple[Trial, int, RunResult]]:
+def _arrived(
+    trained: TrainedRuns, tasks: Mapping[int, Task], awaited: Mapping[str, int], arrived: Arrived
+) -> tuple[int, Result]:
     found = arrived.get()
     if isinstance(found, Exception):
         raise found
-    yield from trained.kept(*found)
+    index = awaited[found]
+    return index, trained.kept(index, tasks[index])
 
 
-def _receive(processes: Processes, folder: RunFolder, awaited: set[tuple[int, int]], arrived: Arrived) -> None:
+def _receive(processes: Processes, folder: RunFolder, awaited: set[str], arrived: Arrived) -> None:
     """Keep in the folder what other processes send: a thread, so that all that is finished survives a loss."""
     try:
         while awaited:
-            for name in processes.told("trials"):
-                group, number = map(int, name.split("/")[1:])
-                folder.keep_slice(group, number, processes.hear(name))
+            for name in processes.told("results"):
+                result = name.removeprefix("results/")
+                folder.keep_result(result, processes.hear(name))
                 processes.forget(name)
-                awaited.discard((group, number))
-                arrived.put((group, number))
+                if result in awaited:
+                    awaited.discard(result)
+                    arrived.put(result)
             time.sleep(PAUSE)
     except Exception as error:
         arrived.put(error)

@@ -13,7 +13,8 @@ from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.combinations import CLOSED
 from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, compare_folds, figure, figures_of, minus
 from ccalign_jax.study.intervals import FoldTally
-from ccalign_jax.training import LanguageRanks, Trial
+from ccalign_jax.study.race import Beaten
+from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
 
 __all__ = [
     "Outcome",
@@ -22,6 +23,7 @@ __all__ = [
     "divergence_notes",
     "kept_its_start",
     "make_summary",
+    "refit_epoch",
     "select",
 ]
 
@@ -39,12 +41,16 @@ class Outcome:
         report, sample: metrics of the report part and of the training sample, a fold each.
         selection: what a trial is chosen by, a fold each: the protocol's criterion on the selection part.
         epochs: the best epoch of each fold.
-        curves: `[folds, epochs + 1, 3]` selection scores; empty for a baseline.
+        curves: `[folds, points, 3]` selection scores of the epochs that are scored; empty for a baseline.
         losses: `[folds, epochs]`; empty for a baseline.
         ranks: of the report part, a fold each.
         tallies, sample_tallies: what each image adds to the metrics of the report part and the training sample.
         params: of the best epoch, a fold each.
         diverged: the first step after which a parameter was NaN or infinite, in the runs behind each fold; 0 for none.
+        beaten: by fold, why the trial cannot be chosen there: the race dropped it.
+
+    A trial that the race dropped has nothing in its place but `diverged`: None in each list, unless it is reported on
+    every fold all the same, for the tables.
     """
 
     name: str
@@ -60,6 +66,18 @@ class Outcome:
     sample_tallies: list[FoldTally] = dataclasses.field(default_factory=list)
     params: list[Any] = dataclasses.field(default_factory=list)
     diverged: list[int] = dataclasses.field(default_factory=list)
+    beaten: dict[int, Beaten] = dataclasses.field(default_factory=dict)
+
+    def drop_fold(self) -> None:
+        """Leave the next fold out."""
+        for values in vars(self).values():
+            if isinstance(values, list) and values is not self.diverged:
+                values.append(None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was reported on every fold."""
+        return all(report is not None for report in self.report)
 
     @property
     def family(self) -> tuple[str, ...]:
@@ -84,10 +102,15 @@ def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
     """For each fold the outcome with the best selection score; ties (see `best_of`) go to the earlier one.
 
     Args:
-        outcomes: candidates, the safest first.
+        outcomes: candidates, the safest first; those that a race dropped from a fold are none there.
         per_fold: each fold chooses by its own inner part; otherwise all take the best mean, as the seed study does.
     """
-    scores = np.array([outcome.selection for outcome in outcomes])
+    scores = np.array(
+        [
+            [-np.inf if fold in outcome.beaten else score for fold, score in enumerate(outcome.selection)]
+            for outcome in outcomes
+        ]
+    )
     if not per_fold:
         scores = np.broadcast_to(scores.mean(1, keepdims=True), scores.shape)
     return [outcomes[best_of(column)] for column in scores.T]
@@ -107,8 +130,21 @@ def best_of(scores: Sequence[float] | np.ndarray) -> int:
 
 
 def kept_its_start(outcome: Outcome) -> bool:
-    """Whether a refit up to the median of the best epochs would train nothing: the map would be its random start."""
-    return outcome.trial is not None and int(np.median(outcome.epochs)) == 0
+    """Whether a refit up to `refit_epoch` would train nothing: the map would be its random start."""
+    return outcome.trial is not None and refit_epoch(outcome) == 0
+
+
+def refit_epoch(outcome: Outcome) -> int:
+    """The median of the best epochs, or the last that is scored before it; of a closed form the place on its path.
+
+    Example:
+        >>> refit_epoch(Outcome("identity", epochs=[0, 0]))
+        0
+    """
+    median = int(np.median(outcome.epochs))
+    if outcome.trial is None or outcome.trial.loss == CLOSED:
+        return median
+    return max(epoch for epoch in scored_epochs(outcome.trial.recipe) if epoch <= median)
 
 
 def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -150,7 +186,7 @@ def make_summary(
         protocol: of the config.
         folds: how many.
         identity, chance: baselines.
-        outcomes: every trial on every fold.
+        outcomes: every trial; those that a race dropped from a fold have no entry of their own.
         best: the one to refit.
         notes: sentences.
         claims: fills in intervals and p-values; without it they stay open.
@@ -170,8 +206,8 @@ def make_summary(
             adjust(found, optimistic=not per_fold)
         return found
 
-    folded = range(len(identity.report))
-    trials = entries([[outcome for _ in folded] for outcome in outcomes])
+    folded, whole = range(len(identity.report)), [outcome for outcome in outcomes if outcome.is_whole]
+    trials = entries([[outcome for _ in folded] for outcome in whole])
     picks = [select(members, per_fold=per_fold) for members in families.values()]
     pick = select(candidates, per_fold=per_fold)
     chosen, [selected] = entries(picks), entries([pick])
@@ -195,7 +231,7 @@ def make_summary(
         "folds": folds,
         "notes": list(notes),
         "baselines": baselines,
-        "trials": [_trial_summary(outcome, entry) for outcome, entry in zip(outcomes, trials, strict=True)],
+        "trials": [_trial_summary(outcome, entry) for outcome, entry in zip(whole, trials, strict=True)],
         "families": [
             {"pivot": family[0], "aligner": family[1], "loss": family[2], **entry}
             for family, entry in zip(families, chosen, strict=True)
@@ -265,7 +301,8 @@ def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:
         **entry,
         **({"diverged": outcome.diverged} if any(outcome.diverged) else {}),
         "curve": {
-            key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))
+            "epoch": list(range(len(curve)) if outcome.trial.loss == CLOSED else scored_epochs(outcome.trial.recipe)),
+            **{key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
         },
     }
 

@@ -1,4 +1,4 @@
-"""The runs of all groups, trial by trial, kept in the run's folder as they finish."""
+"""The results of a plan's trials, trial by trial, kept in the run's folder as they finish."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import functools
 import hashlib
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,11 +24,13 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.tasks import Result, Task
 from ccalign_jax.training import (
     Embeddings,
     FitResult,
     FoldArrays,
     Group,
+    PairScores,
     Program,
     RunResult,
     Trajectory,
@@ -35,10 +38,11 @@ from ccalign_jax.training import (
     cross_validate,
     everywhere,
     make_program,
-    plan_slices,
+    report_folds,
     runs_of_devices,
+    score_pairs,
     slice_inputs,
-    slice_runs,
+    slice_width,
     take,
 )
 
@@ -46,7 +50,7 @@ __all__ = ["TrainedRuns", "stamp"]
 
 
 class TrainedRuns:
-    """The runs of all groups; while one group runs, the program of the next is compiled.
+    """Fits, scores and ranks of a plan's trials; while one group runs, the program of the next is compiled.
 
     Args:
         plan: what to run.
@@ -55,9 +59,6 @@ class TrainedRuns:
         folder: keeps every trial that is done.
         pool: compiles ahead.
         mesh: the devices that the runs of a trained group are spread over; None for one.
-
-    Attributes:
-        elsewhere: trials that other processes run, by index.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class TrainedRuns:
         self.plan, self.embeddings, self.arrays, self.key, self.folder = plan, embeddings, arrays, key, folder
         self.pool, self.ahead = pool, dict[tuple[int, int], Future[Program]]()
         self.accelerator = jax.default_backend() != "cpu"
-        self.elsewhere: set[int] = set()
+        self.place = {
+            trial.index: (number, trial) for number, group in enumerate(plan.groups) for trial in group.trials
+        }
         self.mesh = mesh if mesh is not None and mesh.size > 1 else None
         self.spread = (embeddings, arrays)
         if self.mesh is not None:
@@ -86,78 +89,110 @@ class TrainedRuns:
         with ThreadPoolExecutor(max_workers=1) as pool:
             yield cls(plan, *plan.arrays(), jax.random.key(plan.config.seed), folder, pool, mesh)
 
-    def of(self, number: int) -> Iterator[tuple[Trial, int, RunResult]]:
-        """The trials of a group that are not run elsewhere, on every fold; what the folder has is not run again."""
-        group, missing = self.plan.groups[number], []
-        for place, trial in enumerate(group.trials):
-            if trial.index in self.elsewhere:
-                continue
-            stored = self._stored(number, place)
-            if stored is None:
-                missing.append(trial)
-            else:
-                yield from self._folds(trial, stored)
-        if not missing:
-            return
-        rest = dataclasses.replace(group, trials=tuple(missing))
-        for trial, folds in self._closed(rest) if group.aligner in CLOSED_FORMS else self._trained(number, rest):
-            result = jax.tree.map(lambda *leaves: np.stack(leaves), *(folds[fold] for fold in sorted(folds)))
-            self.folder.save_slice(number, group.trials.index(trial), (self._stamp(group, trial), result))
-            yield from self._folds(trial, result)
+    def results(self, tasks: Mapping[int, Task]) -> Iterator[tuple[int, Result]]:
+        """The result of each task, by the index of its trial, group by group; what the folder has is not run again.
 
-    def kept(self, number: int, place: int) -> Iterator[tuple[Trial, int, RunResult]]:
-        """A trial that the folder has, on every fold; it is named by its group and its place there."""
-        stored = self._stored(number, place)
-        assert stored is not None
-        yield from self._folds(self.plan.groups[number].trials[place], stored)
+        Args:
+            tasks: by the index of their trial.
+        """
+        wanted = {}
+        for number, group in enumerate(self.plan.groups):
+            if mine := {trial: tasks[trial.index] for trial in group.trials if trial.index in tasks}:
+                wanted[number] = mine
+        missing: dict[int, dict[Trial, Task]] = {}
+        for number, mine in wanted.items():
+            missing[number] = {trial: task for trial, task in mine.items() if not self._is_kept(number, trial, task)}
+        for number, mine in wanted.items():
+            for trial, task in mine.items():
+                if trial not in missing[number]:
+                    yield trial.index, self.kept(trial.index, task)
+            if missing[number]:
+                later = [(other, self._count(missing[other])) for other in missing if other > number]
+                yield from self._new(number, missing[number], later)
 
-    def missing(self) -> dict[int, tuple[int, int]]:
-        """The index of every trial that the folder does not have, with its group and its place there."""
-        return {
-            trial.index: (number, place)
-            for number, group in enumerate(self.plan.groups)
-            for place, trial in enumerate(group.trials)
-            if self._stored(number, place) is None
-        }
+    def kept(self, index: int, task: Task) -> Result:
+        """The result of a task that the folder has."""
+        number, trial = self.place[index]
+        found = self._stored(number, trial, task)
+        assert found is not None
+        return found
 
-    def _stored(self, number: int, place: int) -> RunResult | None:
+    def missing(self, tasks: Mapping[int, Task]) -> list[int]:
+        """The trials of the tasks that the folder does not have, by index."""
+        return [index for index, task in sorted(tasks.items()) if not self._is_kept(*self.place[index], task)]
+
+    def name(self, index: int, task: Task) -> str:
+        """What the folder calls the result of a task."""
+        number, trial = self.place[index]
+        return f"{number:03d}-{self.plan.groups[number].trials.index(trial):04d}-{task.kind}-{len(task.pairs)}"
+
+    def _count(self, tasks: Mapping[Trial, Task]) -> int:
+        """The runs of some tasks."""
+        return sum(len(task.fits(self.plan.fits)) for task in tasks.values())
+
+    def _is_kept(self, number: int, trial: Trial, task: Task) -> bool:
+        return self._stored(number, trial, task) is not None
+
+    def _stored(self, number: int, trial: Trial, task: Task) -> Result | None:
         group = self.plan.groups[number]
-        stored = self.folder.load_slice(number, place, lambda: (0, self._result_like(group)))
-        if stored is None or not np.array_equal(stored[0], self._stamp(group, group.trials[place])):
+        stored = self.folder.load_result(
+            self.name(trial.index, task), lambda: (0, tuple(task[1:]), self._result_like(group, task))
+        )
+        if stored is None or not np.array_equal(stored[0], self._stamp(group, trial)):
             return None
-        return stored[1]
+        return stored[2] if task.same_as(task.kind, stored[1]) else None
 
-    def _folds(self, trial: Trial, result: RunResult) -> Iterator[tuple[Trial, int, RunResult]]:
-        for fold in range(len(self.plan.folds)):
-            yield trial, fold, jax.tree.map(lambda leaf, at=fold: leaf[at], result)
+    def _new(
+        self, number: int, tasks: Mapping[Trial, Task], later: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, Result]]:
+        group = self.plan.groups[number]
+        for trial, result in (
+            self._closed(group, tasks) if group.aligner in CLOSED_FORMS else self._trained(number, tasks, later)
+        ):
+            kept = (self._stamp(group, trial), tuple(tasks[trial][1:]), result)
+            self.folder.save_result(self.name(trial.index, tasks[trial]), kept)
+            yield trial.index, result
 
-    def _closed(self, group: Group) -> Iterator[tuple[Trial, dict[int, RunResult]]]:
-        runs = closed_runs(group, self.plan.space, self.plan.fits, self.embeddings, self.arrays)
+    def _closed(self, group: Group, tasks: Mapping[Trial, Task]) -> Iterator[tuple[Trial, Result]]:
+        rest = dataclasses.replace(group, trials=tuple(tasks))
+        runs = closed_runs(rest, self.plan.space, self.plan.fits, self.embeddings, self.arrays)
         for trial, folds in itertools.groupby(runs, key=operator.itemgetter(0)):
-            yield trial, {fold: run for _, fold, run in folds}
+            yield trial, _stack({fold: run for _, fold, run in folds})
 
-    def _trained(self, number: int, group: Group) -> Iterator[tuple[Trial, dict[int, RunResult]]]:
+    def _trained(
+        self, number: int, tasks: Mapping[Trial, Task], later: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Trial, Result]]:
+        group, plan = self.plan.groups[number], self.plan.fits
         aligner = self.plan.space.aligner(group.aligner, group.recipe)
-        for trial, runs in itertools.groupby(self._runs(number, group), key=operator.itemgetter(0)):
-            fits = ((fit, run) for _, fit, run in runs)
-            crossed = cross_validate(aligner, fits, self.plan.fits, self.embeddings, self.arrays, recipe=group.recipe)
-            yield trial, dict(crossed)
+        runs = self._runs(number, [(trial, fit) for trial, task in tasks.items() for fit in task.fits(plan)], later)
+        for trial, several in itertools.groupby(runs, key=operator.itemgetter(0)):
+            task, fits = tasks[trial], ((fit, run) for _, fit, run in several)
+            data = (self.embeddings, self.arrays)
+            if task.kind == "score":
+                pairs = [(int(fit), int(part)) for fit, part in task.pairs]
+                yield trial, score_pairs(aligner, fits, pairs, *data, recipe=group.recipe)
+            elif task.kind == "report":
+                each = zip(task.folds.tolist(), task.curves, task.diverged, strict=True)
+                curves = {fold: (curve, diverged) for fold, curve, diverged in each}
+                yield trial, _stack(dict(report_folds(aligner, fits, curves, plan, *data, recipe=group.recipe)))
+            else:
+                yield trial, _stack(dict(cross_validate(aligner, fits, plan, *data, recipe=group.recipe)))
 
-    def _runs(self, number: int, group: Group) -> Iterator[tuple[Trial, int, Trajectory]]:
-        """Every trial of a group on every fit, trial by trial."""
-        fits = len(self.plan.fits.train)
-        width, slices = self._slices(group)
+    def _runs(
+        self, number: int, runs: Sequence[tuple[Trial, int]], later: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Trial, int, Trajectory]]:
+        """Some runs of a group, in their order; the program of the next group is compiled meanwhile."""
+        width = self._width(number, len(runs))
         program = self._compiled(number, width).result()
-        for later in range(number + 1, len(self.plan.groups)):
-            if self.plan.groups[later].aligner not in CLOSED_FORMS:
-                self._compiled(later, self._slices(self.plan.groups[later])[0])
+        for other, count in later:
+            if count and self.plan.groups[other].aligner not in CLOSED_FORMS:
+                self._compiled(other, self._width(other, count))
                 break
-        for index in range(slices):
-            inputs = slice_inputs(group, fits, key=self.key, width=width, number=index)
-            found = self._found(program(*self.spread, *inputs))
-            for place, (trial, fit) in enumerate(slice_runs(group, fits, width=width, number=index)):
+        for start in range(0, len(runs), width):
+            here = runs[start : start + width]
+            found = self._found(program(*self.spread, *slice_inputs(here, key=self.key, width=width)))
+            for place, (trial, fit) in enumerate(here):
                 yield trial, fit, found(place)
-        self.ahead.pop((number, width), None)
 
     def _found(self, found: Trajectory) -> Callable[[int], Trajectory]:
         """The run at a place of a slice, on the first device, where all is scored."""
@@ -173,31 +208,37 @@ class TrainedRuns:
         return self.ahead[number, width]
 
     def _compile(self, group: Group, width: int) -> Program:
-        inputs = slice_inputs(group, len(self.plan.fits.train), key=self.key, width=width, number=0)
+        inputs = slice_inputs([(group.trials[0], 0)], key=self.key, width=width)
         program = make_program(
             group, self.plan.space, least=self.plan.least, accelerator=self.accelerator, mesh=self.mesh
         )
         return program.compile(*self.spread, *inputs)
 
-    def _slices(self, group: Group) -> tuple[int, int]:
+    def _width(self, number: int, runs: int) -> int:
+        group, devices = self.plan.groups[number], 1 if self.mesh is None else self.mesh.size
         params_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self._params_like(group)))
-        fits = len(self.plan.fits.train)
-        devices = 1 if self.mesh is None else self.mesh.size
-        return plan_slices(group, fits, params_bytes=params_bytes, accelerator=self.accelerator, devices=devices)
+        return slice_width(group.recipe, runs, params_bytes=params_bytes, accelerator=self.accelerator, devices=devices)
 
     def _params_like(self, group: Group) -> PyTree:
         aligner = self.plan.space.aligner(group.aligner, group.recipe)
         return jax.eval_shape(aligner.init, jax.random.key(0))
 
-    def _result_like(self, group: Group) -> RunResult:
-        """A tree of the same structure as a trial's result on all folds."""
+    def _result_like(self, group: Group, task: Task) -> Result:
+        """A tree of the same structure as the result of a task."""
         leaf: Any = np.zeros(())
+        if task.kind == "score":
+            return PairScores(*(leaf for _ in PairScores._fields))
         ranks = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
         like = FitResult(*(leaf for _ in FitResult._fields))._replace(params=self._params_like(group))
         return RunResult(like, ranks, ranks)
 
     def _stamp(self, group: Group, trial: Trial) -> np.ndarray:
         return stamp(group, trial, self.plan.folds)
+
+
+def _stack(folds: Mapping[int, RunResult]) -> RunResult:
+    """The results of some folds, stacked in the order of the folds."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *(folds[fold] for fold in sorted(folds)))
 
 
 def stamp(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:

@@ -19,7 +19,7 @@ from ccalign_jax.training import Hyper, Recipe, Space, Trial
 __all__ = ["SEED_PROTOCOL", "Trials", "check_steps", "make_trials"]
 
 TRAINED = frozenset({"learning_rate", "l2", "prox", "clip", "warmup", "noise", "mix", "normalization", "replacement"})
-TRAINED |= {"epochs", "steps_per_epoch", "batch_images"}
+TRAINED |= {"epochs", "steps_per_epoch", "score_every", "batch_images", "precision"}
 CHOOSING = frozenset({"criterion", "start_counts"})
 MOST_STEPS = 2**31 - 1  # of one fit, counted in int32
 MOST_TRIALS = 100_000  # of one sweep; more must be a mistake
@@ -31,6 +31,7 @@ SEED_PROTOCOL: dict[str, Any] = {
     "normalization": "mean",
     "criterion": "t2i",
     "start_counts": False,
+    "score_every": 1,
 }
 
 

@@ -63,6 +63,8 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
+        if not any(outcome.ranks):  # the race dropped it from every fold
+            continue
         arrays = {"trial": outcome.name, "run": digest, **_rank_arrays(plan, outcome)}
         save_ranks(path / "ranks" / f"{file_name(outcome.name)}.npz", arrays)
     np.savez_compressed(path / "folds.npz", **folds)
@@ -101,14 +103,16 @@ def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:
-    """One stacked tree `[trials, folds, …]` for the trials that one program served."""
-    members = [outcomes[trial.index] for trial in group.trials]
+    """One stacked tree `[trials, folds, …]` for the trials that one program served and no fold's race dropped."""
+    members = [outcomes[trial.index] for trial in group.trials if outcomes[trial.index].is_whole]
+    if not members:
+        return
     folds = [jax.tree.map(lambda *leaves: np.stack(leaves), *outcome.params) for outcome in members]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *folds)
     first = group.trials[0]
     about: Mapping[str, Any] = {
         "stacked": ["trials", "folds"],
-        "trials": [describe(plan, trial, outcomes[trial.index].epochs) for trial in group.trials],
+        "trials": [describe(plan, one.trial, one.epochs) for one in members],
     }
     name = f"{first.pivot}/{first.aligner}/{first.loss}" + (f"/{first.index}" if plan.groups.index(group) else "")
     save_tree(folder / file_name(name), stacked, about)
@@ -137,6 +141,8 @@ def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     found: dict[str, list[np.ndarray]] = {}
     starts = np.cumsum([0, *(len(plan.data.text[language]) for language in plan.data.languages)])
     for number, ranks in enumerate(outcome.ranks):
+        if ranks is None:
+            continue
         part = plan.part(number, "report")
         for place, language in enumerate(plan.data.languages):
             owner = part.images[np.maximum(part.image_of[place], 0)]

@@ -6,10 +6,13 @@ from ccalign_jax.training.batches import image_order as image_order
 from ccalign_jax.training.batches import take as take
 from ccalign_jax.training.crossing import FitPlan as FitPlan
 from ccalign_jax.training.crossing import FoldArrays as FoldArrays
+from ccalign_jax.training.crossing import PairScores as PairScores
 from ccalign_jax.training.crossing import RunResult as RunResult
 from ccalign_jax.training.crossing import cross_validate as cross_validate
 from ccalign_jax.training.crossing import evaluate_folds as evaluate_folds
 from ccalign_jax.training.crossing import holdout_ranks as holdout_ranks
+from ccalign_jax.training.crossing import report_folds as report_folds
+from ccalign_jax.training.crossing import score_pairs as score_pairs
 from ccalign_jax.training.fit import TrainState as TrainState
 from ccalign_jax.training.fit import Trajectory as Trajectory
 from ccalign_jax.training.fit import fit as fit
@@ -22,6 +25,7 @@ from ccalign_jax.training.objective import Recipe as Recipe
 from ccalign_jax.training.objective import Trained as Trained
 from ccalign_jax.training.objective import fitting_recipe as fitting_recipe
 from ccalign_jax.training.objective import make_objective as make_objective
+from ccalign_jax.training.objective import scored_epochs as scored_epochs
 from ccalign_jax.training.parts import LanguageRanks as LanguageRanks
 from ccalign_jax.training.parts import Part as Part
 from ccalign_jax.training.parts import PartRows as PartRows
@@ -32,7 +36,9 @@ from ccalign_jax.training.parts import score_part as score_part
 from ccalign_jax.training.parts import take_part as take_part
 from ccalign_jax.training.selection import FitResult as FitResult
 from ccalign_jax.training.selection import Run as Run
+from ccalign_jax.training.selection import best_point as best_point
 from ccalign_jax.training.selection import choose_epoch as choose_epoch
+from ccalign_jax.training.selection import first_step as first_step
 from ccalign_jax.training.selection import keep_epoch as keep_epoch
 from ccalign_jax.training.selection import score_epochs as score_epochs
 from ccalign_jax.training.selection import take_best as take_best
@@ -52,6 +58,5 @@ from ccalign_jax.training.sweep import Space as Space
 from ccalign_jax.training.sweep import Trial as Trial
 from ccalign_jax.training.sweep import group_trials as group_trials
 from ccalign_jax.training.sweep import make_program as make_program
-from ccalign_jax.training.sweep import plan_slices as plan_slices
 from ccalign_jax.training.sweep import slice_inputs as slice_inputs
-from ccalign_jax.training.sweep import slice_runs as slice_runs
+from ccalign_jax.training.sweep import slice_width as slice_width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,10 +13,20 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
-from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_part
+from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_map
 from ccalign_jax.training.selection import FitResult, Run, first_step, score_epochs, take_best
 
-__all__ = ["FitPlan", "FoldArrays", "RunResult", "cross_validate", "evaluate_folds", "holdout_ranks"]
+__all__ = [
+    "FitPlan",
+    "FoldArrays",
+    "PairScores",
+    "RunResult",
+    "cross_validate",
+    "evaluate_folds",
+    "holdout_ranks",
+    "report_folds",
+    "score_pairs",
+]
 
 
 class FitPlan(NamedTuple):
@@ -47,6 +57,20 @@ class FoldArrays(NamedTuple):
     report: Part
     sample: Part
     consensus: dict[str, Float[Array, "fits n d_image"]] | None = None
+
+
+class PairScores(NamedTuple):
+    """How fits of a trial score on selection parts; the first axis is that of the (fit, part) pairs.
+
+    Attributes:
+        mean: `[pairs, points, 3]` t2i R@1, i2t R@1 and MRR of every epoch that is kept.
+        images: `[pairs, points, s, 3]`, what each image of the part adds to them.
+        diverged: `[pairs, points]`, as in `Trajectory`.
+    """
+
+    mean: Float[np.ndarray, "pairs points 3"]
+    images: Float[np.ndarray, "pairs points s 3"]
+    diverged: Int[np.ndarray, "pairs points"]
 
 
 class RunResult(NamedTuple):
@@ -80,7 +104,7 @@ def cross_validate(
     Yields:
         The number of a fold, and its result as NumPy arrays.
     """
-    scores: dict[tuple[int, int], Array] = {}
+    scores: dict[tuple[int, int], Any] = {}
     waiting: dict[int, Run] = {}
     diverged: dict[int, Any] = {}
     left = set(range(len(plan.report)))
@@ -88,19 +112,90 @@ def cross_validate(
     for number, run in fits:
         for fit, part in wanted:
             if fit == number:
-                scores[fit, part] = score_epochs(aligner, run, embeddings, take(folds.select, part))
+                select = take(folds.select, part)
+                scores[fit, part] = score_epochs(aligner, run, embeddings, select, precision=recipe.precision).mean
         waiting[number], diverged[number] = run, run.diverged
         for fold in sorted(left):
             if plan.report[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
                 continue
             curve = jnp.mean(jnp.stack([scores[pair] for pair in plan.inner[fold]]), axis=0)
-            done = take_best(waiting[plan.report[fold]], curve, recipe=recipe)
-            behind = jnp.stack([diverged[fit] for fit in (plan.report[fold], *(fit for fit, _ in plan.inner[fold]))])
-            done = done._replace(diverged=first_step(behind))
-            ranks = holdout_ranks(aligner, done.params, embeddings, folds, fold)
+            behind = first_step(jnp.stack([diverged[fit] for fit, _ in plan.inner[fold]]))
             left.remove(fold)
-            yield fold, jax.tree.map(np.asarray, RunResult(done, *ranks))
+            yield fold, _report(aligner, waiting[plan.report[fold]], curve, behind, embeddings, folds, fold, recipe)
         waiting = {fit: kept for fit, kept in waiting.items() if any(plan.report[fold] == fit for fold in left)}
+
+
+def score_pairs(
+    aligner: Aligner,
+    fits: Iterable[tuple[int, Run]],
+    pairs: Sequence[tuple[int, int]],
+    embeddings: Embeddings,
+    folds: FoldArrays,
+    *,
+    recipe: Recipe,
+) -> PairScores:
+    """The scores of every kept epoch of some fits on selection parts, as NumPy arrays.
+
+    Args:
+        aligner: of the trial.
+        fits: number and trajectory of each fit of the pairs, in any order; looked at one after another.
+        pairs: (fit, part).
+        embeddings: the data.
+        folds: of the plan.
+        recipe: of the trial.
+    """
+    found: dict[tuple[int, int], tuple] = {}
+    for number, run in fits:
+        for fit, part in pairs:
+            if fit == number:
+                select = take(folds.select, part)
+                scores = score_epochs(aligner, run, embeddings, select, precision=recipe.precision)
+                found[fit, part] = jax.tree.map(np.asarray, (*scores, run.diverged))
+    return PairScores(*(np.stack(leaves) for leaves in zip(*(found[pair] for pair in pairs), strict=True)))
+
+
+def report_folds(
+    aligner: Aligner,
+    fits: Iterable[tuple[int, Run]],
+    curves: Mapping[int, tuple[Any, Any]],
+    plan: FitPlan,
+    embeddings: Embeddings,
+    folds: FoldArrays,
+    *,
+    recipe: Recipe,
+) -> Iterator[tuple[int, RunResult]]:
+    """Some folds of one trial whose inner fits were scored before.
+
+    Args:
+        aligner: of the trial.
+        fits: number and trajectory of the fit of each fold, in any order.
+        curves: of each fold the mean scores `[points, 3]` of its inner fits, and the first step at which one diverged.
+        plan, embeddings, folds, recipe: as for `cross_validate`.
+
+    Yields:
+        The number of a fold, and its result as NumPy arrays.
+    """
+    for number, run in fits:
+        for fold, (curve, behind) in curves.items():
+            if plan.report[fold] == number:
+                yield fold, _report(aligner, run, jnp.asarray(curve), behind, embeddings, folds, fold, recipe)
+
+
+def _report(
+    aligner: Aligner,
+    run: Run,
+    curve: Array,
+    behind: Array,
+    embeddings: Embeddings,
+    folds: FoldArrays,
+    fold: int,
+    recipe: Recipe,
+) -> RunResult:
+    """The best epoch of a run by the mean scores of its inner fits, and how it ranks the fold's parts."""
+    done = take_best(run, curve, recipe=recipe)
+    done = done._replace(diverged=first_step(jnp.stack([done.diverged, jnp.asarray(behind)])))
+    ranks = holdout_ranks(aligner, done.params, embeddings, folds, fold)
+    return jax.tree.map(np.asarray, RunResult(done, *ranks))
 
 
 def holdout_ranks(
@@ -116,9 +211,7 @@ def evaluate_folds(
     aligner: Aligner, params: Any, plan: FitPlan, embeddings: Embeddings, folds: FoldArrays
 ) -> Iterator[tuple]:
     """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
-    each = [
-        score_part(map_part(aligner, params, embeddings, take(folds.select, part))) for part in range(len(plan.select))
-    ]
+    each = [score_map(aligner, params, embeddings, take(folds.select, part)).mean for part in range(len(plan.select))]
     for number, inner in enumerate(plan.inner):
         scores = jnp.mean(jnp.stack([each[part] for _, part in inner]), axis=0)
         yield jax.tree.map(np.asarray, (scores, *holdout_ranks(aligner, params, embeddings, folds, number)))

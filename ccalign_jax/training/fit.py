@@ -1,4 +1,4 @@
-"""One run as a pure function: every step in one `lax.scan`, the map kept after every epoch."""
+"""One run as a pure function: every step in one `lax.scan`, the maps of the epochs that are scored kept."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from jaxtyping import Array, Float, Int, PyTree
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.losses import LossEntry
 from ccalign_jax.pivots import Batch, Pivot
+from ccalign_jax.precision import in_precision
 from ccalign_jax.training.batches import Embeddings, draw_batch, image_order, take
-from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective
+from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective, scored_epochs
 
 __all__ = ["TrainState", "Trajectory", "fit", "frozen_leaves", "learning_rate", "start", "step"]
 
@@ -37,22 +38,24 @@ class TrainState(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """Where a run came by.
+    """Parameters and losses of one run, by epoch.
 
     Attributes:
-        params: parameters at the start and after each epoch, `[epochs + 1, …]` each.
+        params: parameters after each epoch of `scored_epochs`, `[points, …]` each, the start first.
         losses: `[epochs]` mean objective of the steps of each epoch.
-        diverged: `[epochs + 1]` for each of these parameters the first step, from 1, after which one was NaN or
-            infinite; 0 where all are finite.
+        diverged: `[points]` for each of these parameters the first step, from 1, after which one was NaN or infinite;
+            0 where all are finite.
+        epochs: `[points]` the number of each of these epochs.
     """
 
     params: Params
     losses: Float[Array, " epochs"]
-    diverged: Int[Array, " epochs_and_one"]
+    diverged: Int[Array, " points"]
+    epochs: Int[Array, " points"]
 
-    def at(self, epoch: Int[Array, ""] | int) -> Params:
-        """The parameters after so many epochs."""
-        return take(self.params, epoch)
+    def at(self, point: Int[Array, ""] | int) -> Params:
+        """The parameters of one of these epochs; 0 is the start."""
+        return take(self.params, point)
 
 
 def learning_rate(hyper: Hyper, steps: Array | int, total: int) -> Array:
@@ -132,7 +135,8 @@ def step(
     Returns:
         The next state, and the objective at the state given.
     """
-    value, gradient = jax.value_and_grad(objective)(state.params, batch, hyper, key)
+    differentiated = in_precision(jax.value_and_grad(objective), recipe.precision)
+    value, gradient = differentiated(state.params, batch, hyper, key)
     updates, optimizer = _optimizer(hyper, recipe).update(gradient, state.optimizer, state.params)
     rate = learning_rate(hyper, state.steps, total)
     params = jax.tree.map(lambda leaf, update: leaf - rate * update, state.params, updates)
@@ -172,7 +176,7 @@ def fit(
         lay: says where a batch lies among devices (see `fit_spread`).
 
     Returns:
-        Parameters after every epoch; `choose_epoch` picks one.
+        Parameters after each of the `scored_epochs`; `choose_epoch` picks one.
     """
     init_key, order_key, step_key = jax.random.split(key, 3)
     least = images.shape[0] if least is None else least
@@ -195,9 +199,13 @@ def fit(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
         )
 
-    def train_epoch(state: TrainState, chosen: Array) -> tuple[TrainState, Trajectory]:
+    def train_epoch(carried: tuple[TrainState, PyTree], epoch: tuple[Array, Array]) -> tuple[tuple, Array]:
+        state, kept = carried
+        chosen, point = epoch
         state, values = jax.lax.scan(train_step, state, chosen)
-        return state, Trajectory(state.params.map, jnp.mean(values), state.diverged)
+        # Each epoch overwrites those before it that are not scored.
+        kept = jax.tree.map(lambda points, leaf: points.at[point].set(leaf), kept, (state.params.map, state.diverged))
+        return (state, kept), jnp.mean(values)
 
     sample = None
     if aligner.adapt is not None:
@@ -205,9 +213,8 @@ def fit(
         sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, least)]])
     state = start(aligner, hyper, recipe, init_key, sample)
     frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
-    _, later = jax.lax.scan(train_epoch, state, order)
-    before = (state.params.map, state.diverged)
-    params, diverged = jax.tree.map(
-        lambda first, rest: jnp.concatenate([first[None], rest]), before, (later.params, later.diverged)
-    )
-    return Trajectory(params, later.losses, diverged)
+    scored = jnp.asarray(scored_epochs(recipe), jnp.int32)
+    kept = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(scored)), (state.params.map, state.diverged))
+    point_of = jnp.searchsorted(scored, jnp.arange(1, recipe.epochs + 1))
+    (_, (params, diverged)), losses = jax.lax.scan(train_epoch, (state, kept), (order, point_of))
+    return Trajectory(params, losses, diverged, scored)

@@ -20,9 +20,10 @@ from ccalign_jax.losses import (
     spectral_penalty,
 )
 from ccalign_jax.pivots import Batch, Pivot, Term, map_languages
+from ccalign_jax.precision import Precision
 from ccalign_jax.training.augmentation import embedding_noise, fusemix
 
-__all__ = ["COSTLY", "OPTIONAL", "Hyper", "Recipe", "Trained", "fitting_recipe", "make_objective"]
+__all__ = ["COSTLY", "OPTIONAL", "Hyper", "Recipe", "Trained", "fitting_recipe", "make_objective", "scored_epochs"]
 
 LOSS_SETTINGS = ("bias", "margin", "uniformity_weight", "structure_weight")
 
@@ -78,8 +79,9 @@ class Recipe:
     """What is fixed while a program is compiled: sizes, choices, and which penalties exist at all.
 
     Attributes:
-        epochs: the selection part is scored after each; epoch 0 is the start.
-        steps_per_epoch: optimiser steps between two scores.
+        epochs: how many; epoch 0 is the start.
+        steps_per_epoch: optimiser steps of an epoch.
+        score_every: epochs between two scores on the selection part; the start and the last epoch are scored, too.
         batch_images: images a step; each brings one caption in every language it has.
         hidden: width of the hidden layer of MLPs.
         rank: of low-rank parts.
@@ -95,11 +97,14 @@ class Recipe:
         normalization: of the prox and ortho penalties: plain sums, or divided by the number of entries.
         criterion: what picks the epoch: the mean of t2i R@1, i2t R@1 and MRR, or t2i R@1 alone.
         start_counts: whether epoch 0 may be picked.
+        precision: of the products of matrices in training and in the scores of epochs: `bfloat16` rounds their factors
+            and sums in float32. Parameters, and the ranks that are reported, are float32.
         terms: which of `OPTIONAL` are not zero; the others cost nothing.
     """
 
     epochs: int = 20
     steps_per_epoch: int = 12
+    score_every: int = 5
     batch_images: int = 32
     hidden: int = 512
     rank: int = 32
@@ -114,7 +119,18 @@ class Recipe:
     normalization: Normalization = "sum"
     criterion: Literal["mean", "t2i"] = "mean"
     start_counts: bool = True
+    precision: Precision = "float32"
     terms: frozenset[str] = frozenset({"l2", "clip"})
+
+
+def scored_epochs(recipe: Recipe) -> tuple[int, ...]:
+    """The epochs whose maps are kept and scored: the start, every `score_every`-th, and the last.
+
+    Example:
+        >>> scored_epochs(Recipe(epochs=10, score_every=4))
+        (0, 4, 8, 10)
+    """
+    return (*range(0, recipe.epochs, recipe.score_every), recipe.epochs)
 
 
 def fitting_recipe(recipe: Recipe, images: int) -> Recipe:

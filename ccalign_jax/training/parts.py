@@ -12,14 +12,18 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.aligners import Aligner, Params, map_captions, map_images
 from ccalign_jax.metrics import Ranks, rank_pairs, recall_at
 from ccalign_jax.numerics import AnyArray, map_by_shape
+from ccalign_jax.precision import Precision, in_precision
 from ccalign_jax.training.batches import Embeddings
 
 __all__ = [
     "Part",
     "PartRows",
+    "PartScores",
+    "image_scores",
     "map_part",
     "mean_scores",
     "rank_part",
+    "score_map",
     "score_part",
     "take_part",
 ]
@@ -51,6 +55,18 @@ class PartRows(NamedTuple):
     text: tuple[Float[Array, "m d_text"], ...]
 
 
+class PartScores(NamedTuple):
+    """What selection looks at: t2i R@1, i2t R@1 and MRR on a part.
+
+    Attributes:
+        mean: `[..., 3]`, from `mean_scores`.
+        images: `[..., s, 3]`, what each image adds to them.
+    """
+
+    mean: Float[AnyArray, "*points 3"]
+    images: Float[AnyArray, "*points s 3"]
+
+
 def take_part(embeddings: Embeddings, part: Part) -> PartRows:
     """The rows of a part; padding repeats row 0, and the ranks never look at it."""
     text = tuple(embeddings.text[jnp.maximum(rows, 0)] for rows in part.captions)
@@ -80,19 +96,34 @@ def rank_rows(rows: PartRows) -> LanguageRanks:
     return tuple(map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, strict=True))))
 
 
-@partial(jax.jit, static_argnums=0)
-def map_part(aligner: Aligner, params: Params, embeddings: Embeddings, part: Part) -> PartRows:
+@partial(jax.jit, static_argnums=(0, 4))
+def map_part(
+    aligner: Aligner, params: Params, embeddings: Embeddings, part: Part, precision: Precision = "float32"
+) -> PartRows:
     """The rows of a part of the data under a map; compiled for each aligner."""
-    return map_rows(aligner, params, take_part(embeddings, part))
+    map_in = in_precision(partial(map_rows, aligner), precision)
+    return map_in(params, take_part(embeddings, part))
 
 
-# Compiled once for all aligners.
-rank_part = jax.jit(rank_rows)
-score_part = jax.jit(lambda rows: mean_scores(rank_rows(rows)))
+@partial(jax.jit, static_argnums=1)
+def score_part(rows: PartRows, precision: Precision = "float32") -> PartScores:
+    """The scores of mapped rows; compiled once for all aligners."""
+    ranks = in_precision(rank_rows, precision, exact_too=True)(rows)
+    return PartScores(mean_scores(ranks), image_scores(ranks, rows.part))
+
+
+def score_map(
+    aligner: Aligner, params: Params, embeddings: Embeddings, part: Part, precision: Precision = "float32"
+) -> PartScores:
+    """How a map retrieves on a part."""
+    return score_part(map_part(aligner, params, embeddings, part, precision), precision)
+
+
+rank_part = jax.jit(rank_rows)  # once for all aligners
 
 
 def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
-    """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions): what selection looks at.
+    """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions).
 
     The mean over the languages that have queries.
     """
@@ -108,3 +139,22 @@ def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
         directions.append(jnp.sum(jnp.stack(figures), axis=0) / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
     (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = directions
     return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)])
+
+
+def image_scores(ranks: LanguageRanks, part: Part) -> Float[Array, "s 3"]:
+    """What each image, by its own queries and those of its captions, adds to `mean_scores`, up to rounding."""
+    directions = []
+    for direction in (0, 1):
+        totals, there = jnp.zeros((len(part.images), 2)), []
+        for language, owner in zip(ranks, part.image_of, strict=True):
+            one = language[direction]
+            queries = one.tied > 0
+            share = queries / jnp.maximum(jnp.sum(queries), 1)
+            added = jnp.stack([recall_at(one, 1) * share, one.reciprocal_rank * share], axis=1)
+            if direction == 0:
+                added = jax.ops.segment_sum(added, jnp.maximum(jnp.asarray(owner), 0), len(part.images))
+            totals += added
+            there.append(jnp.any(queries))
+        directions.append(totals / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
+    (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = (each.T for each in directions)
+    return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)], axis=1)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.numerics import AnyArray
+from ccalign_jax.precision import Precision
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.objective import Recipe
-from ccalign_jax.training.parts import Part, map_part, score_part
+from ccalign_jax.training.parts import Part, PartScores, score_map
 
-__all__ = ["FitResult", "Run", "choose_epoch", "first_step", "keep_epoch", "score_epochs", "take_best"]
+__all__ = ["FitResult", "Run", "best_point", "choose_epoch", "first_step", "keep_epoch", "score_epochs", "take_best"]
 
 
 class FitResult(NamedTuple):
@@ -22,8 +24,9 @@ class FitResult(NamedTuple):
     Attributes:
         params: parameters of the best epoch.
         epoch: the best epoch; 0 is the start.
-        scores: `[epochs + 1, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch, the mean where
-            there are several; zeros where nothing was scored.
+        point: its place among the epochs that are scored.
+        scores: `[points, 3]` t2i R@1, i2t R@1 and MRR on the selection part after each epoch that is scored, the mean
+            where there are several parts; zeros where nothing was scored.
         losses: `[epochs]` mean objective of the steps of each epoch.
         diverged: the first step, from 1, after which a parameter of one of the runs behind it was NaN or infinite; 0
             if all stayed finite.
@@ -31,7 +34,8 @@ class FitResult(NamedTuple):
 
     params: Params
     epoch: Int[Array, ""]
-    scores: Float[Array, "epochs 3"]
+    point: Int[Array, ""]
+    scores: Float[Array, "points 3"]
     losses: Float[Array, " epochs"]
     diverged: Int[Array, ""]
 
@@ -41,15 +45,20 @@ class Run(Protocol):
 
     @property
     def losses(self) -> Float[AnyArray, " epochs"]:
-        """One less than there are maps."""
+        """Of each epoch, or of each point of a path but the first."""
         ...
 
     @property
-    def diverged(self) -> Int[AnyArray, " epochs_and_one"]:
+    def epochs(self) -> Int[AnyArray, " points"]:
+        """The epoch of each map, ascending from 0; of a path the place of the point."""
+        ...
+
+    @property
+    def diverged(self) -> Int[AnyArray, " points"]:
         """For each map the first step after which a parameter was NaN or infinite, 0 where all are finite."""
         ...
 
-    def at(self, epoch: Any) -> Params:
+    def at(self, point: Any) -> Params:
         """The parameters of one map; 0 is the start."""
         ...
 
@@ -67,9 +76,9 @@ def first_step(diverged: Int[AnyArray, ...]) -> Int[Array, ""]:
 
 
 def keep_epoch(run: Run, epoch: int) -> FitResult:
-    """An epoch that was settled before, or the last before it whose parameters are finite; its scores are zeros."""
-    epochs = jnp.arange(len(run.diverged))
-    kept = jnp.max(jnp.where((run.diverged == 0) & (epochs <= epoch), epochs, 0))
+    """An epoch that was settled before, or the last before it that was kept and is finite; its scores are zeros."""
+    points = jnp.arange(len(run.diverged))
+    kept = jnp.max(jnp.where((run.diverged == 0) & (run.epochs <= epoch), points, 0))
     return _kept(run, kept, jnp.zeros((len(run.diverged), 3)))
 
 
@@ -83,25 +92,53 @@ def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, select: Par
         select: the part.
         recipe: its `criterion`, and whether the start counts.
     """
-    return take_best(run, score_epochs(aligner, run, embeddings, select), recipe=recipe)
+    scores = score_epochs(aligner, run, embeddings, select, precision=recipe.precision)
+    return take_best(run, scores.mean, recipe=recipe)
 
 
-def score_epochs(aligner: Aligner, run: Run, embeddings: Embeddings, select: Part) -> Float[Array, "epochs_and_one 3"]:
-    """t2i R@1, i2t R@1 and MRR on a part at the start and after each epoch; zeros where parameters are not finite."""
-    epochs = range(len(run.losses) + 1)
-    scores = jnp.stack([score_part(map_part(aligner, run.at(epoch), embeddings, select)) for epoch in epochs])
-    return jnp.where((run.diverged == 0)[:, None], scores, 0.0)
+def score_epochs(
+    aligner: Aligner, run: Run, embeddings: Embeddings, select: Part, *, precision: Precision = "float32"
+) -> PartScores:
+    """The scores of every map of a run on a part, `[points, …]`; zeros where parameters are not finite.
+
+    Args:
+        aligner: whose parameters `run` holds.
+        run: from `fit`, or the path of a closed form.
+        embeddings: the data.
+        select: the part.
+        precision: of the products of matrices.
+    """
+    found = [score_map(aligner, run.at(point), embeddings, select, precision) for point in range(len(run.epochs))]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
+    finite = jnp.asarray(run.diverged) == 0
+    return PartScores(
+        jnp.where(finite[:, None], stacked.mean, 0.0), jnp.where(finite[:, None, None], stacked.images, 0.0)
+    )
 
 
-def take_best(run: Run, scores: Float[Array, "epochs_and_one 3"], *, recipe: Recipe) -> FitResult:
+def take_best(run: Run, scores: Float[AnyArray, "points 3"], *, recipe: Recipe) -> FitResult:
     """The epoch whose scores are best by the recipe's criterion, of those with finite parameters.
 
     Ties go to the earliest. If no other epoch is finite the start is taken, even if the recipe does not count it.
     """
-    values = scores[:, 0] if recipe.criterion == "t2i" else scores.mean(axis=1)
-    values = values if recipe.start_counts else values.at[0].set(-jnp.inf)
-    return _kept(run, jnp.argmax(jnp.where(run.diverged == 0, values, -jnp.inf)), scores)
+    return _kept(run, best_point(scores, run.diverged, recipe=recipe), scores)
 
 
-def _kept(run: Run, epoch: Int[Array, ""], scores: Float[Array, "epochs_and_one 3"]) -> FitResult:
-    return FitResult(run.at(epoch), epoch, scores, jnp.asarray(run.losses), first_step(run.diverged))
+def best_point(
+    scores: Float[AnyArray, "points 3"], diverged: Int[AnyArray, " points"], *, recipe: Recipe
+) -> Int[Array, ""]:
+    """The place of the best epoch by the recipe's criterion, of those with finite parameters; see `take_best`.
+
+    Example:
+        >>> scores = jnp.array([[0.2, 0.2, 0.2], [0.4, 0.4, 0.4], [0.4, 0.4, 0.4]])
+        >>> int(best_point(scores, jnp.zeros(3, int), recipe=Recipe()))
+        1
+    """
+    values = scores[:, 0] if recipe.criterion == "t2i" else jnp.mean(scores, axis=1)
+    values = values if recipe.start_counts else jnp.asarray(values).at[0].set(-jnp.inf)
+    return jnp.argmax(jnp.where(diverged == 0, values, -jnp.inf))
+
+
+def _kept(run: Run, point: Int[Array, ""], scores: Float[AnyArray, "points 3"]) -> FitResult:
+    epoch, scores, losses = jnp.asarray(run.epochs)[point], jnp.asarray(scores), jnp.asarray(run.losses)
+    return FitResult(run.at(point), epoch, point, scores, losses, first_step(run.diverged))

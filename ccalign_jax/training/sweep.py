@@ -18,7 +18,7 @@ from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.training.batches import Embeddings
 from ccalign_jax.training.crossing import FoldArrays
 from ccalign_jax.training.fit import Trajectory, fit
-from ccalign_jax.training.objective import COSTLY, OPTIONAL, Hyper, Recipe, fitting_recipe
+from ccalign_jax.training.objective import COSTLY, OPTIONAL, Hyper, Recipe, fitting_recipe, scored_epochs
 from ccalign_jax.training.sharding import spread_runs
 
 __all__ = [
@@ -29,9 +29,8 @@ __all__ = [
     "Trial",
     "group_trials",
     "make_program",
-    "plan_slices",
     "slice_inputs",
-    "slice_runs",
+    "slice_width",
 ]
 
 SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
@@ -108,25 +107,25 @@ def group_trials(trials: Sequence[Trial]) -> list[Group]:
     return groups
 
 
-def plan_slices(group: Group, fits: int, *, params_bytes: int, accelerator: bool, devices: int = 1) -> tuple[int, int]:
-    """How many runs a slice holds, a multiple of the devices, and how many slices the group takes; the last is padded.
+def slice_width(recipe: Recipe, runs: int, *, params_bytes: int, accelerator: bool, devices: int = 1) -> int:
+    """How many runs one call computes, a multiple of the devices.
 
-    On a CPU a slice is one trial on all fits, or an equal part of them where their trajectories would take more than
-    `SLICE_BYTES`, so that nothing is padded; on an accelerator it is as wide as memory allows. On several devices each
-    has as many runs as it takes to have a trial on all fits, or as memory allows.
+    On a CPU one on each device: a wider call is no faster there. On an accelerator as many as memory allows, in calls
+    of one size.
+
+    Args:
+        recipe: of the runs.
+        runs: in all.
+        params_bytes: of the parameters of one.
+        accelerator: whether the devices are one.
+        devices: that the runs are spread over.
     """
-    runs = len(group.trials) * fits
-    # parameters, gradient, two Adam moments, room for activations, and the map of every epoch
-    widest = max(1, SLICE_BYTES // max((8 + group.recipe.epochs) * params_bytes, 2**20 if accelerator else 1))
-    if not accelerator and devices == 1:
-        width = max(part for part in range(1, fits + 1) if fits % part == 0 and part <= max(1, widest))
-        return width, runs // width
-    if accelerator:
-        slices = -(-runs // min(runs, widest * devices))
-        width = devices * -(-runs // (slices * devices))
-    else:  # devices of a CPU share its memory
-        width = devices * max(1, min(-(-fits // devices), widest // devices))
-    return width, -(-runs // width)
+    if not accelerator:
+        return devices
+    # parameters, gradient, two Adam moments, room for activations, and the maps of the epochs that are scored
+    widest = max(1, SLICE_BYTES // max((8 + len(scored_epochs(recipe))) * params_bytes, 2**20))
+    calls = -(-runs // min(runs, widest * devices))
+    return devices * -(-runs // (calls * devices))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,16 +198,9 @@ def _executable(function: Any, structure: Any, shapes: tuple[jax.ShapeDtypeStruc
     return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
-def slice_inputs(group: Group, fits: int, *, key: Array, width: int, number: int) -> tuple[Hyper, Array, Array]:
-    """Hyper-parameters, keys and fit numbers of a slice; the last run is repeated where the slice is not full."""
-    runs = slice_runs(group, fits, width=width, number=number)
-    runs += [runs[-1]] * (width - len(runs))
+def slice_inputs(runs: Sequence[tuple[Trial, int]], *, key: Array, width: int) -> tuple[Hyper, Array, Array]:
+    """Hyper-parameters, keys and fit numbers of up to `width` runs; the last is repeated where there are fewer."""
+    runs = [*runs, *[runs[-1]] * (width - len(runs))]
     hyper = Hyper(*(jnp.asarray(leaf, jnp.float32) for leaf in zip(*(trial.hyper for trial, _ in runs), strict=True)))
     keys = jnp.stack([jax.random.fold_in(jax.random.fold_in(key, trial.index), fit) for trial, fit in runs])
     return hyper, keys, jnp.asarray([fit for _, fit in runs], jnp.int32)
-
-
-def slice_runs(group: Group, fits: int, *, width: int, number: int) -> list[tuple[Trial, int]]:
-    """The (trial, fit) of each run of a slice, trial by trial."""
-    runs = [(trial, fit) for trial in group.trials for fit in range(fits)]
-    return runs[number * width : (number + 1) * width]

@@ -1,0 +1,86 @@
+"""What is done for one trial at a time: fitting and scoring it on inner parts, and reporting it on folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ccalign_jax.training import FitPlan, PairScores, RunResult
+
+__all__ = ["Result", "Task", "pack_tasks", "report_task", "score_task", "unpack_tasks", "whole_task"]
+
+Kind = Literal["whole", "score", "report"]
+Result = RunResult | PairScores
+
+
+class Task(NamedTuple):
+    """Work on one trial, in the arrays that its result follows from.
+
+    Attributes:
+        kind: `score` fits and scores the pairs; `report` fits and ranks the folds, at the epochs that their scores
+            choose; `whole` does both on every fold.
+        pairs: `[p, 2]`, (fit, part) to score.
+        folds: `[f]` to report.
+        curves: `[f, points, 3]`, the mean scores of the inner fits of each of these folds.
+        diverged: `[f]`, the first step at which one of these inner fits diverged; 0 if none did.
+    """
+
+    kind: Kind
+    pairs: Int[np.ndarray, "p 2"]
+    folds: Int[np.ndarray, " f"]
+    curves: Float[np.ndarray, "f points 3"]
+    diverged: Int[np.ndarray, " f"]
+
+    def fits(self, plan: FitPlan) -> list[int]:
+        """The fits that it takes, ascending."""
+        needed = {int(fit) for fit, _ in self.pairs} | {plan.report[fold] for fold in self.folds}
+        return sorted(needed)
+
+    def same_as(self, kind: str, stored: Sequence[np.ndarray]) -> bool:
+        """Whether this is the task of that kind with these arrays."""
+        arrays = self[1:]
+        return self.kind == kind and all(np.array_equal(*pair) for pair in zip(arrays, stored, strict=True))
+
+
+_NONE = (np.zeros((0, 2), np.int32), np.zeros(0, np.int32), np.zeros((0, 0, 3), np.float32), np.zeros(0, np.int32))
+
+
+def whole_task(plan: FitPlan) -> Task:
+    """A trial on every fold."""
+    pairs = sorted({pair for pairs in plan.inner for pair in pairs})
+    folds = np.arange(len(plan.report), dtype=np.int32)
+    return Task("whole", *_NONE)._replace(pairs=np.array(pairs, np.int32), folds=folds)
+
+
+def score_task(pairs: Sequence[tuple[int, int]]) -> Task:
+    """The scores of a trial on these (fit, part) pairs."""
+    return Task("score", *_NONE)._replace(pairs=np.array(pairs, np.int32).reshape(-1, 2))
+
+
+def report_task(curves: Mapping[int, tuple[np.ndarray, int]]) -> Task:
+    """A trial on some folds, from the scores of their inner fits and the first step at which one diverged."""
+    folds = sorted(curves)
+    stacked = np.stack([curves[fold][0] for fold in folds])
+    diverged = np.array([curves[fold][1] for fold in folds], np.int32)
+    return Task("report", *_NONE)._replace(folds=np.array(folds, np.int32), curves=stacked, diverged=diverged)
+
+
+def pack_tasks(tasks: Mapping[int, Task]) -> dict[str, np.ndarray]:
+    """Tasks by the index of their trial as named arrays."""
+    found: dict[str, Any] = {}
+    for index, task in tasks.items():
+        found |= {f"{index}/{name}": np.asarray(value) for name, value in task._asdict().items()}
+    return found
+
+
+def unpack_tasks(arrays: Mapping[str, np.ndarray]) -> dict[int, Task]:
+    """What `pack_tasks` packed."""
+    indices = dict.fromkeys(int(name.partition("/")[0]) for name in arrays)
+    found = {}
+    for index in indices:
+        kind, *rest = (arrays[f"{index}/{name}"] for name in Task._fields)
+        found[index] = Task(str(kind), *rest)  # type: ignore[arg-type]
+    return found
