@@ -32,6 +32,7 @@ from ccalign_jax.training.parts import PartRows as PartRows
 from ccalign_jax.training.parts import map_part as map_part
 from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import rank_part as rank_part
+from ccalign_jax.training.parts import score_map as score_map
 from ccalign_jax.training.parts import score_part as score_part
 from ccalign_jax.training.parts import take_part as take_part
 from ccalign_jax.training.selection import FitResult as FitResult

@@ -1,4 +1,4 @@
-"""Trials dealt round: two processes find what one finds, here as two threads with a board between them."""
+"""Tasks over processes: two find what one finds, here as two threads with a key-value store between them."""
 
 import dataclasses
 import json
@@ -14,7 +14,8 @@ from ccalign_jax.processes import Processes
 from ccalign_jax.study import shares
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.shares import deal, work
+from ccalign_jax.study.shares import Distributed, work
+from ccalign_jax.study.tasks import whole_task
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.training import make_mesh
 
@@ -56,8 +57,8 @@ def both():
 def assert_same_outcomes(one, other):
     assert json.dumps(one.summary) == json.dumps(other.summary)
     for mine, theirs in zip(one.outcomes, other.outcomes, strict=True):
-        for left, right in zip(mine.params, theirs.params, strict=True):
-            assert all(np.array_equal(left[key], right[key]) for key in right)
+        for left, right in zip(jax.tree.leaves(mine.params), jax.tree.leaves(theirs.params), strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 @pytest.fixture
@@ -80,17 +81,23 @@ def test_two_find_what_one_finds_and_keep_it_all(plan, tmp_path, both):
     alone = run_sweep(plan)
     assert_same_outcomes(together(plan, tmp_path, both), alone)
     assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == len(plan.trials) == 3
-    assert not [key for key in both[0].board.held if "trials" in key]  # taken off as they came
+    assert not [key for key in both[0].board.held if "results" in key]  # taken off as they came
     with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
-        assert trained.missing() == {}
+        assert trained.missing(whole_tasks(plan)) == []
+
+
+def test_two_race_as_one_does(planned, tmp_path, both):
+    plan = planned(folds=4)
+    assert plan.raced
+    assert_same_outcomes(together(plan, tmp_path, both), run_sweep(plan))
 
 
 def test_a_run_goes_on_on_other_devices_and_processes(plan, tmp_path, both):
     """One trial is there from one device alone; the rest is spread over two devices, and over two processes."""
     alone = run_sweep(plan)
     with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
-        next(trained.of(0))
-        assert sorted(trained.missing()) == [1, 2]
+        next(trained.results(whole_tasks(plan)))
+        assert trained.missing(whole_tasks(plan)) == [1, 2]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "unfinished" / "slices").iterdir()}
     found = together(plan, tmp_path, both, mesh=make_mesh(2))
     assert all(path.stat().st_mtime_ns == when for path, when in before.items()) and len(before) == 1
@@ -103,17 +110,18 @@ def test_a_run_goes_on_on_other_devices_and_processes(plan, tmp_path, both):
 
 def test_nothing_to_do_ends_at_once(plan, both, monkeypatch):
     monkeypatch.setattr(shares, "TrainedRuns", None)
-    assert deal(both[0], plan, ()) == []
+    assert Distributed(both[0], plan).assign({}, last=True) == []
     work(plan, both[1])
 
 
 def test_another_plan_or_other_data_are_refused(plan, planned, toy, both, one_line):
     first, second = both
-    deal(first, plan, [0, 1, 2])
-    one_line(lambda: deal(second, planned(), ()), "process 1", "same command and the same data")
+    assert Distributed(first, plan).assign(whole_tasks(plan), last=True) == [0, 2]
+    one_line(Distributed(second, planned()).assigned, "process 1", "same command and the same data")
     other = plan._replace(data=dataclasses.replace(plan.data, image=-plan.data.image))
-    one_line(lambda: deal(second, other, ()), "process 1", "same command and the same data")
-    assert deal(second, plan, ()) == [1]
+    one_line(Distributed(second, other).assigned, "process 1", "same command and the same data")
+    tasks, last = Distributed(second, plan).assigned()
+    assert list(tasks) == [1] and last and tasks[1].same_as("whole", whole_task(plan.fits)[1:])
 
 
 def test_who_waits_hears_that_process_0_has_ended(plan, both, one_line):
@@ -123,20 +131,24 @@ def test_who_waits_hears_that_process_0_has_ended(plan, both, one_line):
 
 def test_what_cannot_be_kept_ends_the_run(plan, tmp_path, both, monkeypatch):
     first, second = both
-    monkeypatch.setattr(RunFolder, "keep_slice", refuse)
+    monkeypatch.setattr(RunFolder, "keep_result", refuse)
     threading.Thread(target=send_nonsense, args=(plan, second), daemon=True).start()
     with pytest.raises(OSError, match="disk is full"):
         run_sweep(plan, RunFolder(tmp_path), processes=first)
 
 
-def refuse(self, group, number, packed):
+def refuse(self, name, packed):
     if packed == b"nonsense":
         raise OSError("the disk is full")
 
 
 def send_nonsense(plan, process):
-    deal(process, plan, ())
-    process.tell("trials/0/1", b"nonsense")
+    Distributed(process, plan).assigned()
+    process.tell("results/nonsense", b"nonsense")
+
+
+def whole_tasks(plan):
+    return {trial.index: whole_task(plan.fits) for trial in plan.trials}
 
 
 def test_several_processes_need_a_folder(plan, both):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -13,16 +14,19 @@ from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.trained import TrainedRuns, stamp
-from ccalign_jax.training import sweep as packing
 
 
 class Killed(Exception):
     """Stands for SIGKILL."""
 
 
-def kill_after(runs):
-    def progress(what, done, total):
-        if done >= runs:
+def kill_after(tasks):
+    """Kills a sweep when so many tasks are done."""
+    done = []
+
+    def progress(what, share, whole):
+        done.extend([what] if what else [])  # without a name a round begins
+        if len(done) >= tasks:
             raise Killed
 
     return progress
@@ -38,12 +42,11 @@ def assert_same_params(one, other):
 def assert_same_outcomes(one, other):
     assert json.dumps(one.summary) == json.dumps(other.summary)
     for mine, theirs in zip(one.outcomes, other.outcomes, strict=True):
-        np.testing.assert_array_equal(mine.curves, theirs.curves)
-        np.testing.assert_array_equal(mine.losses, theirs.losses)
-        for left, right in zip(mine.params, theirs.params, strict=True):
-            assert all(np.array_equal(left[key], right[key]) for key in right)
-        for left, right in zip(mine.ranks, theirs.ranks, strict=True):
-            np.testing.assert_array_equal(left[0][0].better, right[0][0].better)
+        assert mine.epochs == theirs.epochs and mine.beaten == theirs.beaten
+        parts = [(each.curves, each.losses, each.params, each.ranks) for each in (mine, theirs)]  # None has no leaves
+        assert jax.tree.structure(parts[0]) == jax.tree.structure(parts[1])
+        for left, right in zip(*map(jax.tree.leaves, parts), strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 @pytest.fixture
@@ -51,9 +54,9 @@ def trials_run(monkeypatch):
     """The names of the trials that are fitted, as they are."""
     names, runs = [], TrainedRuns._runs
 
-    def counting(self, number, group):
-        names.extend(trial.name for trial in group.trials)
-        return runs(self, number, group)
+    def counting(self, number, wanted, later):
+        names.extend(dict.fromkeys(trial.name for trial, _ in wanted))
+        return runs(self, number, wanted, later)
 
     monkeypatch.setattr(TrainedRuns, "_runs", counting)
     return names
@@ -71,7 +74,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path, planned, whole, trials_ru
     seen = []
     found = run_sweep(plan, folder, progress=lambda *step: seen.append(step))
     assert slices[0].stat().st_mtime_ns == before and trials_run == [second]  # read, not run again
-    assert seen[-1][1:] == (4, 4)
+    assert seen[-1][1] == seen[-1][2]
     assert_same_outcomes(found, whole)
     refit(found)
     assert_same_params(found.best, whole.best)
@@ -97,24 +100,46 @@ def test_a_damaged_trial_is_run_again(tmp_path, planned, whole, trials_run):
 
 
 def test_the_packing_changes_nothing(tmp_path, planned, whole, monkeypatch):
-    """One fit at a time where memory is short; a run that was killed on one machine goes on on another."""
+    """Two runs a call, and a run that was killed with one a call goes on so."""
     folder = RunFolder(tmp_path)
     with pytest.raises(Killed):
         run_sweep(planned(), folder, progress=kill_after(1))
-    monkeypatch.setattr(packing, "SLICE_BYTES", 1)
-    assert packing.plan_slices(whole.plan.groups[0], 2, params_bytes=9, accelerator=False) == (1, 4)
+    monkeypatch.setattr(trained, "slice_width", lambda recipe, runs, **limits: 2)
     assert_same_outcomes(run_sweep(planned()), whole)
     assert_same_outcomes(run_sweep(planned(), folder), whole)
 
 
-def test_crossed_folds_go_on_too(tmp_path, planned):
-    """A trial is kept when all of its ten fits are scored, and has four folds."""
-    plan, folder = planned(folds=4), RunFolder(tmp_path)
-    assert len(plan.fits.train) == 10
+@pytest.mark.parametrize("tasks", [1, 2, 3, 5])
+def test_a_race_goes_on_in_any_round(tmp_path, planned, raced, tasks, trials_run):
+    """Two trials on four crossed folds, in three rounds: scored on one part, on the others, and reported."""
+    folder = RunFolder(tmp_path)
+    assert len(raced.plan.fits.train) == 10 and raced.plan.raced
     with pytest.raises(Killed):
-        run_sweep(plan, folder, progress=kill_after(5))
-    assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == 2
-    assert_same_outcomes(run_sweep(plan, folder), run_sweep(plan))
+        run_sweep(planned(folds=4), folder, progress=kill_after(tasks))
+    kept = list((tmp_path / "unfinished" / "slices").iterdir())
+    assert len(kept) == tasks
+    assert_same_outcomes(run_sweep(planned(folds=4), folder), raced)
+
+
+@pytest.fixture(scope="module")
+def raced(planned):
+    """A race of two trials on four crossed folds."""
+    return run_sweep(planned(folds=4))
+
+
+def test_a_race_drops_trials_and_changes_nothing_else(planned, raced):
+    """Whatever is still reported, and chosen, is what it is without a race."""
+    plain = run_sweep(planned(folds=4, race=False))
+    assert not plain.plan.raced and "race" not in plain.summary
+    assert raced.summary["race"]["trials"] == 2
+    for mine, other in zip(raced.outcomes, plain.outcomes, strict=True):
+        assert not other.beaten and other.is_whole
+        for fold, report in enumerate(mine.report):
+            assert report is not None or fold in mine.beaten
+            if report is not None:
+                assert report == other.report[fold] and mine.epochs[fold] == other.epochs[fold]
+                assert mine.selection[fold] == pytest.approx(other.selection[fold], abs=1e-6)
+                np.testing.assert_array_equal(mine.params[fold]["delta"], other.params[fold]["delta"])
 
 
 def test_trials_of_another_plan_are_not_taken(tmp_path, planned, whole, toy):

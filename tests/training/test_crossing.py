@@ -33,7 +33,7 @@ from ccalign_jax.training import (
 
 COUNT, D, FOLDS = 48, 6, 4
 SPACE = Space(D, D, ("en", "ja"))
-RECIPE = Recipe(epochs=4, steps_per_epoch=2, batch_images=8)
+RECIPE = Recipe(epochs=4, steps_per_epoch=2, score_every=1, batch_images=8)
 HYPER = Hyper(*map(jnp.float32, Hyper(learning_rate=0.1, temperature=0.2, warmup=0)))
 ALIGNER, PIVOT = SPACE.aligner("residual", RECIPE), make_pivot("image", SPACE.languages)
 OUTER = np.sort(np.random.default_rng(1).permutation(COUNT).reshape(FOLDS, -1), axis=1)
@@ -62,7 +62,7 @@ def stack(parts):
 
 
 def crossed_plan():
-    """Six fits without two folds each, four without one: by hand, for `study.plan_fits` is another room's."""
+    """Six fits without two folds each, four without one, by hand."""
     pairs = list(itertools.combinations(range(FOLDS), 2))
     without = [np.sort(np.concatenate(np.delete(OUTER, pair, axis=0))) for pair in pairs]
     without += [np.sort(np.concatenate(np.delete(OUTER, fold, axis=0))) for fold in range(FOLDS)]
@@ -141,7 +141,7 @@ def test_each_fold_is_what_plain_steps_give(found):
         curves = []
         for other in others:
             place = next(n for n, rows in enumerate(PLAN.train) if set(rows) == set(rest) - set(OUTER[other]))
-            curves.append(score_epochs(ALIGNER, runs[place], DATA, part_of(OUTER[other])))
+            curves.append(score_epochs(ALIGNER, runs[place], DATA, part_of(OUTER[other])).mean)
         curve = jnp.stack(curves).mean(axis=0)
         epoch = int(np.argmax(np.asarray(curve).mean(axis=1)))
         place = next(n for n, rows in enumerate(PLAN.train) if set(rows) == set(rest))

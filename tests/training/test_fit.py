@@ -31,7 +31,7 @@ from ccalign_jax.training import (
 )
 
 COUNT, D, TRAIN = 60, 8, 40
-RECIPE = Recipe(epochs=3, steps_per_epoch=4, batch_images=16)
+RECIPE = Recipe(epochs=3, steps_per_epoch=4, score_every=1, batch_images=16)
 TURN = np.linalg.qr(np.random.default_rng(3).standard_normal((D, D)))[0]
 
 
@@ -82,7 +82,7 @@ def floats(**changes):
 
 
 def recall(params, name="residual"):
-    return score_part(map_part(make_aligner(name, D, D, languages=2), params, DATA, HELD_OUT))
+    return score_part(map_part(make_aligner(name, D, D, languages=2), params, DATA, HELD_OUT)).mean
 
 
 @pytest.mark.optimised
@@ -91,6 +91,7 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     recipe = Recipe(
         epochs=2,
         steps_per_epoch=3,
+        score_every=1,
         batch_images=16,
         replacement=replacement,
         hidden=16,
@@ -118,6 +119,27 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     assert not whole.diverged.any() and whole.diverged.shape == (3,)
 
 
+def test_epochs_between_two_scores_are_trained_and_not_kept():
+    """Five epochs, of which the second, the fourth and the last are kept: the same steps, to the bit."""
+    hyper, key = floats(learning_rate=0.05, temperature=0.1), jax.random.key(5)
+    every, some = (run(key, hyper, recipe=dataclasses.replace(RECIPE, epochs=5, score_every=n)) for n in (1, 2))
+    assert every.epochs.tolist() == [0, 1, 2, 3, 4, 5] and some.epochs.tolist() == [0, 2, 4, 5]
+    assert_same(some.params, take(every.params, some.epochs))
+    assert_same((some.losses, some.diverged), (every.losses, take(every.diverged, some.epochs)))
+
+
+@pytest.mark.parametrize("name", ["residual", "residual_mlp"])
+def test_bfloat16_rounds_every_product_of_a_step(name):
+    """Parameters and their moments stay float32; the run ends near that in float32, and not at it."""
+    hyper, key = floats(learning_rate=0.01, temperature=0.1), jax.random.key(5)
+    half = dataclasses.replace(RECIPE, precision="bfloat16")
+    exact, rounded = run(key, hyper, name=name), run(key, hyper, name=name, recipe=half)
+    for one, other in zip(jax.tree.leaves(exact.params), jax.tree.leaves(rounded.params), strict=True):
+        assert other.dtype == jnp.float32 and not np.array_equal(one[-1], other[-1])
+        np.testing.assert_allclose(other[-1], one[-1], atol=0.02)
+    np.testing.assert_allclose(rounded.losses, exact.losses, rtol=0.02)
+
+
 def test_the_first_diverged_step_is_recorded():
     """The same steps as epochs of three and as epochs of one, which show the parameters after each."""
     hyper = floats(learning_rate=10, warmup=0, prox=1e38, temperature=0.1)
@@ -125,7 +147,9 @@ def test_the_first_diverged_step_is_recorded():
         run(
             jax.random.key(5),
             hyper,
-            recipe=Recipe(epochs=6 // size, steps_per_epoch=size, batch_images=16, terms=frozenset({"prox"})),
+            recipe=Recipe(
+                epochs=6 // size, steps_per_epoch=size, score_every=1, batch_images=16, terms=frozenset({"prox"})
+            ),
         )
         for size in (3, 1)
     )
@@ -188,10 +212,10 @@ def test_the_key_decides_to_the_bit(name):
 
 @pytest.mark.parametrize(("name", "loss"), [("residual", "infonce"), ("linear", "infonce"), ("linear", "mse")])
 def test_a_planted_map_is_learnt(name, loss):
-    recipe = Recipe(epochs=4, steps_per_epoch=60, batch_images=20)
+    recipe = Recipe(epochs=4, steps_per_epoch=60, score_every=4, batch_images=20)
     hyper = floats(learning_rate=0.03, temperature=0.1, l2=0.0, warmup=4)
     found = run(jax.random.key(0), hyper, name=name, loss=loss, recipe=recipe)
-    before, after = (np.asarray(recall(take(found.params, epoch), name)) for epoch in (0, 4))
+    before, after = (np.asarray(recall(take(found.params, point), name)) for point in (0, 1))
     assert before[:2].max() < 0.3
     assert after.min() > 0.95
     assert found.losses[-1] < found.losses[0]

@@ -17,6 +17,7 @@ from ccalign_jax.training import (
     map_part,
     mean_scores,
     rank_part,
+    score_map,
 )
 
 COUNT, D = 24, 6
@@ -50,7 +51,8 @@ def path() -> Callable[..., Trajectory]:
     def make(*shares: float) -> Trajectory:
         delta = np.asarray(shares, np.float32)[:, None, None] * (turn() - np.eye(D, dtype=np.float32))
         diverged = np.where(np.isnan(shares), 3, 0)
-        return Trajectory({"delta": jnp.asarray(delta)}, jnp.zeros(len(shares) - 1), jnp.asarray(diverged))
+        epochs = jnp.arange(len(shares))
+        return Trajectory({"delta": jnp.asarray(delta)}, jnp.zeros(len(shares) - 1), jnp.asarray(diverged), epochs)
 
     return make
 
@@ -116,6 +118,35 @@ def test_an_epoch_that_diverged_is_never_kept(data, path, shares, start_counts, 
     assert not np.any(found.scores[np.isnan(shares)]) and np.isfinite(found.params["delta"]).all()
     settled = keep_epoch(run, len(shares) - 1)
     assert int(settled.epoch) == int(np.argmax(np.isnan(shares))) - 1 and int(settled.diverged) == 3
+
+
+def test_epochs_that_are_not_scored_are_counted(data, path):
+    """Maps after epochs 0, 4, 8 and 10: the numbers are those of the epochs, the places those of the maps."""
+    run = path(0.0, 0.5, 1.0, 0.75)._replace(epochs=jnp.array([0, 4, 8, 10]))
+    found = choose_epoch(ALIGNER, run, data, PART, recipe=Recipe())
+    assert (int(found.epoch), int(found.point)) == (8, 2)
+    assert [int(keep_epoch(run, epoch).epoch) for epoch in (0, 3, 4, 9, 10, 99)] == [0, 0, 4, 8, 10, 10]
+
+
+def test_images_add_up_to_the_scores(data):
+    """Two languages, one without captions of some images, and padding: what images add is theirs, and all of it."""
+    rows = np.concatenate([ORDER[:-4], np.full(4, -1, np.int32)])
+    few, count = ORDER[::3].astype(np.int32), COUNT - 4
+    owner = np.searchsorted(ORDER, few[few < count]).astype(np.int32)
+    gold = np.full((COUNT, 1), -1, np.int32)
+    gold[owner, 0] = np.arange(len(owner))
+    whole = np.where(count > ORDER, ORDER, -1)
+    part = Part(rows, (rows, few[few < count]), (whole, owner), (whole[:, None], gold))
+    found = score_map(ALIGNER, {"delta": jnp.zeros((D, D))}, data, part)
+    np.testing.assert_allclose(found.images.sum(axis=0), found.mean, atol=1e-6)
+    assert found.images.shape == (COUNT, 3) and not np.any(found.images[count:])
+    ranks = rank_part(map_part(ALIGNER, {"delta": jnp.zeros((D, D))}, data, part))
+    hits = [np.asarray(language[0].better == 0) / len(language[0].better) for language in ranks]
+    hits[0] = np.asarray(ranks[0][0].better == 0)[:count] / count
+    wanted = np.zeros(COUNT)
+    wanted[:count] += hits[0] / 2
+    np.add.at(wanted, owner, hits[1] / 2)
+    np.testing.assert_allclose(found.images[:, 0], wanted, atol=1e-6)
 
 
 def test_one_map_of_rows_has_length_one(data):

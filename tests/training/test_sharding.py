@@ -26,10 +26,10 @@ from ccalign_jax.training import (
     fit_spread,
     make_mesh,
     make_program,
-    plan_slices,
     runs_of_devices,
+    scored_epochs,
     slice_inputs,
-    slice_runs,
+    slice_width,
 )
 from ccalign_jax.training.sweep import SLICE_BYTES
 
@@ -83,16 +83,17 @@ def group(count: int = 3, aligner: str = "residual") -> Group:
 def run_group(one: Group, mesh=None, *, accelerator: bool = False):
     """`{(trial, fit): trajectory}`, as the sweep runs them, and the width of its slices."""
     devices = 1 if mesh is None else mesh.size
-    width, slices = plan_slices(one, FITS, params_bytes=100, accelerator=accelerator, devices=devices)
+    runs = [(trial, fit) for trial in one.trials for fit in range(FITS)]
+    width = slice_width(one.recipe, len(runs), params_bytes=100, accelerator=accelerator, devices=devices)
     data = (DATA, ARRAYS) if mesh is None else jax.device_put((DATA, ARRAYS), everywhere(mesh))
     program, found = make_program(one, SPACE, least=40, accelerator=accelerator, mesh=mesh), {}
-    for number in range(slices):
-        inputs = slice_inputs(one, FITS, key=KEY, width=width, number=number)
+    for first in range(0, len(runs), width):
+        inputs = slice_inputs(runs[first : first + width], key=KEY, width=width)
         done = program.compile(*data, *inputs)(*data, *inputs)
         parts = [done] if mesh is None else runs_of_devices(done, mesh)
         assert len(parts) == devices and all(len(part.losses) == width // devices for part in parts)
-        runs = [jax.tree.map(lambda leaf, at=at: leaf[at], part) for part in parts for at in range(width // devices)]
-        for (trial, place), run in zip(slice_runs(one, FITS, width=width, number=number), runs, strict=False):
+        each = [jax.tree.map(lambda leaf, at=at: leaf[at], part) for part in parts for at in range(width // devices)]
+        for (trial, place), run in zip(runs[first : first + width], each, strict=False):
             found[trial.name, place] = jax.tree.map(np.asarray, run)
     assert len(found) == len(one.trials) * FITS
     return found, width
@@ -106,7 +107,7 @@ def alone():
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_runs_are_the_same_on_any_number_of_devices(devices, alone):
     found, width = run_group(group(), make_mesh(devices))
-    assert width == devices * -(-FITS // devices)  # nine runs: on eight devices, the second slice is padded with seven
+    assert width == devices  # nine runs: on eight devices, the second call is padded with seven
     assert_close(found, alone)
     assert np.any(alone["t0", 0].losses[-1] != alone["t1", 0].losses[-1])
 
@@ -118,18 +119,12 @@ def test_an_accelerators_slices_are_spread_too(alone):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 2**31), st.booleans(), st.integers(1, 9))
-def test_slices_are_multiples_of_the_devices_and_hold_every_run_once(count, fits, params_bytes, accelerator, devices):
-    one = group(count)
-    width, slices = plan_slices(one, fits, params_bytes=params_bytes, accelerator=accelerator, devices=devices)
+@given(st.integers(1, 600), st.integers(0, 2**31), st.booleans(), st.integers(1, 9))
+def test_widths_are_multiples_of_the_devices(runs, params_bytes, accelerator, devices):
+    width = slice_width(RECIPE, runs, params_bytes=params_bytes, accelerator=accelerator, devices=devices)
     assert width % devices == 0
-    found = [slice_runs(one, fits, width=width, number=number) for number in range(slices)]
-    assert all(0 < len(runs) <= width for runs in found)
-    together = [(trial.name, fit) for runs in found for trial, fit in runs]
-    assert together == [(trial.name, fit) for trial in one.trials for fit in range(fits)]
-    taken = (8 + RECIPE.epochs) * params_bytes
-    share = SLICE_BYTES if accelerator else SLICE_BYTES // devices
-    assert width == devices or width // devices * taken <= share
+    taken = (8 + len(scored_epochs(RECIPE))) * params_bytes
+    assert width == devices or width // devices * taken <= SLICE_BYTES
 
 
 def test_more_devices_than_there_are_is_one_line(one_line):

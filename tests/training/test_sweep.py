@@ -15,7 +15,6 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training import (
     Embeddings,
     FoldArrays,
-    Group,
     Hyper,
     Part,
     Recipe,
@@ -25,9 +24,9 @@ from ccalign_jax.training import (
     fitting_recipe,
     group_trials,
     make_program,
-    plan_slices,
+    scored_epochs,
     slice_inputs,
-    slice_runs,
+    slice_width,
 )
 from ccalign_jax.training.sweep import SLICE_BYTES
 
@@ -71,13 +70,19 @@ def run_group(group, *, accelerator=False, width=FITS, program=None):
     """`{trial name: {fit: trajectory}}`, slice by slice, padding dropped."""
     program = program or make_program(group, SPACE, least=LEAST, accelerator=accelerator)
     found = {}
-    for number in range(-(-len(group.trials) * FITS // width)):
-        inputs = slice_inputs(group, FITS, key=KEY, width=width, number=number)
+    runs = runs_of(group)
+    for first in range(0, len(runs), width):
+        inputs = slice_inputs(runs[first : first + width], key=KEY, width=width)
         assert inputs[2].shape == (width,)
         done = jax.tree.map(np.asarray, program(DATA, ARRAYS, *inputs))
-        for place, (trial, one) in enumerate(slice_runs(group, FITS, width=width, number=number)):
+        for place, (trial, one) in enumerate(runs[first : first + width]):
             found.setdefault(trial.name, {})[one] = jax.tree.map(lambda leaf, at=place: leaf[at], done)
     return found
+
+
+def runs_of(group):
+    """Every trial on every fit, trial by trial."""
+    return [(trial, fit) for trial in group.trials for fit in range(FITS)]
 
 
 def assert_same(left, right):
@@ -143,7 +148,8 @@ def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
     traces = counted(monkeypatch)
     (one,) = group_trials(trials(*GRID))
     program = make_program(one, SPACE, least=LEAST, accelerator=False)
-    inputs = [slice_inputs(one, FITS, key=KEY, width=FITS, number=number) for number in range(3)]
+    runs = runs_of(one)
+    inputs = [slice_inputs(runs[first : first + FITS], key=KEY, width=FITS) for first in range(0, len(runs), FITS)]
     program(DATA, ARRAYS, *inputs[0])
     once = len(traces)
     assert once > 0
@@ -157,16 +163,16 @@ def test_a_second_sweep_of_the_same_kind_compiles_nothing(monkeypatch):
     """Other numbers and other data of the same shape; what is static asks for a program of its own."""
     traces = counted(monkeypatch)
     (one,) = group_trials(trials(*GRID))
-    inputs = slice_inputs(one, FITS, key=KEY, width=FITS, number=0)
+    inputs = slice_inputs(runs_of(one)[:FITS], key=KEY, width=FITS)
     first = make_program(one, SPACE, least=LEAST, accelerator=False).compile(DATA, ARRAYS, *inputs)
     once = len(traces)
     (other,) = group_trials(trials({"learning_rate": 0.2}, first=9))
     second = make_program(other, SPACE, least=LEAST, accelerator=False)
     turned = DATA._replace(text=-DATA.text)
-    found = second.compile(turned, ARRAYS, *slice_inputs(other, FITS, key=KEY, width=FITS, number=0))
+    found = second.compile(turned, ARRAYS, *slice_inputs(runs_of(other), key=KEY, width=FITS))
     assert found.fit is first.fit and len(traces) == once > 0
     assert not np.array_equal(found(turned, ARRAYS, *inputs).losses, first(DATA, ARRAYS, *inputs).losses)
-    narrow = second.compile(DATA, ARRAYS, *slice_inputs(other, FITS, key=KEY, width=2, number=0))
+    narrow = second.compile(DATA, ARRAYS, *slice_inputs(runs_of(other)[:2], key=KEY, width=2))
     assert narrow.fit is not first.fit
     (longer,) = group_trials(trials(*GRID, recipe=dataclasses.replace(RECIPE, epochs=3)))
     assert make_program(longer, SPACE, least=LEAST, accelerator=False).fit is not second.fit
@@ -188,24 +194,13 @@ def test_a_trial_is_its_index_whatever_else_is_swept(group, results):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 2**31), st.booleans())
-def test_the_slices_hold_every_run_once(count, fits, params_bytes, accelerator):
-    members = tuple(trials(*({"l2": float(number)} for number in range(count))))
-    one = Group("image", "residual", "infonce", RECIPE, members)
-    width, slices = plan_slices(one, fits, params_bytes=params_bytes, accelerator=accelerator)
-    found = [slice_runs(one, fits, width=width, number=number) for number in range(slices)]
-    assert all(0 < len(runs) <= width for runs in found)
-    together = [(trial.name, fit) for runs in found for trial, fit in runs]
-    assert together == [(trial.name, fit) for trial in members for fit in range(fits)]
-    assert slice_runs(one, fits, width=width, number=slices) == []
-    taken = (8 + RECIPE.epochs) * params_bytes
-    assert width == 1 or width * taken <= SLICE_BYTES
-    if accelerator:
-        assert width * slices - count * fits < slices  # next to nothing is padded
-    else:
-        assert fits % width == 0  # nothing is
-        larger = [part for part in range(width + 1, fits + 1) if fits % part == 0]
-        assert all(part * taken > SLICE_BYTES for part in larger)
+@given(st.integers(1, 600), st.integers(0, 2**31), st.booleans())
+def test_a_call_is_as_wide_as_memory_allows(runs, params_bytes, accelerator):
+    width = slice_width(RECIPE, runs, params_bytes=params_bytes, accelerator=accelerator)
+    taken = (8 + len(scored_epochs(RECIPE))) * params_bytes
+    assert width == 1 or (accelerator and width * taken <= SLICE_BYTES)
+    calls = -(-runs // width)
+    assert width * calls - runs < calls  # next to nothing is padded
 
 
 def test_groups_keep_apart_what_is_static_and_drop_what_is_zero():
@@ -240,7 +235,7 @@ def test_prepared_rows_are_those_of_the_fit():
     rows = unit_rows(jax.random.normal(jax.random.key(1), (FITS, COUNT, D)))
     (only,) = group_trials([dataclasses.replace(trials(GRID[0])[0], pivot="consensus", aligner="dual(shift)")])
     program = make_program(only, SPACE, least=LEAST, accelerator=False)
-    inputs = slice_inputs(only, FITS, key=KEY, width=FITS, number=0)
+    inputs = slice_inputs(runs_of(only), key=KEY, width=FITS)
     found = program(DATA, ARRAYS._replace(consensus={"procrustes": rows}), *inputs)
     other = program(DATA, ARRAYS._replace(consensus={"procrustes": rows.at[1].multiply(-1)}), *inputs)
     same = [np.array_equal(found.losses[number], other.losses[number]) for number in range(FITS)]
