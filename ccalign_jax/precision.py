@@ -84,8 +84,13 @@ def _rounded_product(product: JaxprEqn) -> JaxprEqn:
 
     @jax.jit
     def multiply(left: Array, right: Array) -> Array:
-        factors = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
-        return jax.lax.dot_general(*factors, dimensions, preferred_element_type=jnp.float32)
+        if is_emulated():  # the same products by float32 arithmetic, faster than XLA's emulation
+            left, right = (jax.lax.reduce_precision(side, exponent_bits=8, mantissa_bits=7) for side in (left, right))
+            return jax.lax.dot_general(left, right, dimensions)
+        left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
+        # The barrier keeps XLA from folding a transpose into the product, which its CPU kernels then refuse.
+        product = jax.lax.dot_general(left, right, dimensions, preferred_element_type=jnp.float32)
+        return jax.lax.optimization_barrier(product)
 
     (equation,) = jax.make_jaxpr(multiply)(*(factor.aval for factor in product.invars)).jaxpr.eqns
     return equation.replace(invars=product.invars, outvars=product.outvars)

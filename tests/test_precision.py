@@ -5,10 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ccalign_jax.precision import in_precision, is_emulated
+from ccalign_jax import precision
+from ccalign_jax.precision import in_precision
 
 ROWS = jax.random.normal(jax.random.key(0), (8, 16))
 WEIGHTS = jax.random.normal(jax.random.key(1), (16, 16)) / 4
+
+
+@pytest.fixture(params=[True, False], autouse=True)
+def hardware(request, monkeypatch):
+    """A CPU without bfloat16 products, and one with."""
+    monkeypatch.setattr("ccalign_jax.precision.is_emulated", lambda: request.param)
 
 
 def rounded(array):
@@ -53,6 +60,16 @@ def test_the_factors_of_every_product_are_rounded(function, wanted):
 
 
 def test_gradients_are_products_too():
+    """Also transposed ones, in a loop."""
+
+    def moved(weights):
+        return jax.lax.scan(lambda held, _: (held - jax.grad(total)(held), None), weights, None, length=1)[0]
+
+    def total(weights):
+        return jnp.sum((jnp.stack([ROWS, ROWS]) @ weights) * ROWS) / 2
+
+    found = jax.jit(in_precision(moved, "bfloat16"))(WEIGHTS)
+    np.testing.assert_allclose(WEIGHTS - found, once(ROWS.T, ROWS), rtol=1e-2, atol=1e-2)
     gradient = in_precision(jax.grad(lambda weights: jnp.sum((ROWS @ weights) * ROWS)), "bfloat16")
     np.testing.assert_allclose(gradient(WEIGHTS), once(ROWS.T, ROWS), rtol=1e-5, atol=1e-5)
 
@@ -78,10 +95,11 @@ def test_trees_keep_their_structure_and_float32_its_bits():
 
 
 def test_amx_is_looked_up_on_a_cpu(monkeypatch, tmp_path):
+    monkeypatch.undo()
     flags = tmp_path / "cpuinfo"
     monkeypatch.setattr("ccalign_jax.precision.CPU_FLAGS", flags)
-    assert not is_emulated()  # unknown
+    assert not precision.is_emulated()  # unknown
     flags.write_text("flags: fpu avx2 avx512f")
-    assert is_emulated()
+    assert precision.is_emulated()
     flags.write_text("flags: fpu amx_bf16 amx_tile")
-    assert not is_emulated()
+    assert not precision.is_emulated()

@@ -94,7 +94,8 @@ def test_the_first_parts_take_few_fits():
 @pytest.fixture(scope="module")
 def hopeless(planned):
     """Three trials, one of which moves far away in its first steps."""
-    return planned(folds=4, hyper=("epochs=2", "learning_rate=0.01,0.02,30", "temperature=0.1", "start_counts=false"))
+    hyper = ("epochs=2", "learning_rate=0.01,0.02,30", "temperature=0.1", "start_counts=false")
+    return planned(synthetic(120, dimensions=16), folds=4, hyper=hyper)
 
 
 def test_what_was_dropped_is_said_and_never_chosen(hopeless):
