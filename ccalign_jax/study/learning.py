@@ -76,12 +76,11 @@ def learning_curve(
         changes adjusted over the points, and `identity` on the holdouts), and that `identity` once more.
     """
     points = []
-    totals = [len(plan.trials) * len(plan.folds) for plan in plans]
     for number, plan in enumerate(plans):
         pairs = round(np.mean([len(fold.train) for fold in plan.folds]))
 
-        def told(what: str, done: int, total: int, *, before: int = sum(totals[:number]), pairs: int = pairs) -> None:
-            progress(f"{pairs} images: {what}", before + done, sum(totals))
+        def told(what: str, done: int, total: int, *, number: int = number, pairs: int = pairs) -> None:
+            progress(f"{pairs} images: {what}", number * total + done, len(plans) * total)
 
         found = run_sweep(plan, progress=told)
         claims = Claims(Measured((IDENTITY,), found.identity.tallies), resamples, test_share=plan.test_share)

@@ -104,6 +104,7 @@ class _Count:
         self.plan, self.progress = plan, progress
         self.trials = {trial.index: trial for trial in plan.trials}
         self.spent = self.total = 0.0
+        self.shown = 0
 
     def expect(self, tasks: Mapping[int, Task], later: Mapping[int, Task] = MappingProxyType({})) -> None:
         """Say what comes next, and what may come later, of which `SURVIVING` is counted."""
@@ -119,7 +120,8 @@ class _Count:
         return sum(task_cost(self.plan, self.trials[index], task) for index, task in tasks.items())
 
     def _say(self, what: str) -> None:
-        self.progress(what, round(PARTS * self.spent / max(self.total, 1.0)), PARTS)
+        self.shown = max(self.shown, int(PARTS * self.spent / max(self.total, 1.0)))  # never back
+        self.progress(what, self.shown, PARTS)
 
 
 class _Race:

@@ -155,7 +155,14 @@ def planned(toy) -> Callable[..., Plan]:
 
     def make(data: EmbeddingSet | None = None, *, folds: int = 2, criterion: str = "mean", **options) -> Plan:
         data = toy() if data is None else data
-        hyper = ("epochs=2", "steps_per_epoch=2", "batch_images=8", f"criterion={criterion}", "learning_rate=0.01,0.1")
+        hyper = (
+            "epochs=2",
+            "steps_per_epoch=2",
+            "score_every=1",
+            "batch_images=8",
+            f"criterion={criterion}",
+            "learning_rate=0.01,0.1",
+        )
         choices = {"aligners": ("residual",), "hyper": (*hyper, "temperature=0.1"), "folds": folds, **options}
         config = SweepConfig(**choices)
         return plan_sweep(data, config, plan_folds(data, config))

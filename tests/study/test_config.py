@@ -147,20 +147,20 @@ def test_a_file_is_no_folder(tmp_path, one_line):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", "half", "flip", "other"])
-def test_a_damaged_slice_is_no_slice(tmp_path, damage):
+def test_a_damaged_result_is_none(tmp_path, damage):
     folder, tree = RunFolder(tmp_path), {"a": np.arange(2000.0), "b": (np.ones((2, 3)), np.int32(4))}
-    assert folder.load_slice(0, 1, lambda: tree) is None
-    folder.save_slice(0, 1, tree)
-    found = folder.load_slice(0, 1, lambda: tree)
+    assert folder.load_result("000-0001", lambda: tree) is None
+    folder.save_result("000-0001", tree)
+    found = folder.load_result("000-0001", lambda: tree)
     np.testing.assert_array_equal(found["a"], tree["a"])
     assert found["b"][1] == 4
-    assert folder.load_slice(0, 0, lambda: tree) is None
+    assert folder.load_result("000-0000", lambda: tree) is None
     (file,) = (tmp_path / "unfinished" / "slices").iterdir()
     content = file.read_bytes()
     damaged = {"half": content[: len(content) // 2], "flip": content[:900] + b"\x99" + content[901:]}
     file.write_bytes(damage if isinstance(damage, bytes) else damaged.get(damage, content))
     like = {**tree, "more": 1} if damage == "other" else tree
-    assert folder.load_slice(0, 1, lambda: like) is None
+    assert folder.load_result("000-0001", lambda: like) is None
 
 
 def test_a_deeply_nested_config_is_refused(tmp_path, one_line):
@@ -168,24 +168,24 @@ def test_a_deeply_nested_config_is_refused(tmp_path, one_line):
     one_line(lambda: SweepConfig.read(tmp_path / "config.json"), "config.json: not a sweep's config.json")
 
 
-def test_a_slice_with_a_damaged_header_is_run_again(tmp_path):
+def test_a_result_with_a_damaged_header_is_run_again(tmp_path):
     """Whatever exception Python's parser raises."""
     folder, tree = RunFolder(tmp_path), {"a": np.arange(3.0)}
-    folder.save_slice(0, 1, tree)
+    folder.save_result("000-0001", tree)
     (file,) = (folder.draft / "slices").iterdir()
     content = file.read_bytes()
     start = content.index(b"\x93NUMPY")
     for place in range(start, start + 128):
         for bit in (1, 8, 64):
             file.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
-            assert folder.load_slice(0, 1, lambda: tree) is None
+            assert folder.load_result("000-0001", lambda: tree) is None
 
 
 def test_no_folder_keeps_nothing():
     folder = RunFolder(None)
     folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
-    folder.save_slice(0, 0, {"a": np.ones(3)})
-    assert folder.load_slice(0, 0, dict) is None
+    folder.save_result("000-0000", {"a": np.ones(3)})
+    assert folder.load_result("000-0000", dict) is None
 
 
 def test_paths_are_kept_absolute(tmp_path, monkeypatch):
@@ -209,7 +209,7 @@ def finish(path, *names):
     """A run whose folder looks complete."""
     with RunFolder(path) as folder:
         folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
-        folder.save_slice(0, 0, {"a": np.ones(3)})
+        folder.save_result("000-0000", {"a": np.ones(3)})
         with folder.writing() as draft:
             for name in names:
                 (draft / name).parent.mkdir(exist_ok=True)
@@ -249,13 +249,13 @@ def test_an_unfinished_run_of_an_older_version_goes_on(tmp_path):
     run, tree = tmp_path / "run", {"a": np.ones(3)}
     with RunFolder(run) as folder:
         folder.claim(SweepConfig(), "abc", resume=False, overwrite=False)
-        folder.save_slice(0, 0, tree)
+        folder.save_result("000-0000", tree)
     for entry in (run / "unfinished").iterdir():
         entry.rename(run / entry.name)
     (run / "unfinished").rmdir()
     (run / "manifest.json").unlink()
     claim(run, resume=True)
-    assert RunFolder(run).load_slice(0, 0, lambda: tree) is not None and not (run / "slices").exists()
+    assert RunFolder(run).load_result("000-0000", lambda: tree) is not None and not (run / "slices").exists()
 
 
 def test_an_overwritten_run_stays_until_the_new_one_is_complete(tmp_path):
@@ -274,16 +274,16 @@ def test_an_overwritten_run_stays_until_the_new_one_is_complete(tmp_path):
 
 def test_a_full_disk_keeps_what_was_there(tmp_path, one_line):
     folder = RunFolder(tmp_path)
-    folder.save_slice(0, 0, {"a": np.ones(3)})
+    folder.save_result("000-0000", {"a": np.ones(3)})
     kept = sorted(tmp_path.rglob("*"))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
     try:
-        one_line(lambda: folder.save_slice(0, 0, {"a": np.ones(3000)}), str(tmp_path), "make room")
+        one_line(lambda: folder.save_result("000-0000", {"a": np.ones(3000)}), str(tmp_path), "make room")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert sorted(tmp_path.rglob("*")) == kept
-    assert folder.load_slice(0, 0, lambda: {"a": 0})["a"].shape == (3,)
+    assert folder.load_result("000-0000", lambda: {"a": 0})["a"].shape == (3,)
 
 
 def test_names_of_files():

@@ -40,7 +40,9 @@ def planned(pivot, aligner, *, heldout="zh", zh=0, data=None):
 
 
 def run_inputs(plan):
-    return *plan.arrays(), *slice_inputs(plan.groups[0], 2, key=jax.random.key(0), width=2, number=0)
+    return *plan.arrays(), *slice_inputs(
+        [(plan.groups[0].trials[0], fit) for fit in (0, 1)], key=jax.random.key(0), width=2
+    )
 
 
 def compiled(plan):

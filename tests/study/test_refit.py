@@ -30,7 +30,8 @@ def test_the_key_is_no_fits(crossed, monkeypatch):
     )
     refit(crossed)
     (group,), fits = crossed.plan.groups, len(crossed.plan.fits.train)
-    used = slice_inputs(group, fits, key=jax.random.key(crossed.plan.config.seed), width=2 * fits, number=0)[1]
+    runs = [(trial, fit) for trial in group.trials for fit in range(fits)]
+    used = slice_inputs(runs, key=jax.random.key(crossed.plan.config.seed), width=len(runs))[1]
     assert fits == 10 and len(used) == 20
     assert not (jax.random.key_data(used) == jax.random.key_data(keys[0])).all(axis=-1).any()
 
