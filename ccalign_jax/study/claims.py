@@ -109,12 +109,14 @@ class Claims:
             figure["p_folds"] = None if np.isnan(each) else float(each)
 
 
-def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = False) -> None:
+def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = False, untested: int = 0) -> None:
     """Holm's adjustment of each figure over the entries, in place; and the words that follow from it.
 
     Args:
         entries: with a "delta" each.
         optimistic: whether maps were chosen on the images that are reported; for all entries, or one for each.
+        untested: how many more there would be had scores not dropped them, on images that some fold reports; each
+            counts as a test with p = 1, for what is left was selected.
     """
     places: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
@@ -125,10 +127,11 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
     for figures in places.values():
         by_count.setdefault(len(figures), []).append(figures)
     for group in by_count.values():
-        adjusted = holm(np.array([[figure["p"] for figure in figures] for figures in group]))
+        p = np.array([[figure["p"] for figure in figures] for figures in group])
+        adjusted = holm(np.pad(p, ((0, 0), (0, untested)), constant_values=1.0))
         for figures, row in zip(group, adjusted, strict=True):
-            for figure, p in zip(figures, row, strict=True):
-                figure["p_adjusted"] = float(p)
+            for figure, each in zip(figures, row[: len(figures)], strict=True):
+                figure["p_adjusted"] = float(each)
     for entry, biased in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
         entry["verdict"] = {
             route: verdict(figures[CLAIMED]["mean"], figures[CLAIMED]["p_adjusted"], optimistic=bool(biased))

@@ -65,7 +65,8 @@ def _fold_bounds(
     outcomes: Sequence[Outcome], resamples: Resamples
 ) -> dict[tuple[str, int], dict[Place, dict[str, dict[str, float]]]]:
     """Of each outcome on each fold by itself; median ranks have theirs in `all` alone."""
-    folds = {(one.name, number): fold for one in outcomes for number, fold in enumerate(one.tallies)}
+    each = ((one.name, number, fold) for one in outcomes for number, fold in enumerate(one.tallies))
+    folds = {(name, number): fold for name, number, fold in each if fold is not None}
     means = resamples._replace(medians=0, signs=resamples.signs[:0])
     images = {fold.images.tobytes(): fold.images for fold in folds.values()}  # the same for all outcomes
     inside = {key: resamples_of(rows, means) for key, rows in images.items()}

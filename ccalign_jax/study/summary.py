@@ -198,16 +198,16 @@ def make_summary(
         families.setdefault(outcome.family, []).append(outcome)
     candidates = [identity, *outcomes] if per_fold else list(outcomes)
 
-    def entries(several: Sequence[Sequence[Outcome]]) -> list[Figures]:
+    def entries(several: Sequence[Sequence[Outcome]], *, untested: int = 0) -> list[Figures]:
         if claims is not None:
             claims.measure(map(_measured_whole, several))
         found = [_chosen_summary(chosen, identity, claims) for chosen in several]
         if claims is not None:
-            adjust(found, optimistic=not per_fold)
+            adjust(found, optimistic=not per_fold, untested=untested)
         return found
 
     folded, whole = range(len(identity.report)), [outcome for outcome in outcomes if outcome.is_whole]
-    trials = entries([[outcome for _ in folded] for outcome in whole])
+    trials = entries([[outcome for _ in folded] for outcome in whole], untested=len(outcomes) - len(whole))
     picks = [select(members, per_fold=per_fold) for members in families.values()]
     pick = select(candidates, per_fold=per_fold)
     chosen, [selected] = entries(picks), entries([pick])

@@ -242,6 +242,14 @@ def test_holm_by_hand():
     assert alone[0]["verdict"] == {"t2i": "loss"}
 
 
+def test_trials_that_a_race_dropped_count_as_tests():
+    """Two that are left of five: Holm over five, of which three have p = 1."""
+    entries = [entry_of(0.1, 0.009), entry_of(0.1, 0.02)]
+    adjust(entries, untested=3)
+    assert [entry["delta"]["t2i"]["R@1"]["p_adjusted"] for entry in entries] == pytest.approx([0.045, 0.08])
+    assert [entry["verdict"]["t2i"] for entry in entries] == ["gain", "no evidence"]
+
+
 @pytest.mark.parametrize(
     ("optimistic", "words"), [(True, ["claimed gain"] * 2), ([False, True], ["gain", "claimed gain"])]
 )
