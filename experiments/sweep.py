@@ -50,7 +50,7 @@ def main() -> Path | None:
         return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.processes import check, join
-    from ccalign_jax.reporting import count_words, ladder_words, main_table, print_table, progress_bar
+    from ccalign_jax.reporting import Preview, count_words, ladder_words, main_table, print_table, progress_bar
     from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
@@ -107,7 +107,7 @@ def main() -> Path | None:
         spread += f", {mesh.size} devices" + " each" * bool(spread) if mesh.size > 1 else ""
         print(f"{trials} x {folds}, {programs}{spread}, into {out}")
         with progress_bar("‰ of the work") as progress:
-            result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress)
+            result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress, preview=Preview())
         print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
         with progress_bar("holdouts") as progress:
             result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)

@@ -32,6 +32,7 @@ from ccalign_jax.reporting.plots import changes_plot as changes_plot
 from ccalign_jax.reporting.plots import curves_plot as curves_plot
 from ccalign_jax.reporting.plots import languages_plot as languages_plot
 from ccalign_jax.reporting.plots import overfitting_plot as overfitting_plot
+from ccalign_jax.reporting.preview import Preview as Preview
 from ccalign_jax.reporting.results import language_table as language_table
 from ccalign_jax.reporting.results import main_table as main_table
 from ccalign_jax.reporting.results import trials_table as trials_table

@@ -15,13 +15,13 @@ from ccalign_jax.reporting.names import MOST_FAMILIES
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.figures import IDENTITY, route_metrics
 from ccalign_jax.study.intervals import draw_resamples
-from ccalign_jax.study.ladder import BANK_ROWS, Rungs, score_figures, score_ladder
+from ccalign_jax.study.ladder import BANK_ROWS, Rungs, map_ladder, score_figures
 from ccalign_jax.study.run import SweepResult, summarise
 from ccalign_jax.study.summary import Outcome, select
 from ccalign_jax.study.tally import tally_pairs
 from ccalign_jax.study.threads import in_threads
 from ccalign_jax.study.where import where_gained
-from ccalign_jax.training import Part, PartRows, Recipe, map_part
+from ccalign_jax.training import Part, Recipe, map_part
 
 __all__ = ["SWEEP_ROUTES", "measure_holdouts"]
 
@@ -96,8 +96,10 @@ def measure_holdouts(
                 taken = {route: getattr(found, route) for route in routes}
                 outcome.tallies[fold].tally.update(tally_pairs(taken, plan.part(fold, "report"), languages))
             if families and scores:
-                near = _bank(map_part(aligner, params, embeddings, banks[fold]))
-                rungs = score_ladder(text, image, part, *near, languages)
+                if outcome is result.identity and result.corrections is not None:
+                    rungs = result.corrections[fold]
+                else:
+                    rungs = map_ladder(mapped, map_part(aligner, params, embeddings, banks[fold]), languages)
                 for family in families:
                     scored[family][fold] = rungs
             if families and diagnostics:
@@ -149,13 +151,6 @@ def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
 
 def _in_fold_order(found: Mapping[str, Mapping[int, Measure]]) -> dict[str, list[Measure]]:
     return {family: [each[fold] for fold in sorted(each)] for family, each in found.items()}
-
-
-def _bank(rows: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
-    """The rows that are no padding; a language without any has those of all others."""
-    text = [np.asarray(rows)[np.asarray(owner) >= 0] for rows, owner in zip(rows.text, rows.part.image_of, strict=True)]
-    every = np.concatenate(text)
-    return [own if len(own) else every for own in text], np.asarray(rows.image)
 
 
 def _whole_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from ccalign_jax.metrics import SCORINGS, Banks, Ranks, rank_pairs
+from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.figures import IDENTITY, FoldMetrics, figures_of, fold_metrics, minus
 from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.tally import Tally, tally_directions
-from ccalign_jax.training import Part
+from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
-__all__ = ["BANK_ROWS", "Rungs", "score_figures", "score_ladder", "take_bank"]
+__all__ = ["BANK_ROWS", "Rungs", "identity_scores", "map_ladder", "score_figures", "score_ladder", "take_bank"]
 
 Rungs = dict[str, tuple[FoldMetrics, Tally]]  # by the name of the score, on one fold
 
@@ -75,6 +78,29 @@ def score_ladder(
     for name in SCORINGS:
         ranks = tuple(one[name] for one in each)
         found[name] = fold_metrics(ranks, languages), tally_directions(ranks, part, languages)
+    return found
+
+
+def map_ladder(rows: PartRows, bank: PartRows, languages: Sequence[str]) -> Rungs:
+    """`score_ladder` of the mapped rows of a report part, and of a training part as the bank.
+
+    Of the bank only rows that are no padding; a language without any has those of all others.
+    """
+    owners = zip(bank.text, bank.part.image_of, strict=True)
+    text = [np.asarray(each)[np.asarray(owner) >= 0] for each, owner in owners]
+    every = np.concatenate(text)
+    near = [own if len(own) else every for own in text]
+    return score_ladder(rows.text, rows.image, rows.part, near, np.asarray(bank.image), languages)
+
+
+def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> list[Rungs]:
+    """The score corrections on the embeddings as they are, fold by fold."""
+    aligner, parts = plan.space.aligner(IDENTITY, Recipe()), jax.tree.map(np.asarray, arrays.report)
+    found = []
+    for number, fold in enumerate(plan.folds):
+        bank = make_part(plan.data, fold.train, plan.trained_languages)
+        part = jax.tree.map(operator.itemgetter(number), parts)
+        found.append(map_ladder(*(map_part(aligner, {}, embeddings, one) for one in (part, bank)), plan.data.languages))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.claims import Claims, Measured, describe_statistics
-from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, chance_metrics, fold_metrics
+from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, chance_metrics, fold_metrics
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.ladder import Rungs, identity_scores
 from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import describe_race
@@ -30,6 +31,7 @@ from ccalign_jax.study.summary import (
     divergence_notes,
     kept_its_start,
     make_summary,
+    select,
 )
 from ccalign_jax.study.tally import tally_directions
 from ccalign_jax.study.trained import TrainedRuns
@@ -41,7 +43,10 @@ from ccalign_jax.training import (
     evaluate_folds,
 )
 
-__all__ = ["Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
+__all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
+
+
+Preview = Callable[[str, Sequence[FoldMetrics]], None]
 
 
 @dataclasses.dataclass
@@ -56,6 +61,7 @@ class SweepResult:
         seconds: how long each part took.
         best: the map that was chosen, refitted; None until `refit.refit` has made it.
         resamples: what intervals and p-values come from; None until `holdout.measure_holdouts` has drawn them.
+        corrections: identity under the score corrections, fold by fold; None until they are measured.
     """
 
     summary: dict[str, Any]
@@ -65,6 +71,7 @@ class SweepResult:
     seconds: dict[str, float]
     best: Checkpoint | None = None
     resamples: Resamples | None = None
+    corrections: list[Rungs] | None = None
 
 
 def run_sweep(
@@ -74,6 +81,7 @@ def run_sweep(
     processes: Processes = ALONE,
     mesh: Mesh | None = None,
     progress: Progress = lambda what, done, total: None,
+    preview: Preview | None = None,
 ) -> SweepResult:
     """Run every trial on every fold, and summarise; `refit.refit` then makes the map that was chosen.
 
@@ -83,6 +91,8 @@ def run_sweep(
         processes: over which the trials are distributed; this is number 0, the others call `shares.work`.
         mesh: the devices that runs are spread over; None for one.
         progress: see `rounds.every_trial`.
+        preview: called with a name and metrics, fold by fold, as soon as they are known: of identity, of identity under
+            each score correction, and of what the folds choose of each family.
 
     Raises:
         ValueError: several processes, and no folder that keeps what they find.
@@ -99,12 +109,28 @@ def run_sweep(
         raise ValueError("several processes need a folder that keeps what they find")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
     with TrainedRuns.of_plan(plan, folder, mesh) as trained:
-        identity = _baseline(plan, trained.embeddings, trained.arrays)
+        identity, corrections = _baseline(plan, trained.embeddings, trained.arrays), None
+        if preview is not None:
+            preview(IDENTITY, identity.report)
+            corrections = identity_scores(plan, trained.embeddings, trained.arrays)
+            for name in corrections[0].keys() - {"cosine"}:
+                preview(f"{IDENTITY}, {name}", [rungs[name][0] for rungs in corrections])
         lap("baselines")
+        waiting = {
+            outcome.family: sum(one.family == outcome.family for one in outcomes.values())
+            for outcome in outcomes.values()
+        }
         for found in every_trial(trained, Distributed(processes, plan), progress):
-            _record(outcomes[found.trial], found, plan, identity)
+            outcome = outcomes[found.trial]
+            _record(outcome, found, plan, identity)
+            waiting[outcome.family] -= 1
+            if preview is not None and not waiting[outcome.family]:
+                members = [one for one in outcomes.values() if one.family == outcome.family]
+                chosen = select(members, per_fold=plan.config.protocol == "nested")
+                preview("/".join(outcome.family), [one.report[fold] for fold, one in enumerate(chosen)])
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
+    result.corrections = corrections
     result.summary = summarise(result)
     lap("summary")
     return result
