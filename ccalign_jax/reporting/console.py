@@ -116,14 +116,19 @@ class _Lines:
 
     def __init__(self, file: TextIO, unit: str = "runs"):
         self.file, self.unit, self.start, self.tenth = file, unit, time.monotonic(), 0
+        self.first: tuple[float, int] | None = None  # when something was done first, and how much: compiled before
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        if done and self.first is None:
+            self.first = time.monotonic(), done
         tenth = 10 * done // max(total, 1)
         if tenth <= self.tenth:
             return
         self.tenth = tenth
-        passed = time.monotonic() - self.start
-        left = f", about {_clock(passed * (total - done) / done)} left" if done < total else ""
+        passed, left = time.monotonic() - self.start, ""
+        if self.first is not None and self.first[1] < done < total:
+            each = (time.monotonic() - self.first[0]) / (done - self.first[1])
+            left = f", about {_clock(each * (total - done))} left"
         print(f"{done}/{total} {self.unit}, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ccalign_jax.reporting.evidence import closed_words, evidence_notes, optimism_words
 from ccalign_jax.reporting.names import choice_words, family_labels, shown_families
 from ccalign_jax.reporting.pivot_tables import shown_note
-from ccalign_jax.reporting.wording import count_words, pool_size
+from ccalign_jax.reporting.wording import count_words, find, pool_size
 
 __all__ = ["DIRECTION_NOTE", "main_notes"]
 
@@ -26,7 +26,7 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     """
     folds, families = summary["folds"], shown_families(summary)
     pool = count_words(pool_size(summary), "image")
-    trials = count_words(len(summary["trials"]), "trial")
+    trials = count_words(trial_count(summary), "trial")
     nested = summary["protocol"] != "seed"
     yield from shown_note(summary)
     yield DIRECTION_NOTE
@@ -55,6 +55,7 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
             f"Settings and epoch of each row were chosen in each fold apart from its holdout, on {inner}. selected: "
             f"the same choice among all trials and identity ({trials}): what choosing earns."
         )
+        yield from _race_note(summary)
     else:
         yield (
             "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
@@ -80,3 +81,19 @@ def main_notes(summary: Mapping[str, Any]) -> Iterator[str]:
 def _repeats(summary: Mapping[str, Any]) -> str:
     repeats = summary.get("repeats", 1)
     return f" ({repeats} × {summary['folds'] // repeats})" if repeats > 1 else ""
+
+
+def trial_count(summary: Mapping[str, Any]) -> int:
+    """Trials that were compared, those that a race dropped included."""
+    reported = {trial["name"] for trial in summary["trials"]}
+    return len(reported | {one["trial"] for one in find(summary, "race", "dropped") or ()})
+
+
+def _race_note(summary: Mapping[str, Any]) -> Iterator[str]:
+    dropped = find(summary, "race", "dropped")
+    if dropped:
+        folds = summary["folds"] * summary["race"]["trials"]
+        yield (
+            f"The race dropped {len(dropped)} of {folds} trials × folds, behind the best of their fold on inner parts "
+            "by an interval above 0: race in summary.json; --race=false fits all."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -75,7 +76,8 @@ def plan_path(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Pla
     names = config.aligners or ()
     if len(names) != 1 or names[0] not in PATHS:
         raise InputError(f"--aligner={','.join(names)}: a path is of {' or '.join(PATHS)}")
-    plan = plan_sweep(data, config, folds, blocks=PATHS[names[0]])
+    whole = dataclasses.replace(config, race=False)  # every point of the path is measured
+    plan = plan_sweep(data, whole, folds, blocks=PATHS[names[0]])
     settings = {(trial.pivot, trial.loss, trial.hyper._replace(prox=0.0), trial.recipe) for trial in plan.trials}
     if len(settings) > 1:
         raise InputError(f"a path is of one pivot, loss and setting, this asks for {len(settings)}; give one of each")

@@ -113,8 +113,9 @@ def run_sweep(
         if preview is not None:
             preview(IDENTITY, identity.report)
             corrections = identity_scores(plan, trained.embeddings, trained.arrays)
-            for name in corrections[0].keys() - {"cosine"}:
-                preview(f"{IDENTITY}, {name}", [rungs[name][0] for rungs in corrections])
+            for name in corrections[0]:
+                if name != "cosine":  # that is identity
+                    preview(f"{IDENTITY}, {name}", [rungs[name][0] for rungs in corrections])
         lap("baselines")
         waiting = {
             outcome.family: sum(one.family == outcome.family for one in outcomes.values())
