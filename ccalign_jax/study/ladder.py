@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from ccalign_jax.metrics import SCORINGS, Banks, Ranks, rank_pairs
+from ccalign_jax.numerics import AnyArray
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.figures import IDENTITY, FoldMetrics, figures_of, fold_metrics, minus
@@ -50,8 +51,8 @@ def _ranks(
 
 
 def score_ladder(
-    text: Sequence[np.ndarray],
-    image: np.ndarray,
+    text: Sequence[AnyArray],
+    image: AnyArray,
     part: Part,
     bank_text: Sequence[np.ndarray],
     bank_image: np.ndarray,
@@ -100,7 +101,8 @@ def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> l
     for number, fold in enumerate(plan.folds):
         bank = make_part(plan.data, fold.train, plan.trained_languages)
         part = jax.tree.map(operator.itemgetter(number), parts)
-        found.append(map_ladder(*(map_part(aligner, {}, embeddings, one) for one in (part, bank)), plan.data.languages))
+        rows, near = (map_part(aligner, {}, embeddings, one) for one in (part, bank))
+        found.append(map_ladder(rows, near, plan.data.languages))
     return found
 
 
