@@ -29,8 +29,8 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "processes",
-    "reporting", "seed_maps", "solvers", "statistics", "study", "tiles", "training",
+    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "precision",
+    "processes", "reporting", "seed_maps", "solvers", "statistics", "study", "tiles", "training",
 )  # fmt: skip
 
 

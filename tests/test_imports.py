@@ -20,6 +20,7 @@ ORDER = (
     "grids",
     "processes",
     "numerics",
+    "precision",
     "tiles",
     "losses",
     "aligners",

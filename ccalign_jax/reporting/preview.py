@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
-
-import numpy as np
 
 from ccalign_jax.reporting.names import LOSSES, aligner_name, pivot_name
 from ccalign_jax.reporting.wording import plain, signed
@@ -36,7 +35,7 @@ class Preview:
             name: of a baseline, or PIVOT/ALIGNER/LOSS.
             folds: metrics of each.
         """
-        t2i, i2t, both = (float(np.mean([fold[way]["R@1"] for fold in folds])) for way in ("t2i", "i2t", "both"))
+        t2i, i2t, both = (mean(fold[way]["R@1"] for fold in folds) for way in ("t2i", "i2t", "both"))
         said = f"R@1 t2i {plain(t2i)}, i2t {plain(i2t)}"
         if self.base is None:
             self.base = both

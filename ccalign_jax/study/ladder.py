@@ -21,7 +21,16 @@ from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.tally import Tally, tally_directions
 from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
-__all__ = ["BANK_ROWS", "Rungs", "identity_scores", "map_ladder", "score_figures", "score_ladder", "take_bank"]
+__all__ = [
+    "BANK_ROWS",
+    "Rungs",
+    "bank_rows",
+    "identity_scores",
+    "map_ladder",
+    "score_figures",
+    "score_ladder",
+    "take_bank",
+]
 
 Rungs = dict[str, tuple[FoldMetrics, Tally]]  # by the name of the score, on one fold
 
@@ -83,15 +92,16 @@ def score_ladder(
 
 
 def map_ladder(rows: PartRows, bank: PartRows, languages: Sequence[str]) -> Rungs:
-    """`score_ladder` of the mapped rows of a report part, and of a training part as the bank.
+    """`score_ladder` of the mapped rows of a report part, with those of a training part as the bank."""
+    return score_ladder(rows.text, rows.image, rows.part, *bank_rows(bank), languages)
 
-    Of the bank only rows that are no padding; a language without any has those of all others.
-    """
+
+def bank_rows(bank: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
+    """The captions of each language and the images, without padding; a language without any has those of all others."""
     owners = zip(bank.text, bank.part.image_of, strict=True)
     text = [np.asarray(each)[np.asarray(owner) >= 0] for each, owner in owners]
     every = np.concatenate(text)
-    near = [own if len(own) else every for own in text]
-    return score_ladder(rows.text, rows.image, rows.part, near, np.asarray(bank.image), languages)
+    return [own if len(own) else every for own in text], np.asarray(bank.image)
 
 
 def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> list[Rungs]:

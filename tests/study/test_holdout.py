@@ -12,8 +12,9 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.holdout import _bank, measure_holdouts
+from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.intervals import PAIR_DRAWS
+from ccalign_jax.study.ladder import bank_rows
 from ccalign_jax.training import Part, PartRows
 
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": (1e-3, 3e-2), "temperature": 0.07}
@@ -155,6 +156,6 @@ def test_a_language_without_training_captions_has_the_neighbours_of_all_others()
     rows = [np.full((3, 2), number, np.float32) for number in range(3)]
     owners = (np.array([0, 1, -1]), np.array([-1, -1, -1]), np.array([0, 0, 1]))
     part = Part(np.arange(2), tuple(rows), owners, ())
-    text, image = _bank(PartRows(part, np.ones((2, 2), np.float32), tuple(rows)))
+    text, image = bank_rows(PartRows(part, np.ones((2, 2), np.float32), tuple(rows)))
     assert [sorted(np.unique(one)) for one in text] == [[0], [0, 2], [2]] and [len(one) for one in text] == [2, 5, 3]
     assert len(image) == 2

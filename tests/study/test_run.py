@@ -11,6 +11,7 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.errors import InputError
 from ccalign_jax.study import sweep
 from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep, summarise
@@ -33,6 +34,20 @@ def test_the_summary_is_of_this_sweep(whole):
         assert all(0 <= epoch <= 2 for epoch in one.epochs)
         # epoch 0 of a residual is identity, on the same fold
         np.testing.assert_allclose([curve[0].mean() for curve in one.curves], whole.identity.selection, atol=1e-6)
+
+
+def test_results_are_shown_as_soon_as_they_are_known(planned):
+    """Identity, its score corrections, and a family when its last trial is done: the figures of the summary."""
+    shown = []
+    found = measure_holdouts(run_sweep(planned(), preview=lambda name, folds: shown.append((name, folds))))
+    names = [name for name, _ in shown]
+    assert names[0] == "identity" and names[-1] == "image/residual/infonce" and "identity, csls" in names
+    (family,) = found.summary["families"]
+    scores = found.summary["scores"]["identity"]
+    wanted = [found.summary["baselines"]["identity"], *(scores[name.partition(", ")[2]] for name in names[1:-1])]
+    for (_, folds), figures in zip(shown, [*wanted, family["metrics"]], strict=True):
+        for way in ("t2i", "i2t", "both"):
+            assert np.mean([fold[way]["R@1"] for fold in folds]) == pytest.approx(figures[way]["R@1"]["mean"])
 
 
 def test_trials_are_chosen_by_one_yardstick(planned):
