@@ -136,7 +136,7 @@ def test_a_lost_process_ends_the_run_which_goes_on_elsewhere(alone, start, tmp_p
     first, _ = finish(started, [LOST, -9])
     last = first[1].strip().splitlines()[-1]
     assert last.startswith("error: a process of this run was lost") and "--resume" in last
-    kept = {path: path.read_bytes() for path in out.glob("unfinished/slices/???-????.npz")}
+    kept = {path: path.read_bytes() for path in out.glob("unfinished/slices/???-????-*.npz")}
     assert len(kept) >= 2 and not (out / "summary.json").exists()
     finish(start(1, 4, out, "--resume"), [0])
     assert_same_run(out, alone)
