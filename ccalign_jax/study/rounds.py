@@ -78,13 +78,13 @@ def every_trial(
                 yield _whole(plan, index, result)
         race.drop()
     tasks = race.report_tasks()
+    for trial in racing:
+        if trial.index not in tasks:
+            yield race.reported(trial.index, None, None)
     count.expect(tasks)
     for index, result in distributed.results(trained, tasks, last=True):
         count.done(index, tasks[index])
         yield race.reported(index, tasks[index], result)
-    for trial in racing:
-        if trial.index not in tasks:
-            yield race.reported(trial.index, None, None)
 
 
 def _whole(plan: Plan, index: int, result: Result) -> TrialRuns:
