@@ -34,6 +34,14 @@ MAPS = Path("/proc/self/maps")
 MOST_MAPS = 20_000
 # Of XLA, to compile quickly: no MLIR, and one LLVM module for each program.
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+LONGEST = (
+    "test_registry.py",
+    "test_docs.py",
+    "test_fit.py",
+    "test_scripts.py",
+    "test_processes.py",
+    "test_evaluation.py",
+)
 OPTIMISED = pytest.StashKey[bool]()  # whether the test before was, in the same file
 
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -66,6 +74,14 @@ def pytest_sessionstart() -> None:
             return made(*arguments, env_options_overrides=asked, **rest)
 
         compiler.get_compile_options = options
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first, so that none is begun when all others are done; optimised tests last in their file."""
+    files = list(dict.fromkeys(item.path for item in items))
+    files.sort(key=lambda path: LONGEST.index(path.name) if path.name in LONGEST else len(LONGEST))
+    place = {path: number for number, path in enumerate(files)}
+    items.sort(key=lambda item: (place[item.path], item.get_closest_marker("optimised") is not None))
 
 
 def pytest_collection_finish() -> None:

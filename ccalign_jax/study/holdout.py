@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -13,12 +13,12 @@ from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
 from ccalign_jax.reporting.names import MOST_FAMILIES
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.figures import IDENTITY, route_metrics
+from ccalign_jax.study.figures import IDENTITY, FoldMetrics, route_metrics
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, Rungs, map_ladder, score_figures
 from ccalign_jax.study.run import SweepResult, summarise
 from ccalign_jax.study.summary import Outcome, select
-from ccalign_jax.study.tally import tally_pairs
+from ccalign_jax.study.tally import Tally, tally_pairs
 from ccalign_jax.study.threads import in_threads
 from ccalign_jax.study.where import where_gained
 from ccalign_jax.training import Part, Recipe, map_part
@@ -57,71 +57,45 @@ def measure_holdouts(
     plan = result.plan
     if routes is None:
         routes = SWEEP_ROUTES if len({one.family for one in result.outcomes}) <= MOST_FAMILIES else SWEEP_ROUTES[:1]
-    embeddings, arrays = plan.arrays()
-    parts = jax.tree.map(np.asarray, arrays.report)
     if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with
         routes, diagnostics = (), False
-    languages = plan.data.languages
+    if len(plan.data.languages) < 2:
+        routes = ()
     outcomes = [result.identity, *result.outcomes]
     by_name = {outcome.name: outcome for outcome in outcomes}
     wanted = _chosen(result) if diagnostics or scores else {}
+    states = []
+    for outcome in outcomes:
+        for fold in range(len(plan.folds)):
+            families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
+            if outcome.report[fold] is not None and (routes or families):
+                states.append((outcome, fold, families))
+    measure = _Holdouts(result, routes, scores=scores, diagnostics=diagnostics)
+    found = in_threads(lambda state: measure(state[0], state[1], chosen=bool(state[2])), states)
     # By family and fold: what folds chose is measured in the order of the trials.
     described: dict[str, dict[int, Mapping[str, Any]]] = {family: {} for family in wanted}
     scored: dict[str, dict[int, Rungs]] = {family: {} for family in wanted}
-    banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
-    total, done = len(outcomes) * len(plan.folds), 0
     notes = list(plan.notes)
-    for outcome in outcomes:
-        sets: dict[int, dict[str, np.ndarray]] = {}  # of the folds whose rows are described
-        kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
-        aligner = plan.space.aligner(*kind)
-        for fold in range(len(plan.folds)):
-            progress(f"holdout of {outcome.name}", done, total)
-            done += 1
-            if outcome.report[fold] is None:
-                continue
-            families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
-            if not (routes and len(languages) > 1) and not families:
-                continue
-            part = jax.tree.map(lambda leaf, fold=fold: leaf[fold], parts)
-            params = {} if outcome.trial is None else outcome.params[fold]
-            mapped = map_part(aligner, params, embeddings, part)
-            text, image = mapped.text, mapped.image
-            if routes and len(languages) > 1:
-                found = rank_routes(
-                    text, image, part.image_of, part.captions_of, image_mask=part.images >= 0, routes=routes
-                )
-                figures = route_metrics(jax.tree.map(np.asarray, found), languages)
-                outcome.report[fold] |= {route: figures[route] for route in routes if route in figures}
-                taken = {route: getattr(found, route) for route in routes}
-                outcome.tallies[fold].tally.update(tally_pairs(taken, plan.part(fold, "report"), languages))
-            if families and scores:
-                if outcome is result.identity and result.corrections is not None:
-                    rungs = result.corrections[fold]
-                else:
-                    rungs = map_ladder(mapped, map_part(aligner, params, embeddings, banks[fold]), languages)
-                for family in families:
-                    scored[family][fold] = rungs
-            if families and diagnostics:
-                whole = _whole_rows(text, image, part, languages)
-                if whole is None:
-                    diagnostics = False
-                    notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
-                    continue
-                sets[fold] = whole
-        for fold, one in zip(sets, in_threads(_described, sets.values()), strict=True):
-            for family, chosen in wanted.items():
-                if chosen[fold] is outcome:
-                    described[family][fold] = one
+    for done, ((outcome, fold, families), one) in enumerate(zip(states, found, strict=True), start=1):
+        progress(f"holdout of {outcome.name}", done, len(states))
+        outcome.report[fold] |= one.metrics
+        outcome.tallies[fold].tally.update(one.tally)
+        for family in families:
+            if one.rungs is not None:
+                scored[family][fold] = one.rungs
+            if one.described is not None:
+                described[family][fold] = one.described
+    if diagnostics and any(len(each) < len(plan.folds) for each in described.values()):
+        diagnostics = False
+        notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
     if scores and plan.config.heldout_language is not None:
         notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
-    progress("holdouts", total, total)
     result.resamples = resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
     summary = summarise(result, notes=notes, resamples=resamples)
     if scores:
         bank = min(len(fold.train) for fold in plan.folds)
         summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
-        images = list(np.maximum(parts.images, 0))  # padding has no queries
+        images = list(np.maximum(np.asarray(measure.parts.images), 0))  # padding has no queries
         summary["scores"] |= score_figures(
             _in_fold_order(scored),
             images,
@@ -135,6 +109,62 @@ def measure_holdouts(
     summary["where"] = where_gained(plan, result.identity, chosen, resamples)
     result.summary = summary
     return result
+
+
+class _Found(NamedTuple):
+    """What `_Holdouts` measures of a state on a fold: metrics and tally of the routes, scores on top, diagnostics."""
+
+    metrics: FoldMetrics
+    tally: Tally
+    rungs: Rungs | None = None
+    described: Mapping[str, Any] | None = None
+
+
+class _Holdouts:
+    """Measures a map on the images that a fold reports."""
+
+    def __init__(self, result: SweepResult, routes: Sequence[str], *, scores: bool, diagnostics: bool):
+        self.result, self.plan, self.routes = result, result.plan, routes
+        self.scores, self.diagnostics = scores, diagnostics
+        self.embeddings, arrays = result.inputs or self.plan.arrays()
+        self.parts = jax.tree.map(np.asarray, arrays.report)
+        languages = self.plan.trained_languages
+        self.banks = [make_part(self.plan.data, fold.train, languages) for fold in self.plan.folds] if scores else []
+
+    def __call__(self, outcome: Outcome, fold: int, *, chosen: bool) -> _Found:
+        """Measure an outcome on a fold; scores on top and diagnostics only of what was chosen."""
+        plan, languages = self.plan, self.plan.data.languages
+        kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
+        aligner, params = plan.space.aligner(*kind), {} if outcome.trial is None else outcome.params[fold]
+        part = jax.tree.map(lambda leaf: leaf[fold], self.parts)
+        mapped = map_part(aligner, params, self.embeddings, part)
+        found = _Found({}, {})
+        if self.routes:
+            ranks = rank_routes(
+                mapped.text,
+                mapped.image,
+                part.image_of,
+                part.captions_of,
+                image_mask=part.images >= 0,
+                routes=self.routes,
+            )
+            metrics = route_metrics(jax.tree.map(np.asarray, ranks), languages)
+            taken = {route: getattr(ranks, route) for route in self.routes}
+            found = _Found(
+                {route: metrics[route] for route in self.routes if route in metrics},
+                tally_pairs(taken, plan.part(fold, "report"), languages),
+            )
+        if chosen and self.scores:
+            if outcome is self.result.identity and self.result.corrections is not None:
+                rungs = self.result.corrections[fold]
+            else:
+                bank = map_part(aligner, params, self.embeddings, self.banks[fold])
+                rungs = map_ladder(mapped, bank, languages)
+            found = found._replace(rungs=rungs)
+        if chosen and self.diagnostics:
+            rows = _whole_rows(mapped.text, mapped.image, part, languages)
+            found = found._replace(described=None if rows is None else _described(rows))
+        return found
 
 
 def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:

@@ -53,10 +53,12 @@ def _ranks(
     text: Array, image: Array, image_of: Array, captions_of: Array, image_mask: Array, banks: Banks
 ) -> dict[str, tuple[Ranks, Ranks]]:
     """Under all scorings, in one program: the scores of a bank that several of them look at are formed once."""
-    found = {}
-    for name, scoring in SCORINGS.items():
-        found[name] = rank_pairs(*scoring(text, image, banks), image_of, captions_of, image_mask=image_mask)
-    return found
+    scorings = [scoring(text, image, banks) for scoring in SCORINGS.values()]
+    widest = max(scoring.queries.shape[1] for scoring in scorings)
+    padded = [jax.tree.map(lambda rows: jnp.pad(rows, ((0, 0), (0, widest - rows.shape[1]))), one) for one in scorings]
+    stacked = jax.tree.map(lambda *rows: jnp.stack(rows), *padded)  # so that ranks are compiled once
+    ranks = jax.lax.map(lambda one: rank_pairs(*one, image_of, captions_of, image_mask=image_mask), stacked)
+    return {name: jax.tree.map(lambda leaf, row=row: leaf[row], ranks) for row, name in enumerate(SCORINGS)}
 
 
 def score_ladder(

@@ -91,7 +91,8 @@ def sweep(
 
     Example:
         >>> from ccalign_jax.data import synthetic
-        >>> found = sweep(synthetic(60, dimensions=8), aligners=["residual"], hyper={"epochs": 1}, folds=2)
+        >>> data = synthetic(60, languages=("de", "en"), dimensions=8)
+        >>> found = sweep(data, aligners=["residual"], hyper={"epochs": 1}, folds=2)
         >>> sorted(found.summary["baselines"])
         ['chance', 'identity', 'identity_train']
     """
@@ -167,7 +168,7 @@ def fit(
 
     Example:
         >>> from ccalign_jax.data import synthetic
-        >>> found = fit(synthetic(60, dimensions=8), hyper={"epochs": 2})
+        >>> found = fit(synthetic(60, languages=("de", "en"), dimensions=8), hyper={"epochs": 2})
         >>> found.params["delta"].shape
         (8, 8)
     """

@@ -62,6 +62,7 @@ class SweepResult:
         best: the map that was chosen, refitted; None until `refit.refit` has made it.
         resamples: what intervals and p-values come from; None until `holdout.measure_holdouts` has drawn them.
         corrections: identity under the score corrections, fold by fold; None until they are measured.
+        inputs: the plan's arrays on the device; None if a result was not made by `run_sweep`.
     """
 
     summary: dict[str, Any]
@@ -72,6 +73,7 @@ class SweepResult:
     best: Checkpoint | None = None
     resamples: Resamples | None = None
     corrections: list[Rungs] | None = None
+    inputs: tuple[Embeddings, FoldArrays] | None = None
 
 
 def run_sweep(
@@ -131,7 +133,7 @@ def run_sweep(
                 preview("/".join(outcome.family), [one.report[fold] for fold, one in enumerate(chosen)])
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
-    result.corrections = corrections
+    result.corrections, result.inputs = corrections, (trained.embeddings, trained.arrays)
     result.summary = summarise(result)
     lap("summary")
     return result

@@ -11,9 +11,9 @@ from ccalign_jax.training import Hyper, Recipe, Trial
 
 
 def test_a_name_alone_is_a_name_and_not_its_letters():
-    found = sweep(
-        synthetic(60, dimensions=8), pivots="image", aligners="residual", losses="mse", hyper={"epochs": 1}, folds=2
-    )
+    data = synthetic(60, dimensions=8, languages=("de", "en"))
+    names = {"pivots": "image", "aligners": "residual", "losses": "mse"}
+    found = sweep(data, **names, hyper={"epochs": 1}, folds=2, diagnostics=False)
     assert {(trial["pivot"], trial["aligner"], trial["loss"]) for trial in found.summary["trials"]} == {
         ("image", "residual", "mse")
     }

@@ -1,5 +1,6 @@
 """The race: what is dropped is beaten on inner parts, each family keeps its best, and images carry the interval."""
 
+import csv
 import dataclasses
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 
 from ccalign_jax.data import nested_folds, synthetic
 from ccalign_jax.study.arrays import plan_fits
+from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.holdout import measure_holdouts
 from ccalign_jax.study.race import FoldScore, can_race, first_pairs, lead_over, race_fold
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.write import write_results
 
 IMAGES = 200
 
@@ -95,11 +99,16 @@ def test_the_first_parts_take_few_fits():
 def hopeless(planned):
     """Three trials, one of which moves far away in its first steps."""
     hyper = ("epochs=2", "learning_rate=0.01,0.02,30", "temperature=0.1", "start_counts=false")
-    return planned(synthetic(120, dimensions=16), folds=4, hyper=hyper)
+    return planned(synthetic(120, dimensions=16, languages=("de", "en")), folds=4, hyper=hyper)
 
 
-def test_what_was_dropped_is_said_and_never_chosen(hopeless):
-    found = run_sweep(hopeless)
+@pytest.fixture(scope="module")
+def raced(hopeless):
+    return run_sweep(hopeless)
+
+
+def test_what_was_dropped_is_said_and_never_chosen(raced):
+    found = raced
     lost = found.outcomes[2]
     race = found.summary["race"]
     assert race["trials"] == 3 and {one["trial"] for one in race["dropped"]} >= {lost.name}
@@ -110,6 +119,25 @@ def test_what_was_dropped_is_said_and_never_chosen(hopeless):
     assert lost.name not in found.summary["selected"]["per_fold"]
     (family,) = found.summary["families"]
     assert lost.name not in family["per_fold"] and len(family["per_fold"]) == 4
+
+
+def test_the_files_of_a_run_have_what_was_reported(raced, tmp_path):
+    lost, kept = raced.outcomes[2], raced.outcomes[0]
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(raced.plan.config, raced.plan.data.sha256(), resume=False, overwrite=False)
+    measure_holdouts(raced, diagnostics=False)
+    write_results(folder, raced)
+    assert lost.report == [None] * 4  # measuring holdouts left it out
+    with (tmp_path / "run" / "results.csv").open(encoding="utf-8") as file:
+        folds = {(row["trial"], row["fold"]) for row in csv.DictReader(file)}
+    assert not any(trial == lost.name for trial, _ in folds)
+    reported = {str(fold) for fold, report in enumerate(kept.report) if report is not None}
+    assert {fold for trial, fold in folds if trial == kept.name} - {"all"} == reported
+    names = {str(np.load(path)["trial"]) for path in (tmp_path / "run" / "ranks").iterdir()}
+    assert lost.name not in names and {"identity", kept.name} <= names
+    checkpoints = (tmp_path / "run" / "checkpoints").rglob("checkpoint.json")
+    assert all(lost.name not in path.read_text(encoding="utf-8") for path in checkpoints)
+    assert "The race dropped" in (tmp_path / "run" / "tables" / "main.md").read_text(encoding="utf-8")
 
 
 def test_the_race_sees_no_image_that_its_fold_reports(hopeless):
