@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ccalign_jax.metrics import SCORINGS, Banks, Ranks, rank_pairs
+from ccalign_jax.metrics import SCORINGS, Banks, Ranks, Scoring, rank_pairs
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.claims import Claims, Measured, adjust
@@ -57,7 +57,11 @@ def _ranks(
     widest = max(scoring.queries.shape[1] for scoring in scorings)
     padded = [jax.tree.map(lambda rows: jnp.pad(rows, ((0, 0), (0, widest - rows.shape[1]))), one) for one in scorings]
     stacked = jax.tree.map(lambda *rows: jnp.stack(rows), *padded)  # so that ranks are compiled once
-    ranks = jax.lax.map(lambda one: rank_pairs(*one, image_of, captions_of, image_mask=image_mask), stacked)
+
+    def ranked(one: Scoring) -> tuple[Ranks, Ranks]:
+        return rank_pairs(one.queries, one.gallery, image_of, captions_of, image_mask=image_mask)
+
+    ranks = jax.lax.map(ranked, stacked)
     return {name: jax.tree.map(lambda leaf, row=row: leaf[row], ranks) for row, name in enumerate(SCORINGS)}
 
 
