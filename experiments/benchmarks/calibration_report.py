@@ -78,11 +78,14 @@ def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, An
                 np.mean([one["optimism"][way]["R@1"]["honest"] for one in results])
             )
     found["coverage"] = {
-        name: {way: share(_covers(get(one)[way]) for one in results if _moved(get(one)[way])) for way in WAYS}
+        name: {
+            way: share(_covers(claim[way]) for claim in map(get, results) if claim is not None and _moved(claim[way]))
+            for way in WAYS
+        }
         for name, get in {
             "identity, level": lambda one: one["identity"],
-            "one trial, level": lambda one: one["trial"]["level"],
-            "one trial, change": lambda one: one["trial"]["change"],
+            "one trial, level": lambda one: one.get("trial", {}).get("level"),
+            "one trial, change": lambda one: one.get("trial", {}).get("change"),
             "selected, level": lambda one: one["selected"]["level"],
             "selected, change": lambda one: one["selected"]["change"],
         }.items()

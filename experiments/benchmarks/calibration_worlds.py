@@ -35,6 +35,7 @@ GRID: list[dict[str, Any]] = [
     {**STEPS, "aligners": ["shift"], "learning_rate": [1e-3, 1e-2], "temperature": 0.1},
     {**STEPS, "aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.03},
 ]
+UNTESTED = {"mean": 0.0, "p": 1.0, "p_adjusted": 1.0}  # of a trial that a race dropped, as Holm counts it
 FOLLOWED = 4  # the trial whose intervals are checked: a residual map that may not keep its start
 
 # Signal and noise alike in all directions: no linear map beats identity, by symmetry.
@@ -68,17 +69,18 @@ def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], dr
     summary = summarise(result, resamples=resamples)
     fresh = _pools(whole)
     identity = _truth(result, [IDENTITY] * FOLDS, fresh)
+    reported = {trial["name"]: trial for trial in summary["trials"]}
+    trials = [reported.get(outcome.name) for outcome in result.outcomes]  # None where a race dropped it
     found: dict[str, Any] = {
-        "trials": [
-            {way: {key: trial["delta"][way]["R@1"][key] for key in ("mean", "p", "p_adjusted")} for way in WAYS}
-            for trial in summary["trials"]
-        ],
+        "trials": [{way: trial["delta"][way]["R@1"] if trial else UNTESTED for way in WAYS} for trial in trials],
         "verdicts": [trial["verdict"] for trial in summary["trials"]],
         "verdict": summary["selected"]["verdict"],
         "optimism": summary.get("optimism"),
         "identity": _claims(summary["baselines"][IDENTITY], identity),
     }
-    for name, entry in (("trial", summary["trials"][FOLLOWED]), ("selected", summary["selected"])):
+    for name, entry in (("trial", trials[FOLLOWED]), ("selected", summary["selected"])):
+        if entry is None:
+            continue
         truth = _truth(result, entry["per_fold"], fresh)
         found[name] = {
             "level": _claims(entry["metrics"], truth),
