@@ -111,3 +111,11 @@ def test_changes_are_of_what_both_have():
     mine = {"t2i": {"R@1": 0.5, "per_language": {"en": {"R@1": 0.5}, "en (unmapped)": {"R@1": 0.25}}}}
     base = {"t2i": {"R@1": 0.25, "per_language": {"en": {"R@1": 0.125}}}, "i2t": {"R@1": 1.0}}
     assert minus(mine, base) == {"t2i": {"R@1": 0.25, "per_language": {"en": {"R@1": 0.375}}}}
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_means_and_spreads_are_numpys_to_the_bit(count):
+    for values in np.random.default_rng(count).standard_normal((50, count)):
+        found = figure(values.tolist())
+        assert found["mean"] == np.mean(values)
+        assert found["std"] == (np.std(values, ddof=1) if count > 1 else None)
