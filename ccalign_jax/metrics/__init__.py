@@ -14,9 +14,13 @@ from ccalign_jax.metrics.ranks import rank_both_ways as rank_both_ways
 from ccalign_jax.metrics.ranks import rank_pairs as rank_pairs
 from ccalign_jax.metrics.ranks import ranks_from_scores as ranks_from_scores
 from ccalign_jax.metrics.retrieval import METRICS as METRICS
+from ccalign_jax.metrics.retrieval import Metric as Metric
 from ccalign_jax.metrics.retrieval import all_tied as all_tied
+from ccalign_jax.metrics.retrieval import expected_rank as expected_rank
 from ccalign_jax.metrics.retrieval import macro as macro
+from ccalign_jax.metrics.retrieval import mean_metrics as mean_metrics
 from ccalign_jax.metrics.retrieval import recall_at as recall_at
+from ccalign_jax.metrics.retrieval import register_metric as register_metric
 from ccalign_jax.metrics.retrieval import resolve_ties as resolve_ties
 from ccalign_jax.metrics.retrieval import retrieval_metrics as retrieval_metrics
 from ccalign_jax.metrics.routes import PAIR_ROUTES as PAIR_ROUTES

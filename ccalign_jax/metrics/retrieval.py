@@ -1,19 +1,44 @@
-"""Retrieval figures from ranks: R@k, MRR, mAP, median rank and nDCG, ties counted at their expectation."""
+"""Retrieval metrics from ranks: R@k, MRR, mAP, median rank and nDCG, in expectation over the order of ties."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ccalign_jax.errors import InputError
 from ccalign_jax.metrics.counts import GAINS, NDCG_PLACES, Ranks, each_answer_once
 
-__all__ = ["METRICS", "all_tied", "macro", "recall_at", "resolve_ties", "retrieval_metrics"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "all_tied",
+    "expected_rank",
+    "macro",
+    "mean_metrics",
+    "recall_at",
+    "register_metric",
+    "resolve_ties",
+    "retrieval_metrics",
+]
 
-METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
+
+class Metric(NamedTuple):
+    """A retrieval metric.
+
+    Attributes:
+        per_query: the value of each query, from NumPy ranks.
+        statistic: over queries.
+        better: which values are better.
+    """
+
+    per_query: Callable[[Ranks], Float[np.ndarray, " q"]]
+    statistic: Literal["mean", "median"] = "mean"
+    better: Literal["higher", "lower"] = "higher"
 
 
 def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
@@ -44,6 +69,55 @@ def recall_at(ranks: Ranks, k: int) -> Float[Array, " q"]:
     return xp.where(ranks.tied > 0, 1.0 - missed, 0.0)
 
 
+def expected_rank(ranks: Ranks) -> Float[np.ndarray, " q"]:
+    """Rank of the best gold answer of each query, `[q]` ≥ 1, in expectation over the order of ties.
+
+    Example:
+        >>> two = np.array([2])
+        >>> expected_rank(Ranks(0 * two, two, two // 2, two, two, two)).tolist()
+        [2.0]
+    """
+    return np.asarray(ranks.better + 1 + ranks.equal / (ranks.tied + 1))
+
+
+METRICS: dict[str, Metric] = {
+    "R@1": Metric(partial(recall_at, k=1)),
+    "R@5": Metric(partial(recall_at, k=5)),
+    "R@10": Metric(partial(recall_at, k=10)),
+    "MRR": Metric(lambda ranks: ranks.reciprocal_rank),
+    "mAP": Metric(lambda ranks: ranks.average_precision),
+    "median_rank": Metric(expected_rank, "median", "lower"),
+    "nDCG@10": Metric(lambda ranks: ranks.ndcg),
+}
+
+
+def register_metric(name: str, per_query: Callable[[Ranks], Float[np.ndarray, " q"]]) -> None:
+    """Add a metric, the mean over queries of a function of their ranks; a sweep then reports it with the others.
+
+    Args:
+        name: in summaries and tables.
+        per_query: values in [0, 1], the higher the better, of the queries of `Ranks` of NumPy arrays.
+
+    Raises:
+        InputError: the name is taken, or empty.
+
+    Example:
+        >>> register_metric("R@3", partial(recall_at, k=3))
+        >>> from ccalign_jax.metrics import rank
+        >>> retrieval_metrics(rank(jnp.eye(3), jnp.eye(3), jnp.arange(3)[:, None]))["R@3"]
+        1.0
+        >>> del METRICS["R@3"]
+    """
+    if not name or name in METRICS or name == "per_language":
+        raise InputError(f"metric {name!r}: the name is {'taken' if name else 'empty'}; choose another")
+    METRICS[name] = Metric(per_query)
+
+
+def mean_metrics() -> tuple[str, ...]:
+    """The metrics that are means over queries."""
+    return tuple(name for name, metric in METRICS.items() if metric.statistic == "mean")
+
+
 def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ranks:
     """The ranks with every tie won or lost: the bounds between which any sort must fall.
 
@@ -56,7 +130,7 @@ def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ran
 
 
 def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
-    """Means over the queries, in float64: R@1, R@5, R@10, MRR, mAP and nDCG@10 in [0, 1]; median rank ≥ 1.
+    """Each of `METRICS` over the queries, in float64; means lie in [0, 1], the median rank is ≥ 1.
 
     The rank of a query is that of its best gold answer; one tied with E rivals stands at its mean place.
     Rows without a gold answer are no queries.
@@ -73,12 +147,11 @@ def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
     ranks = Ranks(*(part[ranks.tied > 0] for part in ranks))
     if not len(ranks.better):
         raise ValueError("no query has a gold answer")
-    figures = {f"R@{k}": float(np.mean(recall_at(ranks, k))) for k in (1, 5, 10)}
-    figures["MRR"] = float(np.mean(ranks.reciprocal_rank, dtype=np.float64))
-    figures["mAP"] = float(np.mean(ranks.average_precision, dtype=np.float64))
-    figures["median_rank"] = float(np.median(ranks.better + 1 + ranks.equal / (ranks.tied + 1)))
-    figures["nDCG@10"] = float(np.mean(ranks.ndcg, dtype=np.float64))
-    return figures
+    found = {}
+    for name, metric in METRICS.items():
+        values = metric.per_query(ranks)
+        found[name] = float(np.median(values) if metric.statistic == "median" else np.mean(values, dtype=np.float64))
+    return found
 
 
 def macro(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:

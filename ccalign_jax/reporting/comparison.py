@@ -16,7 +16,7 @@ from ccalign_jax.reporting.evidence import (
     result_words,
     verdict,
 )
-from ccalign_jax.reporting.figure_names import LOWER, figure_name
+from ccalign_jax.reporting.figure_names import LOWER, figure_name, metric_names
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import (
     DIRECTION_WORDS,
@@ -33,7 +33,6 @@ __all__ = ["comparison_table", "comparison_words"]
 
 Comparison = Mapping[str, Any]
 
-METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
 WAYS = {**DIRECTION_WORDS, "both": "mean of both directions"}
 
 
@@ -105,7 +104,7 @@ def comparison_words(comparison: Comparison) -> tuple[str, ...]:
 def _blocks(comparison: Comparison) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     """Rows under their heading."""
     for way, words in WAYS.items():
-        metrics = [metric for metric in METRICS if find(comparison, "delta", way, metric) is not None]
+        metrics = metric_names(find(comparison, "delta", way) or {})
         rows = [_row(comparison, figure_name(metric).words, way, metric) for metric in metrics]
         if rows:
             yield words, rows

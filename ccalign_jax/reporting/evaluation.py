@@ -23,19 +23,18 @@ from ccalign_jax.reporting.evaluation_words import (
     training_words,
 )
 from ccalign_jax.reporting.evidence import CHANGE, VERDICT_NOTE, verdict_cell
-from ccalign_jax.reporting.figure_names import figure_name, scoring_name
+from ccalign_jax.reporting.figure_names import main_metrics, scoring_name
+from ccalign_jax.reporting.metrics_table import metrics_table
 from ccalign_jax.reporting.notes import DIRECTION_NOTE
-from ccalign_jax.reporting.results import MAIN_METRICS
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import DIRECTIONS, both_figure, changed, count_words, find, has_interval, level
 
-__all__ = ["evaluation_table", "evaluation_tables", "metrics_table", "scores_table"]
+__all__ = ["evaluation_table", "evaluation_tables", "scores_table"]
 
 Summary = Mapping[str, Any]
 
 SCORES_P = "p: paired sign flips over images, adjusted (Holm) for all scores on all states."
 CELLS = "[ ]: such an interval; p: paired sign flips over images."
-ALL_METRICS = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
 
 
 def evaluation_tables(summary: Summary) -> dict[str, Table]:
@@ -70,7 +69,9 @@ def evaluation_table(summary: Summary) -> Table:
     Args:
         summary: of an evaluation; `data` and `baselines`, and with a map `name`, `metrics` and `delta`.
     """
-    metrics = MAIN_METRICS if "metrics" in summary else ("R@1", "R@5", "R@10", "mAP")
+    metrics = main_metrics(summary)
+    if "metrics" not in summary:
+        metrics[1:1] = ["R@5", "R@10"]
     paths = [(direction, metric) for metric in metrics for direction in DIRECTIONS]
     rows = []
     for language in summary["baselines"]["identity"]["t2i"]["per_language"]:
@@ -97,35 +98,6 @@ def evaluation_table(summary: Summary) -> Table:
         alignment="l" + "r" * len(columns),
         notes=tuple(notes),
         rules=(len(rows) - 2,),
-    )
-
-
-def metrics_table(summary: Summary) -> Table:
-    """Every metric in both directions, the mean over languages, beside chance.
-
-    Args:
-        summary: of an evaluation.
-    """
-    columns = ["metric"]
-    for direction in DIRECTIONS:
-        columns += [*headings(summary, direction), f"{direction}\nchance"]
-    rows = []
-    for metric in ALL_METRICS:
-        name = figure_name(metric)
-        cells = [name.words]
-        for direction in DIRECTIONS:
-            cells += compared(summary, direction, metric)
-            cells.append(by_chance(summary, direction, metric)[0])
-        rows.append(tuple(cells))
-    return Table(
-        title="Every metric, mean over languages",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        alignment="l" + "r" * (len(columns) - 1),
-        notes=(
-            "A caption has one image, so that t2i mAP is MRR. An image may have several captions: R@k, MRR and median "
-            "rank take the best of them, mAP and nDCG all. The lower the median rank, the better.",
-        ),
     )
 
 

@@ -7,7 +7,21 @@ from typing import Any, NamedTuple
 
 from ccalign_jax.reporting.wording import DIRECTION_WORDS, NOTHING, find
 
-__all__ = ["FIGURES", "GROUPS", "ROUTES", "SCORINGS", "FigureName", "amount", "change", "figure_name", "scoring_name"]
+__all__ = [
+    "FIGURES",
+    "GROUPS",
+    "ROUTES",
+    "SCORINGS",
+    "FigureName",
+    "amount",
+    "change",
+    "figure_name",
+    "main_metrics",
+    "metric_names",
+    "scoring_name",
+]
+
+MAIN_METRICS = ("R@1", "mAP")
 
 HIGHER, LOWER, NEITHER, DEPENDS = "higher", "lower", "neither", "depends on n"
 HIGHER_AT_N, LOWER_AT_N = "higher, at equal n", "lower, at equal n"  # of equally many rows; others do not compare
@@ -106,6 +120,27 @@ def figure_name(name: str) -> FigureName:
         ('median rank', 'new figure')
     """
     return FIGURES.get(name, FigureName(name.replace("_", " "), NEITHER))
+
+
+def metric_names(figures: Mapping[str, Any]) -> list[str]:
+    """The retrieval metrics of one task, in their order.
+
+    Example:
+        >>> metric_names({"R@1": {"mean": 0.5}, "per_language": {}})
+        ['R@1']
+    """
+    return [name for name in figures if name != "per_language"]
+
+
+def main_metrics(summary: Mapping[str, Any]) -> list[str]:
+    """The metrics of the main table: R@1, mAP, and those that a user has registered.
+
+    Example:
+        >>> main_metrics({"baselines": {"identity": {"t2i": dict.fromkeys(["R@1", "R@3", "R@5", "mAP"])}}})
+        ['R@1', 'mAP', 'R@3']
+    """
+    every = metric_names(summary["baselines"]["identity"]["t2i"])
+    return [*MAIN_METRICS, *(name for name in every if name not in FIGURES)]
 
 
 def amount(value: float | None, places: int = 3) -> str:

@@ -13,6 +13,7 @@ from ccalign_jax.reporting.evidence import verdict
 from ccalign_jax.reporting.headline import best_words, headline
 from ccalign_jax.reporting.ladder import ladder_table
 from ccalign_jax.reporting.ladder_plot import ladder_plot
+from ccalign_jax.reporting.metrics_table import metrics_table
 from ccalign_jax.reporting.names import is_solved, shown_families
 from ccalign_jax.reporting.panels import to_svg
 from ccalign_jax.reporting.pivot_tables import TEXT_ROUTES, pivots_by_language_table, pivots_table, text_to_text_table
@@ -38,6 +39,7 @@ def study_tables(summary: Mapping[str, Any]) -> dict[str, Table]:
         "pivots": pivots_table(summary),
         "pivots_by_language": pivots_by_language_table(summary),
         "ladder": ladder_table(summary),
+        "metrics": metrics_table(summary),
         "languages": language_table(summary),
         **where_tables(summary),
     }
@@ -75,6 +77,7 @@ def render_report(summary: Mapping[str, Any], config: Mapping[str, Any], *, fold
         ],
         "Changes, overfitting, training": list(_plots(summary)),
         "Languages": [languages, tables["languages"]],
+        "Every metric": [tables["metrics"]],
         "Where the gain lies": list(_where(summary, tables)),
         "Text to text": [tables[name] for name in ("text_to_text",) if name in tables],
         "Diagnostics": [tables[name] for name in ("diagnostics",) if name in tables],

@@ -17,7 +17,7 @@ from ccalign_jax.reporting.evidence import (
     verdict,
     verdict_cell,
 )
-from ccalign_jax.reporting.figure_names import ROUTES
+from ccalign_jax.reporting.figure_names import MAIN_METRICS, ROUTES
 from ccalign_jax.reporting.names import (
     MOST_FAMILIES,
     Summary,
@@ -44,7 +44,6 @@ from ccalign_jax.reporting.wording import (
 
 __all__ = ["TEXT_ROUTES", "pivots_by_language_table", "pivots_table", "shown_note", "text_to_text_table"]
 
-METRICS = ("R@1", "mAP")
 TEXT_ROUTES = ("t2t", "via_image", "via_image_oracle")
 START = "(start)"
 MOST_LANGUAGES = 12  # more than that are summarised
@@ -58,7 +57,7 @@ def pivots_table(summary: Summary) -> Table:
     """
     identity = summary["baselines"]["identity"]
     first = {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")}
-    paths = [*((way, metric) for metric in METRICS for way in DIRECTIONS), ("t2t", "R@1")]
+    paths = [*((way, metric) for metric in MAIN_METRICS for way in DIRECTIONS), ("t2t", "R@1")]
     levels = [level(both_figure(identity)), *(level(find(identity, *path)) for path in paths)]
     rows = [("identity (levels)", "", *levels, *(gap(first, way) or NOTHING for way in DIRECTIONS))]
     rules = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.reporting.evidence import change_heading, evidence_notes, verdict_cell
+from ccalign_jax.reporting.figure_names import main_metrics
 from ccalign_jax.reporting.names import (
     LOSSES,
     MOST_FAMILIES,
@@ -36,11 +37,9 @@ from ccalign_jax.reporting.wording import (
     range_words,
 )
 
-__all__ = ["MAIN_METRICS", "language_table", "main_table", "trials_table"]
+__all__ = ["language_table", "main_table", "trials_table"]
 
 Summary = Mapping[str, Any]
-
-MAIN_METRICS = ("R@1", "mAP")
 
 
 def main_table(summary: Summary) -> Table:
@@ -49,8 +48,12 @@ def main_table(summary: Summary) -> Table:
     Args:
         summary: the content of `summary.json`.
     """
-    families, identity = shown_families(summary), summary["baselines"]["identity"]
-    rows = [_main_row("identity", {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")})]
+    families, identity, metrics = shown_families(summary), summary["baselines"]["identity"], main_metrics(summary)
+    rows = [
+        _main_row(
+            "identity", metrics, {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")}
+        )
+    ]
     rules = []
     groups = by_pivot(families)
     if len(summary["families"]) > MOST_FAMILIES:  # one of each pivot: no group to head
@@ -58,12 +61,12 @@ def main_table(summary: Summary) -> Table:
     for pivot, members in groups.items():
         rules.append(len(rows))
         rows += [(pivot, *[""] * (len(rows[0]) - 1))] if pivot else []
-        rows += [_main_row(name, family) for name, family in members]
+        rows += [_main_row(name, metrics, family) for name, family in members]
     rules.append(len(rows))
-    rows.append(_main_row("selected", summary["selected"]))
-    rows.append(_main_row("chance", {"metrics": summary["baselines"]["chance"]}, show=_mean))
+    rows.append(_main_row("selected", metrics, summary["selected"]))
+    rows.append(_main_row("chance", metrics, {"metrics": summary["baselines"]["chance"]}, show=_mean))
     change = change_heading(summary)
-    columns = [name for metric in MAIN_METRICS for way in DIRECTIONS for name in (f"{way}\n{metric}", change)]
+    columns = [name for metric in metrics for way in DIRECTIONS for name in (f"{way}\n{metric}", change)]
     columns[0:0] = ["verdict", f"mean of both\n{change}"]
     return Table(
         title=f"{summary['data']['name']}: retrieval on the holdout{setting_words(families)}",
@@ -155,9 +158,11 @@ def trials_table(summary: Summary) -> Table:
     ).filled()
 
 
-def _main_row(name: str, part: Mapping[str, Any], *, show: Callable[[Any], str] = level) -> tuple[str, ...]:
+def _main_row(
+    name: str, metrics: Sequence[str], part: Mapping[str, Any], *, show: Callable[[Any], str] = level
+) -> tuple[str, ...]:
     cells = [verdict_cell(part), changed(both_figure(part["delta"])) if "delta" in part else ""]
-    for metric in MAIN_METRICS:
+    for metric in metrics:
         for direction in DIRECTIONS:
             cells.append(show(part["metrics"][direction][metric]))
             cells.append(changed(part["delta"][direction][metric]) if "delta" in part else "")

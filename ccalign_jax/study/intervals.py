@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import (
     DRAWS,
     FLIPS,
@@ -22,7 +23,7 @@ from ccalign_jax.statistics import (
     sign_flips,
     weighted_medians,
 )
-from ccalign_jax.study.tally import MEANS, MEDIAN, Tally
+from ccalign_jax.study.tally import MEDIAN, Tally
 
 __all__ = [
     "BOTH",
@@ -43,7 +44,7 @@ __all__ = [
 BOTH = "both"  # the mean of the two directions
 PAIR_DRAWS, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
 
-# A figure for each metric of `MEANS` and the median, of a route's macro mean (None) and of each language or pair.
+# A figure for each metric, of a route's macro mean (None) and of each language or pair.
 Place = tuple[str, str | None]
 
 
@@ -74,7 +75,7 @@ class Draws(NamedTuple):
     """One figure in every resample: means over folds.
 
     Attributes:
-        means: `[means, draws]`, those of `MEANS`.
+        means: `[means, draws]`, those of `mean_metrics()`.
         median: `[fewer draws]`, or none.
         shares: `[means, clusters]`, what each cluster adds to the figure as it was measured.
         linear, left_out: `[means, clusters]`, its residuals (`statistics.ratio_residuals`).
@@ -161,7 +162,7 @@ def bounds(
         stretch = interval_stretch(figure.linear, figure.left_out, level=level)
         end = np.stack(percentile_interval(figure.means, level=level))
         low, high = np.clip(value + stretch * (end - value), least, 1.0)
-        each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(MEANS)}
+        each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(mean_metrics())}
         if len(figure.median):
             each[MEDIAN] = percentile_interval(figure.median, level=level)
         found[place] = {name: {"low": float(a), "high": float(b)} for name, (a, b) in each.items()}
@@ -184,8 +185,8 @@ def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[P
         if many and len(signs) != 2 ** signs.shape[1]:  # all assignments are no sample to take the first of
             signs = signs[:PAIR_DRAWS]
         tested = sign_flip_test(np.concatenate([changes[place].shares for place in places]).T, signs)
-        for place, each in zip(places, tested.reshape(len(places), len(MEANS)), strict=True):
-            found[place] = {name: {"p": float(p)} for name, p in zip(MEANS, each, strict=True)}
+        for place, each in zip(places, tested.reshape(len(places), len(mean_metrics())), strict=True):
+            found[place] = {name: {"p": float(p)} for name, p in zip(mean_metrics(), each, strict=True)}
             if len(changes[place].median):
                 found[place][MEDIAN] = {"p": two_sided(changes[place].median)}
     return found

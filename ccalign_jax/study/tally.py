@@ -8,20 +8,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ccalign_jax.metrics import METRICS, Ranks, ordered_pairs, recall_at
+from ccalign_jax.metrics import METRICS, Ranks, expected_rank, mean_metrics, ordered_pairs
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["MEANS", "MEDIAN", "Column", "Tally", "tally_directions", "tally_pairs", "within"]
+__all__ = ["MEDIAN", "Column", "Tally", "tally_directions", "tally_pairs", "within"]
 
 MEDIAN = "median_rank"
-MEANS = tuple(metric for metric in METRICS if metric != MEDIAN)  # means over queries
 
 
 class Column(NamedTuple):
     """The queries of one language, or pair of languages, on one route.
 
     Attributes:
-        sums: `[n, means]`, for each image the sum over its queries of each of `MEANS`.
+        sums: `[n, means]`, for each image the sum over its queries of each of `mean_metrics()`.
         counts: `[n]`, queries of each image.
         rank: `[q]`, the expected rank of each query, for medians.
         owner: `[q]`, the image of each query.
@@ -91,12 +90,6 @@ def _column(ranks: Ranks, owner: Int[np.ndarray, " q"], images: int) -> Column:
     known = np.asarray(ranks.tied)[: len(owner)] > 0  # the rest is padding
     ranks = Ranks(*(np.asarray(leaf)[: len(owner)][known] for leaf in ranks))
     owner = owner[known]
-    values = {
-        **{f"R@{k}": recall_at(ranks, k) for k in (1, 5, 10)},
-        "MRR": ranks.reciprocal_rank,
-        "mAP": ranks.average_precision,
-        "nDCG@10": ranks.ndcg,
-    }
-    sums = np.stack([np.bincount(owner, values[name], minlength=images) for name in MEANS], axis=1)
-    rank = np.asarray(ranks.better + 1 + ranks.equal / (ranks.tied + 1))
-    return Column(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
+    values = [METRICS[name].per_query(ranks) for name in mean_metrics()]
+    sums = np.stack([np.bincount(owner, each, minlength=images) for each in values], axis=1)
+    return Column(sums, np.bincount(owner, minlength=images).astype(float), expected_rank(ranks), owner)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
 from ccalign_jax.study.claims import Claims, Measured, adjust
@@ -15,7 +16,7 @@ from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, figures_of, minus
 from ccalign_jax.study.intervals import BOTH, FoldTally, Resamples, draw_figures, two_sided
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.summary import Outcome
-from ccalign_jax.study.tally import MEANS, Tally, within
+from ccalign_jax.study.tally import Tally, within
 
 __all__ = ["crowding", "where_gained"]
 
@@ -84,7 +85,7 @@ def _disparity(before: Sequence[FoldTally], after: Sequence[FoldTally], resample
     draws = {side: draw_figures(folds, resamples) for side, folds in sides.items()}
     levels = {side: figures_of([_metrics(fold.tally) for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
-    row = MEANS.index(METRIC)
+    row = mean_metrics().index(METRIC)
     for way in DIRECTIONS:
         spread, entry = {}, {}
         for side in sides:
@@ -168,10 +169,10 @@ def _metrics(tally: Tally) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for way in DIRECTIONS:
         each = {
-            name: dict(zip(MEANS, (column.sums.sum(axis=0) / column.counts.sum()).tolist(), strict=True))
+            name: dict(zip(mean_metrics(), (column.sums.sum(axis=0) / column.counts.sum()).tolist(), strict=True))
             for name, column in tally[way].items()
         }
-        macro = {metric: float(np.mean([one[metric] for one in each.values()])) for metric in MEANS}
+        macro = {metric: float(np.mean([one[metric] for one in each.values()])) for metric in mean_metrics()}
         found[way] = {**macro, "per_language": each}
-    found[BOTH] = {metric: 0.5 * (found["t2i"][metric] + found["i2t"][metric]) for metric in MEANS}
+    found[BOTH] = {metric: 0.5 * (found["t2i"][metric] + found["i2t"][metric]) for metric in mean_metrics()}
     return found

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS
+from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.study import SweepResult
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.folder import RunFolder
@@ -17,7 +17,7 @@ from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.summary import Outcome
-from ccalign_jax.study.tally import MEANS, Column
+from ccalign_jax.study.tally import Column
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import Hyper, Recipe, Trial
 
@@ -56,8 +56,8 @@ def column_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> Column
     rank, owner = np.asarray(ranks, float), np.asarray(owner, int)
     gain = np.where(rank <= 10, 1 / np.log2(1 + rank), 0)
     values = np.stack([rank <= 1, rank <= 5, rank <= 10, 1 / rank, 1 / rank, gain], axis=1)
-    assert len(values.T) == len(MEANS)
-    sums = np.zeros((images, len(MEANS)))
+    assert len(values.T) == len(mean_metrics())
+    sums = np.zeros((images, len(mean_metrics())))
     np.add.at(sums, owner, values)
     return Column(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.study import intervals
 from ccalign_jax.study.intervals import (
     FoldTally,
@@ -16,7 +17,7 @@ from ccalign_jax.study.intervals import (
     resamples_of,
     two_sided,
 )
-from ccalign_jax.study.tally import MEANS, MEDIAN, Column
+from ccalign_jax.study.tally import MEDIAN, Column
 
 FEW = {"draws": 40, "flips": 40, "seed": 0}
 
@@ -82,7 +83,7 @@ def test_clusters_add_up_to_every_figure(fold_tally, groups):
     resamples = draw_resamples(groups, **FEW)
     as_measured = by_hand(folds, np.ones((resamples.weights.shape[1]), int), resamples.cluster_of)
     for place, figure in draw_figures(folds, resamples).items():
-        assert figure.shares.shape == (len(MEANS), resamples.weights.shape[1])
+        assert figure.shares.shape == (len(mean_metrics()), resamples.weights.shape[1])
         np.testing.assert_allclose(figure.shares.sum(axis=1), as_measured[place][:-1])
         alone = resamples.cluster_of[folds[0].images] == 4  # what one of them adds, the rest being as they are
         if place == ("t2i", "en"):
@@ -140,7 +141,7 @@ def width(draws, place=("t2i", None), metric="R@1", kind="level"):
 
 def test_an_interval_is_about_two_standard_errors_to_either_side(fold_tally):
     fold = fold_tally(range(400), ("en",), most=1)
-    hits = fold.tally["t2i"]["en"].sums[:, MEANS.index("MRR")]
+    hits = fold.tally["t2i"]["en"].sums[:, mean_metrics().index("MRR")]
     ends = bounds(draw_figures([fold], draw_resamples(np.arange(400), seed=0, draws=4000)), "level")["t2i", "en"]["MRR"]
     error = hits.std() / np.sqrt(400)
     assert ends["low"] == pytest.approx(hits.mean() - 1.96 * error, abs=0.1 * error)
@@ -156,7 +157,7 @@ def test_an_interval_is_wider_where_few_images_carry_a_change(column):
     folds = [[FoldTally({"t2i": {"en": one}, "i2t": {"en": one}}, np.arange(count))] for one in (mine, base)]
     resamples = draw_resamples(np.arange(count), draws=2000, flips=100, seed=0)
     changes = minus_draws(*(draw_figures(each, resamples) for each in folds))
-    place, row = ("t2i", "en"), MEANS.index("MRR")
+    place, row = ("t2i", "en"), mean_metrics().index("MRR")
     shares = (mine.sums - base.sums)[:, row] / count
     assert shares.sum() == pytest.approx(1.25 / count)
     freedom = 2 * count / (stats.kurtosis(shares, fisher=False) - 1)
@@ -206,7 +207,7 @@ def test_duplicates_in_one_group_tell_nothing_new(fold_tally):
         for fold, resamples in ((base, plain), (twice(base), grouped), (twice(base), apart))
     )
     for place in once:
-        for metric in MEANS:
+        for metric in mean_metrics():
             assert width(same, place, metric) == pytest.approx(width(once, place, metric), rel=0.05, abs=1e-6)
             assert width(naive, place, metric) == pytest.approx(width(once, place, metric) / 2**0.5, rel=0.15)
     tests = []
@@ -237,7 +238,7 @@ def test_an_image_that_several_folds_report_is_one(fold_tally):
 def exact_p(mine, base, cluster_of, place):
     """All assignments of signs, in loops: of each cluster's part in the change, the mean over folds."""
     clusters = cluster_of.max() + 1
-    parts = np.zeros((clusters, len(MEANS)))
+    parts = np.zeros((clusters, len(mean_metrics())))
     route, language = place
     for one, other in zip(mine, base, strict=True):
         for way in ("t2i", "i2t") if route == "both" else (route,):
@@ -262,9 +263,9 @@ def test_signs_flip_by_cluster(fold_tally, groups):
     found = change_tests(changes, resamples)
     assert set(found) == set(changes)
     for place, figures in found.items():
-        assert list(figures) == [*MEANS, MEDIAN]
+        assert list(figures) == [*mean_metrics(), MEDIAN]
         wanted = exact_p(mine, base, resamples.cluster_of, place)
-        for metric, p in zip(MEANS, wanted, strict=True):
+        for metric, p in zip(mean_metrics(), wanted, strict=True):
             assert figures[metric]["p"] == pytest.approx(p), (place, metric)
         assert figures[MEDIAN]["p"] == two_sided(changes[place].median)
     assert len({figures["MRR"]["p"] for figures in found.values()}) > 3
@@ -303,8 +304,8 @@ def test_pairs_of_languages_take_fewer_resamples(fold_tally, monkeypatch):
     other = [FoldTally({**whole[0].tally, **mine.tally}, whole[0].images)]
     resamples = draw_resamples(np.arange(20), draws=40, flips=60, seed=0)
     draws = draw_figures(whole, resamples)
-    assert draws["t2t", None].means.shape == draws["t2t", "de->en"].means.shape == (len(MEANS), 15)
-    assert draws["t2i", None].means.shape == (len(MEANS), 40)
+    assert draws["t2t", None].means.shape == draws["t2t", "de->en"].means.shape == (len(mean_metrics()), 15)
+    assert draws["t2i", None].means.shape == (len(mean_metrics()), 40)
     assert [len(draws[route, None].median) for route in ("t2i", "t2t")] == [40, 7]
     short = draw_figures(whole, resamples._replace(weights=resamples.weights[:15]))
     np.testing.assert_array_equal(draws["t2t", "en->de"].means, short["t2t", "en->de"].means)

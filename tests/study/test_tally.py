@@ -6,10 +6,10 @@ import pytest
 
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import Ranks, rank_routes, retrieval_metrics
+from ccalign_jax.metrics import METRICS, Ranks, mean_metrics, rank_routes, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study.arrays import lay_out, make_part
-from ccalign_jax.study.tally import MEANS, MEDIAN, tally_directions, tally_pairs, within
+from ccalign_jax.study.tally import MEDIAN, tally_directions, tally_pairs, within
 from ccalign_jax.training import map_part, rank_part
 
 LANGUAGES = ("de", "en", "ja")
@@ -36,7 +36,7 @@ def ranked(data, images):
 
 
 def assert_is(column, figures):
-    for place, name in enumerate(MEANS):
+    for place, name in enumerate(mean_metrics()):
         assert column.sums[:, place].sum() / column.counts.sum() == pytest.approx(figures[name], abs=1e-6), name
     assert np.median(column.rank) == figures[MEDIAN]
     np.testing.assert_array_equal(np.bincount(column.owner, minlength=len(column.counts)), column.counts)
@@ -53,7 +53,7 @@ def assert_same(one, other):
 
 
 def test_means_is_every_metric_but_the_median():
-    assert (*MEANS[:5], MEDIAN, *MEANS[5:]) == ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
+    assert [*mean_metrics()[:5], MEDIAN, *mean_metrics()[5:]] == list(METRICS)
 
 
 @pytest.mark.parametrize("images", [np.arange(30), np.arange(0, 30, 3), np.array([1, 3])], ids=len)
@@ -67,7 +67,7 @@ def test_images_add_up_to_the_metrics(images):
                 assert name not in found[route]
                 continue
             column = found[route][name]
-            assert column.sums.shape == (len(images), len(MEANS)) and column.counts.shape == (len(images),)
+            assert column.sums.shape == (len(images), len(mean_metrics())) and column.counts.shape == (len(images),)
             assert_is(column, retrieval_metrics(one))
     ties = any(np.any(one.equal > 0) for pair in ranks for one in pair)
     assert ties or len(images) == 2  # else nothing was tested of them
@@ -93,13 +93,13 @@ def test_a_caption_is_its_images_and_an_image_its_own():
     found = tally_directions(((ranks, images), (ranks, images)), part, ("de", "en"))
     column = found["t2i"]["de"]
     np.testing.assert_array_equal(column.counts, [1, 2, 0])
-    np.testing.assert_array_equal(column.sums[:, MEANS.index("MRR")], [1, 0.75, 0])
-    np.testing.assert_array_equal(column.sums[:, MEANS.index("R@1")], [1, 0, 0])
-    np.testing.assert_array_equal(column.sums[:, MEANS.index("R@5")], [1, 2, 0])
+    np.testing.assert_array_equal(column.sums[:, mean_metrics().index("MRR")], [1, 0.75, 0])
+    np.testing.assert_array_equal(column.sums[:, mean_metrics().index("R@1")], [1, 0, 0])
+    np.testing.assert_array_equal(column.sums[:, mean_metrics().index("R@5")], [1, 2, 0])
     np.testing.assert_array_equal(column.rank, [1, 2, 4])
     np.testing.assert_array_equal(column.owner, [0, 1, 1])
     np.testing.assert_array_equal(found["i2t"]["de"].counts, [1, 1, 0])  # the third has no caption to find
-    np.testing.assert_array_equal(found["i2t"]["de"].sums[:, MEANS.index("MRR")], [1, 0.5, 0])
+    np.testing.assert_array_equal(found["i2t"]["de"].sums[:, mean_metrics().index("MRR")], [1, 0.5, 0])
 
 
 def test_a_query_that_ties_stands_at_its_mean_place():
