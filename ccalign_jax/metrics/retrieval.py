@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics.counts import GAINS, NDCG_PLACES, Ranks, each_answer_once
+from ccalign_jax.numerics import AnyArray
 
 __all__ = [
     "METRICS",
@@ -36,7 +37,7 @@ class Metric(NamedTuple):
         better: which values are better.
     """
 
-    per_query: Callable[[Ranks], Float[np.ndarray, " q"]]
+    per_query: Callable[[Ranks], Float[AnyArray, " q"]]
     statistic: Literal["mean", "median"] = "mean"
     better: Literal["higher", "lower"] = "higher"
 
@@ -91,7 +92,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def register_metric(name: str, per_query: Callable[[Ranks], Float[np.ndarray, " q"]]) -> None:
+def register_metric(name: str, per_query: Callable[[Ranks], Float[AnyArray, " q"]]) -> None:
     """Add a metric, the mean over queries of a function of their ranks; a sweep then reports it with the others.
 
     Args:

@@ -28,7 +28,7 @@ def test_page_holds_headline_tables_plots_notes_and_configuration(make):
 
 def test_sections_come_in_order_and_none_is_empty(make, evaluation):
     summary = make()
-    first = ["Results", "Pivots", "The ladder", "Changes, overfitting, training", "Languages"]
+    first = ["Results", "Pivots", "The ladder", "Changes, overfitting, training", "Languages", "Every metric"]
     last = ["Trials", "What was left out, and other notes", "Data and configuration"]
     assert re.findall("<h2>(.*)</h2>", render_report(summary, CONFIG)) == [*first, *last]
     identity = summary["baselines"]["identity"]
