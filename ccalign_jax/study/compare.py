@@ -11,10 +11,10 @@ import numpy as np
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.reporting import comparison_table
-from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
-from ccalign_jax.study.figures import IDENTITY, figures_of, minus
 from ccalign_jax.study.finished import SELECTED, FinishedRun, read_run
+from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 
@@ -55,14 +55,11 @@ def compare(
     a, b = read_run(run_a), read_run(run_b)
     _check_comparable(a, b)
     base, mine = a.holdouts(trial_a), b.holdouts(trial_b)
-    changes = [minus(one, other) for one, other in zip(mine.report, base.report, strict=True)]
-    levels = figures_of(base.report)
-    entry: dict[str, Any] = {"metrics": figures_of(mine.report), "delta": figures_of(changes, delta=True)}
     resamples = draw_resamples(a.plan["groups"], seed=seed)
-    claims = Claims(Measured(("a",), base.tallies), resamples, test_share=max(a.test_share, b.test_share))
-    claims.level(levels)
-    claims.entry(entry, Measured(("b",), mine.tallies), changes)
-    adjust([entry], optimistic=a.config.protocol == "seed")
+    inference = Inference(Arm(("a",), base.folds), resamples, test_share=max(a.test_share, b.test_share))
+    found = inference.entry(Arm(("b",), mine.folds))
+    adjust([found], optimistic=a.config.protocol == "seed")
+    entry = found.nest()
     return {
         "schema": 1,
         "a": {"run": str(a.path), "name": trial_a, "per_fold": base.per_fold},
@@ -74,7 +71,7 @@ def compare(
         "seed": seed,
         "notes": list(_notes(a, b, trial_a, trial_b)),
         "statistics": describe_statistics(resamples),
-        "a_metrics": levels,
+        "a_metrics": inference.levels().nest(),
         "b_metrics": entry["metrics"],
         "delta": entry["delta"],
         "verdict": entry["verdict"],

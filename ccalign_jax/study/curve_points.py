@@ -1,50 +1,40 @@
-"""What one point of a curve says: holdout, training sample and change against identity, each with its interval."""
+"""What one point of a curve says: test part, training sample and change against identity, each with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ccalign_jax.study.claims import Claims, Measured
-from ccalign_jax.study.figures import Figures, compare_folds
+from ccalign_jax.study.estimates import Entry
+from ccalign_jax.study.inference import Arm, Inference
+from ccalign_jax.study.measure import Place
 from ccalign_jax.study.summary import Outcome
 
-__all__ = ["chosen_outcome", "curve_point", "without_languages"]
+__all__ = ["is_macro", "point_arm", "point_entry", "point_figures"]
 
 
-def curve_point(outcome: Outcome, identity: Outcome, claims: Claims) -> Figures:
-    """`holdout`, `train`, `delta` and `gap` of an outcome, each `{"t2i" | "i2t" | "both": {metric: figure}}`.
-
-    Args:
-        outcome: its name tells it from all others that these claims are asked about.
-        identity: measured on the same folds.
-        claims: against this identity.
-    """
-    report, base, sample = map(without_languages, (outcome.report, identity.report, outcome.sample))
-    entry, changes = compare_folds(report, base, sample)
-    claims.entry(entry, Measured((outcome.name,), outcome.tallies, outcome.sample_tallies), changes)
-    return {"holdout": entry.pop("metrics"), "train": entry.pop("train_metrics"), **entry}
+def point_entry(arm: Arm, inference: Inference) -> Entry:
+    """The estimates of a point, without those of single languages."""
+    return inference.entry(arm).only(is_macro)
 
 
-def chosen_outcome(name: str, chosen: Sequence[Outcome]) -> Outcome:
-    """One outcome of those that the folds chose, fold by fold."""
-    found = Outcome(name)
-    for fold, one in enumerate(chosen):
-        found.report.append(one.report[fold])
-        found.sample.append(one.sample[fold])
-        found.tallies.append(one.tallies[fold])
-        found.sample_tallies.append(one.sample_tallies[fold])
-    return found
+def point_figures(entry: Entry) -> dict[str, Any]:
+    """`holdout`, `train`, `delta`, `gap` and `verdict` of a point, by task."""
+    nested = entry.nest()
+    return {"holdout": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
 
 
-def without_languages(folds: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[dict[str, dict[str, float]]]:
-    """The metrics of each fold, less those of single languages.
+def point_arm(name: str, chosen: Sequence[Outcome]) -> Arm:
+    """The outcome of each fold as one arm."""
+    folds = list(enumerate(chosen))
+    return Arm((name,), [one.test[fold] for fold, one in folds], [one.train[fold] for fold, one in folds])
+
+
+def is_macro(place: Place) -> bool:
+    """Whether a place is a mean over languages.
 
     Example:
-        >>> without_languages([{"t2i": {"R@1": 0.5, "per_language": {"en": {"R@1": 0.5}}}}])
-        [{'t2i': {'R@1': 0.5}}]
+        >>> is_macro(("t2i", None)), is_macro(("t2i", "en"))
+        (True, False)
     """
-    return [
-        {way: {key: value for key, value in figures.items() if key != "per_language"} for way, figures in one.items()}
-        for one in folds
-    ]
+    return place[1] is None

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ccalign_jax.reporting import curves_tables, learning_plot, path_plot
-from ccalign_jax.study.claims import describe_statistics
+from ccalign_jax.study.inference import describe_statistics
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.learning import learning_curve
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_plots, write_tables

@@ -19,20 +19,28 @@ from ccalign_jax.metrics import PAIR_ROUTES, Routes, rank_routes, recall_curve
 from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
 from ccalign_jax.study.config import read_data
-from ccalign_jax.study.figures import DIRECTIONS, chance_metrics, figures_of, minus, route_metrics
-from ccalign_jax.study.intervals import FoldTally, draw_resamples
+from ccalign_jax.study.estimates import estimate, estimate_means
+from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
+from ccalign_jax.study.measure import (
+    DIRECTIONS,
+    IDENTITY,
+    Measurement,
+    add_measurement,
+    chance_measurement,
+    measure,
+    measure_pairs,
+)
 from ccalign_jax.study.overlap import Overlap, find_overlap
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.summary import describe_data
-from ccalign_jax.study.tally import tally_directions, tally_pairs
 from ccalign_jax.training import Part
 
 __all__ = ["Evaluation", "evaluate"]
 
-IDENTITY, MAPPED = "identity", "mapped"
+MAPPED = "mapped"
 POOLS = (5, 10, 20, 50)  # galleries to expect R@1 in, and ten, a hundred, … times as many
 HISTOGRAM_ROWS = 1000
 HISTOGRAM_BINS = 60
@@ -56,13 +64,14 @@ class Evaluation(NamedTuple):
 
 
 class _State(NamedTuple):
-    """The data under one map: unit rows in one space, where they belong, and how each query ranks."""
+    """The data under one map: unit rows in one space, where they belong, how each query ranks, and what follows."""
 
     data: EmbeddingSet
     part: Part
     text: list[np.ndarray]
     image: np.ndarray
     routes: Routes
+    measured: Measurement
 
 
 def evaluate(
@@ -115,26 +124,24 @@ def evaluate(
     for name, one in states.items():
         begin(f"{name}: retrieval")
         ranked[name] = _rank(one, routes)
-    measured = {name: route_metrics(state.routes, data.languages) for name, state in ranked.items()}
+    arms = {name: Arm((name,), [state.measured]) for name, state in ranked.items()}
     part = ranked[IDENTITY].part
-    [chance] = chance_metrics([part], data.languages, routes=routes)
-    summary["baselines"] = {
-        IDENTITY: figures_of([measured[IDENTITY]]),
-        "chance": figures_of([chance], exact=True),
-    }
+    chance = chance_measurement(part, data.languages, tasks=routes)
     resamples = draw_resamples(data.groups, seed=seed)
-    claims = Claims(_measured(IDENTITY, ranked), resamples, test_share=0.0)
-    claims.level(summary["baselines"][IDENTITY])
+    inference = Inference(arms[IDENTITY], resamples)
+    summary["baselines"] = {
+        IDENTITY: inference.levels().nest(),
+        "chance": estimate_means([chance.values], exact=True).nest(),
+    }
     summary["statistics"] = describe_statistics(resamples)
     if checkpoint is not None and overlap is not None:
-        changes = minus(measured[MAPPED], measured[IDENTITY])
         summary["name"] = checkpoint.about["trial"]
         summary["training_images"] = overlap.about | _training_figures(overlap, checkpoint, routes)
-        summary["metrics"] = figures_of([measured[MAPPED]])
-        summary["delta"] = figures_of([changes], delta=True)
+        entry = estimate(arms[MAPPED].test, arms[IDENTITY].test)
         if overlap.tested:
-            claims.entry(summary, _measured(MAPPED, ranked), [changes])
-            adjust([summary])
+            entry = inference.entry(arms[MAPPED])
+            adjust([entry])
+        summary |= entry.nest()
     summary["notes"] += pairing_notes(summary, [summary["metrics"]] if "metrics" in summary else [])
     if curves := _pool_curves(ranked, part):
         summary["pool_curves"] = curves
@@ -153,8 +160,7 @@ def evaluate(
                 other = _bank_rows(moved, data.languages)
             scored[name] = [score_ladder(state.text, state.image, state.part, *other, data.languages)]
         tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
-        rows = [np.arange(len(data))]
-        summary["scores"] |= score_figures(scored, rows, resamples, test_share=0.0, tested=tested)
+        summary["scores"] |= score_figures(scored, resamples, test_share=0.0, tested=tested)
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else _describe_map(checkpoint)
@@ -181,30 +187,20 @@ def _training_figures(overlap: Overlap, checkpoint: Checkpoint, routes: Sequence
     data = overlap.left_out
     if data is None:
         return {}
-    states = _states(data, checkpoint)
-    measured = {name: route_metrics(_rank(one, routes).routes, data.languages) for name, one in states.items()}
-    changes = minus(measured[MAPPED], measured[IDENTITY])
-    return {
-        "identity": figures_of([measured[IDENTITY]]),
-        "metrics": figures_of([measured[MAPPED]]),
-        "delta": figures_of([changes], delta=True),
-    }
-
-
-def _measured(name: str, ranked: Mapping[str, _State]) -> Measured:
-    state = ranked[name]
-    ranks = tuple(zip(state.routes.t2i, state.routes.i2t, strict=True))
-    pairs = {route: found for route, found in state.routes._asdict().items() if found and route not in DIRECTIONS}
-    tally = tally_directions(ranks, state.part, state.data.languages)
-    tally |= tally_pairs(pairs, state.part, state.data.languages)
-    return Measured((name,), [FoldTally(tally, np.arange(len(state.data)))])
+    measured = {name: _rank(one, routes).measured for name, one in _states(data, checkpoint).items()}
+    entry = estimate([measured[MAPPED]], [measured[IDENTITY]])
+    return {"identity": estimate_means([measured[IDENTITY].values]).nest(), **entry.nest()}
 
 
 def _rank(data: EmbeddingSet, routes: Sequence[str]) -> _State:
     part = make_part(data, np.arange(len(data)))
     text, image = _rows(data)
     found = rank_routes(text, image, part.image_of, part.captions_of, routes=routes)
-    return _State(data, part, text, image, jax.tree.map(np.asarray, found))
+    found = jax.tree.map(np.asarray, found)
+    measured = measure(tuple(zip(found.t2i, found.i2t, strict=True)), part, data.languages)
+    pairs = {task: ranks for task, ranks in found._asdict().items() if ranks and task not in DIRECTIONS}
+    measured = add_measurement(measured, measure_pairs(pairs, part, data.languages))
+    return _State(data, part, text, image, found, measured)
 
 
 def _rows(data: EmbeddingSet) -> tuple[list[np.ndarray], np.ndarray]:

@@ -15,7 +15,6 @@ from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, fold_metrics
 from ccalign_jax.study.file_names import file_name, plain_name
 from ccalign_jax.study.folder import (
     CONFIG,
@@ -25,8 +24,7 @@ from ccalign_jax.study.folder import (
     read_summary,
     run_digest,
 )
-from ccalign_jax.study.intervals import FoldTally
-from ccalign_jax.study.tally import tally_directions
+from ccalign_jax.study.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.training import LanguageRanks, Part
 
 __all__ = ["SELECTED", "FinishedRun", "Holdouts", "read_run"]
@@ -42,13 +40,11 @@ class Holdouts(NamedTuple):
 
     Attributes:
         per_fold: the trial that each fold has, or "identity".
-        report: the metrics of each fold.
-        tallies: what each image adds to them.
+        folds: measured on the test part of each.
     """
 
     per_fold: list[str]
-    report: list[FoldMetrics]
-    tallies: list[FoldTally]
+    folds: list[Measurement]
 
 
 class FinishedRun(NamedTuple):
@@ -100,7 +96,7 @@ class FinishedRun(NamedTuple):
             InputError: no trial of that name, or its file is damaged, or of another trial or run.
         """
         languages = self.summary["data"]["languages"]
-        found = Holdouts(self.per_fold(trial), [], [])
+        found = Holdouts(self.per_fold(trial), [])
         files = {name: self._ranks_file(name) for name in found.per_fold}
         stored = {name: self._read_ranks(file, name) for name, file in files.items()}
         for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("report"), strict=True)):
@@ -108,8 +104,7 @@ class FinishedRun(NamedTuple):
                 ranks, part = _fold_ranks(stored[name], fold, images, languages)
             except (KeyError, ValueError, IndexError):
                 raise _damaged(files[name]) from None
-            found.report.append(fold_metrics(ranks, languages))
-            found.tallies.append(FoldTally(tally_directions(ranks, part, languages), images))
+            found.folds.append(measure(ranks, part, languages))
         return found
 
     def _ranks_file(self, trial: str) -> Path:

@@ -13,12 +13,11 @@ from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_routes
 from ccalign_jax.reporting.names import MOST_FAMILIES
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.figures import IDENTITY, FoldMetrics, route_metrics
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.ladder import BANK_ROWS, Rungs, map_ladder, score_figures
+from ccalign_jax.study.measure import IDENTITY, Measurement, add_measurement, measure_pairs
 from ccalign_jax.study.run import SweepResult, summarise
 from ccalign_jax.study.summary import Outcome, select
-from ccalign_jax.study.tally import Tally, tally_pairs
 from ccalign_jax.study.threads import in_threads
 from ccalign_jax.study.where import where_gained
 from ccalign_jax.training import Part, Recipe, map_part
@@ -68,7 +67,7 @@ def measure_holdouts(
     for outcome in outcomes:
         for fold in range(len(plan.folds)):
             families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
-            if outcome.report[fold] is not None and (routes or families):
+            if outcome.test[fold] is not None and (routes or families):
                 states.append((outcome, fold, families))
     measure = _Holdouts(result, routes, scores=scores, diagnostics=diagnostics)
     found = in_threads(lambda state: measure(state[0], state[1], chosen=bool(state[2])), states)
@@ -78,8 +77,8 @@ def measure_holdouts(
     notes = list(plan.notes)
     for done, ((outcome, fold, families), one) in enumerate(zip(states, found, strict=True), start=1):
         progress(f"holdout of {outcome.name}", done, len(states))
-        outcome.report[fold] |= one.metrics
-        outcome.tallies[fold].tally.update(one.tally)
+        if one.pairs is not None:
+            outcome.test[fold] = add_measurement(outcome.test[fold], one.pairs)
         for family in families:
             if one.rungs is not None:
                 scored[family][fold] = one.rungs
@@ -95,10 +94,8 @@ def measure_holdouts(
     if scores:
         bank = min(len(fold.train) for fold in plan.folds)
         summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
-        images = list(np.maximum(np.asarray(measure.parts.images), 0))  # padding has no queries
         summary["scores"] |= score_figures(
             _in_fold_order(scored),
-            images,
             resamples,
             test_share=plan.test_share,
             optimistic=plan.config.protocol == "seed",
@@ -112,10 +109,9 @@ def measure_holdouts(
 
 
 class _Found(NamedTuple):
-    """What `_Holdouts` measures of a state on a fold: metrics and tally of the routes, scores on top, diagnostics."""
+    """What `_Holdouts` measures of a state on a fold: tasks between languages, scores on top, diagnostics."""
 
-    metrics: FoldMetrics
-    tally: Tally
+    pairs: Measurement | None = None
     rungs: Rungs | None = None
     described: Mapping[str, Any] | None = None
 
@@ -138,7 +134,7 @@ class _Holdouts:
         aligner, params = plan.space.aligner(*kind), {} if outcome.trial is None else outcome.params[fold]
         part = jax.tree.map(lambda leaf: leaf[fold], self.parts)
         mapped = map_part(aligner, params, self.embeddings, part)
-        found = _Found({}, {})
+        found = _Found()
         if self.routes:
             ranks = rank_routes(
                 mapped.text,
@@ -148,12 +144,8 @@ class _Holdouts:
                 image_mask=part.images >= 0,
                 routes=self.routes,
             )
-            metrics = route_metrics(jax.tree.map(np.asarray, ranks), languages)
             taken = {route: getattr(ranks, route) for route in self.routes}
-            found = _Found(
-                {route: metrics[route] for route in self.routes if route in metrics},
-                tally_pairs(taken, plan.part(fold, "report"), languages),
-            )
+            found = _Found(measure_pairs(taken, plan.part(fold, "report"), languages))
         if chosen and self.scores:
             if outcome is self.result.identity and self.result.corrections is not None:
                 rungs = self.result.corrections[fold]

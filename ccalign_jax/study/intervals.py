@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,14 +23,11 @@ from ccalign_jax.statistics import (
     sign_flips,
     weighted_medians,
 )
-from ccalign_jax.study.tally import MEDIAN, Tally
+from ccalign_jax.study.measure import BOTH, MEDIAN, Measurement, Place, is_pair
 
 __all__ = [
-    "BOTH",
     "PAIR_DRAWS",
     "Draws",
-    "FoldTally",
-    "Place",
     "Resamples",
     "bounds",
     "change_tests",
@@ -41,11 +38,7 @@ __all__ = [
     "two_sided",
 ]
 
-BOTH = "both"  # the mean of the two directions
 PAIR_DRAWS, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
-
-# A figure for each metric, of a route's macro mean (None) and of each language or pair.
-Place = tuple[str, str | None]
 
 
 class Resamples(NamedTuple):
@@ -62,13 +55,6 @@ class Resamples(NamedTuple):
     weights: Int[np.ndarray, "draws clusters"]
     signs: Int[np.ndarray, "flips clusters"]
     medians: int = MEDIAN_DRAWS
-
-
-class FoldTally(NamedTuple):
-    """The tally of one fold, and which rows of the data its images are."""
-
-    tally: Tally
-    images: Int[np.ndarray, " s"]
 
 
 class Draws(NamedTuple):
@@ -115,8 +101,8 @@ def resamples_of(images: Int[np.ndarray, " s"], resamples: Resamples) -> Resampl
     return Resamples(cluster_of, weights, signs, resamples.medians)
 
 
-def draw_figures(folds: Sequence[FoldTally], resamples: Resamples) -> dict[Place, Draws]:
-    """Every figure that the tallies of all folds have, in every resample.
+def draw_figures(folds: Sequence[Measurement], resamples: Resamples) -> dict[Place, Draws]:
+    """The metrics of every place that all folds have, in every resample.
 
     An image that several folds report, as repeats do, is drawn as often in each. `both` is the mean of the two
     directions.
@@ -147,8 +133,8 @@ def minus_draws(mine: Mapping[Place, Draws], base: Mapping[Place, Draws]) -> dic
 
 def bounds(
     draws: Mapping[Place, Draws], kind: Literal["level", "change"], *, level: float = LEVEL
-) -> dict[Place, dict[str, dict[str, float]]]:
-    """`{"low", "high"}` of every metric of every figure: percentiles, further apart where few clusters carry it.
+) -> dict[Place, dict[str, tuple[float, float]]]:
+    """Low and high end of every metric of every place: percentiles, further apart where few clusters carry it.
 
     Args:
         draws: of one kind.
@@ -162,23 +148,23 @@ def bounds(
         stretch = interval_stretch(figure.linear, figure.left_out, level=level)
         end = np.stack(percentile_interval(figure.means, level=level))
         low, high = np.clip(value + stretch * (end - value), least, 1.0)
-        each: dict[str, Any] = {name: (low[row], high[row]) for row, name in enumerate(mean_metrics())}
+        each = dict(zip(mean_metrics(), zip(low, high, strict=True), strict=True))
         if len(figure.median):
             each[MEDIAN] = percentile_interval(figure.median, level=level)
-        found[place] = {name: {"low": float(a), "high": float(b)} for name, (a, b) in each.items()}
+        found[place] = {name: (float(a), float(b)) for name, (a, b) in each.items()}
     return found
 
 
-def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[Place, dict[str, dict[str, float]]]:
-    """`{"p"}` of every change: signs of the images' differences flipped; of a median from its resamples.
+def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[Place, dict[str, float]]:
+    """The p-value of every change: signs of the images' differences flipped; of a median from its resamples.
 
     Args:
         changes: from `minus_draws`.
         resamples: of the data.
     """
-    found: dict[Place, dict[str, dict[str, float]]] = {}
+    found: dict[Place, dict[str, float]] = {}
     for many in (False, True):
-        places = [place for place in changes if _is_pair(place) is many]
+        places = [place for place in changes if is_pair(place) is many]
         if not places:
             continue
         signs = resamples.signs
@@ -186,14 +172,10 @@ def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[P
             signs = signs[:PAIR_DRAWS]
         tested = sign_flip_test(np.concatenate([changes[place].shares for place in places]).T, signs)
         for place, each in zip(places, tested.reshape(len(places), len(mean_metrics())), strict=True):
-            found[place] = {name: {"p": float(p)} for name, p in zip(mean_metrics(), each, strict=True)}
+            found[place] = {name: float(p) for name, p in zip(mean_metrics(), each, strict=True)}
             if len(changes[place].median):
-                found[place][MEDIAN] = {"p": two_sided(changes[place].median)}
+                found[place][MEDIAN] = two_sided(changes[place].median)
     return found
-
-
-def _is_pair(place: Place) -> bool:
-    return place[1] is not None and "->" in place[1]
 
 
 def _mean_known(values: Float[np.ndarray, "columns ..."]) -> Float[np.ndarray, ...]:
@@ -220,7 +202,7 @@ class _Drawn(NamedTuple):
     weights: Int[np.ndarray, "draws c"]
 
 
-def _fold_weights(fold: FoldTally, resamples: Resamples) -> _Drawn:
+def _fold_weights(fold: Measurement, resamples: Resamples) -> _Drawn:
     clusters, place = np.unique(resamples.cluster_of[fold.images], return_inverse=True)
     every = len(clusters) == resamples.weights.shape[1]
     return _Drawn(clusters, place, resamples.weights if every else np.take(resamples.weights, clusters, axis=1))
@@ -238,14 +220,9 @@ class _FoldDraws(NamedTuple):
     left_out: Float[np.ndarray, "places means c"]
 
 
-def _fold_draws(fold: FoldTally, drawn: _Drawn, pairs: bool, draws: int, medians: int) -> _FoldDraws | None:
+def _fold_draws(fold: Measurement, drawn: _Drawn, pairs: bool, draws: int, medians: int) -> _FoldDraws | None:
     """The figures of one fold: of pairs of languages, or all others; none where it has none."""
-    columns = {
-        (route, name): column
-        for route, each in fold.tally.items()
-        for name, column in each.items()
-        if _is_pair((route, name)) is pairs
-    }
+    columns = {place: column for place, column in fold.sums.items() if is_pair(place) is pairs}
     if not columns:
         return None
     every = list(columns.values())
@@ -257,10 +234,13 @@ def _fold_draws(fold: FoldTally, drawn: _Drawn, pairs: bool, draws: int, medians
     median = weighted_medians([column.rank for column in every], owners, drawn.weights[:medians])
     by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
     parts = (means, median, *(each.transpose(1, 2, 0) for each in by_cluster))
-    routes = [place[0] for place in columns]
-    macros = [slice(routes.index(route), routes.index(route) + routes.count(route)) for route in dict.fromkeys(routes)]
-    parts = tuple(np.concatenate([part, *(_mean_known(part[rows])[None] for rows in macros)]) for part in parts)
-    places = [*columns, *((route, None) for route in dict.fromkeys(routes))]
+    rows_of: dict[str, list[int]] = {}
+    for row, (task, _) in enumerate(columns):
+        rows_of.setdefault(task, []).append(row)
+    parts = tuple(
+        np.concatenate([part, *(_mean_known(part[rows])[None] for rows in rows_of.values())]) for part in parts
+    )
+    places = [*columns, *((task, None) for task in rows_of)]
     return _FoldDraws(places, drawn.clusters, *parts)
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from ccalign_jax.metrics import SCORINGS, Banks, Ranks, Scoring, rank_pairs
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.claims import Claims, Measured, adjust
-from ccalign_jax.study.figures import IDENTITY, FoldMetrics, figures_of, fold_metrics, minus
-from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.estimates import Entry, estimate
+from ccalign_jax.study.inference import Arm, Inference, adjust
+from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.tally import Tally, tally_directions
 from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "take_bank",
 ]
 
-Rungs = dict[str, tuple[FoldMetrics, Tally]]  # by the name of the score, on one fold
+Rungs = dict[str, Measurement]  # by the name of the score, on one fold
 
 BANK_STEP = 500
 BANK_ROWS = 5000  # of each side: the neighbourhoods of more tell hardly more, and take their time
@@ -73,7 +73,7 @@ def score_ladder(
     bank_image: np.ndarray,
     languages: Sequence[str],
 ) -> Rungs:
-    """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`; and what each image adds to it.
+    """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`.
 
     Args:
         text: for each language `[m_l, d]` unit rows.
@@ -93,7 +93,7 @@ def score_ladder(
     found = {}
     for name in SCORINGS:
         ranks = tuple(one[name] for one in each)
-        found[name] = fold_metrics(ranks, languages), tally_directions(ranks, part, languages)
+        found[name] = measure(ranks, part, languages)
     return found
 
 
@@ -124,7 +124,6 @@ def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> l
 
 def score_figures(
     scored: Mapping[str, Sequence[Rungs]],
-    images: Sequence[Int[np.ndarray, " s"]],
     resamples: Resamples,
     *,
     test_share: float,
@@ -135,36 +134,31 @@ def score_figures(
 
     Args:
         scored: for each state, of which identity is one, the rungs of every fold.
-        images: of each fold, the rows of the data that the tallies are of.
         resamples: of the data.
-        test_share: as in `Claims`.
+        test_share: as in `Inference`.
         optimistic: whether maps were chosen on the images that are reported.
         tested: the states whose figures have intervals and p-values; by default all.
     """
-
-    def measured(state: str, name: str) -> Measured:
-        folds = [FoldTally(rungs[name][1], rows) for rungs, rows in zip(scored[state], images, strict=True)]
-        return Measured((state, name), folds)
-
-    base = [rungs["cosine"][0] for rungs in scored[IDENTITY]]
-    claims = Claims(measured(IDENTITY, "cosine"), resamples, test_share=test_share)
+    arms = {
+        state: {name: Arm((state, name), [rungs[name] for rungs in folds]) for name in folds[0]}
+        for state, folds in scored.items()
+    }
+    base = arms[IDENTITY]["cosine"]
+    inference = Inference(base, resamples, test_share=test_share)
     judged = list(scored) if tested is None else tested
-    claims.measure(measured(state, name) for state in judged for name in scored[state][0])
-    found: dict[str, dict[str, Any]] = {}
-    for state, folds in scored.items():
-        found[state] = {}
-        for name in folds[0]:
-            metrics = [rungs[name][0] for rungs in folds]
-            changes = [minus(mine, other) for mine, other in zip(metrics, base, strict=True)]
-            entry = {"metrics": figures_of(metrics), "delta": figures_of(changes, delta=True)}
-            if state in judged:
-                claims.entry(entry, measured(state, name), changes)
-            found[state][name] = entry
+    inference.measure(arm for state in judged for arm in arms[state].values())
+    found: dict[str, dict[str, Entry]] = {
+        state: {
+            name: inference.entry(arm) if state in judged else estimate(arm.test, base.test)
+            for name, arm in each.items()
+        }
+        for state, each in arms.items()
+    }
     compared = [(state, name) for state in judged for name in found[state]]
     compared.remove((IDENTITY, "cosine"))
     biased = [optimistic and state != IDENTITY for state, _ in compared]
     adjust([found[state][name] for state, name in compared], optimistic=biased)
     return {
-        state: {name: {**entry.pop("metrics"), **entry} for name, entry in entries.items()}
+        state: {name: (nested := entry.nest()).pop("metrics") | nested for name, entry in entries.items()}
         for state, entries in found.items()
     }

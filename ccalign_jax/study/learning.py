@@ -11,11 +11,11 @@ from jaxtyping import Bool
 from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import chosen_outcome, curve_point, without_languages
-from ccalign_jax.study.figures import IDENTITY, figures_of
+from ccalign_jax.study.curve_points import is_macro, point_arm, point_entry, point_figures
+from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep
 from ccalign_jax.study.summary import select
@@ -72,10 +72,10 @@ def learning_curve(
         progress: called with what goes on, runs done, and runs in all.
 
     Returns:
-        `family`, `about`, `points` (`pairs`, the mean number of images trained on, what `curve_point` says, with
+        `family`, `about`, `points` (`pairs`, the mean number of images trained on, what `point_figures` says, with
         changes adjusted over the points, and `identity` on the holdouts), and that `identity` once more.
     """
-    points = []
+    points, entries = [], []
     for number, plan in enumerate(plans):
         pairs = round(np.mean([len(fold.train) for fold in plan.folds]))
 
@@ -83,12 +83,11 @@ def learning_curve(
             progress(f"{pairs} images: {what}", number * total + done, len(plans) * total)
 
         found = run_sweep(plan, progress=told)
-        claims = Claims(Measured((IDENTITY,), found.identity.tallies), resamples, test_share=plan.test_share)
-        identity = figures_of(without_languages(found.identity.report))
-        claims.level(identity)
-        chosen = chosen_outcome("chosen", select(found.outcomes, per_fold=True))
-        points.append({"pairs": pairs, **curve_point(chosen, found.identity, claims), "identity": identity})
-    adjust(points)
+        inference = Inference(Arm((IDENTITY,), found.identity.test), resamples, test_share=plan.test_share)
+        entries.append(point_entry(point_arm("chosen", select(found.outcomes, per_fold=True)), inference))
+        points.append({"pairs": pairs, "identity": inference.levels().only(is_macro).nest()})
+    adjust(entries)
+    points = [{**point, **point_figures(entry)} for point, entry in zip(points, entries, strict=True)]
     trial = plans[0].trials[0]
     head = {"family": f"{trial.pivot}/{trial.aligner}/{trial.loss}", "about": _about(plans)}
     return {**head, "points": points, "identity": points[-1]["identity"]}

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.study.figures import DIRECTIONS
-from ccalign_jax.study.intervals import BOTH
+from ccalign_jax.study.measure import BOTH, DIRECTIONS, Measurement
 from ccalign_jax.study.summary import Outcome, select
 
 __all__ = ["seed_optimism"]
@@ -28,12 +27,12 @@ def seed_optimism(outcomes: Sequence[Outcome], identity: Outcome) -> dict[str, A
     Returns:
         `{"t2i" | "i2t" | "both": {"R@1": {"claimed", "honest", "optimism"}}}`; None for one fold, which has no other.
     """
-    folds = len(identity.report)
+    folds = len(identity.test)
     if folds < 2:
         return None
-    base = np.array([[report[way]["R@1"] for way in DIRECTIONS] for report in identity.report])
+    base = np.array([_recall(one) for one in identity.test])
     chosen = select(outcomes, per_fold=False)
-    claimed = np.mean([[one.report[fold][way]["R@1"] for way in DIRECTIONS] for fold, one in enumerate(chosen)], axis=0)
+    claimed = np.mean([_recall(one.test[fold]) for fold, one in enumerate(chosen)], axis=0)
     curves = [np.stack(outcome.curves) for outcome in outcomes]  # [folds, epochs + 1, 3]
     honest = []
     for fold in range(folds):
@@ -44,3 +43,7 @@ def seed_optimism(outcomes: Sequence[Outcome], identity: Outcome) -> dict[str, A
     changes["optimism"] = changes["claimed"] - changes["honest"]
     named = {key: {**dict(zip(DIRECTIONS, value, strict=True)), BOTH: value.mean()} for key, value in changes.items()}
     return {way: {"R@1": {key: float(value[way]) for key, value in named.items()}} for way in (*DIRECTIONS, BOTH)}
+
+
+def _recall(measured: Measurement) -> list[float]:
+    return [measured.values[direction, None]["R@1"] for direction in DIRECTIONS]

@@ -17,15 +17,15 @@ from ccalign_jax.diagnostics.spectrum import deviation_from_identity
 from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
-from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import chosen_outcome, curve_point
-from ccalign_jax.study.figures import IDENTITY, figure
+from ccalign_jax.study.curve_points import point_arm, point_entry, point_figures
+from ccalign_jax.study.inference import Inference, adjust
 from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
-from ccalign_jax.study.summary import Outcome, select
+from ccalign_jax.study.summary import Outcome, select, spread
 from ccalign_jax.training import Embeddings, Recipe, holdout_ranks
 
 __all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
@@ -97,31 +97,31 @@ def regularisation_path(
     Returns:
         `aligner`, `pivot`, `about`; `points`, from strong to weak penalties: `penalty` (None for the identity), `norm`
         ‖W − E‖ and `rotation` (degrees, the mean angle of the nearest orthogonal map; None where W is not square) as
-        figures over folds, what `curve_point` says (changes are adjusted over the points but the identity), and
+        figures over folds, what `point_figures` says (changes are adjusted over the points but the identity), and
         `chosen_in`, the number of folds whose inner parts choose the point; and `chosen`: the `points` that the folds
         choose, and what they earn.
     """
     trial = plan.trials[0]
     steps = (_solved if trial.aligner in CLOSED_FORMS else _trained)(plan, progress)
-    identity = steps.outcomes[0]
-    claims = Claims(Measured((identity.name,), identity.tallies), resamples, test_share=plan.test_share)
+    folds = len(plan.folds)
+    arms = [point_arm(one.name, [one] * folds) for one in steps.outcomes]
+    inference = Inference(arms[0]._replace(train=()), resamples, test_share=plan.test_share)
+    entries = [point_entry(arm, inference) for arm in arms]
+    adjust(entries[:1])
+    adjust(entries[1:])
     points = [
         {
             "penalty": penalty,
-            "norm": figure(moved[:, 0]),
-            "rotation": None if np.isnan(moved).any() else figure(moved[:, 1]),
-            **curve_point(outcome, identity, claims),
+            "norm": spread(moved[:, 0]),
+            "rotation": None if np.isnan(moved).any() else spread(moved[:, 1]),
+            **point_figures(entry),
             "chosen_in": steps.chosen.count(number),
         }
-        for number, (penalty, outcome, moved) in enumerate(
-            zip(steps.penalties, steps.outcomes, steps.moved, strict=True)
-        )
+        for number, (penalty, entry, moved) in enumerate(zip(steps.penalties, entries, steps.moved, strict=True))
     ]
-    adjust(points[:1])
-    adjust(points[1:])
-    chosen = chosen_outcome("chosen", [steps.outcomes[point] for point in steps.chosen])
-    earned = {"points": steps.chosen, **curve_point(chosen, identity, claims)}
-    adjust([earned])
+    chosen = point_entry(point_arm("chosen", [steps.outcomes[point] for point in steps.chosen]), inference)
+    adjust([chosen])
+    earned = {"points": steps.chosen, **point_figures(chosen)}
     head = {"aligner": trial.aligner, "pivot": trial.pivot, "about": steps.about}
     return {**head, "points": points, "chosen": earned}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.figures import IDENTITY
 from ccalign_jax.study.grids import NUMBERS, SIZES
+from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.summary import Outcome
 from ccalign_jax.training import Trial
 

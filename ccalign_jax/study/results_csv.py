@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.figures import IDENTITY
-from ccalign_jax.study.intervals import FoldTally, Place, Resamples, bounds, draw_figures, resamples_of
+from ccalign_jax.study.intervals import Resamples, bounds, draw_figures, resamples_of
+from ccalign_jax.study.measure import IDENTITY, Measurement, Place, nest_values
 from ccalign_jax.study.output import figure_cells
 from ccalign_jax.study.summary import Outcome
 from ccalign_jax.study.threads import in_threads
@@ -45,15 +45,18 @@ def csv_rows(
             cells = _cells(figures) | _cells(_at(train, direction, language), "train_")
             cells |= {} if entry is None else _cells(_at(entry["delta"], direction, language), "delta_")
             yield {**head, "fold": "all", "language": language, "direction": direction, **cells, **values}
-        for fold, (report, sample) in enumerate(zip(outcome.report, outcome.sample, strict=True)):
-            if report is None:  # the race dropped it
+        for fold, (test, train) in enumerate(zip(outcome.test, outcome.train, strict=True)):
+            if test is None:  # the race dropped it
                 continue
+            sample = nest_values(train.values)
             ends_of = known.get((outcome.name, fold), {})
-            for direction, language, found in _tables(report):
+            for direction, language, found in _tables(nest_values(test.values)):
                 ends = ends_of.get((direction, None if language == "macro" else language), {})
                 cells = {metric: f"{found[metric]:.6f}" for metric in METRICS}
                 cells |= {
-                    f"{metric}_{end}": f"{x:.6f}" for metric in METRICS for end, x in ends.get(metric, {}).items()
+                    f"{metric}_{end}": f"{x:.6f}"
+                    for metric in METRICS
+                    for end, x in zip(("low", "high"), ends.get(metric, ()), strict=False)
                 }
                 seen = _at(sample, direction, language)
                 cells |= {f"train_{metric}": f"{seen[metric]:.6f}" for metric in METRICS if seen}
@@ -63,15 +66,15 @@ def csv_rows(
 
 def _fold_bounds(
     outcomes: Sequence[Outcome], resamples: Resamples
-) -> dict[tuple[str, int], dict[Place, dict[str, dict[str, float]]]]:
+) -> dict[tuple[str, int], dict[Place, dict[str, tuple[float, float]]]]:
     """Of each outcome on each fold by itself; median ranks have theirs in `all` alone."""
-    each = ((one.name, number, fold) for one in outcomes for number, fold in enumerate(one.tallies))
+    each = ((one.name, number, fold) for one in outcomes for number, fold in enumerate(one.test))
     folds = {(name, number): fold for name, number, fold in each if fold is not None}
     means = resamples._replace(medians=0, signs=resamples.signs[:0])
     images = {fold.images.tobytes(): fold.images for fold in folds.values()}  # the same for all outcomes
     inside = {key: resamples_of(rows, means) for key, rows in images.items()}
 
-    def ends(fold: FoldTally) -> dict[Place, dict[str, dict[str, float]]]:
+    def ends(fold: Measurement) -> dict[Place, dict[str, tuple[float, float]]]:
         return bounds(draw_figures([fold], inside[fold.images.tobytes()]), "level")
 
     found = in_threads(ends, folds.values(), clusters=resamples.weights.shape[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,19 @@ from jax.sharding import Mesh
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
-from ccalign_jax.study.claims import Claims, Measured, describe_statistics
-from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, FoldMetrics, chance_metrics, fold_metrics
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.intervals import FoldTally, Resamples
+from ccalign_jax.study.inference import describe_statistics
+from ccalign_jax.study.intervals import Resamples
 from ccalign_jax.study.ladder import Rungs, identity_scores
+from ccalign_jax.study.measure import (
+    DIRECTIONS,
+    IDENTITY,
+    UNMAPPED,
+    Measurement,
+    chance_measurement,
+    measure,
+    nest_values,
+)
 from ccalign_jax.study.optimism import seed_optimism
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import describe_race
@@ -33,7 +41,6 @@ from ccalign_jax.study.summary import (
     make_summary,
     select,
 )
-from ccalign_jax.study.tally import tally_directions
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.training import (
     Embeddings,
@@ -46,7 +53,7 @@ from ccalign_jax.training import (
 __all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
 
 
-Preview = Callable[[str, Sequence[FoldMetrics]], None]
+Preview = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 
 @dataclasses.dataclass
@@ -113,11 +120,11 @@ def run_sweep(
     with TrainedRuns.of_plan(plan, folder, mesh) as trained:
         identity, corrections = _baseline(plan, trained.embeddings, trained.arrays), None
         if preview is not None:
-            preview(IDENTITY, identity.report)
+            preview(IDENTITY, _nested(identity.test))
             corrections = identity_scores(plan, trained.embeddings, trained.arrays)
             for name in corrections[0]:
                 if name != "cosine":  # that is identity
-                    preview(f"{IDENTITY}, {name}", [rungs[name][0] for rungs in corrections])
+                    preview(f"{IDENTITY}, {name}", _nested([rungs[name] for rungs in corrections]))
         lap("baselines")
         waiting = {
             outcome.family: sum(one.family == outcome.family for one in outcomes.values())
@@ -130,7 +137,7 @@ def run_sweep(
             if preview is not None and not waiting[outcome.family]:
                 members = [one for one in outcomes.values() if one.family == outcome.family]
                 chosen = select(members, per_fold=plan.config.protocol == "nested")
-                preview("/".join(outcome.family), [one.report[fold] for fold, one in enumerate(chosen)])
+                preview("/".join(outcome.family), _nested([one.test[fold] for fold, one in enumerate(chosen)]))
     lap("trials")
     result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
     result.corrections, result.inputs = corrections, (trained.embeddings, trained.arrays)
@@ -157,23 +164,18 @@ def summarise(
     if kept_its_start(best):
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
-    routes = [route for route in identity.tallies[0].tally if route not in DIRECTIONS]
-    claims = None
-    if resamples is not None:
-        base = Measured((IDENTITY,) * len(plan.folds), identity.tallies, identity.sample_tallies)
-        claims = Claims(base, resamples, test_share=plan.test_share)
+    tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
+    parts = [plan.part(fold, "report") for fold in range(len(plan.folds))]
     summary = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
-        folds=len(plan.folds),
         identity=identity,
-        chance=chance_metrics(
-            [plan.part(fold, "report") for fold in range(len(plan.folds))], plan.data.languages, routes=routes
-        ),
+        chance=[chance_measurement(part, plan.data.languages, tasks=tasks) for part in parts],
         outcomes=result.outcomes,
         best=best,
         notes=notes,
-        claims=claims,
+        test_share=plan.test_share,
+        resamples=resamples,
         informed=plan.informed,
     )
     by_name = {outcome.name: outcome for outcome in [identity, *result.outcomes]}
@@ -190,6 +192,10 @@ def summarise(
     return summary
 
 
+def _nested(folds: Sequence[Measurement]) -> list[dict[str, Any]]:
+    return [nest_values(one.values) for one in folds]
+
+
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
     outcome = Outcome(IDENTITY)
     aligner = plan.space.aligner(IDENTITY, Recipe())
@@ -202,15 +208,11 @@ def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome
 
 def keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
     """Add how a map ranks a fold's holdout and training sample to what is known of it; folds come in order."""
-    assert fold == len(outcome.report)
+    assert fold == len(outcome.test)
+    languages = plan.data.languages
     outcome.ranks.append(report)
-    outcome.report.append(fold_metrics(report, plan.data.languages))
-    outcome.sample.append(fold_metrics(sample, plan.data.languages))
-    for part, ranks, kept in (
-        (plan.part(fold, "report"), report, outcome.tallies),
-        (plan.part(fold, "sample"), sample, outcome.sample_tallies),
-    ):
-        kept.append(FoldTally(tally_directions(ranks, part, plan.data.languages), np.asarray(part.images)))
+    outcome.test.append(measure(report, plan.part(fold, "report"), languages))
+    outcome.train.append(measure(sample, plan.part(fold, "sample"), languages))
 
 
 def _selection(plan: Plan, scores: np.ndarray) -> float:
@@ -234,10 +236,8 @@ def _record_fold(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold
     keep_ranks(outcome, plan, fold, run.report, run.sample)
     hub = make_pivot(outcome.trial.pivot, languages).language
     if hub is not None:
-        for direction, figures in outcome.report[fold].items():
-            before = identity.report[fold][direction]["per_language"]
-            if hub in before:
-                figures["per_language"][f"{hub} (unmapped)"] = before[hub]
+        values, before = outcome.test[fold].values, identity.test[fold].values
+        values |= {(task, f"{hub}{UNMAPPED}"): before[task, name] for task, name in before if name == hub}
     outcome.selection.append(_selection(plan, run.fit.scores[int(run.fit.point)]))
     outcome.epochs.append(int(run.fit.epoch))
     outcome.curves.append(run.fit.scores)

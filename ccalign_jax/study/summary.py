@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.study.claims import Claims, Measured, adjust
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.figures import IDENTITY, Figures, FoldMetrics, compare_folds, figure, figures_of, minus
-from ccalign_jax.study.intervals import FoldTally
+from ccalign_jax.study.estimates import Entry, estimate_means
+from ccalign_jax.study.inference import Arm, Inference, adjust
+from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.measure import IDENTITY, Measurement
 from ccalign_jax.study.race import Beaten
 from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
 
 __all__ = [
     "Outcome",
+    "arm_of",
     "best_of",
     "describe_data",
     "divergence_notes",
@@ -25,6 +27,7 @@ __all__ = [
     "make_summary",
     "refit_epoch",
     "select",
+    "spread",
 ]
 
 ROUNDING = 1e-6
@@ -38,13 +41,12 @@ class Outcome:
     Attributes:
         name: of the trial.
         trial: None for a baseline.
-        report, sample: metrics of the report part and of the training sample, a fold each.
+        test, train: measured on the test part and on the training sample, a fold each.
         selection: what a trial is chosen by, a fold each: the protocol's criterion on the selection part.
         epochs: the best epoch of each fold.
         curves: `[folds, points, 3]` selection scores of the epochs that are scored; empty for a baseline.
         losses: `[folds, epochs]`; empty for a baseline.
-        ranks: of the report part, a fold each.
-        tallies, sample_tallies: what each image adds to the metrics of the report part and the training sample.
+        ranks: on the test part, a fold each.
         params: of the best epoch, a fold each.
         diverged: the first step after which a parameter was NaN or infinite, in the runs behind each fold; 0 for none.
         beaten: by fold, why the trial cannot be chosen there: the race dropped it.
@@ -55,15 +57,13 @@ class Outcome:
 
     name: str
     trial: Trial | None = None
-    report: list[FoldMetrics] = dataclasses.field(default_factory=list)
-    sample: list[FoldMetrics] = dataclasses.field(default_factory=list)
+    test: list[Measurement] = dataclasses.field(default_factory=list)
+    train: list[Measurement] = dataclasses.field(default_factory=list)
     selection: list[float] = dataclasses.field(default_factory=list)
     epochs: list[int] = dataclasses.field(default_factory=list)
     curves: list[np.ndarray] = dataclasses.field(default_factory=list)
     losses: list[np.ndarray] = dataclasses.field(default_factory=list)
     ranks: list[LanguageRanks] = dataclasses.field(default_factory=list)
-    tallies: list[FoldTally] = dataclasses.field(default_factory=list)
-    sample_tallies: list[FoldTally] = dataclasses.field(default_factory=list)
     params: list[Any] = dataclasses.field(default_factory=list)
     diverged: list[int] = dataclasses.field(default_factory=list)
     beaten: dict[int, Beaten] = dataclasses.field(default_factory=dict)
@@ -77,7 +77,7 @@ class Outcome:
     @property
     def is_whole(self) -> bool:
         """Whether it was reported on every fold."""
-        return all(report is not None for report in self.report)
+        return all(measured is not None for measured in self.test)
 
     @property
     def family(self) -> tuple[str, ...]:
@@ -166,17 +166,28 @@ def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
     return notes
 
 
+def arm_of(chosen: Sequence[Outcome], *, train: bool = True) -> Arm:
+    """The outcome chosen in each fold, as one arm.
+
+    Args:
+        chosen: a fold each.
+        train: whether to compare training samples, too.
+    """
+    seen = [one.train[fold] for fold, one in enumerate(chosen)] if train else []
+    return Arm(tuple(one.name for one in chosen), [one.test[fold] for fold, one in enumerate(chosen)], seen)
+
+
 def make_summary(
     *,
     data: Mapping[str, Any],
     protocol: str,
-    folds: int,
     identity: Outcome,
-    chance: Sequence[FoldMetrics],
+    chance: Sequence[Measurement],
     outcomes: Sequence[Outcome],
     best: Outcome,
     notes: Sequence[str],
-    claims: Claims | None = None,
+    test_share: float = 0.0,
+    resamples: Resamples | None = None,
     informed: bool = True,
 ) -> dict[str, Any]:
     """`summary.json` as a dict; see `docs/results.md` for its keys.
@@ -184,45 +195,55 @@ def make_summary(
     Args:
         data: from `describe_data`.
         protocol: of the config.
-        folds: how many.
         identity, chance: baselines.
         outcomes: every trial; those that a race dropped from a fold have no entry of their own.
         best: the one to refit.
         notes: sentences.
-        claims: fills in intervals and p-values; without it they stay open.
+        test_share: see `Inference`.
+        resamples: from which intervals and p-values come; without them they stay open.
         informed: whether identity retrieves above chance; if not, choices are also tested against the best closed form.
     """
     per_fold = protocol == "nested"
+    folds = len(identity.test)
     families: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
         families.setdefault(outcome.family, []).append(outcome)
     candidates = [identity, *outcomes] if per_fold else list(outcomes)
+    whole = [outcome for outcome in outcomes if outcome.is_whole]
+    trials = [[outcome] * folds for outcome in whole]
+    picks = [select(members, per_fold=per_fold) for members in families.values()]
+    pick = select(candidates, per_fold=per_fold)
 
-    def entries(several: Sequence[Sequence[Outcome]], *, untested: int = 0) -> list[Figures]:
-        if claims is not None:
-            claims.measure(map(_measured_whole, several))
-        found = [_chosen_summary(chosen, identity, claims) for chosen in several]
-        if claims is not None:
+    inference = Inference(arm_of([identity] * folds), resamples, test_share=test_share)
+    inference.measure(map(arm_of, [*trials, *picks, pick]))
+
+    def entries(several: Sequence[Sequence[Outcome]], against: Inference, *, untested: int = 0) -> list[Entry]:
+        found = [against.entry(arm_of(chosen, train=against is inference)) for chosen in several]
+        if resamples is not None:
             adjust(found, optimistic=not per_fold, untested=untested)
         return found
 
-    folded, whole = range(len(identity.report)), [outcome for outcome in outcomes if outcome.is_whole]
-    trials = entries([[outcome for _ in folded] for outcome in whole], untested=len(outcomes) - len(whole))
-    picks = [select(members, per_fold=per_fold) for members in families.values()]
-    pick = select(candidates, per_fold=per_fold)
-    chosen, [selected] = entries(picks), entries([pick])
+    of_trials = entries(trials, inference, untested=len(outcomes) - len(whole))
+    chosen = [
+        {"pivot": family[0], "aligner": family[1], "loss": family[2], **_describe(of_family, entry)}
+        for family, of_family, entry in zip(families, picks, entries(picks, inference), strict=True)
+    ]
+    [entry] = entries([pick], inference)
+    selected = _describe(pick, entry)
     baselines = {
-        IDENTITY: figures_of(identity.report),
-        "chance": figures_of(chance, exact=True),
-        "identity_train": figures_of(identity.sample),
+        IDENTITY: inference.levels().nest(),
+        "chance": estimate_means([one.values for one in chance], exact=True).nest(),
+        "identity_train": inference.levels(identity.train).nest(),
     }
-    if claims is not None:
-        claims.level(baselines[IDENTITY])
-        claims.level(baselines["identity_train"], identity.sample_tallies)
     solved = [outcome for outcome in outcomes if outcome.trial is not None and outcome.trial.loss == CLOSED]
     if solved and not informed:
         reference = select(solved, per_fold=per_fold)
-        baselines[CLOSED] = _set_against(reference, [(chosen, picks), ([selected], [pick])], claims, per_fold=per_fold)
+        against = Inference(arm_of(reference, train=False), resamples, test_share=test_share)
+        baselines[CLOSED] = against.levels().nest()
+        for described, several in ((chosen, picks), ([selected], [pick])):
+            for each, entry in zip(described, entries(several, against), strict=True):
+                nested = entry.nest()
+                each |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
         selected["closed_per_fold"] = [one.name for one in reference]
     return {
         "schema": 1,
@@ -231,93 +252,50 @@ def make_summary(
         "folds": folds,
         "notes": list(notes),
         "baselines": baselines,
-        "trials": [_trial_summary(outcome, entry) for outcome, entry in zip(whole, trials, strict=True)],
-        "families": [
-            {"pivot": family[0], "aligner": family[1], "loss": family[2], **entry}
-            for family, entry in zip(families, chosen, strict=True)
-        ],
+        "trials": [_describe_trial(one, entry) for one, entry in zip(whole, of_trials, strict=True)],
+        "families": chosen,
         "selected": selected,
         "best": best.name,
     }
 
 
-def _set_against(
-    reference: Sequence[Outcome],
-    several: Sequence[tuple[Sequence[Figures], Sequence[Sequence[Outcome]]]],
-    claims: Claims | None,
-    *,
-    per_fold: bool,
-) -> Figures:
-    """Add `delta_closed` and `verdict_closed` to entries: changes against the closed form that each fold chose.
-
-    Args:
-        reference: a fold each.
-        several: entries, and of each the outcome chosen in each fold; those of one pair are tested together.
-        claims: of the changes against identity.
-        per_fold: whether each fold chose by its inner part.
-
-    Returns:
-        The metrics of the reference.
-    """
-    base = [one.report[fold] for fold, one in enumerate(reference)]
-    figures = figures_of(base)
-    against = None
-    if claims is not None:
-        against = Claims(_measured(reference), claims.resamples, test_share=claims.test_share)
-        against.level(figures)
-    for entries, picks in several:
-        found: list[Figures] = []
-        for pick in picks:
-            changes = [minus(one.report[fold], base[fold]) for fold, one in enumerate(pick)]
-            found.append({"delta": figures_of(changes, delta=True)})
-            if against is not None:
-                against.entry(found[-1], _measured(pick), changes)
-        if against is not None:
-            adjust(found, optimistic=not per_fold)
-        for entry, one in zip(entries, found, strict=True):
-            entry |= {f"{key}_closed": value for key, value in one.items()}
-    return figures
-
-
-def _measured(chosen: Sequence[Outcome]) -> Measured:
-    """The holdouts of the outcome chosen in each fold."""
-    return Measured(tuple(one.name for one in chosen), [one.tallies[fold] for fold, one in enumerate(chosen)])
-
-
-def _measured_whole(chosen: Sequence[Outcome]) -> Measured:
-    """The holdouts and the training samples."""
-    return _measured(chosen)._replace(sample=[one.sample_tallies[fold] for fold, one in enumerate(chosen)])
-
-
-def _trial_summary(outcome: Outcome, entry: Figures) -> dict[str, Any]:
-    assert outcome.trial is not None
+def _describe_trial(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+    trial = outcome.trial
+    assert trial is not None
     curve = np.mean(outcome.curves, axis=0)
     return {
         "name": outcome.name,
-        "pivot": outcome.trial.pivot,
-        "aligner": outcome.trial.aligner,
-        "loss": outcome.trial.loss,
-        "hyper": {key: value for key, value in outcome.trial.hyper._asdict().items() if key in outcome.trial.reads},
-        **entry,
+        "pivot": trial.pivot,
+        "aligner": trial.aligner,
+        "loss": trial.loss,
+        "hyper": {key: value for key, value in trial.hyper._asdict().items() if key in trial.reads},
+        **_describe([outcome] * len(outcome.test), entry),
         **({"diverged": outcome.diverged} if any(outcome.diverged) else {}),
         "curve": {
-            "epoch": list(range(len(curve)) if outcome.trial.loss == CLOSED else scored_epochs(outcome.trial.recipe)),
+            "epoch": list(range(len(curve)) if trial.loss == CLOSED else scored_epochs(trial.recipe)),
             **{key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
         },
     }
 
 
-def _chosen_summary(chosen: Sequence[Outcome], identity: Outcome, claims: Claims | None) -> Figures:
-    """The figures of the outcome chosen in each fold."""
+def _describe(chosen: Sequence[Outcome], entry: Entry) -> dict[str, Any]:
+    """What each fold chose, and its estimates."""
     places = list(enumerate(chosen))
-    report, sample = ([getattr(one, part)[fold] for fold, one in places] for part in ("report", "sample"))
-    compared, changes = compare_folds(report, identity.report, sample)
-    entry: Figures = {
+    scores = [one.selection[fold] for fold, one in places]
+    return {
         "per_fold": [one.name for one in chosen],
         "epochs": [one.epochs[fold] for fold, one in places],
-        "selection": figure([one.selection[fold] for fold, one in places]),
-        **compared,
+        "selection": spread(scores),
+        **entry.nest(),
     }
-    if claims is not None:
-        claims.entry(entry, _measured_whole(chosen), changes)
-    return entry
+
+
+def spread(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean and standard deviation over folds; the interval is open.
+
+    Example:
+        >>> spread([0.25, 0.75])
+        {'mean': 0.5, 'std': 0.3535533905932738, 'low': None, 'high': None}
+    """
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": std, "low": None, "high": None}

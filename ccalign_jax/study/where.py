@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
-from ccalign_jax.study.claims import Claims, Measured, adjust
-from ccalign_jax.study.figures import DIRECTIONS, IDENTITY, figures_of, minus
-from ccalign_jax.study.intervals import BOTH, FoldTally, Resamples, draw_figures, two_sided
+from ccalign_jax.study.estimates import Entry, Estimates, estimate_means
+from ccalign_jax.study.inference import Arm, Inference, adjust
+from ccalign_jax.study.intervals import Resamples, draw_figures, two_sided
+from ccalign_jax.study.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.summary import Outcome
-from ccalign_jax.study.tally import Tally, within
 
 __all__ = ["crowding", "where_gained"]
 
@@ -37,8 +37,8 @@ def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resam
         chosen: the outcome that each fold chose.
         resamples: of the data.
     """
-    sides = identity.tallies, [one.tallies[fold] for fold, one in enumerate(chosen)]
-    before, after = ([_part(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
+    sides = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
+    before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
     resamples = resamples._replace(medians=0)  # no figure here is a median
     found: dict[str, Any] = {}
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
@@ -79,17 +79,19 @@ def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> 
     return found
 
 
-def _disparity(before: Sequence[FoldTally], after: Sequence[FoldTally], resamples: Resamples) -> dict[str, Any]:
+def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], resamples: Resamples) -> dict[str, Any]:
     """Best minus worst language; in each resample of the images anew."""
     sides = {"before": before, "after": after}
     draws = {side: draw_figures(folds, resamples) for side, folds in sides.items()}
-    levels = {side: figures_of([_metrics(fold.tally) for fold in folds]) for side, folds in sides.items()}
+    levels = {side: estimate_means([fold.values for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
     row = mean_metrics().index(METRIC)
     for way in DIRECTIONS:
-        spread, entry = {}, {}
+        entry: dict[str, Any] = {}
+        spread: dict[str, np.ndarray] = {}
         for side in sides:
-            each = {name: one[METRIC]["mean"] for name, one in levels[side][way]["per_language"].items()}
+            names = [name for task, name in levels[side].places if task == way and name is not None]
+            each = {name: levels[side].at((way, name), METRIC) for name in names}
             best, worst = max(each, key=each.__getitem__), min(each, key=each.__getitem__)
             drawn = np.stack([draws[side][way, name].means[row] for name in each])
             spread[side] = drawn.max(axis=0) - drawn.min(axis=0)
@@ -123,8 +125,8 @@ def _count_bins(counts: Sequence[Int[np.ndarray, " n"]]) -> tuple[list[Int[np.nd
 def _bins(
     places: Sequence[Int[np.ndarray, " n"]],
     names: Sequence[str],
-    before: Sequence[FoldTally],
-    after: Sequence[FoldTally],
+    before: Sequence[Measurement],
+    after: Sequence[Measurement],
     resamples: Resamples,
     plan: Plan,
 ) -> tuple[list[dict[str, Any]], int]:
@@ -132,47 +134,29 @@ def _bins(
 
     A bin that some fold has no image of has no mean over folds.
     """
-    entries, lost = [], 0
+    lost = 0
+    found: list[tuple[str, int, Estimates, Entry]] = []
     for number, name in enumerate(names):
         masks = [place == number for place in places]
         images = len(np.unique(np.concatenate([one.images[mask] for one, mask in zip(before, masks, strict=True)])))
-        sides = [[_part(fold, mask) for fold, mask in zip(side, masks, strict=True)] for side in (before, after)]
-        if not all(fold.tally["t2i"] and fold.tally["i2t"] for side in sides for fold in side):
+        sides = [[subgroup(fold, mask) for fold, mask in zip(side, masks, strict=True)] for side in (before, after)]
+        if not all((way, None) in fold.values for side in sides for fold in side for way in DIRECTIONS):
             lost += images
             continue
-        base, mine = ([_metrics(fold.tally) for fold in side] for side in sides)
-        changes = [minus(a, b) for a, b in zip(mine, base, strict=True)]
-        entry: dict[str, Any] = {
+        inference = Inference(Arm((IDENTITY,), sides[0]), resamples, test_share=plan.test_share)
+        found.append((name, images, inference.levels(), inference.entry(Arm((name,), sides[1]))))
+    adjust([entry for *_, entry in found], optimistic=plan.config.protocol == "seed")
+
+    def shown(place: Place) -> bool:
+        return place in [(way, None) for way in (*DIRECTIONS, BOTH)]
+
+    return [
+        {
             "name": name,
             "images": images,
-            IDENTITY: figures_of(base),
-            "delta": figures_of(changes, delta=True),
+            IDENTITY: levels.only(shown, (METRIC,)).nest(),
+            "delta": entry.delta.only(shown, (METRIC,)).nest(),
+            "verdict": entry.verdict,
         }
-        claims = Claims(Measured((IDENTITY,), sides[0]), resamples, test_share=plan.test_share)
-        claims.level(entry[IDENTITY])
-        claims.entry(entry, Measured((name,), sides[1]), changes)
-        entries.append(entry)
-    adjust(entries, optimistic=plan.config.protocol == "seed")
-    for entry in entries:
-        for key in (IDENTITY, "delta"):
-            entry[key] = {way: {METRIC: entry[key][way][METRIC]} for way in (*DIRECTIONS, BOTH)}
-    return entries, lost
-
-
-def _part(fold: FoldTally, images: Bool[np.ndarray, " n"]) -> FoldTally:
-    """Both directions of some of the images."""
-    return FoldTally(within({way: fold.tally[way] for way in DIRECTIONS}, images), fold.images[images])
-
-
-def _metrics(tally: Tally) -> dict[str, Any]:
-    """The metrics that a tally adds up to: those that are means over queries."""
-    found: dict[str, Any] = {}
-    for way in DIRECTIONS:
-        each = {
-            name: dict(zip(mean_metrics(), (column.sums.sum(axis=0) / column.counts.sum()).tolist(), strict=True))
-            for name, column in tally[way].items()
-        }
-        macro = {metric: float(np.mean([one[metric] for one in each.values()])) for metric in mean_metrics()}
-        found[way] = {**macro, "per_language": each}
-    found[BOTH] = {metric: 0.5 * (found["t2i"][metric] + found["i2t"][metric]) for metric in mean_metrics()}
-    return found
+        for name, images, levels, entry in found
+    ], lost

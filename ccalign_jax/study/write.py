@@ -23,9 +23,9 @@ from ccalign_jax.reporting import (
     study_tables,
 )
 from ccalign_jax.study.evaluation import Evaluation
-from ccalign_jax.study.figures import DIRECTIONS
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, read_config, run_digest
+from ccalign_jax.study.measure import DIRECTIONS
 from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan

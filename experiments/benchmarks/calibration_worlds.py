@@ -16,11 +16,10 @@ from ccalign_jax.data.synthetic import World
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
-from ccalign_jax.study.figures import IDENTITY
-from ccalign_jax.study.intervals import FoldTally, change_tests, draw_figures, draw_resamples, minus_draws
+from ccalign_jax.study.intervals import change_tests, draw_figures, draw_resamples, minus_draws
+from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import SweepResult, run_sweep, summarise
-from ccalign_jax.study.tally import Tally, tally_directions
 from ccalign_jax.training import PartRows, Recipe, rank_part
 
 IMAGES, DIMENSIONS, LANGUAGES, FOLDS = 400, 64, ("de", "en", "fr"), 5
@@ -99,17 +98,17 @@ def exchange(seed: int, world: World, *, draws: int) -> dict[str, dict[str, floa
     """
     data = synthetic(IMAGES, languages=LANGUAGES, dimensions=DIMENSIONS, captions=2, seed=seed, world=world)
     resamples = draw_resamples(data.groups, seed=seed, draws=draws, flips=draws)._replace(medians=0)
-    arms: list[list[FoldTally]] = [[], []]
+    arms: list[list[Measurement]] = [[], []]
     for rows in np.array_split(np.arange(IMAGES), FOLDS):
         part = data.take(rows)
         for arm, folds in enumerate(arms):
-            folds.append(FoldTally(_tally(part, arm), rows))
+            folds.append(_measure(part, arm)._replace(images=rows))
     draws_of = [draw_figures(folds, resamples) for folds in arms]
     tests = change_tests(minus_draws(draws_of[1], draws_of[0]), resamples)
-    return {metric: {way: tests[way, None][metric]["p"] for way in WAYS} for metric in ("MRR", "R@1")}
+    return {metric: {way: tests[way, None][metric] for way in WAYS} for metric in ("MRR", "R@1")}
 
 
-def _tally(data: EmbeddingSet, arm: int) -> Tally:
+def _measure(data: EmbeddingSet, arm: int) -> Measurement:
     chosen = {lang: np.arange(arm, len(rows), 2) for lang, rows in data.text.items()}
     one = EmbeddingSet.build(
         "arm", data.image, {lang: np.asarray(data.text[lang])[rows] for lang, rows in chosen.items()}
@@ -117,7 +116,7 @@ def _tally(data: EmbeddingSet, arm: int) -> Tally:
     part = make_part(one, np.arange(len(one)))
     text = tuple(jnp.asarray(unit_float32(one.text[lang])) for lang in one.languages)
     rows = PartRows(part, jnp.asarray(one.image), text)
-    return tally_directions(jax.tree.map(np.asarray, rank_part(rows)), part, one.languages)
+    return measure(jax.tree.map(np.asarray, rank_part(rows)), part, one.languages)
 
 
 def _pools(whole: EmbeddingSet) -> tuple[Float[Array, "l p m d"], Float[Array, "p m d"]]:

@@ -28,8 +28,8 @@ def main(argv: list[str]) -> None:
     import numpy as np
 
     from ccalign_jax.metrics import Ranks
-    from ccalign_jax.study.intervals import FoldTally, bounds, change_tests, draw_figures, draw_resamples, minus_draws
-    from ccalign_jax.study.tally import tally_directions
+    from ccalign_jax.study.intervals import bounds, change_tests, draw_figures, draw_resamples, minus_draws
+    from ccalign_jax.study.measure import Measurement, measure
     from ccalign_jax.training import Part
 
     rng = np.random.default_rng(0)
@@ -41,14 +41,14 @@ def main(argv: list[str]) -> None:
         gain = np.where(better < 10, 1 / np.log2(better + 2), 0)
         return Ranks(better, np.zeros(count, int), np.ones(count, int), reciprocal, reciprocal, gain)
 
-    def arm() -> list[FoldTally]:
+    def arm() -> list[Measurement]:
         folds = []
         for images in np.array_split(np.arange(FLAGS.images), FLAGS.folds):
             places = np.arange(len(images))
             many = len(languages)
             part = Part(images, (places,) * many, (places,) * many, (places[:, None],) * many)
             found = tuple((ranks(len(images)), ranks(len(images))) for _ in languages)
-            folds.append(FoldTally(tally_directions(found, part, languages), images))
+            folds.append(measure(found, part, languages))
         return folds
 
     mine, base = arm(), arm()

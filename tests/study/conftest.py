@@ -12,12 +12,11 @@ from ccalign_jax.study import SweepResult
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.holdout import measure_holdouts
-from ccalign_jax.study.intervals import FoldTally
+from ccalign_jax.study.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.summary import Outcome
-from ccalign_jax.study.tally import Column
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import Hyper, Recipe, Trial
 
@@ -51,26 +50,26 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     return out, result
 
 
-def column_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> Column:
-    """A column of queries at these ranks, each with one answer and no tie."""
+def sums_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> ImageSums:
+    """Per-image sums of queries at these ranks, each with one answer and no tie."""
     rank, owner = np.asarray(ranks, float), np.asarray(owner, int)
     gain = np.where(rank <= 10, 1 / np.log2(1 + rank), 0)
     values = np.stack([rank <= 1, rank <= 5, rank <= 10, 1 / rank, 1 / rank, gain], axis=1)
     assert len(values.T) == len(mean_metrics())
     sums = np.zeros((images, len(mean_metrics())))
     np.add.at(sums, owner, values)
-    return Column(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
+    return ImageSums(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
 
 
 @pytest.fixture(scope="session")
-def column() -> Callable[..., Column]:
-    """`column(ranks, owner, images)`; see `column_of`."""
-    return column_of
+def image_sums() -> Callable[..., ImageSums]:
+    """`image_sums(ranks, owner, images)`; see `sums_of`."""
+    return sums_of
 
 
 @pytest.fixture(scope="session")
-def fold_tally() -> Callable[..., FoldTally]:
-    """`fold_tally(images, languages, seed=, most=, better=)` is a random tally of these rows of the data.
+def measured() -> Callable[..., Measurement]:
+    """`measured(images, languages, seed=, most=, better=)` is a random measurement of these rows of the data.
 
     Captions of an image are none to `most`, ranks 1 to 12; a larger `better` moves more of them to the front.
     """
@@ -83,40 +82,47 @@ def fold_tally() -> Callable[..., FoldTally]:
         most: int = 3,
         better: float = 0.0,
         routes: Sequence[str] = ("t2i", "i2t"),
-    ) -> FoldTally:
-        rng, count, tally = np.random.default_rng(seed), len(images), {}
+    ) -> Measurement:
+        rng, count = np.random.default_rng(seed), len(images)
+        sums: dict[Place, ImageSums] = {}
         for route in routes:
-            tally[route] = {}
             for language in languages:
                 owner = np.repeat(np.arange(count), rng.integers(0 if most > 1 else 1, most + 1, size=count))
                 rank = 1 + rng.integers(12, size=len(owner))
                 moved = np.random.default_rng([seed, 1]).random(len(owner)) < better
-                tally[route][language] = column_of(np.where(moved, 1, rank), owner, count)
-        return FoldTally(tally, np.asarray(images))
+                sums[route, language] = sums_of(np.where(moved, 1, rank), owner, count)
+        return with_values(sums, images)
 
     return make
 
 
-@pytest.fixture(scope="session")
-def fold_figures() -> Callable[[float], dict]:
-    """`fold_figures(value)` are the metrics of a fold, all of them this, of en and of the macro mean."""
+def with_values(sums: dict[Place, ImageSums], images: Sequence[int]) -> Measurement:
+    """A measurement of these sums; its values are those of both directions."""
+    found = Measurement({}, sums, np.asarray(images))
+    return add_measurement(found, subgroup(found, np.ones(len(images), bool)))
 
-    def make(value: float) -> dict:
+
+@pytest.fixture(scope="session")
+def fold_of() -> Callable[[float], Measurement]:
+    """`fold_of(value)` is a fold whose metrics are all this, of en and of the macro mean."""
+
+    def make(value: float) -> Measurement:
         one = dict.fromkeys(METRICS, value)
-        return {way: {**one, "per_language": {"en": dict(one)}} for way in ("t2i", "i2t", "both")}
+        places: list[Place] = [(way, name) for way in ("t2i", "i2t", "both") for name in (None, "en")]
+        return Measurement({place: dict(one) for place in places}, {}, np.arange(1))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def outcome(fold_figures) -> Callable[..., Outcome]:
+def outcome(fold_of) -> Callable[..., Outcome]:
     """`outcome(name, report, selection, aligner=)`: its metrics of each fold, and what it is chosen by."""
 
     def make(name: str, report: Sequence[float], selection: Sequence[float], *, aligner: str = "residual") -> Outcome:
         trial = None if name == "identity" else Trial(0, name, "image", aligner, "infonce", Hyper(), Recipe())
         found = Outcome(name, trial)
-        found.report = [fold_figures(value) for value in report]
-        found.sample = [fold_figures(value / 2) for value in report]
+        found.test = [fold_of(value) for value in report]
+        found.train = [fold_of(value / 2) for value in report]
         found.selection, found.epochs = list(selection), [3] * len(report)
         found.curves = [np.full((2, 3), value) for value in report]
         return found

@@ -110,10 +110,9 @@ def test_its_captions_change_no_closed_form_nor_the_choice(pivot, aligner):
     assert results[0].summary["best"] == results[1].summary["best"]
     best = [refit(result).params for result in results]
     assert not best[0] or max(differences(*best)) == 0.0
-    for figures in (one.report[0], one.sample[0], results[0].identity.report[0]):
-        for direction in ("t2i", "i2t"):
-            assert {name.split(" ")[0] for name in figures[direction]["per_language"]} <= {"zh"}
-    assert one.report[0]["t2i"] != other.report[0]["t2i"]
+    for figures in (one.test[0], one.train[0], results[0].identity.test[0]):
+        assert {name for _, name in figures.values} == {None, "zh"}
+    assert one.test[0].values["t2i", None] != other.test[0].values["t2i", None]
 
 
 @pytest.mark.parametrize("kind", ["procrustes", "gcca"])
@@ -132,11 +131,13 @@ def test_a_sweep_reports_on_it_alone(tmp_path):
             assert list(part[direction]["per_language"]) == ["zh"]
             assert part[direction]["R@1"]["mean"] == part[direction]["per_language"]["zh"]["R@1"]["mean"]
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"summary.json", "best", "report.html"}
-    for fold, params, figures in zip(plan.folds, outcome.params, outcome.report, strict=True):
+    for fold, params, figures in zip(plan.folds, outcome.params, outcome.test, strict=True):
         rows = unit_float32(data.text["zh"][np.isin(data.image_of["zh"], fold.report)])
         mapped = rows + rows @ params["delta"]
         right = np.argmax(mapped @ unit_float32(data.image[fold.report]).T, axis=1)
-        assert figures["t2i"]["R@1"] == pytest.approx(np.mean(right == make_part(data, fold.report).image_of[2]))
+        assert figures.values["t2i", None]["R@1"] == pytest.approx(
+            np.mean(right == make_part(data, fold.report).image_of[2])
+        )
 
 
 def test_an_aligner_with_parts_for_languages_maps_it_by_what_they_share():

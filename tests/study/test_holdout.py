@@ -35,7 +35,7 @@ def test_between_languages_of_identity_is_that_of_the_rows(found):
             unit_float32(data.text[data.languages[place]][part.captions[place] - starts[place]]) for place in (a, b)
         ]
         ranks = rank_text_pairs(*rows, part.image_of[a], part.image_of[b], part.captions_of[b])
-        mine = found.identity.report[number]["t2t"]["per_language"][f"{data.languages[a]}->{data.languages[b]}"]
+        mine = found.identity.test[number].values["t2t", f"{data.languages[a]}->{data.languages[b]}"]
         assert mine == pytest.approx(retrieval_metrics(ranks), abs=1e-6)
 
 

@@ -20,7 +20,8 @@ def trial_of(outcome, name, curves):
     found = outcome(name, [0.0] * len(curves), [float(row[0]) for row in best])
     found.curves, found.epochs = list(curves), epochs
     for fold, row in enumerate(best):
-        found.report[fold]["t2i"]["R@1"], found.report[fold]["i2t"]["R@1"] = float(row[0]), float(row[1])
+        for way, value in zip(("t2i", "i2t"), row, strict=False):
+            found.test[fold].values[way, None]["R@1"] = float(value)
     return found
 
 
@@ -82,7 +83,9 @@ def test_what_is_claimed_is_what_the_summary_says(outcome, seed):
         honest.append(curves[trial, fold, epoch, :2])
     for number, way in enumerate(("t2i", "i2t")):
         figures = found[way]["R@1"]
-        assert figures["claimed"] == pytest.approx(np.mean([one[way]["R@1"] for one in best.report]) - base.mean())
+        assert figures["claimed"] == pytest.approx(
+            np.mean([one.values[way, None]["R@1"] for one in best.test]) - base.mean()
+        )
         assert figures["honest"] == pytest.approx(np.mean(honest, axis=0)[number] - base.mean())
         assert figures["optimism"] == pytest.approx(figures["claimed"] - figures["honest"])
     assert found["t2i"]["R@1"]["optimism"] > 0  # of noise alone

@@ -112,7 +112,7 @@ def test_what_was_dropped_is_said_and_never_chosen(raced):
     lost = found.outcomes[2]
     race = found.summary["race"]
     assert race["trials"] == 3 and {one["trial"] for one in race["dropped"]} >= {lost.name}
-    assert set(lost.beaten) == {0, 1, 2, 3} and not lost.is_whole and lost.report == [None] * 4
+    assert set(lost.beaten) == {0, 1, 2, 3} and not lost.is_whole and lost.test == [None] * 4
     assert all(one["fold"] in range(4) and one["parts"] in (1, 3) and one["low"] > 0 for one in race["dropped"])
     names = [trial["name"] for trial in found.summary["trials"]]
     assert lost.name not in names and names
@@ -127,11 +127,11 @@ def test_the_files_of_a_run_have_what_was_reported(raced, tmp_path):
     folder.claim(raced.plan.config, raced.plan.data.sha256(), resume=False, overwrite=False)
     measure_holdouts(raced, diagnostics=False)
     write_results(folder, raced)
-    assert lost.report == [None] * 4  # measuring holdouts left it out
+    assert lost.test == [None] * 4  # measuring holdouts left it out
     with (tmp_path / "run" / "results.csv").open(encoding="utf-8") as file:
         folds = {(row["trial"], row["fold"]) for row in csv.DictReader(file)}
     assert not any(trial == lost.name for trial, _ in folds)
-    reported = {str(fold) for fold, report in enumerate(kept.report) if report is not None}
+    reported = {str(fold) for fold, test in enumerate(kept.test) if test is not None}
     assert {fold for trial, fold in folds if trial == kept.name} - {"all"} == reported
     names = {str(np.load(path)["trial"]) for path in (tmp_path / "run" / "ranks").iterdir()}
     assert lost.name not in names and {"identity", kept.name} <= names

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.intervals import FoldTally, Resamples, bounds, draw_figures
+from ccalign_jax.study.intervals import Resamples, bounds, draw_figures
 from ccalign_jax.study.results_csv import csv_rows
 from ccalign_jax.study.summary import make_summary
 
 
-def test_rows_by_hand(outcome, fold_figures):
+def test_rows_by_hand(outcome, fold_of):
     identity, trial = outcome("identity", [0.2, 0.4], [0.5, 0.5]), outcome("b", [0.5, 0.25], [0.3, 0.4])
-    trial.report[0]["t2i"]["per_language"]["en (unmapped)"] = dict.fromkeys(METRICS, 0.125)
+    trial.test[0].values["t2i", "en (unmapped)"] = dict.fromkeys(METRICS, 0.125)
     summary = make_summary(
-        **{"data": {}, "protocol": "nested", "folds": 2, "identity": identity, "chance": [fold_figures(0.1)] * 2},
+        **{"data": {}, "protocol": "nested", "identity": identity, "chance": [fold_of(0.1)] * 2},
         **{"outcomes": [trial], "best": trial, "notes": []},
     )
     rows = list(csv_rows([identity, trial], ["l2"], summary))
@@ -91,20 +91,18 @@ def test_the_rows_of_a_fold_have_its_own_interval(solved, rows):
     result, found = solved[1], {place(row): row for row in rows}
     for outcome in (result.identity, result.outcomes[0]):
         for fold in range(4):
-            tally = outcome.tallies[fold]
-            clusters, places = np.unique(result.resamples.cluster_of[tally.images], return_inverse=True)
+            measured = outcome.test[fold]
+            clusters, places = np.unique(result.resamples.cluster_of[measured.images], return_inverse=True)
             own = Resamples(places, result.resamples.weights[:, clusters], result.resamples.signs[:, clusters])
-            known = bounds(draw_figures([FoldTally(tally.tally, np.arange(len(places)))], own), "level")
+            known = bounds(draw_figures([measured._replace(images=np.arange(len(places)))], own), "level")
             for language in ("macro", "de"):
                 row = found[outcome.name, str(fold), "i2t", language]
                 ends = known["i2t", None if language == "macro" else language]["MRR"]
-                assert float(row["MRR_low"]) == pytest.approx(ends["low"], abs=1e-6)
-                assert float(row["MRR_high"]) == pytest.approx(ends["high"], abs=1e-6)
+                assert float(row["MRR_low"]) == pytest.approx(ends[0], abs=1e-6)
+                assert float(row["MRR_high"]) == pytest.approx(ends[1], abs=1e-6)
                 assert float(row["MRR_low"]) < float(row["MRR"]) < float(row["MRR_high"])
                 assert row["delta_MRR"] == row["MRR_std"] == "" and row["epoch"] == str(outcome.epochs[fold])
-            assert float(row["MRR"]) == pytest.approx(
-                outcome.report[fold]["i2t"]["per_language"]["de"]["MRR"], abs=1e-6
-            )
+            assert float(row["MRR"]) == pytest.approx(measured.values["i2t", "de"]["MRR"], abs=1e-6)
 
 
 def test_means_over_folds_are_means_of_their_rows(rows):

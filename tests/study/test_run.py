@@ -27,8 +27,8 @@ def test_the_summary_is_of_this_sweep(whole):
     assert summary["best"] in {"identity", *names} and set(summary["selected"]["per_fold"]) <= {"identity", *names}
     assert summary["baselines"]["chance"]["t2i"]["R@1"]["mean"] == pytest.approx(1 / 30)
     for trial, one in zip(summary["trials"], whole.outcomes, strict=True):
-        base = [fold["t2i"]["R@1"] for fold in whole.identity.report]
-        mine = [fold["t2i"]["R@1"] for fold in one.report]
+        base = [fold.values["t2i", None]["R@1"] for fold in whole.identity.test]
+        mine = [fold.values["t2i", None]["R@1"] for fold in one.test]
         assert trial["metrics"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(mine))
         assert trial["delta"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(np.subtract(mine, base)))
         assert all(0 <= epoch <= 2 for epoch in one.epochs)
@@ -115,7 +115,8 @@ def test_what_a_fold_reports_has_no_part_in_its_choice(clean, fold):
     assert found.summary["selected"]["epochs"][fold] == clean.summary["selected"]["epochs"][fold]
     for one, other in zip(found.outcomes, clean.outcomes, strict=True):
         jax.tree.map(np.testing.assert_array_equal, one.params[fold], other.params[fold])
-        assert one.sample[fold] == other.sample[fold] and one.report[fold] != other.report[fold]
+        assert one.train[fold].values == other.train[fold].values
+        assert one.test[fold].values != other.test[fold].values
     for other_fold in set(range(FOLDS)) - {fold}:  # to the others they were training and selection
         assert chosen(found, other_fold) != chosen(clean, other_fold)
 
@@ -131,7 +132,8 @@ def test_what_selects_is_the_mean_over_inner_parts(clean):
     assert clean.summary["inner"] == "each of the other 3 folds in turn"
     selection = np.array(clean.identity.selection)
     ways = (("t2i", "R@1"), ("i2t", "R@1"), ("both", "MRR"))
-    levels = np.array([np.mean([fold[way][metric] for way, metric in ways]) for fold in clean.identity.report])
+    folds = [[fold.values[way, None][metric] for way, metric in ways] for fold in clean.identity.test]
+    levels = np.mean(folds, axis=1)
     np.testing.assert_allclose(selection, (levels.sum() - levels) / (FOLDS - 1), atol=1e-6)
 
 
@@ -140,8 +142,9 @@ def test_repeats_report_every_image_again(planned):
     assert (once.summary["folds"], once.summary["repeats"]) == (2, 1)
     assert (twice.summary["folds"], twice.summary["repeats"]) == (4, 2)
     for one, other in zip(once.outcomes, twice.outcomes, strict=True):
-        assert one.report == other.report[:2] and one.epochs == other.epochs[:2]
-        assert other.report[:2] != other.report[2:]
+        mine, theirs = ([fold.values for fold in each.test] for each in (one, other))
+        assert mine == theirs[:2] and one.epochs == other.epochs[:2]
+        assert theirs[:2] != theirs[2:]
     reported = np.concatenate([fold.report for fold in twice.plan.folds])
     np.testing.assert_array_equal(np.bincount(reported), np.full(60, 2))
 
@@ -190,8 +193,8 @@ def test_the_seed_protocol_reports_where_it_selects(toy):
     found = sweep(toy(), protocol="seed", folds=2, aligners=["residual"], hyper=hyper)
     (only,) = found.outcomes
     assert min(only.epochs) >= 1
-    for fold, report in enumerate(only.report):
-        assert only.selection[fold] == pytest.approx(report["t2i"]["R@1"], abs=1e-6)
+    for fold, report in enumerate(only.test):
+        assert only.selection[fold] == pytest.approx(report.values["t2i", None]["R@1"], abs=1e-6)
     summary = found.summary
     assert summary["best"] == only.name and found.best.about["epoch"] >= 1
     assert summary["inner"] == "the reported folds themselves"
@@ -199,7 +202,7 @@ def test_the_seed_protocol_reports_where_it_selects(toy):
         told = summary["optimism"][way]["R@1"]
         assert told["claimed"] == pytest.approx(summary["selected"]["delta"][way]["R@1"]["mean"], abs=1e-6)
         assert told["optimism"] == pytest.approx(told["claimed"] - told["honest"])
-    assert told["honest"] <= max(one["both"]["R@1"] for one in only.report)
+    assert told["honest"] <= max(one.values["both", None]["R@1"] for one in only.test)
 
 
 BURST = ("epochs=2", "steps_per_epoch=2", "batch_images=8", "temperature=0.1", "prox=1e38")

@@ -10,17 +10,16 @@ from ccalign_jax.study.summary import best_of, make_summary, select
 
 
 @pytest.fixture
-def summarise(fold_figures):
-    """`summarise(outcomes, identity)` without claims."""
+def summarise(fold_of):
+    """`summarise(outcomes, identity)` without intervals."""
 
     def make(outcomes, identity, protocol="nested", **options):
         return make_summary(
             **options,
             data={},
             protocol=protocol,
-            folds=len(identity.report),
             identity=identity,
-            chance=[fold_figures(0.1)] * len(identity.report),
+            chance=[fold_of(0.1)] * len(identity.test),
             outcomes=outcomes,
             best=outcomes[0],
             notes=["note"],

@@ -134,10 +134,10 @@ def test_a_race_drops_trials_and_changes_nothing_else(planned, raced):
     assert raced.summary["race"]["trials"] == 2
     for mine, other in zip(raced.outcomes, plain.outcomes, strict=True):
         assert not other.beaten and other.is_whole
-        for fold, report in enumerate(mine.report):
+        for fold, report in enumerate(mine.test):
             assert report is not None or fold in mine.beaten
             if report is not None:
-                assert report == other.report[fold] and mine.epochs[fold] == other.epochs[fold]
+                assert report.values == other.test[fold].values and mine.epochs[fold] == other.epochs[fold]
                 assert mine.selection[fold] == pytest.approx(other.selection[fold], abs=1e-6)
                 np.testing.assert_array_equal(mine.params[fold]["delta"], other.params[fold]["delta"])
 

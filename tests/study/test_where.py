@@ -10,7 +10,7 @@ from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import where
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.intervals import FoldTally, draw_resamples, two_sided
+from ccalign_jax.study.intervals import draw_resamples, two_sided
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.summary import Outcome
 from ccalign_jax.study.where import crowding, where_gained
@@ -36,22 +36,19 @@ def planned(captions=1, *, groups=None, languages=LANGUAGES, **options):
 
 
 @pytest.fixture(scope="module")
-def measured(fold_tally):
-    """`measured(plan)` are identity and a trial on its folds, and the resamples; de gains, and ja in one fold."""
+def both_arms(measured):
+    """`both_arms(plan)` are identity and a trial on its folds, and the resamples; de gains, and ja in one fold."""
 
     def make(plan):
         before = Outcome("identity")
-        before.tallies = [fold_tally(fold.report, plan.data.languages, seed=n) for n, fold in enumerate(plan.folds)]
+        before.test = [measured(fold.report, plan.data.languages, seed=n) for n, fold in enumerate(plan.folds)]
         after = Outcome("a")
         for number, fold in enumerate(plan.folds):
-            better = fold_tally(fold.report, plan.data.languages, seed=number, better=0.5)
-            tally = {}
-            for way, columns in before.tallies[number].tally.items():
-                moved = {"de"} | ({"ja"} if number == 0 else set())
-                tally[way] = {
-                    name: (better.tally[way][name] if name in moved else one) for name, one in columns.items()
-                }
-            after.tallies.append(FoldTally(tally, fold.report))
+            better = measured(fold.report, plan.data.languages, seed=number, better=0.5)
+            moved = {"de"} | ({"ja"} if number == 0 else set())
+            sums = before.test[number].sums
+            sums = {place: better.sums[place] if place[1] in moved else one for place, one in sums.items()}
+            after.test.append(before.test[number]._replace(sums=sums))
         resamples = draw_resamples(plan.data.groups, seed=0, draws=200, flips=200)
         return before, [after] * len(plan.folds), resamples
 
@@ -62,21 +59,21 @@ def first(folds, way, language, times=None):
     """The mean over folds of R@1 of a language; each image of the data counted so often."""
     each = []
     for fold in folds:
-        column = fold.tally[way][language]
+        column = fold.sums[way, language]
         weight = np.ones(len(fold.images)) if times is None else times[fold.images]
         each.append(weight @ column.sums[:, R1] / (weight @ column.counts))
     return np.mean(each)
 
 
-def test_disparity_is_best_less_worst_language(measured):
+def test_disparity_is_best_less_worst_language(both_arms):
     plan = planned()
-    before, chosen, resamples = measured(plan)
+    before, chosen, resamples = both_arms(plan)
     found = where_gained(plan, before, chosen, resamples)["disparity"]
     assert set(found) == {"t2i", "i2t"}
     p = []
     for way, entry in found.items():
         spreads, differences = {}, {}
-        for side, folds in (("before", before.tallies), ("after", chosen[0].tallies)):
+        for side, folds in (("before", before.test), ("after", chosen[0].test)):
             each = {language: first(folds, way, language) for language in LANGUAGES}
             assert entry[side]["best"] == max(each, key=each.get)
             assert entry[side]["worst"] == min(each, key=each.get)
@@ -100,9 +97,9 @@ def test_disparity_is_best_less_worst_language(measured):
 
 
 @pytest.mark.parametrize(("options", "there"), [({"languages": ("en",)}, False), ({"heldout_language": "ja"}, False)])
-def test_one_language_alone_has_no_disparity(measured, options, there):
+def test_one_language_alone_has_no_disparity(both_arms, options, there):
     plan = planned(**options)
-    before, chosen, resamples = measured(plan)
+    before, chosen, resamples = both_arms(plan)
     assert ("disparity" in where_gained(plan, before, chosen, resamples)) is there
 
 
@@ -125,10 +122,10 @@ def gained(folds, base, places, number):
         level, change = [], []
         for fold, other, place in zip(folds, base, places, strict=True):
             each = []
-            for name, column in fold.tally[way].items():
+            for name, column in ((name, one) for (task, name), one in fold.sums.items() if task == way):
                 rows = (place == number) & (column.counts > 0)
                 if rows.any():
-                    sums = [one[way][name].sums[rows, R1].sum() for one in (fold.tally, other.tally)]
+                    sums = [one.sums[way, name].sums[rows, R1].sum() for one in (fold, other)]
                     each.append(np.array(sums) / column.counts[rows].sum())
             mine, before = np.mean(each, axis=0)
             level.append(before)
@@ -139,11 +136,11 @@ def gained(folds, base, places, number):
 
 
 def assert_bins(bins, places, before, chosen):
-    after = [outcome.tallies[fold] for fold, outcome in enumerate(chosen)]
+    after = [outcome.test[fold] for fold, outcome in enumerate(chosen)]
     p = {way: [] for way in ("t2i", "i2t", "both")}
     for number, entry in enumerate(bins):
         assert entry["images"] == sum((place == number).sum() for place in places)
-        wanted = gained(after, before.tallies, places, number)
+        wanted = gained(after, before.test, places, number)
         for way, (level, change) in wanted.items():
             figure, delta = entry["identity"][way]["R@1"], entry["delta"][way]["R@1"]
             assert figure["mean"] == pytest.approx(level) and delta["mean"] == pytest.approx(change)
@@ -156,11 +153,11 @@ def assert_bins(bins, places, before, chosen):
         np.testing.assert_allclose(adjusted, holm(one))
 
 
-def test_quarters_by_the_nearest_other_image(measured):
+def test_quarters_by_the_nearest_other_image(both_arms):
     groups = np.arange(COUNT)
     groups[:20] //= 2
     plan = planned(groups=groups)
-    before, chosen, resamples = measured(plan)
+    before, chosen, resamples = both_arms(plan)
     found = where_gained(plan, before, chosen, resamples)["difficulty"]
     alike = [crowding(plan.data.image[fold.report], plan.data.groups[fold.report]) for fold in plan.folds]
     edges = np.percentile(np.concatenate(alike), [25, 50, 75])
@@ -179,10 +176,10 @@ CAPTIONS = {
 
 
 @pytest.mark.parametrize("kind", CAPTIONS)
-def test_bins_by_the_number_of_captions(measured, kind):
+def test_bins_by_the_number_of_captions(both_arms, kind):
     counts, names = CAPTIONS[kind]
     plan = planned(np.resize(counts, COUNT))
-    before, chosen, resamples = measured(plan)
+    before, chosen, resamples = both_arms(plan)
     found = where_gained(plan, before, chosen, resamples)["captions"]
     each = [np.resize(counts, COUNT)[fold.report] + 2 for fold in plan.folds]
     if names is None:  # so many that they are put together, into quarters
@@ -197,31 +194,31 @@ def test_bins_by_the_number_of_captions(measured, kind):
     assert_bins(found["bins"], places, before, chosen)
 
 
-def test_one_bin_says_nothing(measured):
+def test_one_bin_says_nothing(both_arms):
     plan = planned()
-    assert "captions" not in where_gained(plan, *measured(plan))
+    assert "captions" not in where_gained(plan, *both_arms(plan))
 
 
-def test_images_of_a_kind_that_a_fold_lacks_are_counted(measured):
+def test_images_of_a_kind_that_a_fold_lacks_are_counted(both_arms):
     captions = np.ones(COUNT, int)
     captions[::2], captions[0] = 2, 9
     plan = planned(captions)
-    found = where_gained(plan, *measured(plan))["captions"]
+    found = where_gained(plan, *both_arms(plan))["captions"]
     assert [entry["name"] for entry in found["bins"]] == ["3", "4"]
     assert [entry["images"] for entry in found["bins"]] == [60, 59] and "1 images are left out" in found["what"]
 
 
-def test_an_image_that_repeats_report_is_counted_once(measured):
+def test_an_image_that_repeats_report_is_counted_once(both_arms):
     plan = planned(np.resize([1, 2], COUNT), repeats=2)
-    before, chosen, resamples = measured(plan)
+    before, chosen, resamples = both_arms(plan)
     found = where_gained(plan, before, chosen, resamples)
     assert len(plan.folds) == 2 * FOLDS
     assert [entry["images"] for entry in found["captions"]["bins"]] == [60, 60]
 
 
-def test_what_did_not_change_gained_nowhere(measured):
+def test_what_did_not_change_gained_nowhere(both_arms):
     plan = planned(np.resize([1, 2], COUNT))
-    before, _, resamples = measured(plan)
+    before, _, resamples = both_arms(plan)
     found = where_gained(plan, before, [before] * FOLDS, resamples)
     nothing = {"mean": 0.0, "std": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_adjusted": 1.0, "p_folds": 1.0}
     for key in ("difficulty", "captions"):

@@ -1,14 +1,14 @@
-"""What a summary claims: recomputed from the ranks on disk, adjusted by hand, and nothing where nothing changed."""
+"""Intervals and p-values of a summary: from the ranks on disk, adjusted by hand, and none where nothing changed."""
 
 import json
 
 import numpy as np
 import pytest
 
-from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.claims import Claims, Measured, adjust, describe_statistics
-from ccalign_jax.study.figures import figures_of, minus
+from ccalign_jax.metrics import mean_metrics
+from ccalign_jax.study.estimates import CHANGE_COLUMNS, Entry, Estimates
 from ccalign_jax.study.file_names import file_name
+from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.study.intervals import draw_resamples
 from ccalign_jax.study.run import summarise
 
@@ -38,7 +38,7 @@ def hits_by_image(out, name):
     return found
 
 
-def test_the_claims_come_from_the_ranks_on_disk(solved):
+def test_estimates_come_from_the_ranks_on_disk(solved):
     """Means, p-values and their adjustment of macro t2i R@1 of every trial, by ten lines of NumPy and scipy."""
     stats = pytest.importorskip("scipy.stats")
     out, _ = solved
@@ -176,7 +176,7 @@ def test_selected_is_one_hypothesis_and_families_are_as_many_as_they_are(solved)
     assert min(more) >= 0 and max(more) > 0
 
 
-def test_without_resamples_the_claims_stay_open(solved):
+def test_without_resamples_intervals_stay_open(solved):
     summary = summarise(solved[1])
     assert "statistics" not in summary and "verdict" not in summary["selected"]
     for path, figure in walk({key: summary[key] for key in ("trials", "selected")}):
@@ -184,70 +184,69 @@ def test_without_resamples_the_claims_stay_open(solved):
         assert "delta" not in path or figure["p"] is figure["p_adjusted"] is figure["p_folds"] is None
 
 
-def test_identity_against_itself(fold_tally, fold_figures):
-    folds = [fold_tally(range(20)), fold_tally(range(20, 40), seed=1)]
+def test_identity_against_itself(measured):
+    folds = [measured(range(20)), measured(range(20, 40), seed=1)]
     resamples = draw_resamples(np.arange(40), draws=100, flips=100, seed=0)
-    metrics = [fold_figures(0.5), fold_figures(0.25)]
-    changes = [minus(one, one) for one in metrics]
-    entry = {"metrics": figures_of(metrics), "delta": figures_of(changes, delta=True)}
-    base = Measured(("identity", "identity"), folds)
-    Claims(base, resamples, test_share=0.25).entry(entry, base, changes)
+    base = Arm(("identity", "identity"), folds)
+    entry = Inference(base, resamples, test_share=0.25).entry(base)
     adjust([entry])
-    figures = list(walk(entry["delta"]))
-    assert len(figures) == 3 * 2 * len(METRICS)
+    figures = list(walk(entry.nest()["delta"]))
+    assert len(figures) == (2 * 3 + 1) * len(mean_metrics())
     for path, figure in figures:
         nothing = {"mean": 0.0, "std": 0.0, "low": 0.0, "high": 0.0}
         assert figure == {**nothing, "p": 1.0, "p_adjusted": 1.0, "p_folds": 1.0}, path
-    assert entry["verdict"] == dict.fromkeys(("t2i", "i2t", "both"), "no evidence")
+    assert entry.verdict == dict.fromkeys(("t2i", "i2t", "both"), "no evidence")
 
 
-def test_what_was_measured_once_is_not_measured_again(fold_tally, fold_figures, monkeypatch):
+def test_what_was_measured_once_is_not_measured_again(measured, monkeypatch):
     """Trials are families of their own often enough; the name says that it is the same."""
-    base = Measured(("identity",), [fold_tally(range(20))])
-    mine = Measured(("a",), [fold_tally(range(20), better=0.5)])
-    claims = Claims(base, draw_resamples(np.arange(20), draws=50, flips=50, seed=0), test_share=0.25)
+    base, mine = Arm(("identity",), [measured(range(20))]), Arm(("a",), [measured(range(20), better=0.5)])
+    inference = Inference(base, draw_resamples(np.arange(20), draws=50, flips=50, seed=0), test_share=0.25)
     counted = []
-    measure = Claims._measure
-    monkeypatch.setattr(Claims, "_measure", lambda self, one: counted.append(one.name) or measure(self, one))
-    entries = [
-        {"metrics": figures_of([fold_figures(0.5)]), "delta": figures_of([fold_figures(0.1)], delta=True)}
-        for _ in range(2)
-    ]
-    for entry in entries:
-        claims.entry(entry, mine, [fold_figures(0.1)])
-    assert entries[0] == entries[1] and counted == [("a",)]
-    assert entries[0]["delta"]["t2i"]["MRR"]["p_folds"] is None  # of one fold
-    assert entries[0]["delta"]["t2i"]["MRR"]["low"] < entries[0]["delta"]["t2i"]["MRR"]["high"]
+    once = Inference._measure
+    monkeypatch.setattr(Inference, "_measure", lambda self, one: counted.append(one.name) or once(self, one))
+    one, other = (inference.entry(mine).nest() for _ in range(2))
+    assert one == other and counted == [("a",)]
+    change = one["delta"]["t2i"]["MRR"]
+    assert change["p_folds"] is None and change["low"] < change["high"]  # of one fold
 
 
-def entry_of(mean, p):
-    """An entry whose every change is this."""
-    one = {"mean": mean, "p": p, "p_adjusted": None}
-    return {"delta": {"t2i": {"R@1": dict(one), "MRR": dict(one), "per_language": {"en": {"R@1": dict(one)}}}}}
+R1, MRR, EN = (("t2i", None), "R@1"), (("t2i", None), "MRR"), (("t2i", "en"), "R@1")
+
+
+def entry_of(mean, p, **others):
+    """An entry whose every change is this; `others` are the p-values of some metrics of t2i."""
+    places, metrics = [("t2i", None), ("t2i", "en")], ["R@1", "MRR"]
+    columns = {key: np.full((2, 2), np.nan) for key in CHANGE_COLUMNS}
+    columns |= {"mean": np.full((2, 2), mean), "p": np.full((2, 2), np.nan if p is None else p)}
+    for metric, value in others.items():
+        columns["p"][0, metrics.index(metric)] = value
+    changes = Estimates(places, metrics, columns)
+    return Entry(changes, changes)
+
+
+def adjusted_of(entries, place):
+    return [entry.delta.at(*place, "p_adjusted") for entry in entries]
 
 
 def test_holm_by_hand():
-    entries = [entry_of(0.1, 0.01), entry_of(-0.1, 0.02), entry_of(0.1, 0.04), entry_of(0.1, None)]
-    entries[3]["delta"]["t2i"]["R@1"]["p"] = 0.9  # R@1 of four, all else of three
-    adjust(entries)
-    adjusted = [entry["delta"]["t2i"]["R@1"]["p_adjusted"] for entry in entries]
-    assert adjusted == pytest.approx([0.04, 0.06, 0.08, 0.9])
-    assert [entry["delta"]["t2i"]["MRR"]["p_adjusted"] for entry in entries[:3]] == pytest.approx([0.03, 0.04, 0.04])
-    assert entries[3]["delta"]["t2i"]["MRR"]["p_adjusted"] is None
-    language = [entry["delta"]["t2i"]["per_language"]["en"]["R@1"]["p_adjusted"] for entry in entries[:3]]
-    assert language == pytest.approx([0.03, 0.04, 0.04])
-    assert [entry["verdict"]["t2i"] for entry in entries] == ["gain", "no evidence", "no evidence", "no evidence"]
+    entries = [entry_of(0.1, 0.01), entry_of(-0.1, 0.02), entry_of(0.1, 0.04), entry_of(0.1, None, **{"R@1": 0.9})]
+    adjust(entries)  # R@1 of four, all else of three
+    assert adjusted_of(entries, R1) == pytest.approx([0.04, 0.06, 0.08, 0.9])
+    for place in (MRR, EN):
+        assert adjusted_of(entries, place) == pytest.approx([0.03, 0.04, 0.04, np.nan], nan_ok=True)
+    assert [entry.verdict["t2i"] for entry in entries] == ["gain", "no evidence", "no evidence", "no evidence"]
     alone = [entry_of(-0.1, 0.02)]
     adjust(alone)
-    assert alone[0]["verdict"] == {"t2i": "loss"}
+    assert alone[0].verdict == {"t2i": "loss"}
 
 
 def test_trials_that_a_race_dropped_count_as_tests():
     """Two that are left of five: Holm over five, of which three have p = 1."""
     entries = [entry_of(0.1, 0.009), entry_of(0.1, 0.02)]
     adjust(entries, untested=3)
-    assert [entry["delta"]["t2i"]["R@1"]["p_adjusted"] for entry in entries] == pytest.approx([0.045, 0.08])
-    assert [entry["verdict"]["t2i"] for entry in entries] == ["gain", "no evidence"]
+    assert adjusted_of(entries, R1) == pytest.approx([0.045, 0.08])
+    assert [entry.verdict["t2i"] for entry in entries] == ["gain", "no evidence"]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +255,7 @@ def test_trials_that_a_race_dropped_count_as_tests():
 def test_gains_of_choices_on_the_reported_images_are_claimed(optimistic, words):
     entries = [entry_of(0.1, 0.01) for _ in range(2)]
     adjust(entries, optimistic=optimistic)
-    assert [entry["verdict"]["t2i"] for entry in entries] == words
+    assert [entry.verdict["t2i"] for entry in entries] == words
 
 
 def test_what_the_figures_rest_on_is_said(solved):

@@ -1,0 +1,182 @@
+"""Intervals, p-values adjusted for the number of tests, and verdicts of the estimates of several arms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ccalign_jax.statistics import LEVEL, corrected_resampled_t, holm, verdict
+from ccalign_jax.study.estimates import Entry, Estimates, differences, estimate, estimate_means
+from ccalign_jax.study.intervals import PAIR_DRAWS, Resamples, bounds, change_tests, draw_figures, minus_draws
+from ccalign_jax.study.measure import UNMAPPED, Measurement, Place
+from ccalign_jax.study.threads import in_threads
+
+__all__ = ["Arm", "Inference", "adjust", "describe_statistics"]
+
+CLAIMED = "R@1"  # the metric that verdicts are about
+
+Bounds = Mapping[Place, Mapping[str, tuple[float, float]]]
+
+
+class Arm(NamedTuple):
+    """What is compared: one map, or what each fold chose.
+
+    Attributes:
+        name: equal names are the same measurements.
+        test: of the test parts, a fold each.
+        train: of the training samples, where they were ranked.
+    """
+
+    name: tuple[str, ...]
+    test: Sequence[Measurement]
+    train: Sequence[Measurement] = ()
+
+
+class _Found(NamedTuple):
+    """Intervals and p-values of one arm."""
+
+    metrics: Bounds
+    delta: Bounds
+    p: Mapping[Place, Mapping[str, float]]
+    train: Bounds
+    gap: Bounds
+
+
+class Inference:
+    """Estimates with intervals and p-values; what arms share is computed once.
+
+    Args:
+        baseline: that changes are against.
+        resamples: of the data; None leaves all intervals and p-values open.
+        test_share: test images over training images of a fold; for the correction of Nadeau and Bengio.
+    """
+
+    def __init__(self, baseline: Arm, resamples: Resamples | None, *, test_share: float = 0.0):
+        self.baseline, self.resamples, self.test_share = baseline, resamples, test_share
+        self.known: dict[tuple[str, ...], _Found] = {}
+        if resamples is not None:
+            self.base = draw_figures(baseline.test, resamples)
+            self.base_bounds = bounds(self.base, "level")
+
+    def levels(self, folds: Sequence[Measurement] | None = None) -> Estimates:
+        """The metrics of the baseline, or of other folds."""
+        found = estimate_means([one.values for one in (self.baseline.test if folds is None else folds)])
+        if self.resamples is not None:
+            known = self.base_bounds if folds is None else bounds(draw_figures(folds, self.resamples), "level")
+            _fill_bounds(found, known)
+        return found
+
+    def entry(self, arm: Arm) -> Entry:
+        """All estimates of an arm."""
+        entry = estimate(arm.test, self.baseline.test, arm.train)
+        if self.resamples is None:
+            return entry
+        self.measure([arm])
+        known = self.known[arm.name]
+        _fill_bounds(entry.metrics, known.metrics)
+        _fill_bounds(entry.delta, known.delta)
+        if entry.train is not None and entry.gap is not None:
+            _fill_bounds(entry.train, known.train)
+            _fill_bounds(entry.gap, known.gap)
+        for row, place in enumerate(entry.delta.places):
+            for metric, p in known.p.get(place, {}).items():
+                entry.delta.columns["p"][row, entry.delta.metrics.index(metric)] = p
+        changes = differences([one.values for one in arm.test], [one.values for one in self.baseline.test])
+        entry.delta.columns["p_folds"] = self._compare_folds(changes, entry.delta)
+        return entry
+
+    def measure(self, arms: Iterable[Arm]) -> None:
+        """Compute side by side what `entry` will be asked for; without it, each is computed when it is."""
+        if self.resamples is None:
+            return
+        new = {arm.name: arm for arm in arms if arm.name not in self.known}
+        found = in_threads(self._measure, new.values(), clusters=self.resamples.weights.shape[1])
+        self.known |= zip(new, found, strict=True)
+
+    def _measure(self, arm: Arm) -> _Found:
+        assert self.resamples is not None
+        itself = arm.name == self.baseline.name
+        draws = self.base if itself else draw_figures(arm.test, self.resamples)
+        changes = minus_draws(draws, self.base)
+        levels = self.base_bounds if itself else bounds(draws, "level")
+        unmapped: Bounds = {
+            (task, f"{name}{UNMAPPED}"): found for (task, name), found in self.base_bounds.items() if name is not None
+        }
+        train, gap = {}, {}
+        if arm.train:
+            seen = draw_figures(arm.train, self.resamples)
+            train, gap = bounds(seen, "level"), bounds(minus_draws(seen, draws), "change")
+        tests = change_tests(changes, self.resamples)
+        return _Found({**levels, **unmapped}, bounds(changes, "change"), tests, train, gap)
+
+    def _compare_folds(self, changes: Sequence[Mapping[Place, Mapping[str, float]]], like: Estimates) -> np.ndarray:
+        """The test over folds, which sees that another training part gives another map."""
+        values = [[one[place][metric] for place in like.places for metric in like.metrics] for one in changes]
+        p = corrected_resampled_t(np.array(values), test_share=self.test_share)[2]
+        shape = len(like.places), len(like.metrics)
+        return np.array(np.broadcast_to(p, shape[0] * shape[1]), float).reshape(shape)
+
+
+def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = False, untested: int = 0) -> None:
+    """Holm's adjustment over the entries of the p-value of each change, in place; and the verdicts that follow.
+
+    Args:
+        entries: of arms that are compared with one baseline.
+        optimistic: whether maps were chosen on the test images; for all entries, or one for each.
+        untested: how many more there would be had a race not dropped them; each counts as a test with p = 1, for
+            what is left was selected.
+    """
+    keys: dict[tuple[Place, str], int] = {}
+    for entry in entries:
+        for place in entry.delta.places:
+            for metric in entry.delta.metrics:
+                keys.setdefault((place, metric), len(keys))
+    p = np.full((len(entries), len(keys)), np.nan)
+    columns = [
+        [keys[place, metric] for place in entry.delta.places for metric in entry.delta.metrics] for entry in entries
+    ]
+    for row, (entry, column) in enumerate(zip(entries, columns, strict=True)):
+        p[row, column] = entry.delta.columns["p"].ravel()
+    adjusted = np.full(p.shape, np.nan)
+    known = ~np.isnan(p)
+    for mask in np.unique(known.T, axis=0):
+        alike = (mask == known.T).all(axis=1)
+        if mask.any():
+            padded = np.pad(p[np.ix_(mask, alike)].T, ((0, 0), (0, untested)), constant_values=1.0)
+            adjusted[np.ix_(mask, alike)] = holm(padded)[:, : mask.sum()].T
+    for row, (entry, column) in enumerate(zip(entries, columns, strict=True)):
+        entry.delta.columns["p_adjusted"] = adjusted[row, column].reshape(entry.delta.columns["p"].shape)
+    for entry, biased in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
+        entry.verdict = {
+            task: verdict(
+                entry.delta.at((task, name), CLAIMED),
+                entry.delta.at((task, name), CLAIMED, "p_adjusted"),
+                optimistic=bool(biased),
+            )
+            for task, name in entry.delta.places
+            if name is None
+        }
+
+
+def describe_statistics(resamples: Resamples) -> dict[str, Any]:
+    """The `statistics` entry of a summary."""
+    clusters = resamples.weights.shape[1]
+    return {
+        "level": LEVEL,
+        "draws": len(resamples.weights),
+        "pair_draws": PAIR_DRAWS,
+        "median_draws": resamples.medians,
+        "flips": len(resamples.signs),
+        "clusters": clusters,
+        "cluster": "image" if clusters == len(resamples.cluster_of) else "group of images",
+    }
+
+
+def _fill_bounds(estimates: Estimates, known: Bounds) -> None:
+    for row, place in enumerate(estimates.places):
+        each = known.get(place, {})
+        for column, metric in enumerate(estimates.metrics):
+            if metric in each:
+                estimates.columns["low"][row, column], estimates.columns["high"][row, column] = each[metric]
