@@ -30,7 +30,7 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "precision",
-    "processes", "reporting", "seed_maps", "solvers", "statistics", "study", "tiles", "training",
+    "processes", "reporting", "seed_maps", "settings", "solvers", "statistics", "study", "tiles", "training",
 )  # fmt: skip
 
 

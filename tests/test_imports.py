@@ -18,6 +18,7 @@ ORDER = (
     "_deferred",
     "errors",
     "grids",
+    "settings",
     "processes",
     "numerics",
     "precision",
@@ -179,6 +180,7 @@ def test_losses_and_aligners_need_jax_alone(code):
         "from ccalign_jax.losses import LOSSES",
         "from ccalign_jax.pivots import PIVOTS",
         "from ccalign_jax.grids import GRIDS",
+        "from ccalign_jax.settings import SETTINGS",
     ],
 )
 def test_names_and_summaries_need_no_jax(names):

@@ -14,7 +14,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS, Block
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
-from ccalign_jax.precision import PRECISIONS
+from ccalign_jax.settings import LARGEST, SETTINGS
 from ccalign_jax.study.grid_file import NO_GRID, Setting, read_grid_file, scalar
 from ccalign_jax.training import Hyper, Recipe
 
@@ -23,29 +23,7 @@ __all__ = ["CHOICES", "FILTERS", "NUMBERS", "SIZES", "load_grid", "parse_setting
 NUMBERS = Hyper._fields
 CHOICES = tuple(field.name for field in dataclasses.fields(Recipe) if field.name != "terms")
 FILTERS = ("pivots", "aligners", "losses")
-POSITIVE = ("learning_rate", "temperature")
-LEAST_TEMPERATURE = 1e-4  # scores divided by less lose their digits, and their exponentials leave float32
-LARGEST_SIZE = 2**20  # an array of more is a mistake, and counts of steps leave int32
-LARGEST = 1e38  # beyond it float32 is infinite
-SIZES = (
-    "epochs",
-    "steps_per_epoch",
-    "score_every",
-    "batch_images",
-    "hidden",
-    "rank",
-    "features",
-    "experts",
-    "neighbours",
-    "tile",
-)
-SIGNED = ("bias",)
-WORDS = {
-    "i2t_pool": ("union", "per_language"),
-    "normalization": ("sum", "mean"),
-    "criterion": ("mean", "t2i"),
-    "precision": PRECISIONS,
-}
+SIZES = tuple(name for name, setting in SETTINGS.items() if setting.is_size)
 
 
 def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> list[Block]:
@@ -139,27 +117,17 @@ def _known_name(source: str, key: str, value: Any) -> str:
 
 
 def _checked(source: str, key: str, value: Any) -> Any:
-    if key in WORDS:
-        if value not in WORDS[key]:
-            raise InputError(f"{source}: {key} is {value!r}; it must be {' or '.join(WORDS[key])}")
-        return value
-    if key in CHOICES and key not in SIZES:
-        if not isinstance(value, bool):
-            raise InputError(f"{source}: {key} is {value!r}; it must be true or false")
+    setting = SETTINGS[key]
+    if isinstance(setting.default, bool) or setting.words:
+        if not setting.takes(value):
+            raise InputError(f"{source}: {key} is {value!r}; it must be {setting.allowed}")
         return value
     if isinstance(value, str):
         value = scalar(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
         raise InputError(f"{source}: {key} is {value!r}; it must be a finite number")
-    if key in SIZES:
-        if value != int(value) or not 1 <= value <= LARGEST_SIZE:
-            raise InputError(f"{source}: {key} is {value!r}; it must be a whole number from 1 to {LARGEST_SIZE}")
-        return int(value)
-    if value > LARGEST:
+    if not setting.is_size and abs(value) > LARGEST:
         raise InputError(f"{source}: {key} is too large; it must be at most {LARGEST:g}")
-    if (value < 0 and key not in SIGNED) or (key in POSITIVE and value == 0) or (key == "dropout" and value >= 1):
-        bound = {"dropout": "in [0, 1)"}.get(key, "above 0" if key in POSITIVE else "at least 0")
-        raise InputError(f"{source}: {key} is {value!r}; it must be {bound}")
-    if key == "temperature" and value < LEAST_TEMPERATURE:
-        raise InputError(f"{source}: temperature is {value!r}; it must be at least {LEAST_TEMPERATURE:g}")
-    return float(value)
+    if not setting.takes(value):
+        raise InputError(f"{source}: {key} is {value!r}; it must be {setting.allowed}")
+    return int(value) if setting.is_size else float(value)

@@ -174,7 +174,7 @@ MISTAKES = {
     "unknown loss": (["--losses=l3"], ["l3", "infonce"]),
     "unknown grid": (["--grid=huge"], ["huge", "default"]),
     "unknown hyper-parameter": (["--hyper=lr=1"], ["lr", "learning_rate"]),
-    "impossible hyper-parameter": (["--hyper=temperature=0"], ["temperature", "above 0"]),
+    "impossible hyper-parameter": (["--hyper=learning_rate=0"], ["learning_rate", "above 0"]),
     "language nobody has": (["--languages=xx"], ["xx", "en"]),
     "fewer images than folds": (["--limit=3"], ["3 images", "5 folds"]),
     "unknown flag": (["--pivott=image"], ["pivott"]),

@@ -44,7 +44,7 @@ def test_a_yaml_file_is_a_list_of_blocks(tmp_path):
         ("- temperatur: 0.1", ["unknown hyper-parameter 'temperatur'", "temperature"]),
         ("- temperature: []", ["temperature is an empty list"]),
         ("- prox: -1", ["prox is -1", "at least 0"]),
-        ("- temperature: 0", ["temperature is 0", "above 0"]),
+        ("- temperature: 0", ["temperature is 0", "at least 0.0001"]),
         ("- temperature: 1e-300", ["temperature is 1e-300", "at least 0.0001"]),
         ("- dropout: 1.0", ["dropout is 1.0", "[0, 1)"]),
         ("- l2: true", ["l2 is True", "finite number"]),
