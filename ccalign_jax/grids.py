@@ -41,6 +41,13 @@ GRIDS: dict[str, tuple[str, list[Block]]] = {
             {"learning_rate": [1e-3, 3e-4], "temperature": [0.01, 0.07]},
         ],
     ),
+    "quick": (
+        "one setting for each aligner: a quick look",
+        [
+            {"aligners": ["linear"], "learning_rate": 3e-2, "temperature": 0.07},
+            {"learning_rate": 3e-4, "temperature": 0.03},
+        ],
+    ),
     "seed_recipe": ("the seed study's best recipe", [SEED_RECIPE]),
     "seed": (
         "the seed study's whole grid: six residual (its linear) trials, four MLPs",

@@ -93,7 +93,7 @@ SETTINGS: dict[str, Setting] = {
     "uniformity_weight": Setting(1.0, "of uniformity against alignment"),
     "structure_weight": Setting(1.0, "of structure against InfoNCE"),
     "penalty": Setting(1.0, "of closed forms, over the mean eigenvalue; the path of a ridge has its own"),
-    "epochs": _size(20, "how many"),
+    "epochs": _size(20, "of training; epoch 0 is the start"),
     "steps_per_epoch": _size(12, "optimiser steps of an epoch"),
     "score_every": _size(5, "epochs between two scores on the inner part"),
     "batch_images": _size(32, "images a step; each brings one caption in every language it has"),

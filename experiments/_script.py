@@ -4,18 +4,20 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import _compiled
 import _signals
 import _streams
+from _hints import hint
 from absl import app, flags, logging
 
 from ccalign_jax.errors import InputError, check_text
 
 MOST_BYTES = 1 << 50
+SPELLINGS = (("pivot", "pivots"), ("aligner", "aligners"), ("loss", "losses"))  # flags that are one, by two names
 
 flags.DEFINE_string(
     "compilation_cache",
@@ -47,16 +49,24 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
         if {"--help", "-h"} & set(argv):
             app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # absl itself would exit with 1
         flags.FLAGS.set_gnu_getopt(True)  # flags may follow what is no flag
+        ours = flags.FLAGS.get_key_flags_for_module(sys.modules["__main__"])
         try:
             rest = flags.FLAGS(argv)
+        except flags.UnrecognizedFlagError as error:
+            fail(hint(error.flagvalue or f"--{error.flagname}", [flag.name for flag in ours]))
         except flags.Error as error:
             fail(error)
+        for names in SPELLINGS:
+            # An alias counts for the flag that it stands for, too.
+            given = {flags.FLAGS[name].present for name in names if name in flags.FLAGS}
+            if len(given) == 2 and 0 not in given:
+                fail(f"--{names[0]} and --{names[1]} are the same flag; give one of them")
         count = len(rest) - 1
         if count > len(positional):
             fail(f"{rest[1 + len(positional)]!r} is not a flag; write --NAME=VALUE (see --help)")
         if count < len(positional):
             fail(f"{' and '.join(positional[count:])} must be given (see --help)")
-        for flag in flags.FLAGS.get_key_flags_for_module(sys.modules["__main__"]):
+        for flag in ours:
             if flag.present and flag.value in ("", [], [""]):
                 fail(f"--{flag.name} is empty; give it a value, or leave it out")
         return rest
@@ -133,13 +143,6 @@ def start_jax() -> None:
         where = f"JAX_PLATFORMS={asked}" if asked else "jax"
         reason = re.split(r"\n| \(set", str(error))[0] or "no such device here"
         raise InputError(f"{where}: {reason}; JAX_PLATFORMS=cpu runs without an accelerator") from None
-
-
-def print_choices(choices: Mapping[str, str]) -> None:
-    """What `--aligners=list` and the like print."""
-    width = max(map(len, choices))
-    for name, summary in choices.items():
-        print(f"{name:<{width}}  {summary}")
 
 
 def npz_output(given: str, *, overwrite: bool) -> Path:

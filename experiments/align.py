@@ -8,15 +8,19 @@ import dataclasses
 import time
 from pathlib import Path
 
+from _lists import listed
 from _script import as_bytes, run, start_jax
 from _signals import resumable
 from absl import flags
 
 flags.DEFINE_string("data", None, "a folder of shards, or one")
-flags.DEFINE_string("pivot", "image", "what captions align to")
-flags.DEFINE_string("aligner", "residual", "what to train or to solve, such as residual or ridge")
-flags.DEFINE_string("loss", "infonce", "of what is trained")
-flags.DEFINE_multi_string("hyper", [], "NAME=VALUE: a setting; may be repeated")
+flags.DEFINE_string("pivot", "image", "what captions align to, or 'list'")
+flags.DEFINE_alias("pivots", "pivot")
+flags.DEFINE_string("aligner", "residual", "what to train or to solve, such as residual or ridge, or 'list'")
+flags.DEFINE_alias("aligners", "aligner")
+flags.DEFINE_string("loss", "infonce", "of what is trained, or 'list'")
+flags.DEFINE_alias("losses", "loss")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE: a setting; may be repeated; or 'list'")
 flags.DEFINE_integer("batch", 1024, "pairs a step")
 flags.DEFINE_integer("epochs", 1, "passes over the pairs")
 flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of which are held out")
@@ -32,8 +36,10 @@ flags.DEFINE_bool("overwrite", False, "replace the run in --out")
 FLAGS = flags.FLAGS
 
 
-def main() -> Path:
+def main() -> Path | None:
     """Check, train, write."""
+    if listed():
+        return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import count_words, progress_bar
     from ccalign_jax.study.align import align, plan_align

@@ -6,17 +6,21 @@ outer folds of a sweep, and choose on their inner ones.
 
 from pathlib import Path
 
+from _lists import listed
 from _script import run, start_jax
 from absl import flags
 
 CURVES = ("path", "learning")
 
 flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
-flags.DEFINE_string("pivot", "image", "what captions align to, for both curves")
+flags.DEFINE_string("pivot", "image", "what captions align to, for both curves, or 'list'")
+flags.DEFINE_alias("pivots", "pivot")
 flags.DEFINE_string("aligner", "ridge", "whose path: 'ridge', or 'residual' under a prox penalty")
-flags.DEFINE_string("learning_aligner", "residual", "whose learning curve: any aligner of a sweep")
-flags.DEFINE_string("loss", "infonce", "of what is trained")
-flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the settings; may be repeated")
+flags.DEFINE_alias("aligners", "aligner")
+flags.DEFINE_string("learning_aligner", "residual", "whose learning curve: any aligner of a sweep, or 'list'")
+flags.DEFINE_string("loss", "infonce", "of what is trained, or 'list'")
+flags.DEFINE_alias("losses", "loss")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the settings; may be repeated; or 'list'")
 flags.DEFINE_list("sizes", None, "images to train on [an eighth, a quarter, half and all of those there are]")
 flags.DEFINE_list("what", list(CURVES), "which curves: path, learning")
 flags.DEFINE_integer("folds", 5, "outer folds")
@@ -29,8 +33,10 @@ flags.DEFINE_bool("overwrite", False, "replace the curves in --out")
 FLAGS = flags.FLAGS
 
 
-def main() -> Path:
+def main() -> Path | None:
     """Check, measure, write, print."""
+    if listed():
+        return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import curves_tables, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data

@@ -1,14 +1,16 @@
 """Train every pivot x aligner x loss x setting on every fold, side by side, and say which gain holds.
 
 Without --data it runs on the built-in synthetic set. For what there is: --pivot=list, --aligners=list,
---losses=list, --grid=list.
+--losses=list, --grid=list, --hyper=list.
 """
 
 import dataclasses
 import time
+from collections.abc import Collection
 from pathlib import Path
 
-from _script import print_choices, run, start_jax
+from _lists import listed
+from _script import run, start_jax
 from _signals import resumable
 from absl import flags
 
@@ -16,10 +18,13 @@ START = time.perf_counter()
 
 flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
 flags.DEFINE_list("pivot", ["image"], "what captions align to: a comma list, 'all', or 'list'")
+flags.DEFINE_alias("pivots", "pivot")
 flags.DEFINE_string("aligners", None, "a comma list, or 'list'; by default the ones that suit each pivot")
+flags.DEFINE_alias("aligner", "aligners")
 flags.DEFINE_list("losses", ["infonce"], "a comma list, or 'list'")
+flags.DEFINE_alias("loss", "losses")
 flags.DEFINE_string("grid", "default", "a built-in grid, a YAML file, or 'list'")
-flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the grid; may be repeated")
+flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the grid; may be repeated; or 'list'")
 flags.DEFINE_string("protocol", "nested", "'nested', or 'seed' for the seed study's own way")
 flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
@@ -30,7 +35,10 @@ flags.DEFINE_string("precision", "float32", "of products in training and epoch s
 flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_string("heldout_language", None, "train without this language, and report on it")
-flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
+flags.DEFINE_integer("limit", None, "use a random so many images")
+flags.DEFINE_bool(
+    "quick", False, "a quick look: few images, folds and epochs, no diagnostics, but for flags that are given"
+)
 flags.DEFINE_integer("seed", 0, "of folds, samples, training and resamples")
 flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the holdouts")
 flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
@@ -42,6 +50,9 @@ flags.DEFINE_integer("processes", None, "how many there are; 1: look for no clus
 flags.DEFINE_integer("process", None, "number of this one, from 0")
 flags.DEFINE_integer("lost_after", 60, "seconds without a sign of life after which a process is lost")
 FLAGS = flags.FLAGS
+QUICK = {"limit": 300, "folds": 2, "inner_folds": 1, "grid": "quick"}
+QUICK_EPOCHS = "epochs=10"
+QUICK_NOTE = "a quick look at few images, folds, settings and epochs, not for conclusions; leave --quick out for those"
 
 
 def main() -> Path | None:
@@ -77,6 +88,8 @@ def main() -> Path | None:
         folder = RunFolder(default_path(f"{Path(config.data).stem}-{config.protocol}"), new=True)
     data = prepare_data(read_data(config.data, languages=config.languages), config)
     plan = plan_sweep(data, config, plan_folds(data, config))
+    if FLAGS.quick:
+        plan = plan._replace(notes=[QUICK_NOTE, *plan.notes])
     processes = join(*numbers, lost_after=FLAGS.lost_after)
     start_jax()
     mesh = make_mesh(FLAGS.devices)
@@ -109,14 +122,15 @@ def main() -> Path | None:
         with progress_bar("‰ of the work") as progress:
             result = run_sweep(plan, folder, processes=processes, mesh=mesh, progress=progress, preview=Preview())
         print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
+        diagnostics = FLAGS.diagnostics if FLAGS["diagnostics"].present else not FLAGS.quick
         with progress_bar("holdouts") as progress:
-            result = measure_holdouts(result, diagnostics=FLAGS.diagnostics, progress=progress)
+            result = measure_holdouts(result, diagnostics=diagnostics, progress=progress)
         write_results(folder, result)
     print_table(main_table(result.summary))
     if said := ladder_words(result.summary):
         print(f"{said} All rungs: {out}/tables/ladder.md")
     for note in result.summary["notes"]:
-        if note not in plan.notes:  # those were printed before
+        if note == QUICK_NOTE or note not in plan.notes:  # those were printed before
             print(f"note: {note}")
     refitted = "" if result.summary["best"] == "identity" else ", refitted"
     print(f"best: {result.summary['best']}{refitted}, in {out}/best; everything else: {out}/report.html")
@@ -134,33 +148,20 @@ def given(config):
         from ccalign_jax.aligners import list_names
 
         values["aligners"] = list_names(values["aligners"])  # a comma inside brackets is part of a name
-    return dataclasses.replace(
+    config = dataclasses.replace(
         config, **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     )
+    return quick(config, values) if FLAGS.quick else config
 
 
-def listed() -> bool:
-    """Print what there is, if a flag asks for it."""
-    asked = [flag for flag in ("pivot", "aligners", "losses", "grid") if FLAGS[flag].value in ("list", ["list"])]
-    if not asked:
-        return False
-    if "pivot" in asked:
-        from ccalign_jax.pivots import PIVOTS
-
-        print_choices({f"{k}:<language>" if v.takes_language else k: v.summary for k, v in PIVOTS.items()})
-    if "aligners" in asked:
-        from ccalign_jax.aligners import ALIGNERS, COMBINATORS
-
-        print_choices({**{name: entry.summary for name, entry in ALIGNERS.items()}, **COMBINATORS})
-    if "losses" in asked:
-        from ccalign_jax.losses import LOSSES
-
-        print_choices({name: entry.summary for name, entry in LOSSES.items()})
-    if "grid" in asked:
-        from ccalign_jax.grids import GRIDS
-
-        print_choices({name: summary for name, (summary, _) in GRIDS.items()})
-    return True
+def quick(config, named: Collection[str]):
+    """The config with the choices of --quick where flags make none and the protocol or split leaves them open."""
+    fixed = {"official": {"folds", "inner_folds"}, "seed": {"inner_folds"}}
+    kept = {*named}.union(*(fixed.get(choice, set()) for choice in (config.split, config.protocol)))
+    chosen = {key: value for key, value in QUICK.items() if key not in kept}
+    if not any(setting.startswith("epochs=") for setting in config.hyper):
+        chosen["hyper"] = (*config.hyper, QUICK_EPOCHS)
+    return dataclasses.replace(config, **chosen)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
 """Functions that the scripts share, called without a script."""
 
 import importlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
 import pytest
 
+from ccalign_jax.settings import SETTINGS
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+
 
 @pytest.fixture
 def shared(monkeypatch):
     """The module `_script`."""
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "experiments")
+    monkeypatch.syspath_prepend(EXPERIMENTS)
     return importlib.import_module("_script")
 
 
@@ -30,3 +37,64 @@ def test_a_missing_device_is_one_line(error, shared, one_line, monkeypatch):
 
     monkeypatch.setattr(jax, "devices", devices)
     one_line(shared.start_jax, f"JAX_PLATFORMS={jax.config.jax_platforms}: ", "JAX_PLATFORMS=cpu")
+
+
+@pytest.mark.parametrize(
+    ("argument", "known", "said"),
+    [
+        ("--lr=0.1", ["hyper"], "--hyper=learning_rate=0.1"),
+        ("--learning-rate", ["hyper"], "--hyper=learning_rate=VALUE"),
+        ("--learnin_rate=1", ["hyper"], "--hyper=learning_rate=1"),
+        ("--epochs=3", ["hyper"], "--hyper=epochs=3"),
+        ("--temp=0.1", ["hyper"], "--hyper=temperature=0.1"),
+        ("--batch_size=64", ["hyper"], "--hyper=batch_images=64"),
+        ("--batch_size=64", ["hyper", "batch"], "did you mean --batch?"),
+        ("--output=x", ["out", "hyper"], "did you mean --out?"),
+        ("--lang=de", ["languages"], "did you mean --languages?"),
+        ("--lang=de", ["language"], "did you mean --language?"),
+        ("--inner-folds=1", ["inner_folds", "folds"], "did you mean --inner_folds?"),
+        ("--pivott", ["pivot", "hyper"], "did you mean --pivot?"),
+        ("--lr=0.1", ["out"], "see --help"),
+        ("--nonsense", ["out", "hyper"], "see --help"),
+    ],
+)
+def test_an_unknown_flag_gets_a_hint(shared, argument, known, said):
+    hint = shared.hint(argument, known)
+    assert hint.startswith(f"{argument.partition('=')[0]}: no such flag") and said in hint and "\n" not in hint
+
+
+def test_lists_are_aligned_and_have_every_setting(shared):
+    lists = importlib.import_module("_lists")
+    lines = lists.aligned(list(lists.LISTS["hyper"]()))
+    assert [line.split()[0] for line in lines] == ["setting", *SETTINGS]
+    assert len({line.find(word) for line, word in zip(lines, ("default", "0.001", "0.0005"), strict=False)}) == 1
+
+
+GIVEN = """
+import dataclasses, json, runpy, sys
+sys.path.insert(0, sys.argv[1])
+found = runpy.run_path(sys.argv[1] + "/sweep.py")
+from ccalign_jax.study.config import SweepConfig
+for command in json.load(sys.stdin):
+    found["FLAGS"].unparse_flags()
+    found["FLAGS"](["sweep.py", *command])
+    print(json.dumps(dataclasses.asdict(found["given"](SweepConfig()))))
+"""
+
+
+def test_flags_that_are_given_stand_before_those_of_a_quick_look():
+    commands = [[], ["--quick"], ["--quick", "--folds=4", "--limit=50", "--hyper=epochs=3", "--grid=default"]]
+    commands += [["--quick", "--protocol=seed", "--hyper=l2=0"], ["--quick", "--split=official"]]
+    commands += [["--pivots=image,symmetric", "--aligner=dual(linear,shift),residual", "--loss=mse"]]
+    arguments = [sys.executable, "-c", GIVEN, str(EXPERIMENTS)]
+    done = subprocess.run(arguments, input=json.dumps(commands), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    plain, quick, mixed, seed, official, aliases = map(json.loads, done.stdout.splitlines())
+    different = {key for key in plain if quick[key] != plain[key]}
+    assert different == {"limit", "folds", "inner_folds", "grid", "hyper"} and quick["hyper"] == ["epochs=10"]
+    assert quick["limit"] == 300 and quick["inner_folds"] == 1 and quick["folds"] < plain["folds"]
+    assert mixed == {**quick, "folds": 4, "limit": 50, "hyper": ["epochs=3"], "grid": "default"}
+    assert seed == {**quick, "protocol": "seed", "inner_folds": None, "hyper": ["l2=0", "epochs=10"]}
+    assert official == {**quick, "split": "official", "folds": plain["folds"], "inner_folds": None}
+    names = {"pivots": ["image", "symmetric"], "aligners": ["dual(linear,shift)", "residual"], "losses": ["mse"]}
+    assert aliases == {**plain, **names}

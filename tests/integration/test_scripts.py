@@ -160,7 +160,7 @@ def test_a_damaged_summary_is_one_line(finished, tmp_path, script, one_line_on_s
     assert config == json.loads((tmp_path / "run" / "config.json").read_text())["config"]
 
 
-@pytest.mark.parametrize("flag", ["pivot", "aligners", "losses", "grid"])
+@pytest.mark.parametrize("flag", ["pivot", "aligners", "aligner", "losses", "grid", "hyper"])
 def test_list_prints_what_there_is(flag, tmp_path, script):
     done = script("sweep.py", f"--{flag}=list", cwd=tmp_path)
     assert done.returncode == 0 and len(done.stdout.splitlines()) >= 3 and not list(tmp_path.iterdir())
@@ -177,7 +177,9 @@ MISTAKES = {
     "impossible hyper-parameter": (["--hyper=learning_rate=0"], ["learning_rate", "above 0"]),
     "language nobody has": (["--languages=xx"], ["xx", "en"]),
     "fewer images than folds": (["--limit=3"], ["3 images", "5 folds"]),
-    "unknown flag": (["--pivott=image"], ["pivott"]),
+    "unknown flag": (["--pivott=image"], ["pivott", "did you mean --pivot?"]),
+    "a setting as a flag": (["--lr=0.1"], ["--lr", "--hyper=learning_rate=0.1"]),
+    "a flag by both its names": (["--aligner=linear", "--aligners=shift"], ["--aligner and --aligners"]),
     "senseless": (["--pivot=symmetric", "--aligners=residual"], ["dual(residual)"]),
     "official folds": (["--split=official", "--folds=3"], ["--folds"]),
     "official repeats": (["--split=official", "--repeats=2"], ["--split=official", "--repeats"]),
