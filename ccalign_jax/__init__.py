@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ccalign_jax._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ccalign_jax.aligners import register_aligner as register_aligner
     from ccalign_jax.checkpoints import load_aligner as load_aligner
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
+    from ccalign_jax.losses import register_loss as register_loss
+    from ccalign_jax.pivots import register_pivot as register_pivot
+    from ccalign_jax.plugins import load_plugin as load_plugin
     from ccalign_jax.study import evaluate as evaluate
     from ccalign_jax.study import fit as fit
     from ccalign_jax.study import sweep as sweep
@@ -26,11 +30,16 @@ _LAZY = {
     "fit": "ccalign_jax.study",
     "load": "ccalign_jax.data",
     "load_aligner": "ccalign_jax.checkpoints",
+    "load_plugin": "ccalign_jax.plugins",
+    "register_aligner": "ccalign_jax.aligners",
+    "register_loss": "ccalign_jax.losses",
+    "register_pivot": "ccalign_jax.pivots",
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "precision",
-    "processes", "reporting", "seed_maps", "settings", "solvers", "statistics", "study", "tiles", "training",
+    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "plugins",
+    "precision", "processes", "reporting", "seed_maps", "settings", "solvers", "statistics", "study", "tiles",
+    "training",
 )  # fmt: skip
 
 

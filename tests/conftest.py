@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,9 +25,12 @@ import jax
 import pytest
 from jax._src import compiler
 
+from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.errors import InputError
+from ccalign_jax.losses import LOSSES
+from ccalign_jax.pivots import PIVOTS
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
@@ -44,6 +48,7 @@ LONGEST = (
 )
 OPTIMISED = pytest.StashKey[bool]()  # whether the test before was, in the same file
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
@@ -131,6 +136,21 @@ def nothing_kept() -> Iterator[None]:
     jax.config.update(name, 1e9)
     yield
     jax.config.update(name, before)
+
+
+@pytest.fixture
+def as_before(tmp_path) -> Iterator[None]:
+    """Forget after a test what it registered, and the plugins that it imported."""
+    registries = (ALIGNERS, LOSSES, PIVOTS)
+    before, path = [dict(registry) for registry in registries], list(sys.path)
+    yield
+    for registry, old in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(old)
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith((str(tmp_path), str(EXAMPLES))):
+            del sys.modules[name]
+    sys.path[:] = path
 
 
 @pytest.fixture(scope="session")

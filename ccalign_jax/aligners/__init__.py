@@ -15,6 +15,7 @@ from ccalign_jax.aligners._registry import ALIGNERS as ALIGNERS
 from ccalign_jax.aligners._registry import COMBINATORS as COMBINATORS
 from ccalign_jax.aligners._registry import AlignerEntry as AlignerEntry
 from ccalign_jax.aligners._registry import Sizes as Sizes
+from ccalign_jax.aligners._registry import register_aligner as register_aligner
 
 if TYPE_CHECKING:
     from ccalign_jax.aligners._public import *  # noqa: F403

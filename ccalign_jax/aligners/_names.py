@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import ccalign_jax.aligners as aligners
@@ -160,7 +161,7 @@ def split_name(name: str) -> tuple[tuple[str, ...], str]:
 
 
 def registered_by(name: str) -> list[str]:
-    """Modules outside this package that registered the aligners of this name; import them before loading its maps.
+    """Modules outside this package that define the aligners of this name; load them before its maps.
 
     Raises:
         InputError: as `parse_name`.
@@ -171,7 +172,8 @@ def registered_by(name: str) -> list[str]:
     """
     parsed = parse_name(name)
     makers = [ALIGNERS[side].make for side in (parsed.text, parsed.image) if side is not None]
-    modules = dict.fromkeys(getattr(make, "__module__", None) for make in makers)
+    functions = [make.func if isinstance(make, partial) else make for make in makers]
+    modules = dict.fromkeys(getattr(function, "__module__", None) for function in functions)
     return [module for module in modules if module not in (None, "__main__") and not module.startswith("ccalign_jax.")]
 
 

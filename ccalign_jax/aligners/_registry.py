@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import ccalign_jax.aligners as aligners  # whose functions are loaded when first called: names and summaries need no jax
+from ccalign_jax._entries import check_entry
 
 if TYPE_CHECKING:
     from ccalign_jax.aligners._base import Aligner
 
-__all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "Sizes"]
+__all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "Sizes", "register_aligner"]
 
 
 class Sizes(NamedTuple):
@@ -29,6 +30,9 @@ class Sizes(NamedTuple):
     rank: int = 32
     features: int = 1024
     experts: int = 4
+
+
+READABLE = (*Sizes._fields[1:], "dropout", "ortho")  # settings that not every aligner reads
 
 
 class AlignerEntry(NamedTuple):
@@ -163,3 +167,39 @@ COMBINATORS: dict[str, str] = {
     "per_language": "per_language(A): a map A for each language",
     "dual": "dual(A,B): A on captions and B on images; dual(A) is dual(A,A), dual alone dual(residual)",
 }
+
+
+def register_aligner(
+    name: str,
+    make: Callable[[int, int, Sizes], Aligner],
+    *,
+    summary: str,
+    reads: Iterable[str] = (),
+    by_language: bool = False,
+) -> None:
+    """Add an aligner of your own under a name that scripts, grids, reports and checkpoints then take like any other.
+
+    It is trained, and maps captions; `dual(NAME)` and `per_language(NAME)` come by themselves. Its maps are loaded
+    where the module that defines `make` is loaded first (see `load_plugin`): checkpoints name that module.
+
+    Args:
+        name: letters, digits, `_`, `-` and `.`.
+        make: `make(d_text, d_out, sizes) -> Aligner`, for caption rows `[m, d_text]` and a space of width `d_out`, that
+            of the images. It must not do any work before it is called.
+        summary: one line of what it is, for `--aligners=list`.
+        reads: which of `hidden`, `rank`, `features` and `experts` (of `sizes`), `dropout` and `ortho` change it; no
+            others are crossed in a grid.
+        by_language: whether it has parts for each language already, so that `per_language` would add nothing.
+
+    Raises:
+        InputError: an ill-formed or taken name, or a setting that aligners do not read.
+
+    Example:
+        >>> from ccalign_jax.aligners import make_aligner, residual
+        >>> register_aligner("doc.plain", lambda d_text, d_out, sizes: residual(d_text, d_out), summary="x(E + D)")
+        >>> make_aligner("dual(doc.plain)", 4, 3, languages=2).trains_image
+        True
+        >>> del ALIGNERS["doc.plain"]
+    """
+    check_entry("aligner", name, make, summary, taken=(*ALIGNERS, *COMBINATORS), reads=reads, readable=READABLE)
+    ALIGNERS[name] = AlignerEntry(make, summary, frozenset(reads), by_language)

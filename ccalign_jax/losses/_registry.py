@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import ccalign_jax.losses as losses  # whose functions are loaded when first called: names and summaries need no jax
+from ccalign_jax._entries import check_entry
 
 if TYPE_CHECKING:
     from jaxtyping import Array
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ccalign_jax.losses._directions import Pool
     from ccalign_jax.losses._tiled import Exchange, Tile
 
-__all__ = ["LOSSES", "BatchLoss", "LossEntry"]
+__all__ = ["LOSSES", "BatchLoss", "LossEntry", "register_loss"]
 
 
 class BatchLoss(Protocol):
@@ -66,7 +67,10 @@ class LossEntry(NamedTuple):
 
 
 TILING = {"tile", "exchange"}
-
+READABLE = (
+    *("temperature", "mask_positives", "i2t_pool", "bias", "margin", "neighbours"),
+    *("uniformity_weight", "structure_weight"),
+)
 
 Deferred = Callable[[], Callable[..., "Array"]]
 
@@ -183,3 +187,43 @@ LOSSES: dict[str, LossEntry] = {
     "cosine": _towards_target(lambda: losses.cosine_loss, "1 - cosine to the target"),
     "gram": _towards_target(lambda: _gram_of_unit_rows, "captions lie to each other as their targets do"),
 }
+
+
+def register_loss(
+    name: str,
+    loss: Callable[..., Array],
+    *,
+    summary: str,
+    reads: Iterable[str] = (),
+    has_negatives: bool = True,
+    tiled: bool = False,
+) -> None:
+    """Add a loss of your own under a name that scripts, grids and reports then take like any other.
+
+    Args:
+        name: letters, digits, `_`, `-` and `.`.
+        loss: `loss(text, target, *, mask, image_mask, groups, axis_name, ...) -> scalar`, as `losses.clip_loss` is
+            called: captions `[languages, b, d]` and what they meet `[b, d]`, unit rows; `mask` `[languages, b]` and
+            `image_mask` `[b]`, True where they exist; `groups` `[b]`, equal for images that show the same; `axis_name`,
+            over which a batch is spread, None where it is not; and every setting that it `reads`, by name.
+        summary: one line of what it is, for `--losses=list`.
+        reads: which of `temperature`, `mask_positives`, `i2t_pool`, `bias`, `margin`, `neighbours`,
+            `uniformity_weight` and `structure_weight` change its value; it is given these and no others.
+        has_negatives: whether it pushes apart, so that captions and images may both move.
+        tiled: whether it can do without the matrix of scores, and takes `tile` and `exchange`, too.
+
+    Raises:
+        InputError: an ill-formed or taken name, or a setting that losses do not read.
+
+    Example:
+        >>> def pull(text, target, *, mask, image_mask, margin, **_):
+        ...     gap = margin - (text * target).sum(-1)
+        ...     return (gap.clip(0) * (mask & image_mask)).mean()
+        >>> register_loss("doc.pull", pull, summary="hinge on the cosine", reads=["margin"], has_negatives=False)
+        >>> sorted(LOSSES["doc.pull"].reads)
+        ['margin']
+        >>> del LOSSES["doc.pull"]
+    """
+    check_entry("loss", name, loss, summary, taken=LOSSES, reads=reads, readable=READABLE)
+    entry = _against_all(lambda: loss, set(reads), summary, tiled=tiled)
+    LOSSES[name] = entry._replace(has_negatives=has_negatives)

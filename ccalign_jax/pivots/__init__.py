@@ -9,6 +9,7 @@ from ccalign_jax.pivots._registry import Pivot as Pivot
 from ccalign_jax.pivots._registry import PivotEntry as PivotEntry
 from ccalign_jax.pivots._registry import Term as Term
 from ccalign_jax.pivots._registry import make_pivot as make_pivot
+from ccalign_jax.pivots._registry import register_pivot as register_pivot
 
 if TYPE_CHECKING:
     from ccalign_jax.pivots._terms import *  # noqa: F403

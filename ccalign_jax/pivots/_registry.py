@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import ccalign_jax.pivots as pivots  # whose terms are loaded when first asked for: names and summaries need no jax
+from ccalign_jax._entries import check_entry
 from ccalign_jax.errors import InputError
+from ccalign_jax.settings import SETTINGS
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Int
 
     from ccalign_jax.aligners import Aligner, Params
 
-__all__ = ["PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot"]
+__all__ = ["PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot", "register_pivot"]
+
+READABLE = tuple(name for name, setting in SETTINGS.items() if isinstance(setting.default, float))
 
 
 class Batch(NamedTuple):
@@ -160,3 +164,48 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
         known = ", ".join(f"{key}:<language>" if value.takes_language else key for key, value in PIVOTS.items())
         raise InputError(f"unknown pivot {name!r}; there are {known} (--pivot=list)")
     return entry.make(argument, languages)
+
+
+def register_pivot(
+    name: str,
+    terms: Callable[..., Any],
+    *,
+    summary: str,
+    takes_language: bool = False,
+    moves_images: bool = False,
+    within_text: bool = False,
+    reads: Iterable[str] = (),
+) -> None:
+    """Add a pivot of your own, what captions are aligned to, under a name that scripts, grids and reports then take.
+
+    Args:
+        name: letters, digits, `_`, `-` and `.`.
+        terms: `terms(aligner, params, batch, map_text, hyper) -> [Term, ...]`: anchors, their targets, and which of
+            both exist (see `Batch` and `Term`); `map_text` maps `[languages, b, d_text]` rows. With `takes_language`,
+            `terms(number)` returns such a function, for the language of this number in the data's sorted list.
+        summary: one line of what it is, for `--pivot=list`.
+        takes_language: whether it is named `NAME:<language>`.
+        moves_images: whether images are trained, too, so that it needs `dual(...)`.
+        within_text: whether targets are captions, or sums with them, so that both widths must be equal.
+        reads: numbers of `training.Hyper` that it reads from `hyper`, beside those that its loss reads.
+
+    Raises:
+        InputError: an ill-formed or taken name, or a setting that is not a number of `training.Hyper`.
+
+    Example:
+        >>> from ccalign_jax.pivots import image_terms
+        >>> register_pivot("doc.image", image_terms, summary="captions move to their frozen image")
+        >>> make_pivot("doc.image", ("de", "en")).name
+        'doc.image'
+        >>> del PIVOTS["doc.image"]
+    """
+    check_entry("pivot", name, terms, summary, taken=PIVOTS, reads=reads, readable=READABLE)
+    plain = Pivot(name, terms, moves_images=moves_images, within_text=within_text, reads=frozenset(reads))
+
+    def make(language: str, languages: tuple[str, ...]) -> Pivot:
+        if not takes_language:
+            return plain
+        number = _number(name, language, languages)
+        return plain._replace(name=f"{name}:{language}", terms=terms(number), language=language)
+
+    PIVOTS[name] = PivotEntry(make, summary, takes_language)
