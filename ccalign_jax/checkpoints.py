@@ -178,10 +178,11 @@ def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) ->
     parts = re.findall(r"[^(),\s]+", str(about.get("aligner", "")))
     unknown = [part for part in parts if part not in ALIGNERS and part not in COMBINATORS]
     if unknown:
-        modules = ", ".join(about.get("modules", ())) or "the module"
+        modules = about.get("modules") or ["MODULE"]
+        given = " ".join(f"--plugin={module}" for module in modules)
         raise InputError(
-            f"{path}: aligner {unknown[0]!r} is not registered here; import {modules}, which registers it, before "
-            f"loading (registered are {', '.join(ALIGNERS)})"
+            f"{path}: aligner {unknown[0]!r} is not registered here; give {given}, which defines it, or the path of "
+            f"its .py file (in Python: ccalign_jax.load_plugin({modules[0]!r}))"
         )
 
 

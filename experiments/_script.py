@@ -15,6 +15,7 @@ from _hints import hint
 from absl import app, flags, logging
 
 from ccalign_jax.errors import InputError, check_text
+from ccalign_jax.plugins import load_installed, load_plugin
 
 MOST_BYTES = 1 << 50
 SPELLINGS = (("pivot", "pivots"), ("aligner", "aligners"), ("loss", "losses"))  # flags that are one, by two names
@@ -23,6 +24,9 @@ flags.DEFINE_string(
     "compilation_cache",
     None,
     "folder that keeps compiled programs for later runs, or 'none' [JAX_COMPILATION_CACHE_DIR, or the user's cache]",
+)
+flags.DEFINE_multi_string(
+    "plugin", [], "a module, or the path of a .py file, that registers aligners, losses, pivots or metrics"
 )
 
 
@@ -38,7 +42,8 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     """
     _streams.protect()
     _signals.catch()
-    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["compilation_cache"])  # so that --help has it
+    for name in ("compilation_cache", "plugin"):  # so that --help has them
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
@@ -76,6 +81,9 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
             logging.set_verbosity(logging.WARNING)
         _compiled.keep(flags.FLAGS.compilation_cache)
         try:
+            load_installed()
+            for plugin in flags.FLAGS.plugin:
+                load_plugin(plugin)
             written = main(*argv[1:])
         except InputError as error:
             fail(error)

@@ -41,6 +41,7 @@ def main() -> Path | None:
     if listed():
         return None
     from ccalign_jax.errors import InputError
+    from ccalign_jax.plugins import load_plugin
     from ccalign_jax.reporting import count_words, progress_bar
     from ccalign_jax.study.align import align, plan_align
     from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
@@ -51,6 +52,8 @@ def main() -> Path | None:
     folder = AlignFolder(FLAGS.out)
     if FLAGS.resume:
         config = given(AlignConfig.read(folder.config_path))
+        for plugin in config.plugins:
+            load_plugin(plugin)
     elif FLAGS.data is None:
         raise InputError("--data must be given: a folder of shards")
     else:
@@ -103,6 +106,8 @@ def given(config):
     """The config with every flag that was given on the command line."""
     names = ("data", "pivot", "aligner", "loss", "hyper", "batch", "epochs", "seed", "held", "memory", "languages")
     values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
+    if FLAGS["plugin"].present:
+        values["plugins"] = FLAGS.plugin
     if "memory" in values:
         values["memory"] = as_bytes(values["memory"])
     return dataclasses.replace(

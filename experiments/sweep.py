@@ -60,6 +60,7 @@ def main() -> Path | None:
     if listed():
         return None
     from ccalign_jax.errors import InputError
+    from ccalign_jax.plugins import load_plugin
     from ccalign_jax.processes import check, join
     from ccalign_jax.reporting import Preview, count_words, ladder_words, main_table, print_table, progress_bar
     from ccalign_jax.study.combinations import CLOSED
@@ -84,6 +85,8 @@ def main() -> Path | None:
     folder = RunFolder(FLAGS.out)
     if FLAGS.resume and folder.config_path.is_file():
         config = given(SweepConfig.read(folder.config_path))
+        for plugin in config.plugins:
+            load_plugin(plugin)
     if FLAGS.out is None:
         folder = RunFolder(default_path(f"{Path(config.data).stem}-{config.protocol}"), new=True)
     data = prepare_data(read_data(config.data, languages=config.languages), config)
@@ -140,8 +143,8 @@ def main() -> Path | None:
 
 def given(config):
     """The config with every flag that was given on the command line."""
-    names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "grid": "grid"}
-    same = ("hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
+    names = {"data": "data", "pivots": "pivot", "aligners": "aligners", "losses": "losses", "plugins": "plugin"}
+    same = ("grid", "hyper", "protocol", "folds", "split", "languages", "heldout_language", "limit", "seed")
     names |= {name: name for name in (*same, "inner_folds", "repeats", "duplicate_cosine", "race", "precision")}
     values = {key: FLAGS[flag].value for key, flag in names.items() if FLAGS[flag].present}
     if "aligners" in values:

@@ -171,7 +171,13 @@ def test_an_aligner_of_another_program_is_to_be_registered_first(tmp_path, one_l
     save_tree(tmp_path / "best", params_of("per_language(linear)"), said)
     assert load_aligner(tmp_path / "best").about["modules"] == ["my_maps"]
     monkeypatch.delitem(ALIGNERS, "mine")
-    one_line(lambda: load_aligner(tmp_path / "best"), "best", "'mine' is not registered", "import my_maps", "linear")
+    one_line(
+        lambda: load_aligner(tmp_path / "best"),
+        "best",
+        "'mine' is not registered",
+        "--plugin=my_maps",
+        "load_plugin('my_maps')",
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -19,7 +19,7 @@ from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.streaming import MEMORY
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.config import absolute
+from ccalign_jax.study.config import absolute, absolute_plugins
 from ccalign_jax.study.output import whole_file, write_json
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.training import StreamPoint, TrainState
@@ -43,6 +43,7 @@ class AlignConfig:
         held: pairs that choose the epoch or the penalty, at most a fifth; 0 keeps the last.
         memory: bytes for the rows that are held and shuffled together.
         languages: a subset to use; None for all.
+        plugins: modules or `.py` files that register what is named; see `load_plugin`.
     """
 
     data: str
@@ -56,6 +57,7 @@ class AlignConfig:
     held: int = 2000
     memory: int = MEMORY
     languages: tuple[str, ...] | None = None
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -66,7 +68,7 @@ class AlignConfig:
 
     def absolute(self) -> AlignConfig:
         """The same with absolute paths, which are right in any working directory."""
-        return dataclasses.replace(self, data=absolute(self.data))
+        return dataclasses.replace(self, data=absolute(self.data), plugins=absolute_plugins(self.plugins))
 
     @classmethod
     def read(cls, path: Path) -> AlignConfig:

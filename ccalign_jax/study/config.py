@@ -16,7 +16,16 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
 from ccalign_jax.precision import PRECISIONS, Precision
 
-__all__ = ["ARRAYS", "SYNTHETIC", "SweepConfig", "absolute", "plan_folds", "prepare_data", "read_data"]
+__all__ = [
+    "ARRAYS",
+    "SYNTHETIC",
+    "SweepConfig",
+    "absolute",
+    "absolute_plugins",
+    "plan_folds",
+    "prepare_data",
+    "read_data",
+]
 
 SYNTHETIC, ARRAYS = "synthetic", "arrays"
 DUPLICATE_COSINE = 0.999
@@ -45,6 +54,7 @@ class SweepConfig:
         duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
         race: drop trials early from a fold whose inner parts show them to be beaten.
         precision: of the products of matrices in training and in the scores of epochs; see `Recipe`.
+        plugins: modules or `.py` files that register what is named (see `load_plugin`), not those that are installed.
     """
 
     data: str = SYNTHETIC
@@ -65,6 +75,7 @@ class SweepConfig:
     duplicate_cosine: float = DUPLICATE_COSINE
     race: bool = True
     precision: Precision = "float32"
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         choices = {"protocol": ("nested", "seed"), "split": ("kfold", "official"), "precision": PRECISIONS}
@@ -95,7 +106,7 @@ class SweepConfig:
     def absolute(self) -> SweepConfig:
         """The same with absolute paths, which are right in any working directory."""
         data, grid = absolute(self.data, (SYNTHETIC, ARRAYS)), absolute(self.grid, GRIDS)
-        return dataclasses.replace(self, data=data, grid=grid)
+        return dataclasses.replace(self, data=data, grid=grid, plugins=absolute_plugins(self.plugins))
 
     def differences(self, other: SweepConfig) -> list[str]:
         """`name: mine, not theirs` for every choice that differs."""
@@ -106,6 +117,11 @@ class SweepConfig:
 def absolute(path: str, names: Collection[str] = ()) -> str:
     """The absolute path of a file or folder; what does not exist, and a name that is no path, as it is."""
     return os.path.abspath(path) if path not in names and os.path.exists(path) else path
+
+
+def absolute_plugins(plugins: Sequence[str]) -> tuple[str, ...]:
+    """Plugins with absolute paths for those that are files."""
+    return tuple(absolute(plugin) if plugin.endswith(".py") else plugin for plugin in plugins)
 
 
 def read_data(

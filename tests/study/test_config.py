@@ -205,6 +205,29 @@ def test_paths_are_kept_absolute(tmp_path, monkeypatch):
     assert SweepConfig().absolute() == SweepConfig()
 
 
+def test_plugins_are_part_of_a_run(tmp_path, monkeypatch, one_line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps.py").touch()
+    (tmp_path / "maps").mkdir()
+    config = SweepConfig(plugins=("maps", "maps.py"))
+    assert config.absolute().plugins == ("maps", str(tmp_path / "maps.py"))
+    claim("run", config)
+    with RunFolder("run") as folder:
+        stored = SweepConfig.read(folder.config_path)
+        assert stored.differences(config) == []
+    one_line(lambda: claim("run", resume=True), "plugins is ()")
+
+
+def test_a_config_of_an_older_version_has_no_plugins(tmp_path):
+    claim(tmp_path)
+    path = tmp_path / "unfinished" / "config.json"
+    said = json.loads(path.read_text())
+    del said["config"]["plugins"]
+    path.write_text(json.dumps(said))
+    assert SweepConfig.read(path) == SweepConfig()
+    claim(tmp_path, resume=True)
+
+
 def finish(path, *names):
     """A run whose folder looks complete."""
     with RunFolder(path) as folder:
