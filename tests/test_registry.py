@@ -1,6 +1,14 @@
-"""Every aligner × pivot × loss of the registries through the whole protocol; newcomers are taken up by themselves."""
+"""Every aligner × pivot × loss of the registries through the whole protocol; newcomers are taken up by themselves.
 
+So is what a plugin registers: the example's, or with CCALIGN_PLUGIN=my_maps.py that of another.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +20,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
+from ccalign_jax.plugins import load_plugin
 from ccalign_jax.study.combinations import why_not
 from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, Trained, fit, frozen_leaves, make_objective
 
@@ -29,8 +38,41 @@ RECIPE = Recipe(
     terms=frozenset({"l2", "clip", "prox", "ortho", "dropout"}),
 )
 FEW = ("residual", "residual_mlp")
-BUILT_IN_PIVOTS = ("image", "text", "centroid", "auxiliary", "symmetric", "consensus", "gcca")
-TRAINED = [name for name, entry in ALIGNERS.items() if not entry.closed]
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "plugin.py"
+
+
+def from_plugin(plugin: str) -> tuple[dict, dict, dict]:
+    """What a plugin adds to each registry; the registries and the modules are as before."""
+    registries = (ALIGNERS, PIVOTS, LOSSES)
+    before = [set(registry) for registry in registries]
+    sys.modules.pop(load_plugin(plugin).__name__)
+    return tuple(
+        {name: registry.pop(name) for name in [*registry] if name not in old}
+        for registry, old in zip(registries, before, strict=True)
+    )
+
+
+NEW_ALIGNERS, NEW_PIVOTS, NEW_LOSSES = from_plugin(os.environ.get("CCALIGN_PLUGIN", str(EXAMPLE)))
+
+
+@contextmanager
+def plugged() -> Iterator[None]:
+    """With what the plugin registers, which other tests must not see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for registry, new in ((ALIGNERS, NEW_ALIGNERS), (PIVOTS, NEW_PIVOTS), (LOSSES, NEW_LOSSES)):
+            for name, entry in new.items():
+                patch.setitem(registry, name, entry)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def with_plugin() -> Iterator[None]:
+    with plugged():
+        yield
+
+
+def trained() -> list[str]:
+    return [name for name, entry in ALIGNERS.items() if not entry.closed]
 
 
 def every_pivot() -> list[str]:
@@ -45,20 +87,20 @@ def space_of(pivot: str) -> Space:
 def combinations() -> list[tuple[str, str, str]]:
     """Every aligner with every kind of pivot, and inside each combinator; every loss with every kind of targets.
 
-    Kinds of pivots are frozen targets, targets that move, and images that move, too. Two aligners have all pivots.
+    Kinds of pivots are frozen targets, targets that move, and images that move, too. Two aligners, and a plugin's, have all pivots.
     """
     found = []
     kinds = ("image", f"text:{LANGUAGES[1]}", "symmetric")
     for pivot in every_pivot():
         towards = make_pivot(pivot, LANGUAGES)
         wrap = "dual({})" if towards.moves_images else "{}"
-        some = TRAINED if pivot in kinds or pivot.partition(":")[0] not in BUILT_IN_PIVOTS else FEW
+        some = trained() if pivot in kinds else [*FEW, *NEW_ALIGNERS]
         found += [(wrap.format(aligner), pivot, "infonce") for aligner in some]
         found += [
             (wrap.format("residual"), pivot, loss) for loss in LOSSES if pivot in ("image", "centroid", "symmetric")
         ]
-    found += [(f"per_language({aligner})", "image", "infonce") for aligner in TRAINED]
-    found += [(f"dual(per_language({aligner}),residual)", "symmetric", "infonce") for aligner in FEW]
+    found += [(f"per_language({aligner})", "image", "infonce") for aligner in trained()]
+    found += [(f"dual(per_language({aligner}),residual)", "symmetric", "infonce") for aligner in (*FEW, *NEW_ALIGNERS)]
     named = []
     for aligner, pivot, loss in found:
         try:
@@ -68,12 +110,13 @@ def combinations() -> list[tuple[str, str, str]]:
     return list(dict.fromkeys(named))
 
 
-COMBINATIONS = combinations()
-SENSIBLE = [
-    (aligner, pivot, loss)
-    for aligner, pivot, loss in COMBINATIONS
-    if why_not(make_pivot(pivot, LANGUAGES), aligner, loss, space_of(pivot)) is None
-]
+with plugged():
+    COMBINATIONS = combinations()
+    SENSIBLE = [
+        (aligner, pivot, loss)
+        for aligner, pivot, loss in COMBINATIONS
+        if why_not(make_pivot(pivot, LANGUAGES), aligner, loss, space_of(pivot)) is None
+    ]
 
 
 @cache
@@ -101,7 +144,7 @@ def test_what_makes_no_sense_says_why_in_one_line():
 
 def test_nothing_in_a_registry_is_left_without_a_use():
     used = [set(column) for column in zip(*SENSIBLE, strict=True)]
-    assert {split_name(name)[1] for name in used[0]} == set(TRAINED)
+    assert {split_name(name)[1] for name in used[0]} == set(trained())
     assert used[1] == set(every_pivot()) and used[2] == set(LOSSES)
     assert {outer for name in used[0] for outer in split_name(name)[0]} == set(COMBINATORS)
 
@@ -131,14 +174,14 @@ def test_the_whole_protocol(aligner, pivot, loss):
         return done, start, values, outputs
 
     done, start, (before, after), (text, image) = jax.jit(run)(HYPER, key)
-    trained = jax.tree.leaves(done.params)
+    leaves = jax.tree.leaves(done.params)
     assert jax.tree.map(jnp.shape, done.params) == jax.tree.map(jnp.shape, start)
     assert jax.tree.structure(done.params) == jax.tree.structure(start)
-    assert all(leaf.dtype == jnp.float32 and np.isfinite(leaf).all() for leaf in trained)
+    assert all(leaf.dtype == jnp.float32 and np.isfinite(leaf).all() for leaf in leaves)
     assert text.shape == (IMAGES, space.d_image) and image.shape == (IMAGES, space.d_image)
     assert np.isfinite(text).all() and np.isfinite(image).all()
     assert made.trains_image or np.array_equal(image, whole.image)
     assert done.losses.shape == (2,) and np.isfinite(done.losses).all()
-    assert after < before if done.losses.any() and trained else after == before, (before, after)
+    assert after < before if done.losses.any() and leaves else after == before, (before, after)
     if made.matrix is not None:
         assert jax.eval_shape(made.matrix, done.params).shape[-2:] == (space.d_text, space.d_image)

@@ -1,0 +1,93 @@
+"""An aligner, a loss and a pivot of your own, without a change to ccalign_jax.
+
+    python experiments/sweep.py --plugin=examples/plugin.py --pivot=halfway,image --aligners=gated_shift,residual \
+        --losses=pairwise,infonce --out=runs/mine
+    python experiments/evaluate.py --plugin=examples/plugin.py --checkpoint=runs/mine/best --data=other.npz
+
+Copy this file, keep what you need, and check it (with the project's tests):
+
+    CCALIGN_PLUGIN=my_maps.py python -m pytest tests/test_registry.py -k my_map
+
+A package that names it as an entry point needs no flag: the scripts load all those that are installed.
+
+    [project.entry-points."ccalign_jax.plugins"]
+    my_maps = "my_maps"
+
+Compute nothing while it is imported: scripts choose their devices afterwards.
+"""
+
+import jax
+import jax.numpy as jnp
+
+import ccalign_jax as cc
+from ccalign_jax import aligners
+from ccalign_jax.numerics import unit_rows
+from ccalign_jax.pivots import Term
+
+# An aligner: a factory of pure functions of parameters and rows.
+
+
+def gated_shift(d_text, d_out):
+    """x ↦ xE + σ(⟨x, g⟩ + c) b: a shift that some captions get more of than others, and none at first (b = 0)."""
+    plain = aligners.identity(d_text, d_out)
+
+    def text(params, rows, language, *, key=None, dropout=0.0):
+        gates = jax.nn.sigmoid(rows @ params["gate"] + params["offset"])
+        return plain.text({}, rows, language) + gates[:, None] * params["shift"]
+
+    return aligners.Aligner(
+        init=lambda key: {"gate": jnp.zeros(d_text), "offset": jnp.zeros(1), "shift": jnp.zeros(d_out)},
+        text=text,
+        image=plain.image,  # images stay; dual(gated_shift) moves them, too
+        deviation=lambda params: params["shift"],  # zero exactly at the identity
+    )
+
+
+cc.register_aligner(
+    "gated_shift",
+    lambda d_text, d_out, sizes: gated_shift(d_text, d_out),
+    summary="x plus a shift, weighted by a gate on x, identity at first",
+)
+
+# A loss: captions [languages, b, d] against images [b, d], unit rows; masks are True where a row exists.
+
+
+def pairwise_loss(text, image, *, mask, image_mask, groups, axis_name, temperature, margin):
+    """Mean of log(1 + exp((s_rival − s_own + margin) / τ)) over captions and the images that show something else.
+
+    Burges et al., 2005, "Learning to rank using gradient descent", with a margin.
+    """
+    if axis_name is not None:
+        raise ValueError("pairwise_loss needs the whole batch on one device")
+    scores, own = jnp.einsum("lbd,cd->lbc", text, image), jnp.einsum("lbd,bd->lb", text, image)
+    rivals = (groups[:, None] != groups[None, :]) & image_mask[None, :]
+    costs = jax.nn.softplus((scores - own[..., None] + margin) / temperature)
+    each = jnp.sum(jnp.where(rivals, costs, 0.0), axis=-1) / jnp.maximum(jnp.sum(rivals, axis=-1), 1)
+    pairs = mask & image_mask
+    return jnp.sum(jnp.where(pairs, each, 0.0)) / jnp.maximum(jnp.sum(pairs), 1)
+
+
+cc.register_loss(
+    "pairwise",
+    pairwise_loss,
+    summary="each image that shows something else is behind the caption's own by a margin",
+    reads={"temperature", "margin"},
+)
+
+# A pivot: a function from a batch to terms of the objective: anchors, targets, and which of both exist.
+
+
+def halfway_terms(aligner, params, batch, map_text, hyper):
+    """Captions to the middle between where they are and their frozen image."""
+    pairs = batch.mask & batch.image_mask
+    return [Term(map_text(batch.text), unit_rows(batch.text + batch.image), pairs, pairs, original=batch.text)]
+
+
+cc.register_pivot(
+    "halfway",
+    halfway_terms,
+    summary="captions move to the middle between themselves and their frozen image",
+    within_text=True,  # targets are sums with captions, so both widths must be equal
+)
+
+# A metric: cc.register_metric belongs here.
