@@ -16,28 +16,31 @@ A package that names it as an entry point needs no flag: the scripts load all th
 Compute nothing while it is imported: scripts choose their devices afterwards.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 import ccalign_jax as cc
 from ccalign_jax import aligners
 from ccalign_jax.numerics import unit_rows
-from ccalign_jax.pivots import Term
+from ccalign_jax.pivots import Batch, Term
 
 # An aligner: a factory of pure functions of parameters and rows.
 
 
-def gated_shift(d_text, d_out):
+def gated_shift(d_text: int, d_out: int) -> aligners.Aligner:
     """x ↦ xE + σ(⟨x, g⟩ + c) b: a shift that some captions get more of than others, and none at first (b = 0)."""
     plain = aligners.identity(d_text, d_out)
 
-    def text(params, rows, language, *, key=None, dropout=0.0):
-        gates = jax.nn.sigmoid(rows @ params["gate"] + params["offset"])
-        return plain.text({}, rows, language) + gates[:, None] * params["shift"]
+    def move(params: Any, text: Array, language: Any, *, key: Any = None, dropout: Any = 0.0) -> Array:
+        gates = jax.nn.sigmoid(text @ params["gate"] + params["offset"])
+        return plain.text({}, text, language) + gates[:, None] * params["shift"]
 
     return aligners.Aligner(
         init=lambda key: {"gate": jnp.zeros(d_text), "offset": jnp.zeros(1), "shift": jnp.zeros(d_out)},
-        text=text,
+        text=move,
         image=plain.image,  # images stay; dual(gated_shift) moves them, too
         deviation=lambda params: params["shift"],  # zero exactly at the identity
     )
@@ -52,7 +55,17 @@ cc.register_aligner(
 # A loss: captions [languages, b, d] against images [b, d], unit rows; masks are True where a row exists.
 
 
-def pairwise_loss(text, image, *, mask, image_mask, groups, axis_name, temperature, margin):
+def pairwise_loss(
+    text: Array,
+    image: Array,
+    *,
+    mask: Array,
+    image_mask: Array,
+    groups: Array,
+    axis_name: str | None,
+    temperature: Array,
+    margin: Array,
+) -> Array:
     """Mean of log(1 + exp((s_rival − s_own + margin) / τ)) over captions and the images that show something else.
 
     Burges et al., 2005, "Learning to rank using gradient descent", with a margin.
@@ -77,7 +90,7 @@ cc.register_loss(
 # A pivot: a function from a batch to terms of the objective: anchors, targets, and which of both exist.
 
 
-def halfway_terms(aligner, params, batch, map_text, hyper):
+def halfway_terms(aligner: aligners.Aligner, params: Any, batch: Batch, map_text: Any, hyper: Any) -> list[Term]:
     """Captions to the middle between where they are and their frozen image."""
     pairs = batch.mask & batch.image_mask
     return [Term(map_text(batch.text), unit_rows(batch.text + batch.image), pairs, pairs, original=batch.text)]
