@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
     from ccalign_jax.losses import register_loss as register_loss
+    from ccalign_jax.metrics import register_metric as register_metric
     from ccalign_jax.pivots import register_pivot as register_pivot
     from ccalign_jax.plugins import load_plugin as load_plugin
     from ccalign_jax.study import evaluate as evaluate
@@ -33,6 +34,7 @@ _LAZY = {
     "load_plugin": "ccalign_jax.plugins",
     "register_aligner": "ccalign_jax.aligners",
     "register_loss": "ccalign_jax.losses",
+    "register_metric": "ccalign_jax.metrics",
     "register_pivot": "ccalign_jax.pivots",
     "sweep": "ccalign_jax.study",
 }

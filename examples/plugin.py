@@ -1,4 +1,4 @@
-"""An aligner, a loss and a pivot of your own, without a change to ccalign_jax.
+"""An aligner, a loss, a pivot and a metric of your own, without a change to ccalign_jax.
 
     python experiments/sweep.py --plugin=examples/plugin.py --pivot=halfway,image --aligners=gated_shift,residual \
         --losses=pairwise,infonce --out=runs/mine
@@ -16,6 +16,7 @@ A package that names it as an entry point needs no flag: the scripts load all th
 Compute nothing while it is imported: scripts choose their devices afterwards.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from jaxtyping import Array
 
 import ccalign_jax as cc
 from ccalign_jax import aligners
+from ccalign_jax.metrics import recall_at
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Batch, Term
 
@@ -103,4 +105,6 @@ cc.register_pivot(
     within_text=True,  # targets are sums with captions, so both widths must be equal
 )
 
-# A metric: cc.register_metric belongs here.
+# A metric: a function of the ranks of queries, in [0, 1]; all tables, plots and CSV files take its mean over queries.
+
+cc.register_metric("R@3", partial(recall_at, k=3))

@@ -30,6 +30,7 @@ from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
+from ccalign_jax.metrics import METRICS
 from ccalign_jax.pivots import PIVOTS
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
@@ -141,7 +142,7 @@ def nothing_kept() -> Iterator[None]:
 @pytest.fixture
 def as_before(tmp_path) -> Iterator[None]:
     """Forget after a test what it registered, and the plugins that it imported."""
-    registries = (ALIGNERS, LOSSES, PIVOTS)
+    registries = (ALIGNERS, LOSSES, PIVOTS, METRICS)
     before, path = [dict(registry) for registry in registries], list(sys.path)
     yield
     for registry, old in zip(registries, before, strict=True):

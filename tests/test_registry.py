@@ -18,6 +18,7 @@ import pytest
 from ccalign_jax.aligners import ALIGNERS, COMBINATORS, canonical_name, split_name
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
+from ccalign_jax.metrics import METRICS, Ranks
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
 from ccalign_jax.plugins import load_plugin
@@ -41,9 +42,9 @@ FEW = ("residual", "residual_mlp")
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "plugin.py"
 
 
-def from_plugin(plugin: str) -> tuple[dict, dict, dict]:
+def from_plugin(plugin: str) -> tuple[dict, dict, dict, dict]:
     """What a plugin adds to each registry; the registries and the modules are as before."""
-    registries = (ALIGNERS, PIVOTS, LOSSES)
+    registries = (ALIGNERS, PIVOTS, LOSSES, METRICS)
     before = [set(registry) for registry in registries]
     sys.modules.pop(load_plugin(plugin).__name__)
     return tuple(
@@ -52,7 +53,7 @@ def from_plugin(plugin: str) -> tuple[dict, dict, dict]:
     )
 
 
-NEW_ALIGNERS, NEW_PIVOTS, NEW_LOSSES = from_plugin(os.environ.get("CCALIGN_PLUGIN", str(EXAMPLE)))
+NEW_ALIGNERS, NEW_PIVOTS, NEW_LOSSES, NEW_METRICS = from_plugin(os.environ.get("CCALIGN_PLUGIN", str(EXAMPLE)))
 
 
 @contextmanager
@@ -87,7 +88,8 @@ def space_of(pivot: str) -> Space:
 def combinations() -> list[tuple[str, str, str]]:
     """Every aligner with every kind of pivot, and inside each combinator; every loss with every kind of targets.
 
-    Kinds of pivots are frozen targets, targets that move, and images that move, too. Two aligners, and a plugin's, have all pivots.
+    Kinds of pivots are frozen targets, targets that move, and images that move, too. Two aligners and those of a plugin
+    have all pivots.
     """
     found = []
     kinds = ("image", f"text:{LANGUAGES[1]}", "symmetric")
@@ -152,6 +154,19 @@ def test_nothing_in_a_registry_is_left_without_a_use():
 def test_every_entry_has_one_line_that_says_what_it_is():
     for entry in (*ALIGNERS.values(), *PIVOTS.values(), *LOSSES.values()):
         assert entry.summary.strip() and "\n" not in entry.summary
+
+
+@pytest.mark.parametrize("name", [*METRICS, *NEW_METRICS])
+def test_a_metric_is_a_number_for_each_query(name):
+    """In [0, 1], or a rank; the worse of two ranks has no better value."""
+    metric = {**METRICS, **NEW_METRICS}[name]
+    better = np.arange(20, dtype=np.int32)
+    one = np.ones_like(better)
+    gain = np.where(better < 10, 1 / np.log2(better + 2), 0)
+    values = np.asarray(metric.per_query(Ranks(better, 0 * one, one, 1 / (better + 1), 1 / (better + 1), gain)))
+    assert values.shape == better.shape and np.isfinite(values).all()
+    assert (np.diff(values) * (1 if metric.better == "lower" else -1) >= 0).all()
+    assert metric.statistic == "median" or (values.min() >= 0 and values.max() <= 1)
 
 
 @pytest.mark.parametrize(("aligner", "pivot", "loss"), SENSIBLE, ids=["/".join(names) for names in SENSIBLE])

@@ -33,6 +33,7 @@ def test_the_example_is_swept_and_its_map_needs_it(shifted, tmp_path, script, on
         f"halfway/gated_shift/pairwise/margin={margin}" for margin in ("0", "0.2")
     }
     assert found.summary["selected"]["verdict"]["both"] == "gain" and "gated_shift" in found.summary["best"]
+    assert found.summary["selected"]["delta"]["both"]["R@3"]["p"] is not None
     best = tmp_path / "best"
     save_checkpoint(best, found.best)
     assert json.loads((best / "checkpoint.json").read_text())["modules"] == ["plugin"]
