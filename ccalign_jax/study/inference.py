@@ -80,9 +80,7 @@ class Inference:
         if entry.train is not None and entry.gap is not None:
             _fill_bounds(entry.train, known.train)
             _fill_bounds(entry.gap, known.gap)
-        for row, place in enumerate(entry.delta.places):
-            for metric, p in known.p.get(place, {}).items():
-                entry.delta.columns["p"][row, entry.delta.metrics.index(metric)] = p
+        _fill(entry.delta, known.p, "p")
         changes = differences([one.values for one in arm.test], [one.values for one in self.baseline.test])
         entry.delta.columns["p_folds"] = self._compare_folds(changes, entry.delta)
         return entry
@@ -175,8 +173,14 @@ def describe_statistics(resamples: Resamples) -> dict[str, Any]:
 
 
 def _fill_bounds(estimates: Estimates, known: Bounds) -> None:
+    _fill(estimates, {place: {name: ends[0] for name, ends in each.items()} for place, each in known.items()}, "low")
+    _fill(estimates, {place: {name: ends[1] for name, ends in each.items()} for place, each in known.items()}, "high")
+
+
+def _fill(estimates: Estimates, known: Mapping[Place, Mapping[str, float]], column: str) -> None:
+    """Set the numbers of a column that are known, in place."""
     for row, place in enumerate(estimates.places):
         each = known.get(place, {})
-        for column, metric in enumerate(estimates.metrics):
+        for number, metric in enumerate(estimates.metrics):
             if metric in each:
-                estimates.columns["low"][row, column], estimates.columns["high"][row, column] = each[metric]
+                estimates.columns[column][row, number] = each[metric]
