@@ -78,8 +78,8 @@ MUTANTS = (
     ),
     Mutant(  # the mean place of one gold answer, not of the first of several
         "metrics/retrieval.py",
-        'figures["median_rank"] = float(np.median(ranks.better + 1 + ranks.equal / (ranks.tied + 1)))',
-        'figures["median_rank"] = float(np.median(ranks.better + 1 + ranks.equal / 2))',
+        "return np.asarray(ranks.better + 1 + ranks.equal / (ranks.tied + 1))",
+        "return np.asarray(ranks.better + 1 + ranks.equal / 2)",
         ("metrics/test_retrieval.py",),
     ),
     Mutant(  # off by one
@@ -139,8 +139,8 @@ MUTANTS = (
     ),
     Mutant(  # of several best epochs the last
         "training/selection.py",
-        "return _kept(run, jnp.argmax(jnp.where(run.diverged == 0, values, -jnp.inf)), scores)",
-        "return _kept(run, len(values) - 1 - jnp.argmax(jnp.where(run.diverged == 0, values, -jnp.inf)[::-1]), scores)",
+        "return jnp.argmax(jnp.where(diverged == 0, values, -jnp.inf))",
+        "return len(values) - 1 - jnp.argmax(jnp.where(diverged == 0, values, -jnp.inf)[::-1])",
         ("training/test_selection.py",),
     ),
     Mutant(  # of two trials that differ in rounding the later
