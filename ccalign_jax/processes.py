@@ -27,7 +27,7 @@ FAREWELL = 20_000  # milliseconds that a process waits for others to hear why it
 
 @dataclasses.dataclass(frozen=True)
 class Processes:
-    """This process among those of a run. They share a board: what one has told, all can hear.
+    """This process among those of a run. Processes communicate through a key-value store.
 
     Attributes:
         count: how many there are.
@@ -44,7 +44,7 @@ class Processes:
     board: Any = None
 
     def share(self, units: Sequence[Unit]) -> list[Unit]:
-        """Those that fall to this process when they are dealt round."""
+        """The items assigned to this process, one in turn to each."""
         return list(units[self.number :: self.count])
 
     def tell(self, name: str, content: bytes = b"") -> None:

@@ -35,7 +35,7 @@ def load_seed_map(path: str | os.PathLike[str]) -> Checkpoint:
         Aligner, float32 parameters and what they are; `save_tree` keeps it for `load_aligner`.
 
     Raises:
-        InputError: one line that names the file, what is wrong and the mend.
+        InputError: one line that names the file, what is wrong and how to fix it.
 
     Example:
         >>> load_seed_map("W_missing.pt")

@@ -29,7 +29,7 @@ flags.DEFINE_string("protocol", "nested", "'nested', or 'seed' for the seed stud
 flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
 flags.DEFINE_integer("repeats", 1, "how often the images are divided into folds anew")
-flags.DEFINE_float("duplicate_cosine", 0.999, "images nearer than this are one picture, which no split tears apart")
+flags.DEFINE_float("duplicate_cosine", 0.999, "images closer than this are duplicates and stay in one split")
 flags.DEFINE_bool("race", True, "drop trials early from folds whose inner parts show them to be beaten")
 flags.DEFINE_string("precision", "float32", "of products in training and epoch scores; 'bfloat16' is faster with AMX")
 flags.DEFINE_string("split", "kfold", "'kfold' over all images, or the file's 'official' split")

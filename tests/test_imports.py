@@ -12,7 +12,7 @@ import pytest
 import ccalign_jax
 
 PACKAGE = Path(ccalign_jax.__file__).parent
-# Each room may import those before it. A new one needs a place here: as low as what it imports allows.
+# Each module may import those before it. A new one needs a place here: as low as what it imports allows.
 ORDER = (
     "_version",
     "_deferred",
@@ -56,7 +56,7 @@ HEAVY = (
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room(path: Path) -> str:
+def module_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -75,15 +75,15 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_every_room_has_a_place():
-    rooms = {room(path) for path in FILES} - {"__init__"}
-    assert rooms <= set(ORDER), f"give {rooms - set(ORDER)} a place in ORDER"
+    modules = {module_of(path) for path in FILES} - {"__init__"}
+    assert modules <= set(ORDER), f"give {modules - set(ORDER)} a place in ORDER"
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if room(path) != "__init__"], ids=lambda p: str(p.relative_to(PACKAGE))
+    "path", [path for path in FILES if module_of(path) != "__init__"], ids=lambda p: str(p.relative_to(PACKAGE))
 )
 def test_imports_point_down(path):
-    here = ORDER.index(room(path))
+    here = ORDER.index(module_of(path))
     for name, line in imports(path):
         assert name.split(".")[0] != "experiments", f"{path}:{line}: the package knows no experiment"
         if not name.startswith("ccalign_jax"):
@@ -91,7 +91,7 @@ def test_imports_point_down(path):
         there = name.partition(".")[2].partition(".")[0]
         if there == "__version__":
             continue
-        assert there in ORDER, f"{path}:{line}: import {name} names no room; import from the room itself"
+        assert there in ORDER, f"{path}:{line}: import {name} names no module; import from the module itself"
         assert ORDER.index(there) <= here, f"{path}:{line}: {ORDER[here]} must not import {there}"
 
 
@@ -120,8 +120,8 @@ def test_losses_know_nothing_but_numerics_and_tiles():
 def test_statistics_know_numpy_and_scipy_alone():
     known = {name.split(".")[0] for path in (PACKAGE / "statistics").glob("*.py") for name, _ in imports(path)}
     assert known <= {"__future__", "typing", "collections", "numpy", "scipy", "jaxtyping", "ccalign_jax"}
-    rooms = {name for path in (PACKAGE / "statistics").glob("*.py") for name, _ in imports(path)}
-    assert all(name.startswith("ccalign_jax.statistics") for name in rooms if name.startswith("ccalign_jax"))
+    modules = {name for path in (PACKAGE / "statistics").glob("*.py") for name, _ in imports(path)}
+    assert all(name.startswith("ccalign_jax.statistics") for name in modules if name.startswith("ccalign_jax"))
 
 
 def test_training_knows_no_data_format():
@@ -137,7 +137,7 @@ def test_training_knows_no_data_format():
 )
 def test_one_room_alone_imports(module, owners):
     """Only checkpoints import orbax, and flags belong to the scripts."""
-    found = {room(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == module}
+    found = {module_of(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == module}
     assert found <= owners
 
 
@@ -207,8 +207,8 @@ def test_statistics_need_neither_jax_nor_scipy_to_start():
 
 
 def test_every_room_is_reached_from_the_root():
-    rooms = {room(path) for path in FILES} - {"__init__", "_deferred", "_entries", "_version", "errors"}
-    assert set(ccalign_jax._MODULES) == rooms <= set(dir(ccalign_jax))
+    modules = {module_of(path) for path in FILES} - {"__init__", "_deferred", "_entries", "_version", "errors"}
+    assert set(ccalign_jax._MODULES) == modules <= set(dir(ccalign_jax))
 
 
 def test_lazy_names_are_those_promised():

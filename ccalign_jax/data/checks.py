@@ -1,4 +1,4 @@
-"""Checks of arrays that a user gave: each names the file, the array and the row, and the mend."""
+"""Checks of arrays that a user gave: each names the file, the array, the row, and the fix."""
 
 from __future__ import annotations
 

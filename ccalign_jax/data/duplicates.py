@@ -112,7 +112,7 @@ def audit_notes(audit: DuplicateAudit, data: EmbeddingSet) -> tuple[str, ...]:
         note = f"{audit.duplicate_images} of {size} images have an {what}"
         if audit.components:
             many = f"{audit.components} groups, the largest" if audit.components > 1 else "1 group"
-            note += f": joined into {many} of {audit.largest}, which no split tears apart but the seed protocol's"
+            note += f": joined into {many} of {audit.largest}, which only the seed protocol's folds may split"
         said.append(note)
     if audit.cut:
         said.append(

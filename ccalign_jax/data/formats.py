@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None
     split. Other arrays are left out and counted in `notes`. Languages that are not asked for are not checked.
 
     Raises:
-        InputError: one line that names the file, the array, key or row, what is wrong and the mend.
+        InputError: one line that names the file, the array, key or row, what is wrong and how to fix it.
 
     Example:
         >>> import numpy as np, tempfile

@@ -222,7 +222,7 @@ def open_shards(
         languages: a subset to use.
 
     Raises:
-        InputError: one line that names the file and the array, what is wrong and the mend.
+        InputError: one line that names the file and the array, what is wrong and how to fix it.
 
     Example:
         >>> import tempfile

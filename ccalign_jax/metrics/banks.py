@@ -1,4 +1,4 @@
-"""What a bank of other rows says of each row: the neighbourhoods that scores without parameters take off."""
+"""Neighbourhood statistics of each row against a reference bank, which score corrections subtract."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _Side(NamedTuple):
 
 
 class _Led(NamedTuple):
-    """What the captions of one language lead to among the images."""
+    """Nearest and softmax-mean image of each caption of one language."""
 
     nearest: Int[Array, " m"]
     unlike: Bool[Array, " m"]  # whether images that differ are equally near

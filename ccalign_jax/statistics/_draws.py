@@ -1,4 +1,4 @@
-"""How many draws, how many of them at a time, and how sure is sure: the numbers that this room shares."""
+"""How many draws, how many of them at a time, and how sure is sure: the constants that this package shares."""
 
 from __future__ import annotations
 

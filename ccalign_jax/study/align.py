@@ -137,7 +137,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     pivot = make_pivot(trial.pivot, shards.languages)
     if pivot.consensus is not None:
         raise InputError(
-            f"pivot {pivot.name} looks for a consensus of all rows at once, which a stream never has; use image or "
+            f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image or "
             "symmetric, or experiments/sweep.py on fewer rows"
         )
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)

@@ -51,7 +51,7 @@ class SweepConfig:
         seed: of folds, samples, training and resamples.
         inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
         repeats: how often the images are divided anew.
-        duplicate_cosine: images whose cosine exceeds it are the same picture, which no split tears apart.
+        duplicate_cosine: images whose cosine exceeds it are duplicates and stay in one part of every split.
         race: drop trials early from a fold whose inner parts show them to be beaten.
         precision: of the products of matrices in training and in the scores of epochs; see `Recipe`.
         plugins: modules or `.py` files that register what is named (see `load_plugin`), not those that are installed.

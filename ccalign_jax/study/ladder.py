@@ -1,4 +1,4 @@
-"""Scores without parameters on top of the rows as they stand: the rungs that a trained map must stand above."""
+"""Score corrections without parameters, such as CSLS: training-free baselines for trained maps."""
 
 from __future__ import annotations
 

@@ -56,8 +56,7 @@ def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, ima
     """
     if pivot.consensus is not None:
         raise InputError(
-            f"pivot {pivot.name} looks for a consensus of all rows at once, which one pass cannot; use image or "
-            "symmetric, or fewer rows"
+            f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image or symmetric, or fewer rows"
         )
     d_target = space.d_text if pivot.within_text else space.d_image
     sums: list[list[_Sums]] = [[] for _ in space.languages]

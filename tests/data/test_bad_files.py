@@ -1,4 +1,4 @@
-"""Files that are missing, foreign, damaged or wrong in what they hold: one line that names file, array and mend."""
+"""Files that are missing, foreign, damaged or wrong in what they hold: one line that names file, array and fix."""
 
 import zipfile
 
@@ -104,7 +104,7 @@ def test_a_member_that_is_no_array(tmp_path, reading, refusal):
         ({"text_en": np.zeros((5, 2))}, "text_en row 0 (key c) is all zero; remove or re-encode it"),
     ],
 )
-def test_wrong_contents_name_the_array_and_the_mend(tmp_path, change, message, refusal, gold_arrays):
+def test_wrong_contents_name_the_array_and_the_fix(tmp_path, change, message, refusal, gold_arrays):
     arrays = {key: values for key, values in (gold_arrays | change).items() if values is not None}
     np.savez(tmp_path / "bad.npz", **arrays)
     assert f"bad.npz: {message}" in refusal(tmp_path / "bad.npz")

@@ -54,7 +54,7 @@ def test_solve_in_one_pass(script, where):
     ("flags", "parts"),
     [
         ((), ("--data must be given: a folder of shards",)),
-        (("--data=shards", "--out=bad", "--pivot=gcca", "--aligner=gcca"), ("a consensus of all rows at once",)),
+        (("--data=shards", "--out=bad", "--pivot=gcca", "--aligner=gcca"), ("needs all rows at once",)),
     ],
 )
 def test_mistakes_are_one_line(script, where, one_line_on_stderr, flags, parts):

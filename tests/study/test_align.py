@@ -211,7 +211,7 @@ def test_the_epochs_before_it_diverged_can_be_chosen(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"pivot": "consensus", "aligner": "dual"}, ("pivot consensus looks for a consensus of all rows at once",)),
+        ({"pivot": "consensus", "aligner": "dual"}, ("pivot consensus needs all rows at once",)),
         ({"pivot": "symmetric"}, ("moves the images too, residual does not; use dual(residual)",)),
         ({"aligner": "ridge,linear"}, ("ridge,linear",)),
         ({"aligner": "nothing"}, ("unknown aligner 'nothing'",)),
