@@ -19,6 +19,7 @@ from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Resamples
 from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.threads import in_threads
 from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
 __all__ = [
@@ -113,13 +114,14 @@ def bank_rows(bank: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
 def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> list[Rungs]:
     """The score corrections on the embeddings as they are, fold by fold."""
     aligner, parts = plan.space.aligner(IDENTITY, Recipe()), jax.tree.map(np.asarray, arrays.report)
-    found = []
-    for number, fold in enumerate(plan.folds):
-        bank = make_part(plan.data, fold.train, plan.trained_languages)
+
+    def on_fold(number: int) -> Rungs:
+        bank = make_part(plan.data, plan.folds[number].train, plan.trained_languages)
         part = jax.tree.map(operator.itemgetter(number), parts)
         rows, near = (map_part(aligner, {}, embeddings, one) for one in (part, bank))
-        found.append(map_ladder(rows, near, plan.data.languages))
-    return found
+        return map_ladder(rows, near, plan.data.languages)
+
+    return list(in_threads(on_fold, range(len(plan.folds))))
 
 
 def score_figures(

@@ -49,7 +49,7 @@ from ccalign_jax.training import (
 
 __all__ = ["TrainedRuns", "stamp"]
 
-AHEAD = 1  # fits
+AHEAD = 2  # fits
 
 
 class TrainedRuns:
