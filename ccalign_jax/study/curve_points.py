@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ccalign_jax.study.estimates import Entry
 from ccalign_jax.study.inference import Arm, Inference
 from ccalign_jax.study.measure import Place
-from ccalign_jax.study.summary import Outcome
 
-__all__ = ["is_macro", "point_arm", "point_entry", "point_figures"]
+__all__ = ["is_macro", "point_entry", "point_figures"]
 
 
 def point_entry(arm: Arm, inference: Inference) -> Entry:
@@ -22,12 +20,6 @@ def point_figures(entry: Entry) -> dict[str, Any]:
     """`holdout`, `train`, `delta`, `gap` and `verdict` of a point, by task."""
     nested = entry.nest()
     return {"holdout": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
-
-
-def point_arm(name: str, chosen: Sequence[Outcome]) -> Arm:
-    """The outcome of each fold as one arm."""
-    folds = list(enumerate(chosen))
-    return Arm((name,), [one.test[fold] for fold, one in folds], [one.train[fold] for fold, one in folds])
 
 
 def is_macro(place: Place) -> bool:

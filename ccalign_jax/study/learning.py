@@ -12,13 +12,13 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import is_macro, point_arm, point_entry, point_figures
+from ccalign_jax.study.curve_points import is_macro, point_entry, point_figures
 from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Resamples
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep
-from ccalign_jax.study.summary import select
+from ccalign_jax.study.summary import arm_of, select
 
 __all__ = ["SHARES", "learning_curve", "plan_learning", "subset_folds"]
 
@@ -84,7 +84,7 @@ def learning_curve(
 
         found = run_sweep(plan, progress=told)
         inference = Inference(Arm((IDENTITY,), found.identity.test), resamples, test_share=plan.test_share)
-        entries.append(point_entry(point_arm("chosen", select(found.outcomes, per_fold=True)), inference))
+        entries.append(point_entry(arm_of(select(found.outcomes, per_fold=True)), inference))
         points.append({"pairs": pairs, "identity": inference.levels().only(is_macro).nest()})
     adjust(entries)
     points = [{**point, **point_figures(entry)} for point, entry in zip(points, entries, strict=True)]

@@ -19,13 +19,13 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
 from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import point_arm, point_entry, point_figures
+from ccalign_jax.study.curve_points import point_entry, point_figures
 from ccalign_jax.study.inference import Inference, adjust
 from ccalign_jax.study.intervals import Resamples
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
-from ccalign_jax.study.summary import Outcome, select, spread
+from ccalign_jax.study.summary import Outcome, arm_of, select, spread
 from ccalign_jax.training import Embeddings, Recipe, holdout_ranks
 
 __all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
@@ -104,7 +104,7 @@ def regularisation_path(
     trial = plan.trials[0]
     steps = (_solved if trial.aligner in CLOSED_FORMS else _trained)(plan, progress)
     folds = len(plan.folds)
-    arms = [point_arm(one.name, [one] * folds) for one in steps.outcomes]
+    arms = [arm_of([one] * folds) for one in steps.outcomes]
     inference = Inference(arms[0]._replace(train=()), resamples, test_share=plan.test_share)
     entries = [point_entry(arm, inference) for arm in arms]
     adjust(entries[:1])
@@ -119,7 +119,7 @@ def regularisation_path(
         }
         for number, (penalty, entry, moved) in enumerate(zip(steps.penalties, entries, steps.moved, strict=True))
     ]
-    chosen = point_entry(point_arm("chosen", [steps.outcomes[point] for point in steps.chosen]), inference)
+    chosen = point_entry(arm_of([steps.outcomes[point] for point in steps.chosen]), inference)
     adjust([chosen])
     earned = {"points": steps.chosen, **point_figures(chosen)}
     head = {"aligner": trial.aligner, "pivot": trial.pivot, "about": steps.about}
