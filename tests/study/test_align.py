@@ -91,9 +91,9 @@ def test_those_that_look_for_a_consensus_refuse(folder, one_line):
             message = one_line(
                 lambda name=name, form=form: plan_align(asked(folder, aligner=name, pivot=form.pivots[0]))
             )
-            assert "a consensus of all rows at once" in message
+            assert "needs all rows at once" in message
     space = Space(D, D, ("en",))
-    one_line(lambda: gather_moments(make_pivot("gcca", ("en",)), space, []), "which one pass cannot")
+    one_line(lambda: gather_moments(make_pivot("gcca", ("en",)), space, []), "needs all rows at once")
     one_line(lambda: gather_moments(make_pivot("image", ("en",)), space, []), "no caption to train on has a target")
 
 
