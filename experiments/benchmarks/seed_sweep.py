@@ -38,7 +38,6 @@ BETWEEN, FIGURES = "ranks between languages, direct and through images", "figure
 DIAGNOSTICS, IDENTITY = "diagnostics", "identity"
 INTERVALS, CHECKPOINTS = "intervals and p-values", "checkpoints"
 CORRECTIONS = "score corrections"
-HOST = (FIGURES, CORRECTIONS)  # whose results are NumPy arrays
 SHARED = (FITS, SCORES, RANKS, BETWEEN, FIGURES, DIAGNOSTICS, IDENTITY)  # that the program compared with does, too
 
 
@@ -60,6 +59,8 @@ class Clock:
         """Time every call of `owner.name` as this part; or only those that no other part has made."""
         import jax
 
+        from ccalign_jax.study.measure import Measurement
+
         call: Callable[..., Any] = getattr(owner, name)
 
         @functools.wraps(call)
@@ -70,8 +71,8 @@ class Clock:
             inside.append([0.0])
             clock = time.perf_counter()
             found = call(*args, **settings)
-            if part not in HOST:
-                jax.block_until_ready([leaf for leaf in jax.tree.leaves(found) if isinstance(leaf, jax.Array)])
+            leaves = jax.tree.leaves(found, is_leaf=lambda node: isinstance(node, Measurement))  # which jax cannot sort
+            jax.block_until_ready([leaf for leaf in leaves if isinstance(leaf, jax.Array)])
             spent = time.perf_counter() - clock
             within = inside.pop()[0]
             self.seconds[part] += spent - within
