@@ -100,7 +100,7 @@ def register_metric(name: str, per_query: Callable[[Ranks], Float[AnyArray, " q"
         per_query: values in [0, 1], the higher the better, of the queries of `Ranks` of NumPy arrays.
 
     Raises:
-        InputError: the name is taken, or empty.
+        InputError: the name is taken, or empty, or `per_query` is no function.
 
     Example:
         >>> register_metric("R@3", partial(recall_at, k=3))
@@ -111,6 +111,8 @@ def register_metric(name: str, per_query: Callable[[Ranks], Float[AnyArray, " q"
     """
     if not name or name in METRICS or name == "per_language":
         raise InputError(f"metric {name!r}: the name is {'taken' if name else 'empty'}; choose another")
+    if not callable(per_query):
+        raise InputError(f"metric {name!r}: {type(per_query).__name__} is no function; give the function itself")
     METRICS[name] = Metric(per_query)
 
 

@@ -68,3 +68,8 @@ def test_two_runs_are_compared_by_it(folder):
 @pytest.mark.parametrize("name", ["R@1", "", "per_language"])
 def test_a_name_that_is_taken_is_refused(name, one_line):
     one_line(lambda: register_metric(name, recall_at), "choose another")
+
+
+def test_what_is_no_function_is_refused(one_line):
+    one_line(lambda: register_metric("R@3", 3), "'R@3'", "int is no function")
+    assert "R@3" not in METRICS
