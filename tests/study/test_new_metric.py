@@ -71,5 +71,5 @@ def test_a_name_that_is_taken_is_refused(name, one_line):
 
 
 def test_what_is_no_function_is_refused(one_line):
-    one_line(lambda: register_metric("R@3", 3), "'R@3'", "int is no function")
-    assert "R@3" not in METRICS
+    one_line(lambda: register_metric("R@4", 3), "'R@4'", "int is no function")
+    assert "R@4" not in METRICS
