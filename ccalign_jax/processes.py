@@ -32,7 +32,7 @@ class Processes:
     Attributes:
         count: how many there are.
         number: of this one; 0 leads: it prints, claims the folder and writes the results.
-        board: jax's key-value store; None where there is one process.
+        store: jax's key-value store; None where there is one process.
 
     Example:
         >>> Processes(count=3, number=1).share("abcdefg")
@@ -41,44 +41,44 @@ class Processes:
 
     count: int = 1
     number: int = 0
-    board: Any = None
+    store: Any = None
 
     def share(self, units: Sequence[Unit]) -> list[Unit]:
         """The items assigned to this process, one in turn to each."""
         return list(units[self.number :: self.count])
 
-    def tell(self, name: str, content: bytes = b"") -> None:
-        """Put something on the board, once."""
+    def put(self, name: str, content: bytes = b"") -> None:
+        """Put something in the store, once."""
         self._ask("key_value_set_bytes", f"ccalign/content/{name}", content)
-        self._ask("key_value_set", f"ccalign/told/{name}", "told")  # last: what is listed is there
+        self._ask("key_value_set", f"ccalign/names/{name}", "set")  # last: what is listed is there
 
-    def told(self, folder: str) -> list[str]:
-        """The names on the board that begin with `folder/`."""
-        listed = self._ask("key_value_dir_get", f"ccalign/told/{folder}/")
-        return sorted(key.removeprefix("ccalign/told/") for key, _ in listed)
+    def keys(self, folder: str) -> list[str]:
+        """The names in the store that begin with `folder/`."""
+        listed = self._ask("key_value_dir_get", f"ccalign/names/{folder}/")
+        return sorted(key.removeprefix("ccalign/names/") for key, _ in listed)
 
-    def hear(self, name: str) -> bytes:
-        """What was told by this name, as soon as it is.
+    def get(self, name: str) -> bytes:
+        """The value stored under this name, waiting for it.
 
         Raises:
             InputError: process 0 has ended.
         """
         while (content := self._ask("blocking_key_value_get_bytes", f"ccalign/content/{name}", PATIENCE)) is None:
-            if self.told("ended"):
+            if self.keys("ended"):
                 raise InputError(f"process {self.number}: process 0 has ended, and says why")
         return content
 
-    def forget(self, name: str) -> None:
-        """Take something off the board."""
-        for kind in ("told", "content"):
+    def delete(self, name: str) -> None:
+        """Take something from the store."""
+        for kind in ("names", "content"):
             self._ask("key_value_delete", f"ccalign/{kind}/{name}")
 
     def _ask(self, what: str, *inputs: Any) -> Any:
-        """What the board answers; None if it has not within the time given."""
+        """What the store answers; None if it has not within the time given."""
         import jax
 
         try:
-            return getattr(self.board, what)(*inputs)
+            return getattr(self.store, what)(*inputs)
         except jax.errors.JaxRuntimeError as error:
             if "DEADLINE_EXCEEDED" in str(error):
                 return None
@@ -94,9 +94,9 @@ class Processes:
         import jax
 
         if self.number:
-            self.hear("done")
+            self.get("done")
         else:
-            self.tell("done")
+            self.put("done")
         jax.distributed.shutdown()
         _joined = ALONE
 
@@ -156,7 +156,7 @@ def join(
 
     Example:
         >>> join(count=1)
-        Processes(count=1, number=0, board=None)
+        Processes(count=1, number=0, store=None)
     """
     global _joined
     check(coordinator, count, number)
@@ -187,7 +187,7 @@ def join(
 
 def leave(status: int) -> None:
     """End this process now if it is one of several: jax would wait minutes for the others first."""
-    if _joined.board is None:
+    if _joined.store is None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
@@ -196,8 +196,8 @@ def leave(status: int) -> None:
     _on_abort(lambda: os._exit(status))
     try:
         if _joined.number == 0:
-            _joined.tell("ended/0")
-        _joined.board.wait_at_barrier("ccalign/left", FAREWELL)  # who listens ends by itself, and says so
+            _joined.put("ended/0")
+        _joined.store.wait_at_barrier("ccalign/left", FAREWELL)  # who listens ends by itself, and says so
     except Exception:
         pass  # the others are at work, and jax tells them
     finally:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 NONE = "none"
-FOLDER, LEAST_SECONDS, LEAST_BYTES = (
+FOLDER, MIN_SECONDS, MIN_BYTES = (
     "JAX_COMPILATION_CACHE_DIR",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES",
 )
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 
 
 def keep(given: str | None) -> None:
@@ -46,8 +46,8 @@ def keep(given: str | None) -> None:
         )
         return
     os.environ[FOLDER] = str(folder)
-    os.environ.setdefault(LEAST_SECONDS, "0")
-    os.environ.setdefault(LEAST_BYTES, "-1")
+    os.environ.setdefault(MIN_SECONDS, "0")
+    os.environ.setdefault(MIN_BYTES, "-1")
     # A program that another process is writing, or a disk that is full: it is compiled, as without a folder.
     warnings.filterwarnings("ignore", message=r"Error (reading|writing) persistent compilation cache")
 
@@ -68,7 +68,7 @@ def default_folder(environment: Mapping[str, str] = os.environ, system: str = sy
     return base / "ccalign_jax" / "compiled" / f"{platform.machine()}-{_processor()}"
 
 
-def trim(folder: Path, *, most_bytes: int = MOST_BYTES) -> None:
+def trim(folder: Path, *, most_bytes: int = MAX_BYTES) -> None:
     """Remove the programs that were used longest ago until the others take `most_bytes` at most."""
     entries = []
     for path in folder.glob("*-cache"):

@@ -17,7 +17,7 @@ from absl import app, flags, logging
 from ccalign_jax.errors import InputError, check_text
 from ccalign_jax.plugins import load_installed, load_plugin
 
-MOST_BYTES = 1 << 50
+MAX_BYTES = 1 << 50
 SPELLINGS = (("pivot", "pivots"), ("aligner", "aligners"), ("loss", "losses"))  # flags that are one, by two names
 
 flags.DEFINE_string(
@@ -171,6 +171,6 @@ def as_bytes(given: str) -> int:
     if match is None:
         raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
     count = float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2])
-    if not 1 <= count <= MOST_BYTES:
-        raise InputError(f"--memory={given}: it must be from 1 byte to {MOST_BYTES >> 30}GiB")
+    if not 1 <= count <= MAX_BYTES:
+        raise InputError(f"--memory={given}: it must be from 1 byte to {MAX_BYTES >> 30}GiB")
     return int(count)

@@ -27,7 +27,7 @@ flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_integer("limit", None, "use a random so many images: a quick run")
-flags.DEFINE_integer("seed", 0, "of folds, subsets, training and resamples")
+flags.DEFINE_integer("seed", 0, "of folds, subsets, training and replicates")
 flags.DEFINE_string("out", None, "folder for the results [runs/curves-DATA-TIME]")
 flags.DEFINE_bool("overwrite", False, "replace the curves in --out")
 FLAGS = flags.FLAGS

@@ -1,4 +1,4 @@
-"""Score a data set as it is and through a map: retrieval on every route, scores on top, diagnostics, plots."""
+"""Score a data set as it is and through a map: retrieval on every task, scores on top, diagnostics, plots."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("split", "all", "an official split of the data, such as test; seed:0 … seed:4; or all")
 flags.DEFINE_list("languages", None, "use these languages only")
-flags.DEFINE_list("routes", None, "between languages: t2t, via_image, via_image_soft, via_image_oracle, or none [all]")
+flags.DEFINE_list("tasks", None, "between languages: t2t, via_image, via_image_soft, via_image_oracle, or none [all]")
+flags.DEFINE_alias("routes", "tasks")  # the former name
 flags.DEFINE_bool("scores", True, "also rank by scores without parameters, such as CSLS")
 flags.DEFINE_bool("diagnostics", True, "also describe the sets and the map")
 flags.DEFINE_bool("nulls", False, "also say what the paired diagnostics read by chance: 200 permutations")
@@ -23,15 +24,15 @@ FLAGS = flags.FLAGS
 def main() -> Path:
     """Check, score, write, print."""
     from ccalign_jax.errors import InputError
-    from ccalign_jax.metrics import PAIR_ROUTES
+    from ccalign_jax.metrics import PAIR_TASKS
     from ccalign_jax.reporting import evaluation_headline, evaluation_tables, print_table, progress_bar
     from ccalign_jax.study import evaluate, read_data, read_map, take_split
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.write import evaluation_folder, write_evaluation
 
-    routes = PAIR_ROUTES if FLAGS.routes is None else [name for name in FLAGS.routes if name not in ("", "none")]
-    if unknown := [name for name in routes if name not in PAIR_ROUTES]:
-        raise InputError(f"--routes={unknown[0]}: there are {', '.join(PAIR_ROUTES)} and none")
+    tasks = PAIR_TASKS if FLAGS.tasks is None else [name for name in FLAGS.tasks if name not in ("", "none")]
+    if unknown := [name for name in tasks if name not in PAIR_TASKS]:
+        raise InputError(f"--tasks={unknown[0]}: there are {', '.join(PAIR_TASKS)} and none")
     name = f"evaluation-{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
     with evaluation_folder(FLAGS.out or default_path(name), new=FLAGS.out is None) as folder:
         folder.begin(overwrite=FLAGS.overwrite)
@@ -45,7 +46,7 @@ def main() -> Path:
                 data,
                 checkpoint,
                 bank=rest,
-                routes=routes,
+                tasks=tasks,
                 scores=FLAGS.scores,
                 diagnostics=FLAGS.diagnostics,
                 nulls=FLAGS.nulls,

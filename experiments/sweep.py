@@ -39,7 +39,7 @@ flags.DEFINE_integer("limit", None, "use a random so many images")
 flags.DEFINE_bool(
     "quick", False, "a quick look: few images, folds and epochs, no diagnostics, but for flags that are given"
 )
-flags.DEFINE_integer("seed", 0, "of folds, samples, training and resamples")
+flags.DEFINE_integer("seed", 0, "of folds, samples, training and replicates")
 flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the holdouts")
 flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
@@ -66,7 +66,7 @@ def main() -> Path | None:
     from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
-    from ccalign_jax.study.holdout import measure_holdouts
+    from ccalign_jax.study.holdout import measure_test_parts
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.plan import plan_sweep
     from ccalign_jax.study.run import run_sweep
@@ -127,11 +127,11 @@ def main() -> Path | None:
         print(f"retrieval metrics finished {time.perf_counter() - START:.1f} s after the start", flush=True)
         diagnostics = FLAGS.diagnostics if FLAGS["diagnostics"].present else not FLAGS.quick
         with progress_bar("holdouts") as progress:
-            result = measure_holdouts(result, diagnostics=diagnostics, progress=progress)
+            result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
         write_results(folder, result)
     print_table(main_table(result.summary))
     if said := ladder_words(result.summary):
-        print(f"{said} All rungs: {out}/tables/ladder.md")
+        print(f"{said} All corrections: {out}/tables/ladder.md")
     for note in result.summary["notes"]:
         if note == QUICK_NOTE or note not in plan.notes:  # those were printed before
             print(f"note: {note}")

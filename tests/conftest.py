@@ -36,7 +36,7 @@ from ccalign_jax.pivots import PIVOTS
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
 MAPS = Path("/proc/self/maps")
-MOST_MAPS = 20_000
+MAX_MAPS = 20_000
 # Of XLA, to compile quickly: no MLIR, and one LLVM module for each program.
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 LONGEST = (
@@ -60,7 +60,7 @@ def few_programs() -> Iterator[None]:
     A process that runs out of them dies without a word.
     """
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MAX_MAPS:
         jax.clear_caches()
 
 

@@ -97,7 +97,7 @@ def test_a_board_that_is_gone_is_a_loss(monkeypatch):
 
     monkeypatch.setattr(processes.os, "_exit", exit_with)
     with pytest.raises(SystemExit) as ended:
-        Processes(2, 1, Gone()).told("ended")
+        Processes(2, 1, Gone()).keys("ended")
     assert ended.value.code == LOST
 
 

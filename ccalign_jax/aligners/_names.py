@@ -23,8 +23,8 @@ __all__ = [
     "split_name",
 ]
 
-MOST_BRACKETS = 8  # a valid name has at most three
-MOST_SHOWN = 60  # characters of a refused name
+MAX_BRACKETS = 8  # a valid name has at most three
+MAX_SHOWN = 60  # characters of a refused name
 
 
 class AlignerName(NamedTuple):
@@ -57,8 +57,8 @@ def parse_name(name: str) -> AlignerName:
         >>> parse_name("per_language(dual(linear, shift))")
         AlignerName(text='linear', image='shift', per_language=True)
     """
-    if name.count("(") > MOST_BRACKETS:
-        raise _refusal(f"{name[:MOST_SHOWN]}…", "per_language and dual go in once each")
+    if name.count("(") > MAX_BRACKETS:
+        raise _refusal(f"{name[:MAX_SHOWN]}…", "per_language and dual go in once each")
     head, bracket, tail = name.strip().partition("(")
     if not bracket and head in ALIGNERS:
         return AlignerName(head)

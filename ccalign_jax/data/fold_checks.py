@@ -1,4 +1,4 @@
-"""Whether fold plans, ours or a user's, can be trained, chosen by and reported as they stand."""
+"""Whether fold plans, ours or a user's, can be trained, validated and tested as they stand."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["check_folds", "unused_images"]
 
 
 def unused_images(data: EmbeddingSet, folds: list[Fold]) -> int:
-    """How many images no fold fits, selects by or reports."""
+    """How many images no fold uses for training, validation or test."""
     used = np.zeros(len(data), bool)
     for fold in folds:
-        for rows in (fold.train, fold.report, *(inner.select for inner in fold.inner)):
+        for rows in (fold.train, fold.test, *(inner.validation for inner in fold.inner)):
             used[rows] = True
     return int((~used).sum())
 
@@ -26,7 +26,7 @@ def check_folds(data: EmbeddingSet, folds: list[Fold], *, nested: bool = False) 
     Args:
         data: that they are for.
         folds: plans.
-        nested: whether what is chosen by must not be reported either.
+        nested: whether validation images must not be test images either.
 
     Raises:
         InputError: names the fold and what is wrong with it.
@@ -35,27 +35,25 @@ def check_folds(data: EmbeddingSet, folds: list[Fold], *, nested: bool = False) 
         raise InputError(f"{data.name}: no fold is given; give one plan at least")
     for number, fold in enumerate(folds):
         if not fold.inner:
-            raise InputError(f"{data.name}: fold {number} has no inner part to select by; give it one at least")
-        parts = {"train": fold.train, "report": fold.report, "sample": fold.sample, "refit": fold.refit}
+            raise InputError(f"{data.name}: fold {number} has no inner part for validation; give it one at least")
+        parts = {"training": fold.train, "test": fold.test, "train_eval": fold.train_eval, "refit": fold.refit}
         for place, inner in enumerate(fold.inner):
             where = "" if len(fold.inner) == 1 else f" in inner part {place}"
-            parts |= {f"select{where}": inner.select, f"train to select{where}": inner.train}
+            parts |= {f"validation{where}": inner.validation, f"training{where}": inner.train}
         for part, rows in parts.items():
             _check_rows(data, f"fold {number}: {part}", np.asarray(rows))
         for part, rows in parts.items():
-            if part not in ("sample", "refit"):
+            if part not in ("train_eval", "refit"):
                 _check_content(data, f"fold {number}", part, rows)
-        if len(np.intersect1d(fold.train, fold.report)):
-            raise InputError(f"{data.name}: fold {number} trains on images that it reports; make the plan disjoint")
-        if len(np.intersect1d(fold.sample, fold.report)):
-            raise InputError(f"{data.name}: fold {number} has images to report in its training sample; leave them out")
+        if len(np.intersect1d(fold.train, fold.test)):
+            raise InputError(f"{data.name}: fold {number} trains on its test images; make the plan disjoint")
+        if len(np.intersect1d(fold.train_eval, fold.test)):
+            raise InputError(f"{data.name}: fold {number} has test images in its training sample; leave them out")
         for inner in fold.inner:
-            if len(np.intersect1d(inner.train, inner.select)):
-                raise InputError(
-                    f"{data.name}: fold {number} trains on images that it selects by; make the plan disjoint"
-                )
-            if nested and len(np.intersect1d(np.concatenate([inner.train, inner.select]), fold.report)):
-                raise InputError(f"{data.name}: fold {number} selects with images that it reports; leave them out")
+            if len(np.intersect1d(inner.train, inner.validation)):
+                raise InputError(f"{data.name}: fold {number} trains on its validation images; make the plan disjoint")
+            if nested and len(np.intersect1d(np.concatenate([inner.train, inner.validation]), fold.test)):
+                raise InputError(f"{data.name}: fold {number} has test images in its validation part; leave them out")
 
 
 def _check_rows(data: EmbeddingSet, what: str, rows: np.ndarray) -> None:
@@ -71,12 +69,12 @@ def _check_rows(data: EmbeddingSet, what: str, rows: np.ndarray) -> None:
 def _check_content(data: EmbeddingSet, fold: str, part: str, rows: np.ndarray) -> None:
     """That a part has images, and captions of every language."""
     if not len(rows):
-        raise InputError(f"{data.name}: {fold} has no image to {part}; give more images or fewer --folds")
+        raise InputError(f"{data.name}: {fold} has no image for {part}; give more images or fewer --folds")
     present = np.zeros(len(data), bool)
     present[rows] = True
     for language in data.languages:
         if not present[data.image_of[language]].any():
             raise InputError(
-                f"{data.name}: {fold} has no caption in {language} to {part}; "
+                f"{data.name}: {fold} has no caption in {language} for {part}; "
                 "give more images, fewer --folds, or leave the language out with --languages"
             )

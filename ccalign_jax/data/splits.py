@@ -1,4 +1,4 @@
-"""Fold plans: index arrays that say which images train, select and report. Protocols only make plans."""
+"""Fold plans: index arrays that say which images are for training, validation and test. Protocols only make plans."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = [
 ]
 
 INNER_SHARE = 0.2
-LEAST_CROSSED = 4  # of three folds, two that select in turn would leave a third of the images to fit
-MOST_REPEATS = 1000
+MIN_CROSSED = 4  # of three folds, two that validate in turn would leave a third of the images to fit
+MAX_REPEATS = 1000
 SEED_PROTOCOL_STATE = 7  # the seed study's KFold(random_state=7)
 DEVELOPMENT = ("dev", "val", "valid", "validation")
 
@@ -31,7 +31,7 @@ class Inner:
     """Images to fit on, and images that the fits are scored on to choose between them, as ascending rows."""
 
     train: np.ndarray
-    select: np.ndarray
+    validation: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,67 +39,67 @@ class Fold:
     """One plan, as ascending image rows.
 
     Attributes:
-        train: images that are fitted, for what is reported.
+        train: images that are fitted for the test part.
         inner: what picks the epoch and the trial, by the mean of its scores. One whose `train` is the fold's own costs
             no fit of its own; neither do equal ones of several folds.
-        report: images that report, touched by nothing else (the seed protocol selects on them too).
-        sample: training images on which `train_metrics` are taken.
+        test: test images, touched by nothing else (the seed protocol selects on them too).
+        train_eval: training images on which `train_metrics` are taken.
         refit: images on which the final choice is refitted; the same in every fold of a plan.
     """
 
     train: np.ndarray
     inner: tuple[Inner, ...]
-    report: np.ndarray
-    sample: np.ndarray
+    test: np.ndarray
+    train_eval: np.ndarray
     refit: np.ndarray
 
 
 def nested_folds(
     data: EmbeddingSet, *, folds: int = 5, inner: int | None = None, repeats: int = 1, seed: int = 0
 ) -> list[Fold]:
-    """Outer folds that report, and inner ones of the rest that choose; groups are never split.
+    """Outer folds for test, and inner ones of the rest for validation; groups are never split.
 
     Args:
         data: images and their groups.
         folds: ≥ 2.
-        inner: inner folds. By default the other outer folds select in turn; as two outer folds share what is fitted
+        inner: inner folds. By default the other outer folds validate in turn; as two outer folds share what is fitted
             without both, k folds take k (k + 1) / 2 fits, not k². With 1, and by default where there are fewer than
-            `LEAST_CROSSED` folds, a fifth of the rest selects, and what was fitted on the others is reported itself.
+            `MIN_CROSSED` folds, a fifth of the rest selects, and what was fitted on the others is reported itself.
         repeats: how often all images are divided anew, at most 1,000 times; the plans come one after another.
         seed: of the shuffles.
 
     Raises:
         InputError: too few groups for the folds.
     """
-    if not 1 <= repeats <= MOST_REPEATS:
-        raise InputError(f"--repeats={repeats}: it must be from 1 to {MOST_REPEATS}")
+    if not 1 <= repeats <= MAX_REPEATS:
+        raise InputError(f"--repeats={repeats}: it must be from 1 to {MAX_REPEATS}")
     if inner is not None and inner < 1:
         raise InputError(f"--inner_folds={inner}: at least 1 is needed")
-    if inner is None and folds < LEAST_CROSSED:
+    if inner is None and folds < MIN_CROSSED:
         inner = 1
     everything = np.arange(len(data))
     plans = []
     for repeat in range(repeats):
         stream = (seed,) if repeat == 0 else (seed, 0, repeat)
         outer = _grouped_parts(data, everything, folds, stream)
-        for number, report in enumerate(outer):
-            rest, own = np.setdiff1d(everything, report), (*stream, number + 1)
+        for number, test in enumerate(outer):
+            rest, own = np.setdiff1d(everything, test), (*stream, number + 1)
             if inner is None:
                 parts = outer[:number] + outer[number + 1 :]
             elif inner == 1:
                 parts = [_inner_part(data, rest, own)]
             else:
                 parts = _grouped_parts(data, rest, inner, own, flag="inner_folds")
-            choosing = tuple(Inner(np.setdiff1d(rest, select), select) for select in parts)
+            choosing = tuple(Inner(np.setdiff1d(rest, validation), validation) for validation in parts)
             train = choosing[0].train if inner == 1 else rest
-            plans.append(Fold(train, choosing, report, _sample(train, len(report), (*stream, number)), everything))
+            plans.append(Fold(train, choosing, test, _sample(train, len(test), (*stream, number)), everything))
     return plans
 
 
 def seed_folds(data: EmbeddingSet, *, folds: int = 5) -> list[Fold]:
     """The seed study's folds: scikit-learn's `KFold(folds, shuffle=True, random_state=7)` over the sorted keys.
 
-    Each selects on the part that it reports, and `train_metrics` are taken on the whole training part.
+    Each selects on its own test part, and `train_metrics` are taken on the whole training part.
 
     Raises:
         InputError: fewer images than folds.
@@ -109,22 +109,22 @@ def seed_folds(data: EmbeddingSet, *, folds: int = 5) -> list[Fold]:
     np.random.RandomState(SEED_PROTOCOL_STATE).shuffle(shuffled)
     plans = []
     for part in np.array_split(shuffled, folds):
-        report = np.sort(part)
-        train = np.setdiff1d(shuffled, report)
-        plans.append(Fold(train, (Inner(train, report),), report, train, np.sort(shuffled)))
+        test = np.sort(part)
+        train = np.setdiff1d(shuffled, test)
+        plans.append(Fold(train, (Inner(train, test),), test, train, np.sort(shuffled)))
     return plans
 
 
 def inner_fold(data: EmbeddingSet, *, seed: int = 0) -> Fold:
-    """One plan for a single fit: a fifth of the images, groups whole, selects; nothing is left to report."""
+    """One plan for a single fit: a fifth of the images, groups whole, for validation; nothing is left to test on."""
     everything = np.arange(len(data))
-    select = _inner_part(data, everything, seed=(seed, 0))
-    train = np.setdiff1d(everything, select)
-    return Fold(train, (Inner(train, select),), select, _sample(train, len(select), (seed, 0)), everything)
+    validation = _inner_part(data, everything, seed=(seed, 0))
+    train = np.setdiff1d(everything, validation)
+    return Fold(train, (Inner(train, validation),), validation, _sample(train, len(validation), (seed, 0)), everything)
 
 
 def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
-    """The file's own split as one fold: `test` reports, `dev` selects, all else trains.
+    """The file's own split as one fold: `test` is tested on, `dev` is for validation, all else trains.
 
     Images that share a group with one of the test split are left out of the others, and those that share one with a
     selecting image out of training. The final choice is refitted without the test images, so that they stay a test.
@@ -134,26 +134,26 @@ def official_folds(data: EmbeddingSet, *, seed: int = 0) -> list[Fold]:
     """
     if data.split is None:
         raise InputError(f"{data.name}: --split=official, but the file has no array 'split'; use --split=kfold")
-    report = np.flatnonzero(data.split == "test")
-    if not len(report):
+    test = np.flatnonzero(data.split == "test")
+    if not len(test):
         names = ", ".join(sorted(set(data.split.tolist())))
         raise InputError(f"{data.name}: no image is in split 'test' (there are {names}); use --split=kfold")
-    rest = np.flatnonzero(~np.isin(data.groups, data.groups[report]))
+    rest = np.flatnonzero(~np.isin(data.groups, data.groups[test]))
     if not len(rest):
         raise InputError(
             f"{data.name}: every image is in split 'test', or in a group with one that is: none is left to train on; "
             "use --split=kfold"
         )
-    select = rest[np.isin(data.split[rest], DEVELOPMENT)]
-    if not len(select):
-        select = _inner_part(data, rest, seed=(seed, 0))
-    train = rest[~np.isin(data.groups[rest], data.groups[select])]
-    return [Fold(train, (Inner(train, select),), report, _sample(train, len(report), (seed, 0)), rest)]
+    validation = rest[np.isin(data.split[rest], DEVELOPMENT)]
+    if not len(validation):
+        validation = _inner_part(data, rest, seed=(seed, 0))
+    train = rest[~np.isin(data.groups[rest], data.groups[validation])]
+    return [Fold(train, (Inner(train, validation),), test, _sample(train, len(test), (seed, 0)), rest)]
 
 
 def _check_count(data: EmbeddingSet, count: int, folds: int, what: str, *, flag: str = "folds") -> None:
     if folds < 2:
-        raise InputError(f"--folds={folds}: at least 2 are needed, one to train on and one to report")
+        raise InputError(f"--folds={folds}: at least 2 are needed, one to train on and one to test on")
     if count < folds:
         raise InputError(f"{data.name}: {count} {what} cannot make {folds} folds; lower --{flag}")
 
@@ -175,7 +175,7 @@ def _inner_part(data: EmbeddingSet, rows: np.ndarray, seed) -> np.ndarray:
     groups = len(np.unique(data.groups[rows]))
     if groups < parts:
         raise InputError(
-            f"{data.name}: {groups} image groups are left to train on and to select with; "
+            f"{data.name}: {groups} image groups are left for training and validation; "
             f"give more images, so that there are at least {parts}"
         )
     return _grouped_parts(data, rows, parts, seed)[0]

@@ -21,7 +21,7 @@ __all__ = ["CHUNK_ROWS", "BatchIterator", "BatchStream", "split_chunks"]
 CHUNK_ROWS = 256  # 256 KB of 512 float16 numbers: from here on reading is no faster for being longer
 HELD_PLACES = 16  # held-out rows come from at least so many places
 MEMORY = 2**29
-MOST_AHEAD = 32  # batches
+MAX_AHEAD = 32  # batches
 
 
 class BatchIterator(Protocol):
@@ -170,7 +170,7 @@ class BatchStream:
         self.batch = batch // process_count
         self.first = process_index * self.steps_per_epoch * self.batch
         batch_bytes = self.batch * shards.row_bytes
-        self.ahead = min(max(memory // 4 // batch_bytes, 1), MOST_AHEAD, len(self))
+        self.ahead = min(max(memory // 4 // batch_bytes, 1), MAX_AHEAD, len(self))
         if memory < (self.ahead + 2) * batch_bytes:
             raise InputError(
                 f"{memory} bytes cannot hold three batches of {batch_bytes}; give more memory or smaller batches"

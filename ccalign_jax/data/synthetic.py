@@ -2,7 +2,7 @@
 
 Its geometry before any alignment is fitted to the figures that the seed study published for its own 2,770 images in
 nine languages (five folds of 554): retrieval at 1 in both directions, text to image by language, and mean cosine by
-language. Three numbers were chosen by hand among some 30 worlds: `shared` by the route through the image, `span` by
+language. Three numbers were chosen by hand among some 30 worlds: `shared` by the task through the image, `span` by
 effective rank and PCA, `leak` so that a ridge map gains a little. What else an alignment does to it is found out.
 
     fitted, seed 0                          here    published
@@ -27,7 +27,7 @@ few directions: `World(exponent=1, span=0.39)` with its noise fitted anew matche
 overlap (.041), and a ridge map gains .06 there against .04 here, where the study's own maps gained .02 to .03.
 Effective rank by language runs the other way (ar 155, en 125 on 2,214 images; published 120 and 158): here a worse
 language is noisier, there it is poorer. Direct text-to-text retrieval is saturated (R@1 1.00, pool 554), because the
-noise that captions share is what fits the route through the image; `World(shared=0)` gives .5 from en to de.
+noise that captions share is what fits the task through the image; `World(shared=0)` gives .5 from en to de.
 
 Published neighbours among the languages (pt, es, fr, de, it) are .005 to .007 apart, within the noise of a seed; they
 were fitted up to .01 apart, on seeds 0 to 7. On ten other seeds at 2,770 images both macro figures stay within .02 and

@@ -1,7 +1,7 @@
 """Retrieval metrics: exact tie-safe ranks, the figures that follow from them, and scores without parameters."""
 
 from ccalign_jax.metrics.counts import Ranks as Ranks
-from ccalign_jax.metrics.crosslingual import Route as Route
+from ccalign_jax.metrics.crosslingual import TextTask as TextTask
 from ccalign_jax.metrics.crosslingual import rank_text_pairs as rank_text_pairs
 from ccalign_jax.metrics.crosslingual import rank_via_image as rank_via_image
 from ccalign_jax.metrics.pool import expected_recall as expected_recall
@@ -23,10 +23,6 @@ from ccalign_jax.metrics.retrieval import recall_at as recall_at
 from ccalign_jax.metrics.retrieval import register_metric as register_metric
 from ccalign_jax.metrics.retrieval import resolve_ties as resolve_ties
 from ccalign_jax.metrics.retrieval import retrieval_metrics as retrieval_metrics
-from ccalign_jax.metrics.routes import PAIR_ROUTES as PAIR_ROUTES
-from ccalign_jax.metrics.routes import Routes as Routes
-from ccalign_jax.metrics.routes import ordered_pairs as ordered_pairs
-from ccalign_jax.metrics.routes import rank_routes as rank_routes
 from ccalign_jax.metrics.scoring import SCORINGS as SCORINGS
 from ccalign_jax.metrics.scoring import Banks as Banks
 from ccalign_jax.metrics.scoring import Scoring as Scoring
@@ -38,3 +34,7 @@ from ccalign_jax.metrics.scoring import nearest_neighbour_normalization as neare
 from ccalign_jax.metrics.scoring import transductive as transductive
 from ccalign_jax.metrics.streaming import stream_neighbours as stream_neighbours
 from ccalign_jax.metrics.streaming import stream_ranks as stream_ranks
+from ccalign_jax.metrics.text_tasks import PAIR_TASKS as PAIR_TASKS
+from ccalign_jax.metrics.text_tasks import TextTasks as TextTasks
+from ccalign_jax.metrics.text_tasks import ordered_pairs as ordered_pairs
+from ccalign_jax.metrics.text_tasks import rank_tasks as rank_tasks

@@ -33,7 +33,7 @@ __all__ = [
 
 QUERY_TILE, GALLERY_TILE = 1024, 1024  # 4 MiB of scores: on a CPU they are counted before they leave the cache
 ACCELERATOR_TILE = 8192  # on both sides: 256 MiB of scores
-MOST_TILES = 64  # of a block of the gallery: the next one is read while it is at work
+MAX_TILES = 64  # of a block of the gallery: the next one is read while it is at work
 COPIES = 4  # of a block: as read, the next one being read, in float32, and mapped
 
 RowMap = Callable[[Float[Array, "b d"]], Float[Array, "b w"]]
@@ -149,7 +149,7 @@ def make_sources(
     left = memory
     tiles = (QUERY_TILE, GALLERY_TILE) if jax.default_backend() == "cpu" else (ACCELERATOR_TILE, ACCELERATOR_TILE)
     # Of the queries as many at once as half of the memory holds: for each block of them all of the gallery is read.
-    for number, (name, share, most) in enumerate((("queries", 2, memory), ("gallery", 1, MOST_TILES))):
+    for number, (name, share, most) in enumerate((("queries", 2, memory), ("gallery", 1, MAX_TILES))):
         tile = tiles[number]
         wanted = -(-rows[number].shape[0] // tile)
         _, together = even_tiles(wanted, max(1, min(left // share // (row_bytes * tile), most)))

@@ -11,9 +11,9 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from ccalign_jax.metrics.counts import Ranks
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, Scorer, cosine_scores, rank
 
-__all__ = ["Route", "rank_text_pairs", "rank_via_image"]
+__all__ = ["TextTask", "rank_text_pairs", "rank_via_image"]
 
-Route = Literal["hard", "soft", "oracle"]
+TextTask = Literal["hard", "soft", "oracle"]
 
 
 def rank_text_pairs(
@@ -60,7 +60,7 @@ def rank_via_image(
     image_of: Int[Array, " g"],
     captions_of: Int[Array, "n k"],
     *,
-    how: Route = "hard",
+    how: TextTask = "hard",
     temperature: float | Float[Array, ""] = 0.01,
     image_mask: Bool[Array, " n"] | None = None,
     image_score: Scorer = cosine_scores,
@@ -142,7 +142,7 @@ def mask_scores(scores: Float[Array, "q n"], mask: Bool[Array, " n"] | None) -> 
 
 
 def image_weights(
-    scores: Float[Array, "q n"], how: Route, temperature: float | Float[Array, ""]
+    scores: Float[Array, "q n"], how: TextTask, temperature: float | Float[Array, ""]
 ) -> Float[Array, "q n"]:
     """How much each image counts: by softmax, or all for the nearest, shared alike where several are."""
     if how == "soft":

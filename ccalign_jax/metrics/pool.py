@@ -106,10 +106,10 @@ def _recall_by_rivals(rivals: int, drawn: int, k: int) -> Float[np.ndarray, " ri
         return np.where(possible, log_factorial[of] - log_factorial[some] - log_factorial[of - some], -np.inf)
 
     before = np.arange(rivals + 1)
-    all_draws = log_choose(np.array(rivals), drawn)
+    all_replicates = log_choose(np.array(rivals), drawn)
     total = np.zeros(rivals + 1)
     for hits in range(min(k, drawn + 1)):
-        total += np.exp(log_choose(before, hits) + log_choose(rivals - before, drawn - hits) - all_draws)
+        total += np.exp(log_choose(before, hits) + log_choose(rivals - before, drawn - hits) - all_replicates)
     return np.minimum(total, 1.0)
 
 

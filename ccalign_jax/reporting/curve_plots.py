@@ -21,8 +21,8 @@ Curves = Mapping[str, Any]
 Point = Mapping[str, Any]
 
 COLOURS = {"t2i": BLUE, "i2t": ORANGE}
-MOST_TICKS = 7
-LEAST_STEP = 1.0  # decades between the ends of a path and the rest
+MAX_TICKS = 7
+MIN_STEP = 1.0  # decades between the ends of a path and the rest
 
 
 def path_places(points: Sequence[Point]) -> list[float]:
@@ -38,7 +38,7 @@ def path_places(points: Sequence[Point]) -> list[float]:
     penalties = [penalty_of(point) for point in points]
     logs = sorted({-math.log10(one) for one in penalties if 0 < one < math.inf})
     low, high = (logs[0], logs[-1]) if logs else (0.0, 0.0)
-    step = max((high - low) / (len(logs) - 1) if len(logs) > 1 else 1.0, LEAST_STEP)
+    step = max((high - low) / (len(logs) - 1) if len(logs) > 1 else 1.0, MIN_STEP)
     ends = {math.inf: low - step, 0.0: high + step}
     return [ends[one] if one in ends else -math.log10(one) for one in penalties]
 
@@ -163,7 +163,7 @@ def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float])
     ticks = {}
     if inside:
         low, high = math.ceil(min(inside) - 1e-9), math.floor(max(inside) + 1e-9)
-        step = max(1, -(-(high - low) // (MOST_TICKS - 2)))
+        step = max(1, -(-(high - low) // (MAX_TICKS - 2)))
         ticks = {float(power): _power_of_ten(-power) for power in range(low, high + 1, step)}
     ticks |= {named[math.inf]: "∞\nidentity"} if math.inf in named else {}
     ticks |= {named[0.0]: "0\nfree"} if 0.0 in named else {}
@@ -196,6 +196,6 @@ def _apart(sizes: Sequence[int]) -> list[int]:
     """Those of ascending sizes that have room for a label each on a logarithmic axis, the largest among them."""
     kept = [sizes[-1]]
     for size in sizes[::-1]:
-        if math.log(kept[-1] / size) >= math.log(sizes[-1] / sizes[0]) / MOST_TICKS > 0:
+        if math.log(kept[-1] / size) >= math.log(sizes[-1] / sizes[0]) / MAX_TICKS > 0:
             kept.append(size)
     return kept[::-1]

@@ -11,7 +11,7 @@ from ccalign_jax.reporting.evaluation_diagnostics import (
     diagnostics_table,
     map_table,
 )
-from ccalign_jax.reporting.evaluation_pairs import TEXT_ROUTES, pair_table, text_table
+from ccalign_jax.reporting.evaluation_pairs import TEXT_TASKS, pair_table, text_table
 from ccalign_jax.reporting.evaluation_words import (
     by_chance,
     compared,
@@ -47,7 +47,7 @@ def evaluation_tables(summary: Summary) -> dict[str, Table]:
     if "scores" in summary:
         tables["scores"] = scores_table(summary)
     identity = summary["baselines"]["identity"]
-    if identity.keys() & set(TEXT_ROUTES):
+    if identity.keys() & set(TEXT_TASKS):
         tables["text_to_text"] = text_table(summary)
     if "t2t" in identity:
         tables["pairs_direct"] = pair_table(summary, "t2t")

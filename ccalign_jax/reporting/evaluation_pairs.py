@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.reporting.evaluation_words import by_chance, compared, headings, states
-from ccalign_jax.reporting.figure_names import ROUTES
+from ccalign_jax.reporting.figure_names import TASKS
 from ccalign_jax.reporting.tables import Table
 from ccalign_jax.reporting.wording import NOTHING, changed, has_interval, level, plain, signed
 
-__all__ = ["TEXT_ROUTES", "pair_table", "text_table"]
+__all__ = ["TEXT_TASKS", "pair_table", "text_table"]
 
 Summary = Mapping[str, Any]
 Figure = Mapping[str, Any]
 Pairs = Mapping[tuple[str, str], Figure]
 
 TEXT_METRICS = ("R@1", "R@10", "MRR", "mAP")
-TEXT_ROUTES = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
+TEXT_TASKS = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
 WIDEST_MATRIX = 12  # languages; more than that are summarised
 
 
@@ -28,8 +28,8 @@ def text_table(summary: Summary) -> Table:
         summary: of an evaluation in two languages or more.
     """
     identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
-    routes = [route for route in TEXT_ROUTES if route in identity]
-    rows = [(ROUTES[route], *(cell for m in TEXT_METRICS for cell in compared(summary, route, m))) for route in routes]
+    tasks = [task for task in TEXT_TASKS if task in identity]
+    rows = [(TASKS[task], *(cell for m in TEXT_METRICS for cell in compared(summary, task, m))) for task in tasks]
     if "t2t" in chance:
         rows.append(("chance", *(cell for metric in TEXT_METRICS for cell in by_chance(summary, "t2t", metric))))
     columns = [name for metric in TEXT_METRICS for name in headings(summary, metric)]
@@ -42,23 +42,23 @@ def text_table(summary: Summary) -> Table:
             "A caption looks for the captions of its image in another language. Via an image: the image that the "
             "caption leads to looks in its place; the right image is what a perfect first step would give.",
         ),
-        rules=(len(routes),),
+        rules=(len(tasks),),
     )
 
 
-def pair_table(summary: Summary, route: str = "t2t") -> Table:
+def pair_table(summary: Summary, task: str = "t2t") -> Table:
     """R@1 of every ordered pair of languages; of more than twelve languages the mean, lowest and highest of each.
 
     Args:
         summary: of an evaluation in two languages or more.
-        route: `t2t`, or one of the ways through an image.
+        task: `t2t`, or one of the ways through an image.
     """
-    blocks = {state: _pairs(metrics[route]) for state, metrics in states(summary).items()}
+    blocks = {state: _pairs(metrics[task]) for state, metrics in states(summary).items()}
     if len(blocks) > 1:
-        blocks["change"] = _pairs(summary["delta"][route])
+        blocks["change"] = _pairs(summary["delta"][task])
     languages = list(dict.fromkeys(language for pair in blocks["identity"] for language in pair))
     build = _matrices if len(languages) <= WIDEST_MATRIX else _extremes
-    return build(f"R@1 by pair of languages, {ROUTES[route]}", languages, blocks)
+    return build(f"R@1 by pair of languages, {TASKS[task]}", languages, blocks)
 
 
 def _pairs(metrics: Mapping[str, Any]) -> dict[tuple[str, str], Figure]:

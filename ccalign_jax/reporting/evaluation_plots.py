@@ -59,18 +59,18 @@ def language_bars_plot(summary: Summary) -> Figure:
     """
     each = {state: _by_language(metrics) for state, metrics in states(summary).items()}
     languages = list(each["identity"]["t2i"])
-    routes = list(each["identity"])
+    tasks = list(each["identity"])
     height = 1.3 + max(0.6, (0.34 if len(languages) <= MANY else 0.24) * len(languages))
-    figure, panels = make_panels("R@1 by language, each state", len(routes), height=height, sharey=True)
+    figure, panels = make_panels("R@1 by language, each state", len(tasks), height=height, sharey=True)
     thick = 0.8 / len(each)
-    for axes, route in zip(panels, routes, strict=True):
+    for axes, task in zip(panels, tasks, strict=True):
         for place, (state, metrics) in enumerate(each.items()):
-            values = [metrics[route].get(language, float("nan")) for language in languages]
+            values = [metrics[task].get(language, float("nan")) for language in languages]
             rows = [row + (place - (len(each) - 1) / 2) * thick for row in range(len(languages))]
-            axes.barh(rows, values, thick, color=GREY if state == "identity" else COLOURS[route], label=state)
+            axes.barh(rows, values, thick, color=GREY if state == "identity" else COLOURS[task], label=state)
         longest = 0.0
         for row, language in enumerate(languages):
-            values = [metrics[route][language] for metrics in each.values() if language in metrics[route]]
+            values = [metrics[task][language] for metrics in each.values() if language in metrics[task]]
             if not values:
                 continue
             longest = max(longest, *values)
@@ -81,11 +81,11 @@ def language_bars_plot(summary: Summary) -> Figure:
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
-        axes.set(title={**DIRECTION_WORDS, "t2t": "text to text"}[route], xlabel="R@1")
+        axes.set(title={**DIRECTION_WORDS, "t2t": "text to text"}[task], xlabel="R@1")
     panels[0].set_yticks(range(len(languages)), languages)
     panels[0].set_ylim(len(languages) - 0.4, -0.6)
     if len(each) > 1:
-        _legend(figure, {"identity": GREY, "mapped, with its change": [COLOURS[route] for route in routes]})
+        _legend(figure, {"identity": GREY, "mapped, with its change": [COLOURS[task] for task in tasks]})
     return figure
 
 
@@ -158,7 +158,7 @@ def similarity_plot(summary: Summary) -> Figure:
 
 
 def _by_language(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """R@1 by route and language; of text to text, the mean over the languages that a query looks among."""
+    """R@1 by task and language; of text to text, the mean over the languages that a query looks among."""
     found = {
         direction: {name: one["R@1"]["mean"] for name, one in metrics[direction]["per_language"].items()}
         for direction in DIRECTIONS

@@ -155,11 +155,11 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
         ]
         return (f"The embeddings as they are, on {place}.", f"Mean over languages: {', '.join(read)}.")
     said = [f"Map {summary['name']} on {place}."]
-    changes = {route: summary["delta"][route]["R@1"] for route in (*DIRECTIONS, "t2t") if route in summary["delta"]}
+    changes = {task: summary["delta"][task]["R@1"] for task in (*DIRECTIONS, "t2t") if task in summary["delta"]}
     words = {**DIRECTION_WORDS, "t2t": "text to text"}
     read = [
-        result_words(words[route], identity[route]["R@1"], summary["metrics"][route]["R@1"], change)
-        for route, change in changes.items()
+        result_words(words[task], identity[task]["R@1"], summary["metrics"][task]["R@1"], change)
+        for task, change in changes.items()
     ]
     said.append(training_words(summary))
     said.append(f"Against identity: {'; '.join(read)}.")

@@ -184,8 +184,8 @@ def interval_words(summary: Summary) -> str:
     """What the intervals and p-values of a study are about."""
     folds = summary["folds"]
     maps = "this map" if folds == 1 else f"these {folds} maps, one a fold,"
-    draws = find(summary, "statistics", "draws")
-    often = f" {draws:,} times" if draws else ""
+    replicates = find(summary, "statistics", "replicates")
+    often = f" {replicates:,} times" if replicates else ""
     return (
         f"Intervals and p are about {maps} on fresh images, in a pool of the same size (about "
         f"{count_words(pool_size(summary), 'image')}): what is drawn anew{often} are {clusters(summary)} with all "

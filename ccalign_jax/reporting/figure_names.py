@@ -10,8 +10,8 @@ from ccalign_jax.reporting.wording import DIRECTION_WORDS, NOTHING, find
 __all__ = [
     "FIGURES",
     "GROUPS",
-    "ROUTES",
     "SCORINGS",
+    "TASKS",
     "FigureName",
     "amount",
     "change",
@@ -89,7 +89,7 @@ FIGURES = {
     "rotation_max": FigureName("largest rotation, degrees", NEITHER, 1, "largest rotation\n(degrees)"),
 }
 
-ROUTES = {
+TASKS = {
     **DIRECTION_WORDS,
     "t2t": "directly",
     "via_image": "via nearest image",

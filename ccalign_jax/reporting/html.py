@@ -16,7 +16,7 @@ from ccalign_jax.reporting.ladder_plot import ladder_plot
 from ccalign_jax.reporting.metrics_table import metrics_table
 from ccalign_jax.reporting.names import is_solved, shown_families
 from ccalign_jax.reporting.panels import to_svg
-from ccalign_jax.reporting.pivot_tables import TEXT_ROUTES, pivots_by_language_table, pivots_table, text_to_text_table
+from ccalign_jax.reporting.pivot_tables import TEXT_TASKS, pivots_by_language_table, pivots_table, text_to_text_table
 from ccalign_jax.reporting.plots import changes_plot, curves_plot, languages_plot, overfitting_plot
 from ccalign_jax.reporting.results import language_table, main_table, trials_table
 from ccalign_jax.reporting.tables import Table, to_html
@@ -25,7 +25,7 @@ from ccalign_jax.reporting.wording import NOTHING, count_words, find, has_interv
 
 __all__ = ["data_table", "figure_html", "render_page", "render_report", "study_tables"]
 
-MOST_ROWS = 40  # longer tables are folded away
+MAX_ROWS = 40  # longer tables are folded away
 
 
 def study_tables(summary: Mapping[str, Any]) -> dict[str, Table]:
@@ -43,7 +43,7 @@ def study_tables(summary: Mapping[str, Any]) -> dict[str, Table]:
         "languages": language_table(summary),
         **where_tables(summary),
     }
-    if summary["baselines"]["identity"].keys() & set(TEXT_ROUTES):
+    if summary["baselines"]["identity"].keys() & set(TEXT_TASKS):
         tables["text_to_text"] = text_to_text_table(summary)
     if "diagnostics" in summary:
         tables["diagnostics"] = diagnostics_table(summary)
@@ -167,7 +167,7 @@ def _where(summary: Mapping[str, Any], tables: Mapping[str, str]) -> Iterator[st
 
 def _folded(table: Table) -> str:
     """The table, behind a line to click on where it is long."""
-    if len(table.rows) <= MOST_ROWS:
+    if len(table.rows) <= MAX_ROWS:
         return to_html(table)
     shown = f"{escape(table.title)}: show {count_words(len(table.rows), 'row')}"
     return f"<details>\n<summary>{shown}</summary>\n{to_html(table)}</details>\n"

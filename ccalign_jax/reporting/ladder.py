@@ -34,7 +34,7 @@ __all__ = ["Rung", "ladder_rungs", "ladder_table", "ladder_words"]
 
 FREE, SOLVED, TRAINED = "no parameters", "closed forms", "trained"
 SELECTED = "what each fold chose of all"
-MOST_TRAINED = 12
+MAX_TRAINED = 12
 CENTRING = "centring"  # a closed form, but with nothing in it to fit beyond two means
 
 
@@ -72,23 +72,25 @@ def ladder_rungs(summary: Summary) -> list[Rung]:
     """
     families = summary["families"]
     labels = dict(zip(map(family_key, families), family_labels(families), strict=True))
-    solved, trained = _best(families, solved=True), _best(families, solved=False)[:MOST_TRAINED]
-    rungs = [_rung(summary, "", "identity", summary["baselines"]["identity"])]
-    rungs += _scored(summary, "identity", FREE)
+    solved, trained = _best(families, solved=True), _best(families, solved=False)[:MAX_TRAINED]
+    corrections = [_rung(summary, "", "identity", summary["baselines"]["identity"])]
+    corrections += _scored(summary, "identity", FREE)
     for group, members in {
         FREE: [family for family in solved if family["aligner"] == CENTRING],
         SOLVED: [family for family in solved if family["aligner"] != CENTRING],
         TRAINED: trained,
     }.items():
-        rungs += [_rung(summary, group, labels[family_key(family)], family["metrics"], family) for family in members]
+        corrections += [
+            _rung(summary, group, labels[family_key(family)], family["metrics"], family) for family in members
+        ]
     if solved or trained:
-        rungs.append(_rung(summary, SELECTED, "selected", summary["selected"]["metrics"], summary["selected"]))
+        corrections.append(_rung(summary, SELECTED, "selected", summary["selected"]["metrics"], summary["selected"]))
     if trained:
         key = family_key(trained[0])
         state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, scores stand on pivots
         what = "" if state == key else ", the choice of each fold"
-        rungs += _scored(summary, state, f"a score on top of {state_name(summary, state)}{what}")
-    return rungs
+        corrections += _scored(summary, state, f"a score on top of {state_name(summary, state)}{what}")
+    return corrections
 
 
 def ladder_table(summary: Summary) -> Table:
@@ -97,11 +99,11 @@ def ladder_table(summary: Summary) -> Table:
     Args:
         summary: the content of `summary.json`.
     """
-    rungs = ladder_rungs(summary)
+    corrections = ladder_rungs(summary)
     rows: list[tuple[str, ...]] = []
     rules = []
-    for number, rung in enumerate(rungs):
-        if number and rung.group != rungs[number - 1].group:
+    for number, rung in enumerate(corrections):
+        if number and rung.group != corrections[number - 1].group:
             rules.append(len(rows))
             rows.append((rung.group, *[""] * 6))
         cells = [level(rung.metrics[direction]["R@1"]) for direction in DIRECTIONS]
@@ -115,7 +117,7 @@ def ladder_table(summary: Summary) -> Table:
         columns=("rung", "verdict", f"mean of both\n{change}", *columns),
         rows=tuple(rows),
         alignment="llrrrrr",
-        notes=tuple(_ladder_notes(summary, rungs)),
+        notes=tuple(_ladder_notes(summary, corrections)),
         rules=tuple(rules),
     ).filled()
 
@@ -126,12 +128,14 @@ def ladder_words(summary: Summary) -> str:
     Args:
         summary: the content of `summary.json`.
     """
-    rungs = ladder_rungs(summary)
-    free = [rung for rung in rungs if rung.group == FREE]
-    maps = [rung for rung in rungs if rung.group == TRAINED] or [rung for rung in rungs if rung.group == SOLVED]
+    corrections = ladder_rungs(summary)
+    free = [rung for rung in corrections if rung.group == FREE]
+    maps = [rung for rung in corrections if rung.group == TRAINED] or [
+        rung for rung in corrections if rung.group == SOLVED
+    ]
     if not free or not maps:
         return ""
-    best, mine = max([rungs[0], *free], key=lambda rung: rung.both), maps[0]
+    best, mine = max([corrections[0], *free], key=lambda rung: rung.both), maps[0]
     kind = "trained map" if mine.group == TRAINED else "closed form"
     lead = signed(mine.both - best.both)
     place = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
@@ -148,11 +152,11 @@ def _told(rung: Rung) -> str:
     return signed(rung.both) + (found if has_interval(change) and rung.verdict else "")
 
 
-def _ladder_notes(summary: Summary, rungs: list[Rung]) -> Iterator[str]:
+def _ladder_notes(summary: Summary, corrections: list[Rung]) -> Iterator[str]:
     said = ladder_words(summary)
     if said:
         yield said
-    if any(rung.group == FREE for rung in rungs):
+    if any(rung.group == FREE for rung in corrections):
         yield (
             "Scores are not selected in a nested way: the best one named here is picked on the holdout itself, which "
             "flatters it, as it would any score on top that is picked from this table."
@@ -171,12 +175,12 @@ def _ladder_notes(summary: Summary, rungs: list[Rung]) -> Iterator[str]:
             "That mean is over all folds, and what is inner to one fold is reported in another: selected, which every "
             "fold chose for itself, is the figure to quote."
         )
-    left = _best(summary["families"], solved=False)[MOST_TRAINED:]
+    left = _best(summary["families"], solved=False)[MAX_TRAINED:]
     if left:
         names = "; ".join(aligner_name(family["aligner"]) for family in left)
         yield f"Left out of the trained, with lower selection scores: {names}."
     yield "mean of both: what only one direction gains may be lost by the other."
-    if any(rung.group == FREE and rung.verdict for rung in rungs):
+    if any(rung.group == FREE and rung.verdict for rung in corrections):
         yield "p of a score is adjusted (Holm) for all scores, on identity and on top of maps alike."
     yield from evidence_notes(summary)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ccalign_jax.reporting.wording import chosen_words
 
 __all__ = [
-    "MOST_FAMILIES",
+    "MAX_FAMILIES",
     "aligner_name",
     "best_families",
     "by_pivot",
@@ -28,7 +28,7 @@ Summary = Mapping[str, Any]
 Family = Mapping[str, Any]
 
 CLOSED = "closed_form"
-MOST_FAMILIES = 12  # of more, only the best of each pivot are shown where room is short
+MAX_FAMILIES = 12  # of more, only the best of each pivot are shown where room is short
 
 ALIGNERS = {
     "identity": "identity",
@@ -225,9 +225,9 @@ def best_families(families: Sequence[Family], key: str = "pivot") -> dict[str, F
 
 
 def shown_families(summary: Summary) -> list[Family]:
-    """All families, or where there are more than `MOST_FAMILIES` the best of each pivot."""
+    """All families, or where there are more than `MAX_FAMILIES` the best of each pivot."""
     families = summary["families"]
-    return list(families) if len(families) <= MOST_FAMILIES else list(best_families(families).values())
+    return list(families) if len(families) <= MAX_FAMILIES else list(best_families(families).values())
 
 
 def state_name(summary: Summary, state: str) -> str:

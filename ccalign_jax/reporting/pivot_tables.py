@@ -17,9 +17,9 @@ from ccalign_jax.reporting.evidence import (
     verdict,
     verdict_cell,
 )
-from ccalign_jax.reporting.figure_names import MAIN_METRICS, ROUTES
+from ccalign_jax.reporting.figure_names import MAIN_METRICS, TASKS
 from ccalign_jax.reporting.names import (
-    MOST_FAMILIES,
+    MAX_FAMILIES,
     Summary,
     best_families,
     by_pivot,
@@ -42,11 +42,11 @@ from ccalign_jax.reporting.wording import (
     level,
 )
 
-__all__ = ["TEXT_ROUTES", "pivots_by_language_table", "pivots_table", "shown_note", "text_to_text_table"]
+__all__ = ["TEXT_TASKS", "pivots_by_language_table", "pivots_table", "shown_note", "text_to_text_table"]
 
-TEXT_ROUTES = ("t2t", "via_image", "via_image_oracle")
+TEXT_TASKS = ("t2t", "via_image", "via_image_oracle")
 START = "(start)"
-MOST_LANGUAGES = 12  # more than that are summarised
+MAX_LANGUAGES = 12  # more than that are summarised
 
 
 def pivots_table(summary: Summary) -> Table:
@@ -99,7 +99,7 @@ def pivots_by_language_table(summary: Summary) -> Table:
     """
     families = shown_families(summary)
     languages = list(summary["baselines"]["identity"]["t2i"]["per_language"])
-    few = len(languages) <= MOST_LANGUAGES
+    few = len(languages) <= MAX_LANGUAGES
     gained = f"{CLAIMED_GAIN if is_optimistic(summary) else GAIN},\nlose"
     columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", gained)
     cells = _each_language if few else _extremes
@@ -132,21 +132,21 @@ def text_to_text_table(summary: Summary) -> Table:
         summary: the content of `summary.json`, in two languages or more.
     """
     identity, families = summary["baselines"]["identity"], shown_families(summary)
-    routes = [route for route in TEXT_ROUTES if route in identity]
-    rows = [("identity", *(cell for route in routes for cell in (level(identity[route]["R@1"]), "")))]
+    tasks = [task for task in TEXT_TASKS if task in identity]
+    rows = [("identity", *(cell for task in tasks for cell in (level(identity[task]["R@1"]), "")))]
     for label, family in zip(family_labels(families), families, strict=True):
         cells = []
-        for route in routes:
-            cells.append(level(find(family["metrics"], route, "R@1")))
-            cells.append(changed(find(family["delta"], route, "R@1")))
+        for task in tasks:
+            cells.append(level(find(family["metrics"], task, "R@1")))
+            cells.append(changed(find(family["delta"], task, "R@1")))
         rows.append((label, *cells))
     heads = {"t2t": "directly", "via_image": "via nearest\nimage", "via_image_oracle": "via right\nimage"}
     change = change_heading(summary)
     return Table(
         title=f"Text to text, R@1 on the holdout, mean over ordered pairs of languages{setting_words(families)}",
-        columns=("aligner", *(name for route in routes for name in (heads.get(route, ROUTES[route]), change))),
+        columns=("aligner", *(name for task in tasks for name in (heads.get(task, TASKS[task]), change))),
         rows=tuple(rows),
-        alignment="l" + "rr" * len(routes),
+        alignment="l" + "rr" * len(tasks),
         notes=(
             "A caption looks for the captions of its image in another language. Via an image: the image that the "
             "caption leads to looks in its place; the right image is what a perfect first step would give.",
@@ -167,8 +167,8 @@ def _start_note(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def shown_note(summary: Summary) -> tuple[str, ...]:
-    """That only the best of each pivot are shown, where there are more than `MOST_FAMILIES`."""
-    if len(summary["families"]) <= MOST_FAMILIES:
+    """That only the best of each pivot are shown, where there are more than `MAX_FAMILIES`."""
+    if len(summary["families"]) <= MAX_FAMILIES:
         return ()
     pivots = count_words(len(best_families(summary["families"])), "pivot")
     return (

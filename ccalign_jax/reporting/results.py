@@ -9,7 +9,7 @@ from ccalign_jax.reporting.evidence import change_heading, evidence_notes, verdi
 from ccalign_jax.reporting.figure_names import main_metrics
 from ccalign_jax.reporting.names import (
     LOSSES,
-    MOST_FAMILIES,
+    MAX_FAMILIES,
     aligner_name,
     by_pivot,
     choice_words,
@@ -56,7 +56,7 @@ def main_table(summary: Summary) -> Table:
     ]
     rules = []
     groups = by_pivot(families)
-    if len(summary["families"]) > MOST_FAMILIES:  # one of each pivot: no group to head
+    if len(summary["families"]) > MAX_FAMILIES:  # one of each pivot: no group to head
         groups = {"": list(zip(family_labels(families), families, strict=True))}
     for pivot, members in groups.items():
         rules.append(len(rows))

@@ -56,7 +56,7 @@ def disparity_table(summary: Summary) -> Table:
         notes=(
             "before: identity; after: selected. A change below zero brings the languages together. Best and worst are "
             "picked anew in each state, so that some difference would remain between languages that are alike.",
-            "[ ]: 95 % interval. p: from the same resamples of images, adjusted (Holm) for both directions.",
+            "[ ]: 95 % interval. p: from the same replicates of images, adjusted (Holm) for both directions.",
         ),
     )
 

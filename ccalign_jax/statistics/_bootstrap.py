@@ -1,4 +1,4 @@
-"""The cluster bootstrap: ratios and medians in resamples of whole clusters, and percentile intervals from them."""
+"""The cluster bootstrap: ratios and medians in replicates of whole clusters, and percentile intervals from them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer, Real, UInt
 
-from ccalign_jax.statistics._draws import BLOCK_ENTRIES, DRAWS, LEVEL, blocks
+from ccalign_jax.statistics._constants import BLOCK_ENTRIES, LEVEL, REPLICATES, blocks
 
-__all__ = ["bootstrap_weights", "percentile_interval", "ratio_draws", "weighted_median_draws", "weighted_medians"]
+__all__ = ["bootstrap_weights", "median_replicates", "percentile_interval", "ratio_replicates", "weighted_medians"]
 
-STRETCHES = 16  # a draw's median is first sought among so many stretches of the sorted values, then within one
-MANY_DRAWS, SOME_DRAWS, GUESS = 4096, 256, 0.04  # where quantiles are first guessed from some of the draws
+STRETCHES = 16  # a replicate's median is first sought among so many stretches of the sorted values, then within one
+MANY_REPLICATES, SOME_REPLICATES, GUESS = (
+    4096,
+    256,
+    0.04,
+)  # where quantiles are first guessed from some of the replicates
 COLUMN_ENTRIES = 1 << 21  # clusters × columns × stretches that are counted at a time
 
 
-def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[np.ndarray, "draws clusters"]:
-    """How often each cluster is drawn in each resample of as many clusters, with replacement.
+def bootstrap_weights(
+    clusters: int, *, replicates: int = REPLICATES, seed: int
+) -> UInt[np.ndarray, "replicates clusters"]:
+    """How often each cluster is drawn in each bootstrap replicate of as many clusters, with replacement.
 
     A cluster is what moves together: an image with all its captions, in every language. The same weights serve every
     figure of the same clusters, so that figures can be compared draw by draw.
 
     Args:
         clusters: n, at least 1.
-        draws: number of resamples, at least 1; the first ones do not depend on how many follow.
+        replicates: number of replicates, at least 1; the first ones do not depend on how many follow.
         seed: of NumPy's default generator.
 
     Returns:
-        `[draws, n]` unsigned integers, each row sums to n; uint8 unless a number above 255 comes up.
+        `[replicates, n]` unsigned integers, each row sums to n; uint8 unless a number above 255 comes up.
 
     Raises:
         ValueError: no cluster or no draw.
@@ -39,14 +45,14 @@ def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[n
         Field & Welsh, 2007, "Bootstrapping clustered data".
 
     Example:
-        >>> bootstrap_weights(3, draws=2, seed=0).tolist()
+        >>> bootstrap_weights(3, replicates=2, seed=0).tolist()
         [[0, 2, 1], [3, 0, 0]]
     """
-    if clusters < 1 or draws < 1:
-        raise ValueError(f"{clusters} clusters and {draws} draws; both must be at least 1")
+    if clusters < 1 or replicates < 1:
+        raise ValueError(f"{clusters} clusters and {replicates} replicates; both must be at least 1")
     generator = np.random.default_rng(seed)
-    weights = np.empty((draws, clusters), np.uint8)
-    for block in blocks(draws, clusters):
+    weights = np.empty((replicates, clusters), np.uint8)
+    for block in blocks(replicates, clusters):
         rows = block.stop - block.start
         drawn = generator.integers(clusters, size=(rows, clusters))
         drawn += clusters * np.arange(rows)[:, None]
@@ -57,44 +63,44 @@ def bootstrap_weights(clusters: int, *, draws: int = DRAWS, seed: int) -> UInt[n
     return weights
 
 
-def ratio_draws(
-    weights: Integer[np.ndarray, "draws n"], sums: Real[np.ndarray, "n k m"], counts: Real[np.ndarray, "n k"]
-) -> Float[np.ndarray, "k m draws"]:
-    """Sum over count of every column in every draw: each figure as it would be in each resample.
+def ratio_replicates(
+    weights: Integer[np.ndarray, "replicates n"], sums: Real[np.ndarray, "n k m"], counts: Real[np.ndarray, "n k"]
+) -> Float[np.ndarray, "k m replicates"]:
+    """Sum over count of every column in every draw: each figure as it would be in each bootstrap replicate.
 
     What is summed is the distance from the figure itself, so that float32 products leave errors below 1e-6 in
     figures up to 1. A change is best drawn from the difference of the two sums: equal ones then give exactly 0.
 
     Args:
-        weights: `[draws, n]` from `bootstrap_weights`.
+        weights: `[replicates, n]` from `bootstrap_weights`.
         sums: `[n, k, m]`, of m metrics over the queries of a cluster, for k sorts of queries (language × direction).
         counts: `[n, k]` ≥ 0, how many queries those are; where it is 0, the sums are not looked at.
 
     Returns:
-        `[k, m, draws]` float32; NaN where a draw has no query.
+        `[k, m, replicates]` float32; NaN where a replicate has no query.
 
     Raises:
         ValueError: shapes that do not fit.
 
     Example:
         >>> sums, counts = np.array([[[1.0]], [[1.0]]]), np.array([[1], [3]])
-        >>> ratio_draws(np.array([[1, 1], [2, 0]]), sums, counts).tolist()
+        >>> ratio_replicates(np.array([[1, 1], [2, 0]]), sums, counts).tolist()
         [[[0.5, 1.0]]]
     """
-    draws, n = weights.shape
+    replicates, n = weights.shape
     counts = np.asarray(counts, np.float64)
     if sums.ndim != 3 or counts.shape != sums.shape[:2] or len(sums) != n:
         shapes = f"weights {weights.shape}, sums {sums.shape} and counts {counts.shape}"
-        raise ValueError(f"{shapes} must be [draws, n], [n, k, m] and [n, k]")
+        raise ValueError(f"{shapes} must be [replicates, n], [n, k, m] and [n, k]")
     _, k, m = sums.shape
     sums = np.where(counts[..., None] > 0, sums, 0.0).astype(np.float64)
     figures = sums.sum(0) / np.maximum(counts.sum(0), 1.0)[:, None]
     distances = sums - counts[..., None] * figures
     columns = np.concatenate([distances.reshape(n, k * m), counts], axis=1).astype(np.float32)
     columns, place = _unlike(np.ascontiguousarray(columns.T))
-    found = np.empty((k, m, draws), np.float32)
+    found = np.empty((k, m, replicates), np.float32)
     figures = figures[..., None].astype(np.float32)
-    for block in blocks(draws, n):
+    for block in blocks(replicates, n):
         products = columns @ weights[block].astype(np.float32).T
         ratios, queries = products[place[: k * m]].reshape(k, m, -1), products[place[k * m :], None]
         if queries.min() > 0:
@@ -114,9 +120,9 @@ def _unlike(
     return rows[np.unique(place, return_index=True)[1]], place
 
 
-def weighted_median_draws(
-    values: Real[np.ndarray, " q"], owner: Integer[np.ndarray, " q"], weights: Real[np.ndarray, "draws n"]
-) -> Float[np.ndarray, " draws"]:
+def median_replicates(
+    values: Real[np.ndarray, " q"], owner: Integer[np.ndarray, " q"], weights: Real[np.ndarray, "replicates n"]
+) -> Float[np.ndarray, " replicates"]:
     """The median of the values in every draw, each value counted as often as its cluster was drawn.
 
     Exactly `np.median(np.repeat(values, weights[draw][owner]))`: an even number of them has the mean of the two in
@@ -125,17 +131,17 @@ def weighted_median_draws(
     Args:
         values: `[q]`, without NaN.
         owner: `[q]` in [0, n), the cluster of each value.
-        weights: `[draws, n]` from `bootstrap_weights`; `MEDIAN_DRAWS` of them are enough for an interval.
+        weights: `[replicates, n]` from `bootstrap_weights`; `MEDIAN_REPLICATES` of them are enough for an interval.
 
     Returns:
-        `[draws]` float32; NaN where a draw has no value.
+        `[replicates]` float32; NaN where a replicate has no value.
 
     Raises:
         ValueError: shapes that do not fit, a NaN, or an owner that is no cluster.
 
     Example:
         >>> weights = np.array([[1, 1], [2, 0], [1, 2]])
-        >>> weighted_median_draws(np.array([7.0, 1, 2]), np.array([0, 1, 1]), weights).tolist()
+        >>> median_replicates(np.array([7.0, 1, 2]), np.array([0, 1, 1]), weights).tolist()
         [2.0, 7.0, 2.0]
     """
     return weighted_medians([values], [owner], weights)[0]
@@ -144,27 +150,27 @@ def weighted_median_draws(
 def weighted_medians(
     values: Sequence[Real[np.ndarray, " q"]],
     owners: Sequence[Integer[np.ndarray, " q"]],
-    weights: Real[np.ndarray, "draws n"],
-) -> Float[np.ndarray, "columns draws"]:
-    """`weighted_median_draws` of several columns of values, each with its own owners.
+    weights: Real[np.ndarray, "replicates n"],
+) -> Float[np.ndarray, "columns replicates"]:
+    """`median_replicates` of several columns of values, each with its own owners.
 
-    The medians of resamples lie near that of the sample: the sorted values there are cut into `STRETCHES`. One product
-    for many columns says which stretch holds the middle of a draw, and only one whose values differ is summed value by
-    value.
+    The medians of replicates lie near that of the sample: the sorted values there are cut into `STRETCHES`. One
+    product for many columns says which stretch holds the middle of a replicate, and only one whose values differ is
+    summed value by value.
 
     Args:
-        values, owners: of each column, as in `weighted_median_draws`.
+        values, owners: of each column, as in `median_replicates`.
         weights: of all columns.
 
     Returns:
-        `[columns, draws]` float32; NaN where a draw has no value.
+        `[columns, replicates]` float32; NaN where a replicate has no value.
 
     Raises:
-        ValueError: as `weighted_median_draws`.
+        ValueError: as `median_replicates`.
     """
-    draws, n = weights.shape
+    replicates, n = weights.shape
     columns = [_checked(*column, n) for column in zip(values, owners, strict=True)]
-    found = np.full((len(columns), draws), np.nan, np.float32)
+    found = np.full((len(columns), replicates), np.nan, np.float32)
     kept = [number for number, (column, _) in enumerate(columns) if len(column)]
     size = max(1, COLUMN_ENTRIES // (n * (STRETCHES + 1)))
     for start in range(0, len(kept), size):
@@ -204,10 +210,10 @@ class _Stretches(NamedTuple):
 
 
 def _cut(columns: Sequence[tuple[np.ndarray, np.ndarray]], n: int) -> _Stretches:
-    """Stretches that are fine where resamples may have their median.
+    """Stretches that are fine where replicates may have their median.
 
-    The number of a draw's values below the sample's median has a standard deviation of at most half the root of the
-    sum of the clusters' squared sizes; six of them are left on either side.
+    The number of a replicate's values below the sample's median has a standard deviation of at most half the root of
+    the sum of the clusters' squared sizes; six of them are left on either side.
     """
     sizes = np.array([len(values) for values, _ in columns])
     shape = len(columns), sizes.max()
@@ -235,15 +241,15 @@ def _cut(columns: Sequence[tuple[np.ndarray, np.ndarray]], n: int) -> _Stretches
 
 
 def _medians(
-    columns: Sequence[tuple[np.ndarray, np.ndarray]], weights: Real[np.ndarray, "draws n"]
-) -> Float[np.ndarray, "columns draws"]:
-    draws, n = weights.shape
+    columns: Sequence[tuple[np.ndarray, np.ndarray]], weights: Real[np.ndarray, "replicates n"]
+) -> Float[np.ndarray, "columns replicates"]:
+    replicates, n = weights.shape
     cut = _cut(columns, n)
     each = np.arange(len(columns))
     exact: Any = np.float32 if float(weights.max(initial=0)) * cut.values.shape[1] < 2**24 else np.float64
     held = cut.held.reshape(n, -1).astype(exact)
-    found = np.empty((len(columns), draws), np.float32)
-    for block in blocks(draws, max(n, cut.edges.size)):
+    found = np.empty((len(columns), replicates), np.float32)
+    for block in blocks(replicates, max(n, cut.edges.size)):
         some = weights[block].astype(exact)
         until = np.cumsum((some @ held).reshape(len(some), *cut.edges.shape), axis=2)
         total = until[..., -1]
@@ -262,13 +268,13 @@ def _medians(
 
 def _values_at(
     cut: _Stretches,
-    weights: Real[np.ndarray, "draws n"],
+    weights: Real[np.ndarray, "replicates n"],
     draw: Integer[np.ndarray, " some"],
     column: Integer[np.ndarray, " some"],
     stretch: Integer[np.ndarray, " some"],
     place: Real[np.ndarray, " some"],
 ) -> Float[np.ndarray, " some"]:
-    """The value at a place of a stretch of a column in a draw, each counted as often as its cluster was drawn."""
+    """The value at a place of a stretch of a column in a replicate, each counted as often as its cluster was drawn."""
     first, length = cut.first[column, stretch], (cut.last - cut.first)[column, stretch]
     found = np.empty(len(draw))
     order = np.argsort(length, kind="stable")
@@ -287,19 +293,19 @@ def _values_at(
 
 
 def percentile_interval(
-    draws: Real[np.ndarray, "*columns draws"], *, level: float = LEVEL
+    replicates: Real[np.ndarray, "*columns replicates"], *, level: float = LEVEL
 ) -> tuple[Float[np.ndarray, "*columns"], Float[np.ndarray, "*columns"]]:
-    """The interval between the quantiles (1 − level) / 2 and (1 + level) / 2 of the draws of each column.
+    """The interval between the quantiles (1 − level) / 2 and (1 + level) / 2 of the replicates of each column.
 
     Args:
-        draws: `[..., draws]`; a NaN is no draw, and left out.
-        level: share of the draws that the interval holds, in (0, 1).
+        replicates: `[..., replicates]`; a NaN is no draw, and left out.
+        level: share of the replicates that the interval holds, in (0, 1).
 
     Returns:
         Lower and upper ends, `[...]` float64, interpolated linearly as `np.quantile` does; NaN without any draw.
 
     Raises:
-        ValueError: a level outside (0, 1), or an axis without draws.
+        ValueError: a level outside (0, 1), or an axis without replicates.
 
     References:
         Efron & Tibshirani, 1993, "An Introduction to the Bootstrap", chapter 13.
@@ -310,31 +316,34 @@ def percentile_interval(
     """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must be above 0 and below 1")
-    if not draws.shape[-1]:
-        raise ValueError("there are no draws to take an interval from")
-    columns = draws.reshape(-1, draws.shape[-1])
+    if not replicates.shape[-1]:
+        raise ValueError("there are no replicates to take an interval from")
+    columns = replicates.reshape(-1, replicates.shape[-1])
     ends = np.array([_ends(column, (1 - level) / 2, (1 + level) / 2) for column in columns], np.float64)
-    low, high = ends.reshape(*draws.shape[:-1], 2).transpose(-1, *range(draws.ndim - 1))
+    low, high = ends.reshape(*replicates.shape[:-1], 2).transpose(-1, *range(replicates.ndim - 1))
     return low, high
 
 
-def _ends(draws: Real[np.ndarray, " draws"], low: float, high: float) -> tuple[float, float]:
-    """Two quantiles; of many draws only those beyond a rough guess of them are sorted."""
-    last = len(draws) - 1
-    if len(draws) >= MANY_DRAWS:
-        some = np.sort(draws[:: len(draws) // SOME_DRAWS])
+def _ends(replicates: Real[np.ndarray, " replicates"], low: float, high: float) -> tuple[float, float]:
+    """Two quantiles; of many replicates only those beyond a rough guess of them are sorted."""
+    last = len(replicates) - 1
+    if len(replicates) >= MANY_REPLICATES:
+        some = np.sort(replicates[:: len(replicates) // SOME_REPLICATES])
         outer = [round(share * (len(some) - 1)) for share in (low + GUESS, high - GUESS)]
         if outer[0] < outer[1] and not np.isnan(some[-1]):
-            below, above = np.sort(draws[draws < some[outer[0]]]), np.sort(draws[draws > some[outer[1]]])
-            first = len(draws) - len(above)  # the place of the first of those above
-            if int(low * last) + 1 < len(below) and int(high * last) >= first and not np.isnan(np.sum(draws)):
+            below, above = (
+                np.sort(replicates[replicates < some[outer[0]]]),
+                np.sort(replicates[replicates > some[outer[1]]]),
+            )
+            first = len(replicates) - len(above)  # the place of the first of those above
+            if int(low * last) + 1 < len(below) and int(high * last) >= first and not np.isnan(np.sum(replicates)):
                 return _quantile(below, low * last), _quantile(above, high * last - first)
-    ordered = np.sort(draws)  # NaN stands last
-    last = max(len(draws) - int(np.isnan(draws).sum()) - 1, 0)
+    ordered = np.sort(replicates)  # NaN stands last
+    last = max(len(replicates) - int(np.isnan(replicates).sum()) - 1, 0)
     return _quantile(ordered[: last + 1], low * last), _quantile(ordered[: last + 1], high * last)
 
 
-def _quantile(ordered: Real[np.ndarray, " draws"], place: float) -> float:
+def _quantile(ordered: Real[np.ndarray, " replicates"], place: float) -> float:
     below = int(place)
     start, end = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
     return start + (end - start) * (place - below)

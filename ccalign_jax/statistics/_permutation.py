@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int8, Real
 
-from ccalign_jax.statistics._draws import FLIPS, blocks
+from ccalign_jax.statistics._constants import FLIPS, blocks
 
 __all__ = ["Alternative", "sign_flip_test", "sign_flips"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Real
 
-from ccalign_jax.statistics._draws import LEVEL
+from ccalign_jax.statistics._constants import LEVEL
 
 __all__ = ["interval_stretch", "ratio_residuals"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ccalign_jax.statistics._draws import ALPHA
+from ccalign_jax.statistics._constants import ALPHA
 
 __all__ = ["Verdict", "verdict"]
 

@@ -1,5 +1,7 @@
 """A study from data to results: configuration, trials, runs, and what they leave behind."""
 
+from ccalign_jax.study.api import fit as fit
+from ccalign_jax.study.api import sweep as sweep
 from ccalign_jax.study.apply import apply as apply
 from ccalign_jax.study.apply import map_rows as map_rows
 from ccalign_jax.study.apply import read_map as read_map
@@ -9,6 +11,4 @@ from ccalign_jax.study.config import SweepConfig as SweepConfig
 from ccalign_jax.study.config import read_data as read_data
 from ccalign_jax.study.evaluation import Evaluation as Evaluation
 from ccalign_jax.study.evaluation import evaluate as evaluate
-from ccalign_jax.study.python import fit as fit
-from ccalign_jax.study.python import sweep as sweep
 from ccalign_jax.study.run import SweepResult as SweepResult

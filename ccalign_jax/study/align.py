@@ -23,7 +23,7 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Path
 from ccalign_jax.study.align_folder import AlignConfig, AlignFolder, Passed
-from ccalign_jax.study.arrays import lay_out, make_part
+from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.study.refit import check_trained, describe_map
@@ -209,7 +209,7 @@ def _choose(plan: AlignPlan, run: Run) -> FitResult:
     if plan.held is None:
         return keep_epoch(run, len(run.losses))
     part = make_part(plan.held, np.arange(len(plan.held)))
-    return choose_epoch(plan.aligner, run, lay_out(plan.held), part, recipe=plan.trial.recipe)
+    return choose_epoch(plan.aligner, run, device_embeddings(plan.held), part, recipe=plan.trial.recipe)
 
 
 def _solve(plan: AlignPlan, progress: Progress) -> Path:

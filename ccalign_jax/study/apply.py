@@ -101,7 +101,7 @@ def take_split(data: EmbeddingSet, split: str) -> tuple[EmbeddingSet, EmbeddingS
         if number not in {str(place) for place in range(len(folds))}:
             raise InputError(f"--split={split}: the seed study's folds are seed:0 to seed:{len(folds) - 1}")
         chosen = np.zeros(len(data), bool)
-        chosen[folds[int(number)].report] = True
+        chosen[folds[int(number)].test] = True
     else:
         names = [] if data.split is None else sorted(set(data.split.tolist()))
         if split not in names:

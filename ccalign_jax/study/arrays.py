@@ -20,8 +20,8 @@ from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 __all__ = [
     "caption_means",
     "consensus_rows",
+    "device_embeddings",
     "fold_arrays",
-    "lay_out",
     "make_part",
     "plan_fits",
     "train_rows",
@@ -32,7 +32,7 @@ __all__ = [
 ALIKE = 1.1  # parts whose sizes differ by less are padded to one shape
 
 
-def lay_out(data: EmbeddingSet) -> Embeddings:
+def device_embeddings(data: EmbeddingSet) -> Embeddings:
     """All rows on the device as float32 unit rows, the captions of all languages below each other."""
     starts = _first_rows(data)
     counts = data.caption_counts()
@@ -103,7 +103,7 @@ def consensus_rows(data: EmbeddingSet, images: np.ndarray, kind: str) -> np.ndar
         images: rows, of the training part alone.
         kind: `procrustes`, all views turned to their mean, or `gcca`, the leading common directions.
     """
-    embeddings = lay_out(data.take(images))
+    embeddings = device_embeddings(data.take(images))
     views = [*caption_means(embeddings, np.arange(len(images))), np.asarray(embeddings.image)]
     masks = np.concatenate([np.asarray(embeddings.caption_counts) > 0, np.ones((1, len(images)), bool)])
     if kind == "gcca":
@@ -134,20 +134,22 @@ def plan_fits(folds: Sequence[Fold]) -> FitPlan:
         >>> from ccalign_jax.data import Inner
         >>> rows = np.arange(6)
         >>> plan = plan_fits([Fold(rows[2:], (Inner(rows[4:], rows[2:4]),), rows[:2], rows[2:4], rows)])
-        >>> plan.inner, plan.report
+        >>> plan.inner, plan.test
         ((((0, 0),),), (1,))
     """
     train: dict[bytes, np.ndarray] = {}
-    select: dict[bytes, np.ndarray] = {}
+    validation: dict[bytes, np.ndarray] = {}
 
     def place(known: dict[bytes, np.ndarray], rows: np.ndarray) -> int:
         rows = np.asarray(rows, np.int32)
         known.setdefault(rows.tobytes(), rows)
         return list(known).index(rows.tobytes())
 
-    inner = tuple(tuple((place(train, one.train), place(select, one.select)) for one in fold.inner) for fold in folds)
-    report = tuple(place(train, fold.train) for fold in folds)
-    return FitPlan(tuple(train.values()), tuple(select.values()), inner, report)
+    inner = tuple(
+        tuple((place(train, one.train), place(validation, one.validation)) for one in fold.inner) for fold in folds
+    )
+    test = tuple(place(train, fold.train) for fold in folds)
+    return FitPlan(tuple(train.values()), tuple(validation.values()), inner, test)
 
 
 def fold_arrays(
@@ -158,7 +160,7 @@ def fold_arrays(
     consensus: Iterable[str] = (),
     heldout: str | None = None,
 ) -> FoldArrays:
-    """All fits, selection parts and folds stacked, each array padded with -1 to the largest: one program serves them.
+    """All fits, validation parts and folds stacked, each array padded with -1 to the largest: one program serves them.
 
     Args:
         data: every language at least once in every training part.
@@ -169,19 +171,19 @@ def fold_arrays(
     """
     seen = None if heldout is None else [language for language in data.languages if language != heldout]
     told = None if heldout is None else [heldout]
-    report, sample, select = _stack_alike(
+    test, train_eval, validation = _stack_alike(
         [
-            [make_part(data, fold.report, told) for fold in folds],
-            [make_part(data, fold.sample, told) for fold in folds],
-            [make_part(data, images, seen) for images in fits.select],
+            [make_part(data, fold.test, told) for fold in folds],
+            [make_part(data, fold.train_eval, told) for fold in folds],
+            [make_part(data, images, seen) for images in fits.validation],
         ]
     )
     return FoldArrays(
         train=_stack(list(fits.train)),
         train_count=jnp.asarray([len(images) for images in fits.train], jnp.int32),
-        select=select,
-        report=report,
-        sample=sample,
+        validation=validation,
+        test=test,
+        train_eval=train_eval,
         consensus={
             kind: jnp.stack(
                 [jnp.asarray(consensus_rows(without_language(data, heldout), images, kind)) for images in fits.train]

@@ -85,21 +85,21 @@ def closed_fit(
     embeddings: Embeddings,
     images: np.ndarray,
     *,
-    select: Part | None = None,
+    validation: Part | None = None,
     stop: int = 0,
 ) -> FitResult:
     """One point of a closed form's path.
 
     Args:
         trial, space, embeddings, images: as in `closed_path`.
-        select: the part that picks the point of the path, by the recipe's criterion; ties go to the earlier.
-        stop: without `select`, the point that is returned.
+        validation: the part that picks the point of the path, by the recipe's criterion; ties go to the earlier.
+        stop: without `validation`, the point that is returned.
     """
     run = closed_path(trial, space, embeddings, images)
-    if select is None:
+    if validation is None:
         return keep_epoch(run, stop)
     aligner = space.aligner(_stand_in(trial.aligner), Recipe())
-    return choose_epoch(aligner, run, embeddings, select, recipe=trial.recipe)
+    return choose_epoch(aligner, run, embeddings, validation, recipe=trial.recipe)
 
 
 def gather_pairs(

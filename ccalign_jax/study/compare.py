@@ -11,9 +11,9 @@ import numpy as np
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.reporting import comparison_table
-from ccalign_jax.study.finished import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.intervals import draw_replicates
+from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
@@ -42,7 +42,7 @@ def compare(
     Args:
         run_a, run_b: folders of finished sweeps; the same one twice compares two of its trials.
         trial_a, trial_b: "selected", what each fold chose; the name of a trial; or "identity".
-        seed: of the resamples; with a sweep's own seed its intervals and p-values come out again.
+        seed: of the replicates; with a sweep's own seed its intervals and p-values come out again.
 
     Returns:
         `{"schema", "a", "b", "data", "protocol", "folds", "repeats", "seed", "notes", "statistics", "a_metrics",
@@ -55,8 +55,8 @@ def compare(
     a, b = read_run(run_a), read_run(run_b)
     _check_comparable(a, b)
     base, mine = a.holdouts(trial_a), b.holdouts(trial_b)
-    resamples = draw_resamples(a.plan["groups"], seed=seed)
-    inference = Inference(Arm(("a",), base.folds), resamples, test_share=max(a.test_share, b.test_share))
+    replicates = draw_replicates(a.plan["groups"], seed=seed)
+    inference = Inference(Arm(("a",), base.folds), replicates, test_share=max(a.test_share, b.test_share))
     found = inference.entry(Arm(("b",), mine.folds))
     adjust([found], optimistic=a.config.protocol == "seed")
     entry = found.nest()
@@ -70,7 +70,7 @@ def compare(
         "repeats": a.config.repeats,
         "seed": seed,
         "notes": list(_notes(a, b, trial_a, trial_b)),
-        "statistics": describe_statistics(resamples),
+        "statistics": describe_statistics(replicates),
         "a_metrics": inference.levels().nest(),
         "b_metrics": entry["metrics"],
         "delta": entry["delta"],
@@ -140,7 +140,7 @@ def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:
     if mine.heldout_language != theirs.heldout_language:
         said = _differences(a, b, ["heldout_language"])
         raise InputError(f"{b.path}: reports other languages than {a.path}: {said}; {again}")
-    reported = a.rows("report"), b.rows("report")
+    reported = a.rows("test"), b.rows("test")
     alike = [np.array_equal(*rows) for rows in zip(*reported, strict=False)]
     if len(reported[0]) != len(reported[1]) or not all(alike):
         what = f"fold {alike.index(False)} reports other images" if not all(alike) else "it has more or fewer folds"

@@ -48,7 +48,7 @@ class SweepConfig:
         languages: a subset to use; None for all.
         heldout_language: trained without, and the one that is reported; None to train and report all.
         limit: use a random so many images; None for all.
-        seed: of folds, samples, training and resamples.
+        seed: of folds, samples, training and replicates.
         inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
         repeats: how often the images are divided anew.
         duplicate_cosine: images whose cosine exceeds it are duplicates and stay in one part of every split.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ccalign_jax.reporting import curves_tables, learning_plot, path_plot
 from ccalign_jax.study.inference import describe_statistics
-from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.learning import learning_curve
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
@@ -49,21 +49,21 @@ def make_curves(
     """
     plans = {name: plan for name, plan in (("path", path), ("learning", learning[-1] if learning else None)) if plan}
     plan = next(iter(plans.values()))
-    resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
+    replicates = draw_replicates(plan.data.groups, seed=plan.config.seed)
     found: dict[str, Any] = {
         "schema": 1,
         "data": describe_data(plan.data),
         "folds": len(plan.folds),
         "inner": plan.inner,
-        "statistics": describe_statistics(resamples),
+        "statistics": describe_statistics(replicates),
         "config": {name: dataclasses.asdict(one.config) for name, one in plans.items()},
     }
     if path is not None:
         with bar("steps of the path") as progress:
-            found["path"] = regularisation_path(path, resamples, progress=progress)
+            found["path"] = regularisation_path(path, replicates, progress=progress)
     if learning:
         with bar("runs of the learning curve") as progress:
-            found["learning"] = learning_curve(learning, resamples, progress=progress)
+            found["learning"] = learning_curve(learning, replicates, progress=progress)
     notes = dict.fromkeys(plan.data.notes)
     for name, several in (("path", [path] if path else []), ("learning", learning)):
         notes |= dict.fromkeys(f"{name}: {note}" for one in several for note in one.notes if note not in notes)

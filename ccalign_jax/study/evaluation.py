@@ -15,15 +15,14 @@ from ccalign_jax.aligners import linear_part
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose, diagnose_map, gram_matrices, sample_rows
-from ccalign_jax.metrics import PAIR_ROUTES, Routes, rank_routes, recall_curve
+from ccalign_jax.metrics import PAIR_TASKS, TextTasks, rank_tasks, recall_curve
 from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.config import read_data
 from ccalign_jax.study.estimates import estimate, estimate_means
 from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_resamples
-from ccalign_jax.study.ladder import BANK_ROWS, score_figures, score_ladder
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.measure import (
     DIRECTIONS,
     IDENTITY,
@@ -35,6 +34,7 @@ from ccalign_jax.study.measure import (
 )
 from ccalign_jax.study.overlap import Overlap, find_overlap
 from ccalign_jax.study.result_notes import pairing_notes
+from ccalign_jax.study.score_corrections import BANK_ROWS, correct_scores, correction_entries
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.training import Part
 
@@ -45,7 +45,7 @@ POOLS = (5, 10, 20, 50)  # galleries to expect R@1 in, and ten, a hundred, … t
 HISTOGRAM_ROWS = 1000
 HISTOGRAM_BINS = 60
 GRAM_ROWS = 100
-LEAST_ROWS = 5
+MIN_ROWS = 5
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,7 +70,7 @@ class _State(NamedTuple):
     part: Part
     text: list[np.ndarray]
     image: np.ndarray
-    routes: Routes
+    tasks: TextTasks
     measured: Measurement
 
 
@@ -79,7 +79,7 @@ def evaluate(
     checkpoint: Checkpoint | None = None,
     *,
     bank: EmbeddingSet | str | os.PathLike[str] | None = None,
-    routes: Sequence[str] = PAIR_ROUTES,
+    tasks: Sequence[str] = PAIR_TASKS,
     scores: bool = True,
     diagnostics: bool = True,
     nulls: bool = False,
@@ -97,11 +97,11 @@ def evaluate(
         checkpoint: the map.
         bank: other images with their captions, that scores on top look at; the data themselves where there are none,
             and then these scores are transductive.
-        routes: the ways between languages to take, of `metrics.PAIR_ROUTES`.
+        tasks: the ways between languages to take, of `metrics.PAIR_TASKS`.
         scores: also rank by the scores without parameters, such as CSLS.
         diagnostics: also describe the sets and the map; on the images that have every language, first captions.
         nulls: also say what the paired diagnostics read by chance.
-        seed: of the resamples that intervals and p-values come from.
+        seed: of the replicates that intervals and p-values come from.
         progress: called with what goes on, steps done, and steps in all.
 
     Raises:
@@ -123,20 +123,20 @@ def evaluate(
     ranked: dict[str, _State] = {}
     for name, one in states.items():
         begin(f"{name}: retrieval")
-        ranked[name] = _rank(one, routes)
+        ranked[name] = _rank(one, tasks)
     arms = {name: Arm((name,), [state.measured]) for name, state in ranked.items()}
     part = ranked[IDENTITY].part
-    chance = chance_measurement(part, data.languages, tasks=routes)
-    resamples = draw_resamples(data.groups, seed=seed)
-    inference = Inference(arms[IDENTITY], resamples)
+    chance = chance_measurement(part, data.languages, tasks=tasks)
+    replicates = draw_replicates(data.groups, seed=seed)
+    inference = Inference(arms[IDENTITY], replicates)
     summary["baselines"] = {
         IDENTITY: inference.levels().nest(),
         "chance": estimate_means([chance.values], exact=True).nest(),
     }
-    summary["statistics"] = describe_statistics(resamples)
+    summary["statistics"] = describe_statistics(replicates)
     if checkpoint is not None and overlap is not None:
         summary["name"] = checkpoint.about["trial"]
-        summary["training_images"] = overlap.about | _training_figures(overlap, checkpoint, routes)
+        summary["training_images"] = overlap.about | _training_figures(overlap, checkpoint, tasks)
         entry = estimate(arms[MAPPED].test, arms[IDENTITY].test)
         if overlap.tested:
             entry = inference.entry(arms[MAPPED])
@@ -158,9 +158,9 @@ def evaluate(
             if bank is not None:
                 moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
                 other = _bank_rows(moved, data.languages)
-            scored[name] = [score_ladder(state.text, state.image, state.part, *other, data.languages)]
+            scored[name] = [correct_scores(state.text, state.image, state.part, *other, data.languages)]
         tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
-        summary["scores"] |= score_figures(scored, resamples, test_share=0.0, tested=tested)
+        summary["scores"] |= correction_entries(scored, replicates, test_share=0.0, tested=tested)
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else _describe_map(checkpoint)
@@ -182,20 +182,20 @@ def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, Embe
     return {IDENTITY: data} if checkpoint is None else {IDENTITY: data, MAPPED: apply(checkpoint, data)}
 
 
-def _training_figures(overlap: Overlap, checkpoint: Checkpoint, routes: Sequence[str]) -> dict[str, Any]:
+def _training_figures(overlap: Overlap, checkpoint: Checkpoint, tasks: Sequence[str]) -> dict[str, Any]:
     """Retrieval among the training images that were left out, without intervals; empty if there are none."""
     data = overlap.left_out
     if data is None:
         return {}
-    measured = {name: _rank(one, routes).measured for name, one in _states(data, checkpoint).items()}
+    measured = {name: _rank(one, tasks).measured for name, one in _states(data, checkpoint).items()}
     entry = estimate([measured[MAPPED]], [measured[IDENTITY]])
     return {"identity": estimate_means([measured[IDENTITY].values]).nest(), **entry.nest()}
 
 
-def _rank(data: EmbeddingSet, routes: Sequence[str]) -> _State:
+def _rank(data: EmbeddingSet, tasks: Sequence[str]) -> _State:
     part = make_part(data, np.arange(len(data)))
     text, image = _rows(data)
-    found = rank_routes(text, image, part.image_of, part.captions_of, routes=routes)
+    found = rank_tasks(text, image, part.image_of, part.captions_of, tasks=tasks)
     found = jax.tree.map(np.asarray, found)
     measured = measure(tuple(zip(found.t2i, found.i2t, strict=True)), part, data.languages)
     pairs = {task: ranks for task, ranks in found._asdict().items() if ranks and task not in DIRECTIONS}
@@ -236,7 +236,7 @@ def _pool_curves(ranked: Mapping[str, _State], part: Part) -> dict[str, Any]:
             return {}
         found[direction] = {"sizes": sizes}
         for name, state in ranked.items():
-            each = zip(getattr(state.routes, direction), gallery, answers, strict=True)
+            each = zip(getattr(state.tasks, direction), gallery, answers, strict=True)
             curves = [recall_curve(ranks, size, sizes, gold=answer) for ranks, size, answer in each]
             found[direction][name] = np.mean(curves, axis=0).tolist()
         share = [1.0 if direction == "t2i" else gold[gold > 0].mean() for gold in golds]
@@ -271,8 +271,8 @@ def _complete(states: Mapping[str, EmbeddingSet]) -> tuple[dict[str, EmbeddingSe
     """What the diagnostics take: one caption of every language of the images that have them all."""
     whole = next(iter(states.values()))
     count = int((whole.caption_counts() > 0).all(axis=0).sum())
-    if count < LEAST_ROWS:
-        return {}, [f"no diagnostics: {count} of {len(whole)} images have every language, {LEAST_ROWS} are needed"]
+    if count < MIN_ROWS:
+        return {}, [f"no diagnostics: {count} of {len(whole)} images have every language, {MIN_ROWS} are needed"]
     said = [f"diagnostics: on the first captions of {count} of {len(whole)} images, those that have every language"]
     return {name: one.first_captions().complete() for name, one in states.items()}, said
 

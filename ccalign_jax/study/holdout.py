@@ -10,32 +10,32 @@ import numpy as np
 from jaxtyping import Array
 
 from ccalign_jax.diagnostics import diagnose
-from ccalign_jax.metrics import rank_routes
-from ccalign_jax.reporting.names import MOST_FAMILIES
+from ccalign_jax.metrics import rank_tasks
+from ccalign_jax.reporting.names import MAX_FAMILIES
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.intervals import draw_resamples
-from ccalign_jax.study.ladder import BANK_ROWS, Rungs, map_ladder, score_figures
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement, add_measurement, measure_pairs
 from ccalign_jax.study.run import SweepResult, summarise
+from ccalign_jax.study.score_corrections import BANK_ROWS, Corrections, correct_mapped, correction_entries
+from ccalign_jax.study.subgroups import gain_by_subgroup
 from ccalign_jax.study.summary import Outcome, select
 from ccalign_jax.study.threads import in_threads
-from ccalign_jax.study.where import where_gained
 from ccalign_jax.training import Part, Recipe, map_part
 
-__all__ = ["SWEEP_ROUTES", "measure_holdouts"]
+__all__ = ["SWEEP_TASKS", "measure_test_parts"]
 
-SWEEP_ROUTES = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
-LEAST_ROWS = 5
+SWEEP_TASKS = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
+MIN_ROWS = 5
 
 Measure = TypeVar("Measure")
 
 Progress = Callable[[str, int, int], None]
 
 
-def measure_holdouts(
+def measure_test_parts(
     result: SweepResult,
     *,
-    routes: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
     scores: bool = True,
     diagnostics: bool = True,
     progress: Progress = lambda what, done, total: None,
@@ -43,23 +43,23 @@ def measure_holdouts(
     """The result with text to text figures of every trial, and scores on top and diagnostics of what was chosen.
 
     What was chosen: identity, measured once for all, and in each fold the choice of each family of trials; of each
-    pivot where there are more than `MOST_FAMILIES`.
+    pivot where there are more than `MAX_FAMILIES`.
 
     Args:
         result: from `run_sweep`.
-        routes: between languages, of `metrics.PAIR_ROUTES`, none where there is one language; by default
-            `SWEEP_ROUTES`, or of more than `MOST_FAMILIES` the direct one alone.
+        tasks: between languages, of `metrics.PAIR_TASKS`, none where there is one language; by default
+            `SWEEP_TASKS`, or of more than `MAX_FAMILIES` the direct one alone.
         scores: whether to rank by the scores without parameters, too; their banks are training rows of the fold.
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
     plan = result.plan
-    if routes is None:
-        routes = SWEEP_ROUTES if len({one.family for one in result.outcomes}) <= MOST_FAMILIES else SWEEP_ROUTES[:1]
+    if tasks is None:
+        tasks = SWEEP_TASKS if len({one.family for one in result.outcomes}) <= MAX_FAMILIES else SWEEP_TASKS[:1]
     if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with
-        routes, diagnostics = (), False
+        tasks, diagnostics = (), False
     if len(plan.data.languages) < 2:
-        routes = ()
+        tasks = ()
     outcomes = [result.identity, *result.outcomes]
     by_name = {outcome.name: outcome for outcome in outcomes}
     wanted = _chosen(result) if diagnostics or scores else {}
@@ -67,43 +67,43 @@ def measure_holdouts(
     for outcome in outcomes:
         for fold in range(len(plan.folds)):
             families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
-            if outcome.test[fold] is not None and (routes or families):
+            if outcome.test[fold] is not None and (tasks or families):
                 states.append((outcome, fold, families))
-    measure = _Holdouts(result, routes, scores=scores, diagnostics=diagnostics)
+    measure = _Holdouts(result, tasks, scores=scores, diagnostics=diagnostics)
     found = in_threads(lambda state: measure(state[0], state[1], chosen=bool(state[2])), states)
     # By family and fold: what folds chose is measured in the order of the trials.
     described: dict[str, dict[int, Mapping[str, Any]]] = {family: {} for family in wanted}
-    scored: dict[str, dict[int, Rungs]] = {family: {} for family in wanted}
+    scored: dict[str, dict[int, Corrections]] = {family: {} for family in wanted}
     notes = list(plan.notes)
     for done, ((outcome, fold, families), one) in enumerate(zip(states, found, strict=True), start=1):
         progress(f"holdout of {outcome.name}", done, len(states))
         if one.pairs is not None:
             outcome.test[fold] = add_measurement(outcome.test[fold], one.pairs)
         for family in families:
-            if one.rungs is not None:
-                scored[family][fold] = one.rungs
+            if one.corrections is not None:
+                scored[family][fold] = one.corrections
             if one.described is not None:
                 described[family][fold] = one.described
     if diagnostics and any(len(each) < len(plan.folds) for each in described.values()):
         diagnostics = False
-        notes.append(f"no diagnostics: fewer than {LEAST_ROWS} images of a fold have every language")
+        notes.append(f"no diagnostics: fewer than {MIN_ROWS} images of a fold have every language")
     if scores and plan.config.heldout_language is not None:
         notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
-    result.resamples = resamples = draw_resamples(plan.data.groups, seed=plan.config.seed)
-    summary = summarise(result, notes=notes, resamples=resamples)
+    result.replicates = replicates = draw_replicates(plan.data.groups, seed=plan.config.seed)
+    summary = summarise(result, notes=notes, replicates=replicates)
     if scores:
         bank = min(len(fold.train) for fold in plan.folds)
         summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
-        summary["scores"] |= score_figures(
+        summary["scores"] |= correction_entries(
             _in_fold_order(scored),
-            resamples,
+            replicates,
             test_share=plan.test_share,
             optimistic=plan.config.protocol == "seed",
         )
     if diagnostics:
         summary["diagnostics"] = {family: _mean(each) for family, each in _in_fold_order(described).items()}
     chosen = [by_name[name] for name in summary["selected"]["per_fold"]]
-    summary["where"] = where_gained(plan, result.identity, chosen, resamples)
+    summary["where"] = gain_by_subgroup(plan, result.identity, chosen, replicates)
     result.summary = summary
     return result
 
@@ -112,18 +112,18 @@ class _Found(NamedTuple):
     """What `_Holdouts` measures of a state on a fold: tasks between languages, scores on top, diagnostics."""
 
     pairs: Measurement | None = None
-    rungs: Rungs | None = None
+    corrections: Corrections | None = None
     described: Mapping[str, Any] | None = None
 
 
 class _Holdouts:
     """Measures a map on the images that a fold reports."""
 
-    def __init__(self, result: SweepResult, routes: Sequence[str], *, scores: bool, diagnostics: bool):
-        self.result, self.plan, self.routes = result, result.plan, routes
+    def __init__(self, result: SweepResult, tasks: Sequence[str], *, scores: bool, diagnostics: bool):
+        self.result, self.plan, self.tasks = result, result.plan, tasks
         self.scores, self.diagnostics = scores, diagnostics
         self.embeddings, arrays = result.inputs or self.plan.arrays()
-        self.parts = jax.tree.map(np.asarray, arrays.report)
+        self.parts = jax.tree.map(np.asarray, arrays.test)
         languages = self.plan.trained_languages
         self.banks = [make_part(self.plan.data, fold.train, languages) for fold in self.plan.folds] if scores else []
 
@@ -135,24 +135,24 @@ class _Holdouts:
         part = jax.tree.map(lambda leaf: leaf[fold], self.parts)
         mapped = map_part(aligner, params, self.embeddings, part)
         found = _Found()
-        if self.routes:
-            ranks = rank_routes(
+        if self.tasks:
+            ranks = rank_tasks(
                 mapped.text,
                 mapped.image,
                 part.image_of,
                 part.captions_of,
                 image_mask=part.images >= 0,
-                routes=self.routes,
+                tasks=self.tasks,
             )
-            taken = {route: getattr(ranks, route) for route in self.routes}
-            found = _Found(measure_pairs(taken, plan.part(fold, "report"), languages))
+            taken = {task: getattr(ranks, task) for task in self.tasks}
+            found = _Found(measure_pairs(taken, plan.part(fold, "test"), languages))
         if chosen and self.scores:
             if outcome is self.result.identity and self.result.corrections is not None:
-                rungs = self.result.corrections[fold]
+                corrections = self.result.corrections[fold]
             else:
                 bank = map_part(aligner, params, self.embeddings, self.banks[fold])
-                rungs = map_ladder(mapped, bank, languages)
-            found = found._replace(rungs=rungs)
+                corrections = correct_mapped(mapped, bank, languages)
+            found = found._replace(corrections=corrections)
         if chosen and self.diagnostics:
             rows = _whole_rows(mapped.text, mapped.image, part, languages)
             found = found._replace(described=None if rows is None else _described(rows))
@@ -164,7 +164,7 @@ def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
     names = {outcome.family for outcome in result.outcomes}
     families: dict[str, list[Outcome]] = {}
     for outcome in result.outcomes:
-        family = outcome.family if len(names) <= MOST_FAMILIES else outcome.family[:1]
+        family = outcome.family if len(names) <= MAX_FAMILIES else outcome.family[:1]
         families.setdefault("/".join(family), []).append(outcome)
     per_fold = result.plan.config.protocol == "nested"
     chosen = {family: select(members, per_fold=per_fold) for family, members in families.items()}
@@ -181,7 +181,7 @@ def _whole_rows(
     """First captions and images (under "") of the images that have every language; None of too few."""
     first = np.stack([np.asarray(gold)[:, 0] for gold in part.captions_of])
     whole = np.flatnonzero((first >= 0).all(axis=0) & (np.asarray(part.images) >= 0))
-    if len(whole) < LEAST_ROWS:
+    if len(whole) < MIN_ROWS:
         return None
     rows = {
         language: np.asarray(each)[first[number, whole]]

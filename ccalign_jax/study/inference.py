@@ -9,7 +9,14 @@ import numpy as np
 
 from ccalign_jax.statistics import LEVEL, corrected_resampled_t, holm, verdict
 from ccalign_jax.study.estimates import Entry, Estimates, differences, estimate, estimate_means
-from ccalign_jax.study.intervals import PAIR_DRAWS, Resamples, bounds, change_tests, draw_figures, minus_draws
+from ccalign_jax.study.intervals import (
+    PAIR_REPLICATES,
+    Replicates,
+    bounds,
+    change_tests,
+    minus_replicates,
+    replicate_metrics,
+)
 from ccalign_jax.study.measure import UNMAPPED, Measurement, Place
 from ccalign_jax.study.threads import in_threads
 
@@ -49,29 +56,29 @@ class Inference:
 
     Args:
         baseline: that changes are against.
-        resamples: of the data; None leaves all intervals and p-values open.
+        replicates: of the data; None leaves all intervals and p-values open.
         test_share: test images over training images of a fold; for the correction of Nadeau and Bengio.
     """
 
-    def __init__(self, baseline: Arm, resamples: Resamples | None, *, test_share: float = 0.0):
-        self.baseline, self.resamples, self.test_share = baseline, resamples, test_share
+    def __init__(self, baseline: Arm, replicates: Replicates | None, *, test_share: float = 0.0):
+        self.baseline, self.replicates, self.test_share = baseline, replicates, test_share
         self.known: dict[tuple[str, ...], _Found] = {}
-        if resamples is not None:
-            self.base = draw_figures(baseline.test, resamples)
+        if replicates is not None:
+            self.base = replicate_metrics(baseline.test, replicates)
             self.base_bounds = bounds(self.base, "level")
 
     def levels(self, folds: Sequence[Measurement] | None = None) -> Estimates:
         """The metrics of the baseline, or of other folds."""
         found = estimate_means([one.values for one in (self.baseline.test if folds is None else folds)])
-        if self.resamples is not None:
-            known = self.base_bounds if folds is None else bounds(draw_figures(folds, self.resamples), "level")
+        if self.replicates is not None:
+            known = self.base_bounds if folds is None else bounds(replicate_metrics(folds, self.replicates), "level")
             _fill_bounds(found, known)
         return found
 
     def entry(self, arm: Arm) -> Entry:
         """All estimates of an arm."""
         entry = estimate(arm.test, self.baseline.test, arm.train)
-        if self.resamples is None:
+        if self.replicates is None:
             return entry
         self.measure([arm])
         known = self.known[arm.name]
@@ -87,26 +94,26 @@ class Inference:
 
     def measure(self, arms: Iterable[Arm]) -> None:
         """Compute side by side what `entry` will be asked for; without it, each is computed when it is."""
-        if self.resamples is None:
+        if self.replicates is None:
             return
         new = {arm.name: arm for arm in arms if arm.name not in self.known}
-        found = in_threads(self._measure, new.values(), clusters=self.resamples.weights.shape[1])
+        found = in_threads(self._measure, new.values(), clusters=self.replicates.weights.shape[1])
         self.known |= zip(new, found, strict=True)
 
     def _measure(self, arm: Arm) -> _Found:
-        assert self.resamples is not None
+        assert self.replicates is not None
         itself = arm.name == self.baseline.name
-        draws = self.base if itself else draw_figures(arm.test, self.resamples)
-        changes = minus_draws(draws, self.base)
-        levels = self.base_bounds if itself else bounds(draws, "level")
+        replicates = self.base if itself else replicate_metrics(arm.test, self.replicates)
+        changes = minus_replicates(replicates, self.base)
+        levels = self.base_bounds if itself else bounds(replicates, "level")
         unmapped: Bounds = {
             (task, f"{name}{UNMAPPED}"): found for (task, name), found in self.base_bounds.items() if name is not None
         }
         train, gap = {}, {}
         if arm.train:
-            seen = draw_figures(arm.train, self.resamples)
-            train, gap = bounds(seen, "level"), bounds(minus_draws(seen, draws), "change")
-        tests = change_tests(changes, self.resamples)
+            seen = replicate_metrics(arm.train, self.replicates)
+            train, gap = bounds(seen, "level"), bounds(minus_replicates(seen, replicates), "change")
+        tests = change_tests(changes, self.replicates)
         return _Found({**levels, **unmapped}, bounds(changes, "change"), tests, train, gap)
 
     def _compare_folds(self, changes: Sequence[Mapping[Place, Mapping[str, float]]], like: Estimates) -> np.ndarray:
@@ -158,17 +165,17 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
         }
 
 
-def describe_statistics(resamples: Resamples) -> dict[str, Any]:
+def describe_statistics(replicates: Replicates) -> dict[str, Any]:
     """The `statistics` entry of a summary."""
-    clusters = resamples.weights.shape[1]
+    clusters = replicates.weights.shape[1]
     return {
         "level": LEVEL,
-        "draws": len(resamples.weights),
-        "pair_draws": PAIR_DRAWS,
-        "median_draws": resamples.medians,
-        "flips": len(resamples.signs),
+        "replicates": len(replicates.weights),
+        "pair_replicates": PAIR_REPLICATES,
+        "median_replicates": replicates.medians,
+        "flips": len(replicates.signs),
         "clusters": clusters,
-        "cluster": "image" if clusters == len(resamples.cluster_of) else "group of images",
+        "cluster": "image" if clusters == len(replicates.cluster_of) else "group of images",
     }
 
 

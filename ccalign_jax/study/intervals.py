@@ -10,14 +10,14 @@ from jaxtyping import Float, Int
 
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import (
-    DRAWS,
     FLIPS,
     LEVEL,
-    MEDIAN_DRAWS,
+    MEDIAN_REPLICATES,
+    REPLICATES,
     bootstrap_weights,
     interval_stretch,
     percentile_interval,
-    ratio_draws,
+    ratio_replicates,
     ratio_residuals,
     sign_flip_test,
     sign_flips,
@@ -26,124 +26,128 @@ from ccalign_jax.statistics import (
 from ccalign_jax.study.measure import BOTH, MEDIAN, Measurement, Place, is_pair
 
 __all__ = [
-    "PAIR_DRAWS",
-    "Draws",
-    "Resamples",
+    "PAIR_REPLICATES",
+    "MetricReplicates",
+    "Replicates",
     "bounds",
     "change_tests",
-    "draw_figures",
-    "draw_resamples",
-    "minus_draws",
-    "resamples_of",
+    "draw_replicates",
+    "minus_replicates",
+    "replicate_metrics",
+    "replicates_of",
     "two_sided",
 ]
 
-PAIR_DRAWS, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
+PAIR_REPLICATES, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
 
 
-class Resamples(NamedTuple):
+class Replicates(NamedTuple):
     """The same for every figure of a study, so that all differences are paired.
 
     Attributes:
         cluster_of: `[n]`, the cluster of each image of the data: itself, or its group.
-        weights: `[draws, clusters]`, how often each cluster is drawn.
+        weights: `[replicates, clusters]`, how often each cluster is drawn.
         signs: `[flips, clusters]`, ±1.
-        medians: how many of the draws medians are taken in; 0 leaves their intervals open.
+        medians: how many of the replicates medians are taken in; 0 leaves their intervals open.
     """
 
     cluster_of: Int[np.ndarray, " n"]
-    weights: Int[np.ndarray, "draws clusters"]
+    weights: Int[np.ndarray, "replicates clusters"]
     signs: Int[np.ndarray, "flips clusters"]
-    medians: int = MEDIAN_DRAWS
+    medians: int = MEDIAN_REPLICATES
 
 
-class Draws(NamedTuple):
-    """One figure in every resample: means over folds.
+class MetricReplicates(NamedTuple):
+    """One figure in every replicate: means over folds.
 
     Attributes:
-        means: `[means, draws]`, those of `mean_metrics()`.
-        median: `[fewer draws]`, or none.
+        means: `[means, replicates]`, those of `mean_metrics()`.
+        median: `[fewer replicates]`, or none.
         shares: `[means, clusters]`, what each cluster adds to the figure as it was measured.
         linear, left_out: `[means, clusters]`, its residuals (`statistics.ratio_residuals`).
     """
 
-    means: Float[np.ndarray, "means draws"]
-    median: Float[np.ndarray, " draws"]
+    means: Float[np.ndarray, "means replicates"]
+    median: Float[np.ndarray, " replicates"]
     shares: Float[np.ndarray, "means clusters"]
     linear: Float[np.ndarray, "means clusters"]
     left_out: Float[np.ndarray, "means clusters"]
 
 
-def draw_resamples(groups: Int[np.ndarray, " n"], *, seed: int, draws: int = DRAWS, flips: int = FLIPS) -> Resamples:
-    """Resamples of the clusters of a data set.
+def draw_replicates(
+    groups: Int[np.ndarray, " n"], *, seed: int, replicates: int = REPLICATES, flips: int = FLIPS
+) -> Replicates:
+    """Replicates of the clusters of a data set.
 
     Args:
         groups: `[n]`, equal numbers for images that move together.
         seed: of both kinds.
-        draws: bootstrap resamples.
+        replicates: bootstrap replicates.
         flips: assignments of signs.
     """
     _, cluster_of = np.unique(groups, return_inverse=True)
     clusters = int(cluster_of.max()) + 1
-    return Resamples(
+    return Replicates(
         cluster_of,
-        bootstrap_weights(clusters, draws=draws, seed=seed),
+        bootstrap_weights(clusters, replicates=replicates, seed=seed),
         sign_flips(clusters, flips=flips, seed=seed),
     )
 
 
-def resamples_of(images: Int[np.ndarray, " s"], resamples: Resamples) -> Resamples:
+def replicates_of(images: Int[np.ndarray, " s"], replicates: Replicates) -> Replicates:
     """The clusters of some images alone, drawn and flipped as in the whole."""
-    clusters, places = np.unique(resamples.cluster_of[images], return_inverse=True)
-    cluster_of = np.full_like(resamples.cluster_of, -1)
+    clusters, places = np.unique(replicates.cluster_of[images], return_inverse=True)
+    cluster_of = np.full_like(replicates.cluster_of, -1)
     cluster_of[images] = places
-    weights, signs = (np.take(each, clusters, axis=1) for each in (resamples.weights, resamples.signs))
-    return Resamples(cluster_of, weights, signs, resamples.medians)
+    weights, signs = (np.take(each, clusters, axis=1) for each in (replicates.weights, replicates.signs))
+    return Replicates(cluster_of, weights, signs, replicates.medians)
 
 
-def draw_figures(folds: Sequence[Measurement], resamples: Resamples) -> dict[Place, Draws]:
-    """The metrics of every place that all folds have, in every resample.
+def replicate_metrics(folds: Sequence[Measurement], replicates: Replicates) -> dict[Place, MetricReplicates]:
+    """The metrics of every place that all folds have, in every replicate.
 
     An image that several folds report, as repeats do, is drawn as often in each. `both` is the mean of the two
     directions.
     """
-    drawn = [_fold_weights(fold, resamples) for fold in folds]
-    found: dict[Place, Draws] = {}
-    for pairs, draws, medians in (
-        (False, len(resamples.weights), resamples.medians),
-        (True, PAIR_DRAWS, min(PAIR_MEDIANS, resamples.medians)),
+    drawn = [_fold_weights(fold, replicates) for fold in folds]
+    found: dict[Place, MetricReplicates] = {}
+    for pairs, count, medians in (
+        (False, len(replicates.weights), replicates.medians),
+        (True, PAIR_REPLICATES, min(PAIR_MEDIANS, replicates.medians)),
     ):
-        each = [_fold_draws(fold, some, pairs, draws, medians) for fold, some in zip(folds, drawn, strict=True)]
-        found |= _fold_means(each, resamples.weights.shape[1])
-    for (route, name), figure in list(found.items()):
+        each = [_fold_replicates(fold, some, pairs, count, medians) for fold, some in zip(folds, drawn, strict=True)]
+        found |= _fold_means(each, replicates.weights.shape[1])
+    for (task, name), figure in list(found.items()):
         other = found.get(("i2t", name))
-        if route == "t2i" and other is not None:
-            found[BOTH, name] = Draws(*(0.5 * (a + b) for a, b in zip(figure, other, strict=True)))
+        if task == "t2i" and other is not None:
+            found[BOTH, name] = MetricReplicates(*(0.5 * (a + b) for a, b in zip(figure, other, strict=True)))
     return found
 
 
-def minus_draws(mine: Mapping[Place, Draws], base: Mapping[Place, Draws]) -> dict[Place, Draws]:
+def minus_replicates(
+    mine: Mapping[Place, MetricReplicates], base: Mapping[Place, MetricReplicates]
+) -> dict[Place, MetricReplicates]:
     """The differences of the figures that both have."""
     return {
-        place: Draws(*(a - b for a, b in zip(figure, base[place], strict=True)))
+        place: MetricReplicates(*(a - b for a, b in zip(figure, base[place], strict=True)))
         for place, figure in mine.items()
         if place in base
     }
 
 
 def bounds(
-    draws: Mapping[Place, Draws], kind: Literal["level", "change"], *, level: float = LEVEL
+    replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"], *, level: float = LEVEL
 ) -> dict[Place, dict[str, tuple[float, float]]]:
     """Low and high end of every metric of every place: percentiles, further apart where few clusters carry it.
 
     Args:
-        draws: of one kind.
+        replicates: of one kind.
         kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
         level: of the interval.
     """
     least = {"level": 0.0, "change": -1.0}[kind]
     found = {}
-    for place, figure in draws.items():
+    for place, figure in replicates.items():
         value = figure.shares.sum(axis=1)
         stretch = interval_stretch(figure.linear, figure.left_out, level=level)
         end = np.stack(percentile_interval(figure.means, level=level))
@@ -155,21 +159,21 @@ def bounds(
     return found
 
 
-def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[Place, dict[str, float]]:
-    """The p-value of every change: signs of the images' differences flipped; of a median from its resamples.
+def change_tests(changes: Mapping[Place, MetricReplicates], replicates: Replicates) -> dict[Place, dict[str, float]]:
+    """The p-value of every change: signs of the images' differences flipped; of a median from its replicates.
 
     Args:
-        changes: from `minus_draws`.
-        resamples: of the data.
+        changes: from `minus_replicates`.
+        replicates: of the data.
     """
     found: dict[Place, dict[str, float]] = {}
     for many in (False, True):
         places = [place for place in changes if is_pair(place) is many]
         if not places:
             continue
-        signs = resamples.signs
+        signs = replicates.signs
         if many and len(signs) != 2 ** signs.shape[1]:  # all assignments are no sample to take the first of
-            signs = signs[:PAIR_DRAWS]
+            signs = signs[:PAIR_REPLICATES]
         tested = sign_flip_test(np.concatenate([changes[place].shares for place in places]).T, signs)
         for place, each in zip(places, tested.reshape(len(places), len(mean_metrics())), strict=True):
             found[place] = {name: float(p) for name, p in zip(mean_metrics(), each, strict=True)}
@@ -179,7 +183,7 @@ def change_tests(changes: Mapping[Place, Draws], resamples: Resamples) -> dict[P
 
 
 def _mean_known(values: Float[np.ndarray, "columns ..."]) -> Float[np.ndarray, ...]:
-    """The mean over columns of those that a resample has a query of; NaN where it has none at all."""
+    """The mean over columns of those that a replicate has a query of; NaN where it has none at all."""
     known = ~np.isnan(values)
     if known.all():
         return values.mean(axis=0)
@@ -187,11 +191,11 @@ def _mean_known(values: Float[np.ndarray, "columns ..."]) -> Float[np.ndarray, .
     return np.where(counts > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
 
-def two_sided(draws: Float[np.ndarray, " draws"]) -> float:
-    """Twice the smaller share of resamples on either side of no change."""
-    draws = draws[~np.isnan(draws)]
-    tail = min((draws <= 0).mean(), (draws >= 0).mean())
-    return float(min(1.0, 2 * max(tail, 1 / (len(draws) + 1))))
+def two_sided(replicates: Float[np.ndarray, " replicates"]) -> float:
+    """Twice the smaller share of replicates on either side of no change."""
+    replicates = replicates[~np.isnan(replicates)]
+    tail = min((replicates <= 0).mean(), (replicates >= 0).mean())
+    return float(min(1.0, 2 * max(tail, 1 / (len(replicates) + 1))))
 
 
 class _Drawn(NamedTuple):
@@ -199,28 +203,28 @@ class _Drawn(NamedTuple):
 
     clusters: Int[np.ndarray, " c"]
     place: Int[np.ndarray, " s"]
-    weights: Int[np.ndarray, "draws c"]
+    weights: Int[np.ndarray, "replicates c"]
 
 
-def _fold_weights(fold: Measurement, resamples: Resamples) -> _Drawn:
-    clusters, place = np.unique(resamples.cluster_of[fold.images], return_inverse=True)
-    every = len(clusters) == resamples.weights.shape[1]
-    return _Drawn(clusters, place, resamples.weights if every else np.take(resamples.weights, clusters, axis=1))
+def _fold_weights(fold: Measurement, replicates: Replicates) -> _Drawn:
+    clusters, place = np.unique(replicates.cluster_of[fold.images], return_inverse=True)
+    every = len(clusters) == replicates.weights.shape[1]
+    return _Drawn(clusters, place, replicates.weights if every else np.take(replicates.weights, clusters, axis=1))
 
 
-class _FoldDraws(NamedTuple):
-    """`Draws` of all places of a fold, one below the other, and of its own clusters alone."""
+class _FoldReplicates(NamedTuple):
+    """`MetricReplicates` of all places of a fold, one below the other, and of its own clusters alone."""
 
     places: list[Place]
     clusters: Int[np.ndarray, " c"]
-    means: Float[np.ndarray, "places means draws"]
-    median: Float[np.ndarray, "places draws"]
+    means: Float[np.ndarray, "places means replicates"]
+    median: Float[np.ndarray, "places replicates"]
     shares: Float[np.ndarray, "places means c"]
     linear: Float[np.ndarray, "places means c"]
     left_out: Float[np.ndarray, "places means c"]
 
 
-def _fold_draws(fold: Measurement, drawn: _Drawn, pairs: bool, draws: int, medians: int) -> _FoldDraws | None:
+def _fold_replicates(fold: Measurement, drawn: _Drawn, pairs: bool, count: int, medians: int) -> _FoldReplicates | None:
     """The figures of one fold: of pairs of languages, or all others; none where it has none."""
     columns = {place: column for place, column in fold.sums.items() if is_pair(place) is pairs}
     if not columns:
@@ -229,7 +233,7 @@ def _fold_draws(fold: Measurement, drawn: _Drawn, pairs: bool, draws: int, media
     sums, counts = (
         _by_cluster(np.stack([getattr(column, kind) for column in every], axis=1), drawn) for kind in ("sums", "counts")
     )
-    means = ratio_draws(drawn.weights[:draws], sums, counts)  # one product for all routes
+    means = ratio_replicates(drawn.weights[:count], sums, counts)  # one product for all tasks
     owners = [drawn.place[column.owner] for column in every]
     median = weighted_medians([column.rank for column in every], owners, drawn.weights[:medians])
     by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
@@ -241,10 +245,10 @@ def _fold_draws(fold: Measurement, drawn: _Drawn, pairs: bool, draws: int, media
         np.concatenate([part, *(_mean_known(part[rows])[None] for rows in rows_of.values())]) for part in parts
     )
     places = [*columns, *((task, None) for task in rows_of)]
-    return _FoldDraws(places, drawn.clusters, *parts)
+    return _FoldReplicates(places, drawn.clusters, *parts)
 
 
-def _fold_means(each: Sequence[_FoldDraws | None], clusters: int) -> dict[Place, Draws]:
+def _fold_means(each: Sequence[_FoldReplicates | None], clusters: int) -> dict[Place, MetricReplicates]:
     """The mean over folds of each place that all of them have."""
     folds = [fold for fold in each if fold is not None]
     if not folds or len(folds) < len(each):
@@ -266,7 +270,9 @@ def _fold_means(each: Sequence[_FoldDraws | None], clusters: int) -> dict[Place,
                 total[..., fold.clusters] += getattr(fold, name)[rows]
         total /= len(folds)
         spread.append(total)
-    return {place: Draws(*(part[row] for part in (means, median, *spread))) for row, place in enumerate(shared)}
+    return {
+        place: MetricReplicates(*(part[row] for part in (means, median, *spread))) for row, place in enumerate(shared)
+    }
 
 
 def _by_cluster(values: Float[np.ndarray, "s ..."], drawn: _Drawn) -> Float[np.ndarray, "c ..."]:

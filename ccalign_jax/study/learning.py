@@ -14,7 +14,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.curve_points import is_macro, point_entry, point_figures
 from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep
@@ -62,13 +62,13 @@ def plan_learning(
 
 
 def learning_curve(
-    plans: Sequence[Plan], resamples: Resamples, *, progress: Progress = lambda what, done, total: None
+    plans: Sequence[Plan], replicates: Replicates, *, progress: Progress = lambda what, done, total: None
 ) -> dict[str, Any]:
     """What a family earns from more and more images: in each fold the trial and the epoch that its inner parts choose.
 
     Args:
         plans: from `plan_learning`.
-        resamples: of the data.
+        replicates: of the data.
         progress: called with what goes on, runs done, and runs in all.
 
     Returns:
@@ -83,7 +83,7 @@ def learning_curve(
             progress(f"{pairs} images: {what}", number * total + done, len(plans) * total)
 
         found = run_sweep(plan, progress=told)
-        inference = Inference(Arm((IDENTITY,), found.identity.test), resamples, test_share=plan.test_share)
+        inference = Inference(Arm((IDENTITY,), found.identity.test), replicates, test_share=plan.test_share)
         entries.append(point_entry(arm_of(select(found.outcomes, per_fold=True)), inference))
         points.append({"pairs": pairs, "identity": inference.levels().only(is_macro).nest()})
     adjust(entries)
@@ -95,7 +95,7 @@ def learning_curve(
 
 def _about(plans: Sequence[Plan]) -> str:
     said = "images are left out of all but what reports, so that fewer choose, too"
-    few = [plan for plan in plans if any(len(fold.sample) < len(fold.report) for fold in plan.folds)]
+    few = [plan for plan in plans if any(len(fold.train_eval) < len(fold.test) for fold in plan.folds)]
     if not few:
         return said
     images = max(len(fold.train) for plan in few for fold in plan.folds)
@@ -129,10 +129,10 @@ def subset_folds(data: EmbeddingSet, folds: Sequence[Fold], share: float, *, see
     found = []
     for number, fold in enumerate(folds):
         train = part(fold.train)
-        others = np.random.default_rng((seed, STREAM, number)).permutation(np.setdiff1d(train, fold.sample))
-        sample = np.sort(np.concatenate([part(fold.sample), others])[: len(fold.sample)])
-        inner = tuple(Inner(part(one.train), part(one.select)) for one in fold.inner)
-        found.append(Fold(train, inner, fold.report, sample, part(fold.refit)))
+        others = np.random.default_rng((seed, STREAM, number)).permutation(np.setdiff1d(train, fold.train_eval))
+        train_eval = np.sort(np.concatenate([part(fold.train_eval), others])[: len(fold.train_eval)])
+        inner = tuple(Inner(part(one.train), part(one.validation)) for one in fold.inner)
+        found.append(Fold(train, inner, fold.test, train_eval, part(fold.refit)))
     return found
 
 
@@ -140,7 +140,7 @@ def _drawn(data: EmbeddingSet, folds: Sequence[Fold], share: float, seed: int) -
     """Which images are kept: of each reported part the first in an order of the groups that no share changes."""
     part_of = np.full(len(data), -1)
     for number, fold in reversed(list(enumerate(folds))):
-        part_of[fold.report] = number
+        part_of[fold.test] = number
     names, group_of = np.unique(data.groups, return_inverse=True)
     place = np.random.default_rng((seed, STREAM)).permutation(len(names))[group_of]
     kept = np.zeros(len(data), bool)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from ccalign_jax.metrics import (
     METRICS,
-    PAIR_ROUTES,
+    PAIR_TASKS,
     Ranks,
     all_tied,
     expected_rank,
@@ -102,7 +102,7 @@ def measure_pairs(tasks: Mapping[str, Sequence[Ranks]], part: Part, languages: S
     """Retrieval tasks between languages; a caption of the first language of a pair is its image's query.
 
     Args:
-        tasks: of `metrics.PAIR_ROUTES`, for each the ranks of all `ordered_pairs`.
+        tasks: of `metrics.PAIR_TASKS`, for each the ranks of all `ordered_pairs`.
         part, languages: as for `measure`.
     """
     queries = [
@@ -193,7 +193,7 @@ def is_pair(place: Place) -> bool:
         >>> is_pair(("t2t", "de->en")), is_pair(("t2t", None)), is_pair(("t2i", "en"))
         (True, False, False)
     """
-    return place[0] in PAIR_ROUTES and place[1] is not None
+    return place[0] in PAIR_TASKS and place[1] is not None
 
 
 def _measure(queries: Iterable[tuple[Place, Ranks, np.ndarray]], part: Part) -> Measurement:

@@ -16,8 +16,8 @@ from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import (
+    device_embeddings,
     fold_arrays,
-    lay_out,
     make_part,
     plan_fits,
     train_rows,
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
     notes: list[str]
     informed: bool = True
 
-    def part(self, fold: int, name: Literal["report", "sample"]) -> Part:
+    def part(self, fold: int, name: Literal["test", "train_eval"]) -> Part:
         """What is ranked of a fold: all languages, or the one that was not trained on."""
         heldout = self.config.heldout_language
         return make_part(self.data, getattr(self.folds[fold], name), None if heldout is None else [heldout])
@@ -64,14 +64,14 @@ class Plan(NamedTuple):
             return "the reported folds themselves"
         if counts == {1} or several == "1 inner folds":
             return "one inner part of the images that are not reported"
-        reported = [fold.report for fold in self.folds]
-        crossed = all(any(np.array_equal(one.select, rows) for rows in reported) for one in self.folds[0].inner)
+        reported = [fold.test for fold in self.folds]
+        crossed = all(any(np.array_equal(one.validation, rows) for rows in reported) for one in self.folds[0].inner)
         return f"each of the other {len(self.folds[0].inner)} folds in turn" if crossed else several
 
     @property
     def test_share(self) -> float:
         """Images that are reported over images that are fitted, the mean over folds."""
-        return float(np.mean([len(fold.report) / len(fold.train) for fold in self.folds]))
+        return float(np.mean([len(fold.test) / len(fold.train) for fold in self.folds]))
 
     @property
     def raced(self) -> list[Trial]:
@@ -91,7 +91,7 @@ class Plan(NamedTuple):
     def arrays(self) -> tuple[Embeddings, FoldArrays]:
         """The data and its folds on the device; a language that is held out has no caption to train on."""
         heldout = self.config.heldout_language
-        embeddings = train_rows(self.data, lay_out(self.data), heldout)
+        embeddings = train_rows(self.data, device_embeddings(self.data), heldout)
         return embeddings, fold_arrays(self.data, self.folds, self.fits, consensus=self.consensus, heldout=heldout)
 
     @property

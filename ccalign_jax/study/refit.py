@@ -18,7 +18,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.arrays import consensus_rows, lay_out, train_rows, without_language
+from ccalign_jax.study.arrays import consensus_rows, device_embeddings, train_rows, without_language
 from ccalign_jax.study.closed import closed_fit
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan
@@ -55,7 +55,7 @@ def refit(result: SweepResult) -> Checkpoint:
         # A key of its own, as if this were one more fit.
         fits = len(plan.fits.train)
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), fits)
-        embeddings = train_rows(plan.data, lay_out(plan.data), plan.config.heldout_language)
+        embeddings = train_rows(plan.data, device_embeddings(plan.data), plan.config.heldout_language)
         found = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch)
         params, reached = found.params, int(found.epoch)
         if reached < epoch:
@@ -66,7 +66,7 @@ def refit(result: SweepResult) -> Checkpoint:
                 f"{epoch}; best/ holds {f'epoch {reached}' if reached else IDENTITY}"
             )
             epoch = reached
-    chosen_by = [one.select for fold in plan.folds for one in fold.inner]
+    chosen_by = [one.validation for fold in plan.folds for one in fold.inner]
     result.best = make_checkpoint(plan, trial, params, epoch, np.concatenate([plan.folds[0].refit, *chosen_by]))
     result.seconds["refit"] = time.perf_counter() - began
     return result.best
@@ -137,16 +137,18 @@ def train_one(
     images: np.ndarray,
     *,
     key,
-    select: Part | None = None,
+    validation: Part | None = None,
     stop: int = 0,
     mesh: Mesh | None = None,
 ) -> FitResult:
-    """One fit outside the sweep: `select` picks the epoch, or without it `stop` says which to return.
+    """One fit outside the sweep: `validation` picks the epoch, or without it `stop` says which to return.
 
     With a mesh of several devices every batch is spread over them.
     """
     if trial.aligner in CLOSED_FORMS:
-        return jax.tree.map(np.asarray, closed_fit(trial, plan.space, embeddings, images, select=select, stop=stop))
+        return jax.tree.map(
+            np.asarray, closed_fit(trial, plan.space, embeddings, images, validation=validation, stop=stop)
+        )
     group = next(group for group in plan.groups if trial in group.trials)
     recipe = fitting_recipe(group.recipe, len(images))
     aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
@@ -166,5 +168,9 @@ def train_one(
     else:
         run = fit_spread(aligner, pivot, loss, *inputs, len(images), recipe=recipe, mesh=mesh)
         run = jax.device_put(run, mesh.devices[0])
-    found = keep_epoch(run, stop) if select is None else choose_epoch(aligner, run, embeddings, select, recipe=recipe)
+    found = (
+        keep_epoch(run, stop)
+        if validation is None
+        else choose_epoch(aligner, run, embeddings, validation, recipe=recipe)
+    )
     return jax.tree.map(np.asarray, found)

@@ -21,12 +21,12 @@ from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.curve_points import point_entry, point_figures
 from ccalign_jax.study.inference import Inference, adjust
-from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
 from ccalign_jax.study.summary import Outcome, arm_of, select, spread
-from ccalign_jax.training import Embeddings, Recipe, holdout_ranks
+from ccalign_jax.training import Embeddings, Recipe, test_ranks
 
 __all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
 
@@ -85,13 +85,13 @@ def plan_path(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Pla
 
 
 def regularisation_path(
-    plan: Plan, resamples: Resamples, *, progress: Progress = lambda what, done, total: None
+    plan: Plan, replicates: Replicates, *, progress: Progress = lambda what, done, total: None
 ) -> dict[str, Any]:
     """How a map moves, fits its training images and retrieves on holdouts, from the identity to no constraint.
 
     Args:
         plan: from `plan_path`.
-        resamples: of the data.
+        replicates: of the data.
         progress: called with what goes on, steps done, and steps in all.
 
     Returns:
@@ -105,7 +105,7 @@ def regularisation_path(
     steps = (_solved if trial.aligner in CLOSED_FORMS else _trained)(plan, progress)
     folds = len(plan.folds)
     arms = [arm_of([one] * folds) for one in steps.outcomes]
-    inference = Inference(arms[0]._replace(train=()), resamples, test_share=plan.test_share)
+    inference = Inference(arms[0]._replace(train=()), replicates, test_share=plan.test_share)
     entries = [point_entry(arm, inference) for arm in arms]
     adjust(entries[:1])
     adjust(entries[1:])
@@ -141,11 +141,11 @@ def _solved(plan: Plan, progress: Progress) -> _Steps:
     assert matrix_of is not None
     outcomes = [Outcome(IDENTITY), *(Outcome(f"penalty={penalty:g}") for penalty in penalties)]
     moved, reached = np.zeros((len(outcomes), folds, 2)), np.zeros(folds)
-    for fold, fit in enumerate(plan.fits.report):
+    for fold, fit in enumerate(plan.fits.test):
         points, reached[fold] = _ridge_points(plan, embeddings, plan.fits.train[fit], penalties)
         for point, (outcome, params) in enumerate(zip(outcomes, points, strict=True)):
             progress(f"ridge, {outcome.name}", folds + fold * len(outcomes) + point, total)
-            ranks = holdout_ranks(aligner, params, embeddings, arrays, fold)
+            ranks = test_ranks(aligner, params, embeddings, arrays, fold)
             keep_ranks(outcome, plan, fold, *jax.tree.map(np.asarray, ranks))
             moved[point, fold] = _moved(matrix_of(params))
     progress("ridge", total, total)

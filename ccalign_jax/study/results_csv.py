@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.intervals import Resamples, bounds, draw_figures, resamples_of
+from ccalign_jax.study.intervals import Replicates, bounds, replicate_metrics, replicates_of
 from ccalign_jax.study.measure import IDENTITY, Measurement, Place, nest_values
 from ccalign_jax.study.output import figure_cells
 from ccalign_jax.study.summary import Outcome
@@ -16,9 +16,12 @@ __all__ = ["csv_rows"]
 
 
 def csv_rows(
-    outcomes: Sequence[Outcome], settings: Sequence[str], summary: Mapping[str, Any], resamples: Resamples | None = None
+    outcomes: Sequence[Outcome],
+    settings: Sequence[str],
+    summary: Mapping[str, Any],
+    replicates: Replicates | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """A row a trial × fold × language or pair (and `macro`) × direction or route; fold `all` has the means and changes.
+    """A row a trial × fold × language or pair (and `macro`) × direction or task; fold `all` has the means and changes.
 
     A trial that the race dropped from a fold has rows of the other folds alone.
 
@@ -26,11 +29,11 @@ def csv_rows(
         outcomes: the identity first.
         settings: hyper-parameters to give a column.
         summary: of these outcomes: means, changes and their p-values.
-        resamples: from which the intervals of single folds come.
+        replicates: from which the intervals of single folds come.
     """
     entries = {trial["name"]: trial for trial in summary["trials"]}
     entries[IDENTITY] = None
-    known = {} if resamples is None else _fold_bounds(outcomes, resamples)
+    known = {} if replicates is None else _fold_bounds(outcomes, replicates)
     for outcome in outcomes:
         trial = outcome.trial
         head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
@@ -65,19 +68,19 @@ def csv_rows(
 
 
 def _fold_bounds(
-    outcomes: Sequence[Outcome], resamples: Resamples
+    outcomes: Sequence[Outcome], replicates: Replicates
 ) -> dict[tuple[str, int], dict[Place, dict[str, tuple[float, float]]]]:
     """Of each outcome on each fold by itself; median ranks have theirs in `all` alone."""
     each = ((one.name, number, fold) for one in outcomes for number, fold in enumerate(one.test))
     folds = {(name, number): fold for name, number, fold in each if fold is not None}
-    means = resamples._replace(medians=0, signs=resamples.signs[:0])
+    means = replicates._replace(medians=0, signs=replicates.signs[:0])
     images = {fold.images.tobytes(): fold.images for fold in folds.values()}  # the same for all outcomes
-    inside = {key: resamples_of(rows, means) for key, rows in images.items()}
+    inside = {key: replicates_of(rows, means) for key, rows in images.items()}
 
     def ends(fold: Measurement) -> dict[Place, dict[str, tuple[float, float]]]:
-        return bounds(draw_figures([fold], inside[fold.images.tobytes()]), "level")
+        return bounds(replicate_metrics([fold], inside[fold.images.tobytes()]), "level")
 
-    found = in_threads(ends, folds.values(), clusters=resamples.weights.shape[1])
+    found = in_threads(ends, folds.values(), clusters=replicates.weights.shape[1])
     return dict(zip(folds, found, strict=True))
 
 

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ccalign_jax.study.costs import task_cost
+from ccalign_jax.study.jobs import Job, Result, score_job, test_job, whole_job
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import Beaten, FoldScore, Pair, first_pairs, fold_score, race_fold
 from ccalign_jax.study.shares import Distributed
-from ccalign_jax.study.tasks import Result, Task, report_task, score_task, whole_task
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.training import PairScores, RunResult, Trial, best_point, first_step
 
@@ -57,7 +57,7 @@ def every_trial(
     """
     plan = trained.plan
     racing = plan.raced
-    whole = {trial.index: whole_task(plan.fits) for trial in plan.trials if trial not in racing}
+    whole = {trial.index: whole_job(plan.fits) for trial in plan.trials if trial not in racing}
     count = _Count(plan, progress)
     if not racing:
         count.expect(whole)
@@ -67,8 +67,8 @@ def every_trial(
         return
     race = _Race(plan, racing)
     for later in (False, True):
-        tasks = race.score_tasks()
-        mixed = tasks if later else tasks | whole
+        jobs = race.score_tasks()
+        mixed = jobs if later else jobs | whole
         count.expect(mixed, race.rest())
         for index, result in distributed.results(trained, mixed, last=False):
             count.done(index, mixed[index])
@@ -77,14 +77,14 @@ def every_trial(
             else:
                 yield _whole(plan, index, result)
         race.drop()
-    tasks = race.report_tasks()
+    jobs = race.report_tasks()
     for trial in racing:
-        if trial.index not in tasks:
+        if trial.index not in jobs:
             yield race.reported(trial.index, None, None)
-    count.expect(tasks)
-    for index, result in distributed.results(trained, tasks, last=True):
-        count.done(index, tasks[index])
-        yield race.reported(index, tasks[index], result)
+    count.expect(jobs)
+    for index, result in distributed.results(trained, jobs, last=True):
+        count.done(index, jobs[index])
+        yield race.reported(index, jobs[index], result)
 
 
 def _whole(plan: Plan, index: int, result: Result) -> TrialRuns:
@@ -98,7 +98,7 @@ def _at(result: Result | None, place: int) -> RunResult:
 
 
 class _Count:
-    """What is done and what is left, in per mille of the cost of all tasks; rounds to come are guessed."""
+    """What is done and what is left, in per mille of the cost of all jobs; rounds to come are guessed."""
 
     def __init__(self, plan: Plan, progress: Progress):
         self.plan, self.progress = plan, progress
@@ -106,18 +106,18 @@ class _Count:
         self.spent = self.total = 0.0
         self.shown = 0
 
-    def expect(self, tasks: Mapping[int, Task], later: Mapping[int, Task] = MappingProxyType({})) -> None:
+    def expect(self, jobs: Mapping[int, Job], later: Mapping[int, Job] = MappingProxyType({})) -> None:
         """Say what comes next, and what may come later, of which `SURVIVING` is counted."""
-        self.total = self.spent + self._cost(tasks) + SURVIVING * self._cost(later)
+        self.total = self.spent + self._cost(jobs) + SURVIVING * self._cost(later)
         self._say("")
 
-    def done(self, index: int, task: Task) -> None:
-        """Count a task of a trial."""
-        self.spent += self._cost({index: task})
+    def done(self, index: int, job: Job) -> None:
+        """Count a job of a trial."""
+        self.spent += self._cost({index: job})
         self._say(self.trials[index].name)
 
-    def _cost(self, tasks: Mapping[int, Task]) -> float:
-        return sum(task_cost(self.plan, self.trials[index], task) for index, task in tasks.items())
+    def _cost(self, jobs: Mapping[int, Job]) -> float:
+        return sum(task_cost(self.plan, self.trials[index], job) for index, job in jobs.items())
 
     def _say(self, what: str) -> None:
         self.shown = max(self.shown, int(PARTS * self.spent / max(self.total, 1.0)))  # never back
@@ -140,35 +140,35 @@ class _Race:
         """The folds that a trial is to be run on."""
         return [fold for fold in range(len(self.pairs)) if index in self.whole or fold not in self.beaten[index]]
 
-    def score_tasks(self) -> dict[int, Task]:
+    def score_tasks(self) -> dict[int, Job]:
         """What is to be scored next."""
         found = {}
         for index in self.found:
             if pairs := self._next(index):
-                found[index] = score_task(pairs)
+                found[index] = score_job(pairs)
         return found
 
     def _next(self, index: int) -> list[Pair]:
         return sorted({pair for fold in self.folds(index) for pair in self.pairs[fold]} - self.found[index].keys())
 
-    def rest(self) -> dict[int, Task]:
+    def rest(self) -> dict[int, Job]:
         """What is left of the trials that are in the race if none is dropped."""
         known = {index: {*found, *self._next(index)} for index, found in self.found.items()}
-        whole = whole_task(self.plan.fits)
+        whole = whole_job(self.plan.fits)
         return {
             index: whole._replace(pairs=np.array([pair for pair in whole.pairs.tolist() if tuple(pair) not in pairs]))
             for index, pairs in known.items()
             if self.folds(index)
         }
 
-    def add(self, index: int, task: Task, result: PairScores) -> None:
-        """Keep the scores of a task."""
-        for row, (fit, part) in enumerate(task.pairs.tolist()):
+    def add(self, index: int, job: Job, result: PairScores) -> None:
+        """Keep the scores of a job."""
+        for row, (fit, part) in enumerate(job.pairs.tolist()):
             self.found[index][fit, part] = PairScores(*(leaf[row] for leaf in result))
 
     def drop(self) -> None:
         """Drop from each fold the trials that are beaten on the pairs that have been scored; all others come next."""
-        groups, select = self.plan.data.groups, self.plan.fits.select
+        groups, select = self.plan.data.groups, self.plan.fits.validation
         values: dict[int, list[float]] = {index: [] for index in self.trials}
         for fold, pairs in enumerate(self.pairs):
             scores = {}
@@ -190,7 +190,7 @@ class _Race:
         self.whole = set(best.values())
         self.pairs = [list(inner) for inner in self.plan.fits.inner]
 
-    def report_tasks(self) -> dict[int, Task]:
+    def report_tasks(self) -> dict[int, Job]:
         """The folds that each trial is to be reported on."""
         found = {}
         for index in self.trials:
@@ -198,12 +198,12 @@ class _Race:
                 fold: (self._curve(index, self.pairs[fold]), self._diverged(index, fold)) for fold in self.folds(index)
             }
             if curves:
-                found[index] = report_task(curves)
+                found[index] = test_job(curves)
         return found
 
-    def reported(self, index: int, task: Task | None, result: Result | None) -> TrialRuns:
+    def reported(self, index: int, job: Job | None, result: Result | None) -> TrialRuns:
         """All that is known of a trial."""
-        runs = {} if task is None else {fold: _at(result, row) for row, fold in enumerate(task.folds.tolist())}
+        runs = {} if job is None else {fold: _at(result, row) for row, fold in enumerate(job.folds.tolist())}
         diverged = {fold: self._diverged(index, fold) for fold in range(len(self.pairs))}
         diverged |= {fold: int(run.fit.diverged) for fold, run in runs.items()}
         return TrialRuns(index, runs, self.beaten[index], diverged)

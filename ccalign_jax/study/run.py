@@ -15,8 +15,7 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.inference import describe_statistics
-from ccalign_jax.study.intervals import Resamples
-from ccalign_jax.study.ladder import Rungs, identity_scores
+from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import (
     DIRECTIONS,
     IDENTITY,
@@ -31,6 +30,7 @@ from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import describe_race
 from ccalign_jax.study.result_notes import edge_notes, pairing_notes
 from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial
+from ccalign_jax.study.score_corrections import Corrections, identity_scores
 from ccalign_jax.study.shares import Distributed
 from ccalign_jax.study.summary import (
     Outcome,
@@ -67,7 +67,7 @@ class SweepResult:
         outcomes: every trial on every fold, with its ranks and parameters.
         seconds: how long each part took.
         best: the map that was chosen, refitted; None until `refit.refit` has made it.
-        resamples: what intervals and p-values come from; None until `holdout.measure_holdouts` has drawn them.
+        replicates: what intervals and p-values come from; None until `holdout.measure_test_parts` has drawn them.
         corrections: identity under the score corrections, fold by fold; None until they are measured.
         inputs: the plan's arrays on the device; None if a result was not made by `run_sweep`.
     """
@@ -78,8 +78,8 @@ class SweepResult:
     outcomes: list[Outcome]
     seconds: dict[str, float]
     best: Checkpoint | None = None
-    resamples: Resamples | None = None
-    corrections: list[Rungs] | None = None
+    replicates: Replicates | None = None
+    corrections: list[Corrections] | None = None
     inputs: tuple[Embeddings, FoldArrays] | None = None
 
 
@@ -124,7 +124,7 @@ def run_sweep(
             corrections = identity_scores(plan, trained.embeddings, trained.arrays)
             for name in corrections[0]:
                 if name != "cosine":  # that is identity
-                    preview(f"{IDENTITY}, {name}", _nested([rungs[name] for rungs in corrections]))
+                    preview(f"{IDENTITY}, {name}", _nested([corrections[name] for corrections in corrections]))
         lap("baselines")
         waiting = {
             outcome.family: sum(one.family == outcome.family for one in outcomes.values())
@@ -147,14 +147,14 @@ def run_sweep(
 
 
 def summarise(
-    result: SweepResult, *, notes: Sequence[str] | None = None, resamples: Resamples | None = None
+    result: SweepResult, *, notes: Sequence[str] | None = None, replicates: Replicates | None = None
 ) -> dict[str, Any]:
     """The summary of all that the outcomes hold.
 
     Args:
         result: its own summary is not looked at.
         notes: in place of the plan's.
-        resamples: from which intervals and p-values come; without them they stay open.
+        replicates: from which intervals and p-values come; without them they stay open.
     """
     plan, identity = result.plan, result.identity
     whole = [outcome for outcome in result.outcomes if outcome.is_whole]
@@ -165,7 +165,7 @@ def summarise(
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
     tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
-    parts = [plan.part(fold, "report") for fold in range(len(plan.folds))]
+    parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
     summary = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
@@ -175,7 +175,7 @@ def summarise(
         best=best,
         notes=notes,
         test_share=plan.test_share,
-        resamples=resamples,
+        replicates=replicates,
         informed=plan.informed,
     )
     by_name = {outcome.name: outcome for outcome in [identity, *result.outcomes]}
@@ -185,8 +185,8 @@ def summarise(
     if plan.raced:
         beaten = [one for outcome in result.outcomes for one in outcome.beaten.values()]
         summary["race"] = describe_race(len(plan.raced), beaten)
-    if resamples is not None:
-        summary["statistics"] = describe_statistics(resamples)
+    if replicates is not None:
+        summary["statistics"] = describe_statistics(replicates)
     if plan.config.protocol == "seed" and (found := seed_optimism(result.outcomes, identity)):
         summary["optimism"] = found
     return summary
@@ -199,20 +199,20 @@ def _nested(folds: Sequence[Measurement]) -> list[dict[str, Any]]:
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
     outcome = Outcome(IDENTITY)
     aligner = plan.space.aligner(IDENTITY, Recipe())
-    for fold, (scores, report, sample) in enumerate(evaluate_folds(aligner, {}, plan.fits, embeddings, arrays)):
-        keep_ranks(outcome, plan, fold, report, sample)
+    for fold, (scores, test, train_eval) in enumerate(evaluate_folds(aligner, {}, plan.fits, embeddings, arrays)):
+        keep_ranks(outcome, plan, fold, test, train_eval)
         outcome.selection.append(_selection(plan, scores))
         outcome.epochs.append(0)
     return outcome
 
 
-def keep_ranks(outcome: Outcome, plan: Plan, fold: int, report: LanguageRanks, sample: LanguageRanks) -> None:
-    """Add how a map ranks a fold's holdout and training sample to what is known of it; folds come in order."""
+def keep_ranks(outcome: Outcome, plan: Plan, fold: int, test: LanguageRanks, train_eval: LanguageRanks) -> None:
+    """Add how a map ranks a fold's test part and training sample to what is known of it; folds come in order."""
     assert fold == len(outcome.test)
     languages = plan.data.languages
-    outcome.ranks.append(report)
-    outcome.test.append(measure(report, plan.part(fold, "report"), languages))
-    outcome.train.append(measure(sample, plan.part(fold, "sample"), languages))
+    outcome.ranks.append(test)
+    outcome.test.append(measure(test, plan.part(fold, "test"), languages))
+    outcome.train.append(measure(train_eval, plan.part(fold, "train_eval"), languages))
 
 
 def _selection(plan: Plan, scores: np.ndarray) -> float:
@@ -233,7 +233,7 @@ def _record(outcome: Outcome, found: TrialRuns, plan: Plan, identity: Outcome) -
 def _record_fold(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
     languages = plan.data.languages
     assert outcome.trial is not None
-    keep_ranks(outcome, plan, fold, run.report, run.sample)
+    keep_ranks(outcome, plan, fold, run.test, run.train_eval)
     hub = make_pivot(outcome.trial.pivot, languages).language
     if hub is not None:
         values, before = outcome.test[fold].values, identity.test[fold].values

@@ -1,4 +1,4 @@
-"""Tasks distributed over processes: each runs its share, and process 0 collects the results."""
+"""Jobs distributed over processes: each runs its share, and process 0 collects the results."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from jaxtyping import PyTree
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
 from ccalign_jax.study.folder import RunFolder, pack_result
+from ccalign_jax.study.jobs import Job, Result, pack_jobs, unpack_jobs
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.tasks import Result, Task, pack_tasks, unpack_tasks
-from ccalign_jax.study.trained import TrainedRuns, stamp
+from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
 
 __all__ = ["Distributed", "RemoteStore", "work"]
 
@@ -35,12 +35,12 @@ class RemoteStore(RunFolder):
         self.processes = processes
 
     def save_result(self, name: str, result: PyTree) -> None:
-        """Send the result of a task to process 0."""
-        self.processes.tell(f"results/{name}", pack_result(result))
+        """Send the result of a job to process 0."""
+        self.processes.put(f"results/{name}", pack_result(result))
 
 
 class Distributed:
-    """Rounds of tasks, each distributed over the processes and collected by process 0, which decides on the next.
+    """Rounds of jobs, each distributed over the processes and collected by process 0, which decides on the next.
 
     Args:
         processes: all of them.
@@ -50,27 +50,27 @@ class Distributed:
     def __init__(self, processes: Processes, plan: Plan):
         self.processes, self.plan, self.number = processes, plan, 0
 
-    def assign(self, tasks: Mapping[int, Task], *, last: bool) -> list[int]:
-        """The trials whose tasks process 0 does itself; the others learn theirs.
+    def assign(self, jobs: Mapping[int, Job], *, last: bool) -> list[int]:
+        """The trials whose jobs process 0 does itself; the others learn theirs.
 
         Args:
-            tasks: of this round, by the index of their trial.
+            jobs: of this round, by the index of their trial.
             last: whether no round follows.
         """
         about = {"plan": np.array(_digest(self.plan)), "last": np.array(last)}
         packed = io.BytesIO()
-        np.savez(packed, **about, **pack_tasks(tasks))  # type: ignore[arg-type]
-        self.processes.tell(f"round/{self.number}", packed.getvalue())
+        np.savez(packed, **about, **pack_jobs(jobs))  # type: ignore[arg-type]
+        self.processes.put(f"round/{self.number}", packed.getvalue())
         self.number += 1
-        return self.processes.share(sorted(tasks))
+        return self.processes.share(sorted(jobs))
 
-    def assigned(self) -> tuple[dict[int, Task], bool]:
-        """The tasks of the next round that fall to this process, which is not 0, and whether no round follows.
+    def assigned(self) -> tuple[dict[int, Job], bool]:
+        """The jobs of the next round that fall to this process, which is not 0, and whether no round follows.
 
         Raises:
             InputError: this process has other data or another plan than process 0, or process 0 has ended.
         """
-        with np.load(io.BytesIO(self.processes.hear(f"round/{self.number}"))) as file:
+        with np.load(io.BytesIO(self.processes.get(f"round/{self.number}"))) as file:
             arrays = dict(file)
         self.number += 1
         if str(arrays.pop("plan")) != _digest(self.plan):
@@ -78,34 +78,34 @@ class Distributed:
                 f"process {self.processes.number}: its flags, data, versions or kind of device are not those of "
                 "process 0; start all processes with the same command and the same data"
             )
-        last, tasks = bool(arrays.pop("last")), unpack_tasks(arrays)
-        return {index: tasks[index] for index in self.processes.share(sorted(tasks))}, last
+        last, jobs = bool(arrays.pop("last")), unpack_jobs(arrays)
+        return {index: jobs[index] for index in self.processes.share(sorted(jobs))}, last
 
-    def results(self, trained: TrainedRuns, tasks: Mapping[int, Task], *, last: bool) -> Iterator[tuple[int, Result]]:
+    def results(self, trained: TrainedRuns, jobs: Mapping[int, Job], *, last: bool) -> Iterator[tuple[int, Result]]:
         """The results of a round: own ones as they are done, those of other processes as they come.
 
         Args:
             trained: of process 0; with other processes, its folder must have a path.
-            tasks: by the index of their trial.
+            jobs: by the index of their trial.
             last: whether no round follows.
         """
         if self.processes.count == 1:
-            yield from trained.results(tasks)
+            yield from trained.results(jobs)
             return
-        missing = trained.missing(tasks)
-        mine = self.assign({index: tasks[index] for index in missing}, last=last)
-        awaited = {trained.name(index, tasks[index]): index for index in missing if index not in mine}
+        missing = trained.missing(jobs)
+        mine = self.assign({index: jobs[index] for index in missing}, last=last)
+        awaited = {trained.name(index, jobs[index]): index for index in missing if index not in mine}
         arrived: Arrived = queue.SimpleQueue()
         inputs = (self.processes, trained.folder, set(awaited), arrived)
         threading.Thread(target=_receive, args=inputs, daemon=True).start()
         left = len(awaited)
-        for result in trained.results({index: tasks[index] for index in tasks if index not in awaited.values()}):
+        for result in trained.results({index: jobs[index] for index in jobs if index not in awaited.values()}):
             yield result
             while not arrived.empty():
                 left -= 1
-                yield _arrived(trained, tasks, awaited, arrived)
+                yield _arrived(trained, jobs, awaited, arrived)
         for _ in range(left):
-            yield _arrived(trained, tasks, awaited, arrived)
+            yield _arrived(trained, jobs, awaited, arrived)
 
 
 def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
@@ -120,36 +120,36 @@ def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
         InputError: see `Distributed.assigned`.
     """
     distributed = Distributed(processes, plan)
-    tasks, last = distributed.assigned()
-    if last and not tasks:
+    jobs, last = distributed.assigned()
+    if last and not jobs:
         return
     with TrainedRuns.of_plan(plan, RemoteStore(processes), mesh) as trained:
         while True:
-            for _ in trained.results(tasks):
+            for _ in trained.results(jobs):
                 pass
             if last:
                 return
-            tasks, last = distributed.assigned()
+            jobs, last = distributed.assigned()
 
 
 def _arrived(
-    trained: TrainedRuns, tasks: Mapping[int, Task], awaited: Mapping[str, int], arrived: Arrived
+    trained: TrainedRuns, jobs: Mapping[int, Job], awaited: Mapping[str, int], arrived: Arrived
 ) -> tuple[int, Result]:
     found = arrived.get()
     if isinstance(found, Exception):
         raise found
     index = awaited[found]
-    return index, trained.kept(index, tasks[index])
+    return index, trained.kept(index, jobs[index])
 
 
 def _receive(processes: Processes, folder: RunFolder, awaited: set[str], arrived: Arrived) -> None:
     """Keep in the folder what other processes send: a thread, so that all that is finished survives a loss."""
     try:
         while awaited:
-            for name in processes.told("results"):
+            for name in processes.keys("results"):
                 result = name.removeprefix("results/")
-                folder.keep_result(result, processes.hear(name))
-                processes.forget(name)
+                folder.keep_result(result, processes.get(name))
+                processes.delete(name)
                 if result in awaited:
                     awaited.discard(result)
                     arrived.put(result)
@@ -163,5 +163,5 @@ def _digest(plan: Plan) -> str:
     digest = hashlib.sha256(f"{plan.data.sha256()} {plan.config.seed} {jax.default_backend()}".encode())
     for group in plan.groups:
         for trial in group.trials:
-            digest.update(stamp(group, trial, plan.folds).tobytes())
+            digest.update(run_fingerprint(group, trial, plan.folds).tobytes())
     return digest.hexdigest()

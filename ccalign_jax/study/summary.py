@@ -12,7 +12,7 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.study.combinations import CLOSED
 from ccalign_jax.study.estimates import Entry, estimate_means
 from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement
 from ccalign_jax.study.race import Beaten
 from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ROUNDING = 1e-6
-MOST_NOTES = 5  # of trials that diverged
+MAX_NOTES = 5  # of trials that diverged
 
 
 @dataclasses.dataclass
@@ -148,7 +148,7 @@ def refit_epoch(outcome: Outcome) -> int:
 
 
 def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
-    """One sentence for each trial that diverged, up to `MOST_NOTES`; the others are counted.
+    """One sentence for each trial that diverged, up to `MAX_NOTES`; the others are counted.
 
     Example:
         >>> divergence_notes([Outcome("linear", diverged=[0, 7, 3])])[0][:45]
@@ -159,10 +159,10 @@ def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
         f"{outcome.name} diverged in {sum(map(bool, outcome.diverged))} of {len(outcome.diverged)} folds, first after "
         f"step {min(filter(None, outcome.diverged))}: parameters are NaN or infinite, and epochs from there on are not "
         "chosen; lower learning_rate or raise temperature"
-        for outcome in found[:MOST_NOTES]
+        for outcome in found[:MAX_NOTES]
     ]
-    if len(found) > MOST_NOTES:
-        notes.append(f"{len(found) - MOST_NOTES} more trials diverged: see trials[…].diverged in summary.json")
+    if len(found) > MAX_NOTES:
+        notes.append(f"{len(found) - MAX_NOTES} more trials diverged: see trials[…].diverged in summary.json")
     return notes
 
 
@@ -187,7 +187,7 @@ def make_summary(
     best: Outcome,
     notes: Sequence[str],
     test_share: float = 0.0,
-    resamples: Resamples | None = None,
+    replicates: Replicates | None = None,
     informed: bool = True,
 ) -> dict[str, Any]:
     """`summary.json` as a dict; see `docs/results.md` for its keys.
@@ -200,7 +200,7 @@ def make_summary(
         best: the one to refit.
         notes: sentences.
         test_share: see `Inference`.
-        resamples: from which intervals and p-values come; without them they stay open.
+        replicates: from which intervals and p-values come; without them they stay open.
         informed: whether identity retrieves above chance; if not, choices are also tested against the best closed form.
     """
     per_fold = protocol == "nested"
@@ -214,12 +214,12 @@ def make_summary(
     picks = [select(members, per_fold=per_fold) for members in families.values()]
     pick = select(candidates, per_fold=per_fold)
 
-    inference = Inference(arm_of([identity] * folds), resamples, test_share=test_share)
+    inference = Inference(arm_of([identity] * folds), replicates, test_share=test_share)
     inference.measure(map(arm_of, [*trials, *picks, pick]))
 
     def entries(several: Sequence[Sequence[Outcome]], against: Inference, *, untested: int = 0) -> list[Entry]:
         found = [against.entry(arm_of(chosen, train=against is inference)) for chosen in several]
-        if resamples is not None:
+        if replicates is not None:
             adjust(found, optimistic=not per_fold, untested=untested)
         return found
 
@@ -238,7 +238,7 @@ def make_summary(
     solved = [outcome for outcome in outcomes if outcome.trial is not None and outcome.trial.loss == CLOSED]
     if solved and not informed:
         reference = select(solved, per_fold=per_fold)
-        against = Inference(arm_of(reference, train=False), resamples, test_share=test_share)
+        against = Inference(arm_of(reference, train=False), replicates, test_share=test_share)
         baselines[CLOSED] = against.levels().nest()
         for described, several in ((chosen, picks), ([selected], [pick])):
             for each, entry in zip(described, entries(several, against), strict=True):

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 __all__ = ["ahead", "in_threads"]
 
-MOST_THREADS = 4
-MOST_CLUSTERS = 40_000  # that all threads together hold bootstrap replicates of
+MAX_THREADS = 4
+MAX_CLUSTERS = 40_000  # that all threads together hold bootstrap replicates of
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -35,7 +35,7 @@ def in_threads(call: Callable[[Given], Found], values: Iterable[Given], *, clust
         [1, 2]
     """
     values = list(values)
-    threads = min(os.cpu_count() or 1, MOST_THREADS, MOST_CLUSTERS // clusters, len(values))
+    threads = min(os.cpu_count() or 1, MAX_THREADS, MAX_CLUSTERS // clusters, len(values))
     if threads < 2:
         yield from map(call, values)
         return

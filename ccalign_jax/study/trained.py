@@ -23,8 +23,8 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.jobs import Job, Result
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.tasks import Result, Task
 from ccalign_jax.study.threads import ahead
 from ccalign_jax.training import (
     Embeddings,
@@ -39,15 +39,15 @@ from ccalign_jax.training import (
     cross_validate,
     everywhere,
     make_program,
-    report_folds,
     runs_of_devices,
     score_pairs,
     slice_inputs,
     slice_width,
     take,
+    test_folds,
 )
 
-__all__ = ["TrainedRuns", "stamp"]
+__all__ = ["TrainedRuns", "run_fingerprint"]
 
 AHEAD = 2  # fits
 
@@ -92,92 +92,92 @@ class TrainedRuns:
         with ThreadPoolExecutor(max_workers=1) as pool:
             yield cls(plan, *plan.arrays(), jax.random.key(plan.config.seed), folder, pool, mesh)
 
-    def results(self, tasks: Mapping[int, Task]) -> Iterator[tuple[int, Result]]:
-        """The result of each task, by the index of its trial, group by group; what the folder has is not run again.
+    def results(self, jobs: Mapping[int, Job]) -> Iterator[tuple[int, Result]]:
+        """The result of each job, by the index of its trial, group by group; what the folder has is not run again.
 
         Args:
-            tasks: by the index of their trial.
+            jobs: by the index of their trial.
         """
         wanted = {}
         for number, group in enumerate(self.plan.groups):
-            if mine := {trial: tasks[trial.index] for trial in group.trials if trial.index in tasks}:
+            if mine := {trial: jobs[trial.index] for trial in group.trials if trial.index in jobs}:
                 wanted[number] = mine
-        missing: dict[int, dict[Trial, Task]] = {}
+        missing: dict[int, dict[Trial, Job]] = {}
         for number, mine in wanted.items():
-            missing[number] = {trial: task for trial, task in mine.items() if not self._is_kept(number, trial, task)}
+            missing[number] = {trial: job for trial, job in mine.items() if not self._is_kept(number, trial, job)}
         for number, mine in wanted.items():
-            for trial, task in mine.items():
+            for trial, job in mine.items():
                 if trial not in missing[number]:
-                    yield trial.index, self.kept(trial.index, task)
+                    yield trial.index, self.kept(trial.index, job)
             if missing[number]:
                 later = [(other, self._count(missing[other])) for other in missing if other > number]
                 yield from self._new(number, missing[number], later)
 
-    def kept(self, index: int, task: Task) -> Result:
-        """The result of a task that the folder has."""
+    def kept(self, index: int, job: Job) -> Result:
+        """The result of a job that the folder has."""
         number, trial = self.place[index]
-        found = self._stored(number, trial, task)
+        found = self._stored(number, trial, job)
         assert found is not None
         return found
 
-    def missing(self, tasks: Mapping[int, Task]) -> list[int]:
-        """The trials of the tasks that the folder does not have, by index."""
-        return [index for index, task in sorted(tasks.items()) if not self._is_kept(*self.place[index], task)]
+    def missing(self, jobs: Mapping[int, Job]) -> list[int]:
+        """The trials of the jobs that the folder does not have, by index."""
+        return [index for index, job in sorted(jobs.items()) if not self._is_kept(*self.place[index], job)]
 
-    def name(self, index: int, task: Task) -> str:
-        """What the folder calls the result of a task."""
+    def name(self, index: int, job: Job) -> str:
+        """What the folder calls the result of a job."""
         number, trial = self.place[index]
-        return f"{number:03d}-{self.plan.groups[number].trials.index(trial):04d}-{task.kind}-{len(task.pairs)}"
+        return f"{number:03d}-{self.plan.groups[number].trials.index(trial):04d}-{job.kind}-{len(job.pairs)}"
 
-    def _count(self, tasks: Mapping[Trial, Task]) -> int:
-        """The runs of some tasks."""
-        return sum(len(task.fits(self.plan.fits)) for task in tasks.values())
+    def _count(self, jobs: Mapping[Trial, Job]) -> int:
+        """The runs of some jobs."""
+        return sum(len(job.fits(self.plan.fits)) for job in jobs.values())
 
-    def _is_kept(self, number: int, trial: Trial, task: Task) -> bool:
-        return self._stored(number, trial, task) is not None
+    def _is_kept(self, number: int, trial: Trial, job: Job) -> bool:
+        return self._stored(number, trial, job) is not None
 
-    def _stored(self, number: int, trial: Trial, task: Task) -> Result | None:
+    def _stored(self, number: int, trial: Trial, job: Job) -> Result | None:
         group = self.plan.groups[number]
         stored = self.folder.load_result(
-            self.name(trial.index, task), lambda: (0, tuple(task[1:]), self._result_like(group, task))
+            self.name(trial.index, job), lambda: (0, tuple(job[1:]), self._result_like(group, job))
         )
         if stored is None or not np.array_equal(stored[0], self._stamp(group, trial)):
             return None
-        return stored[2] if task.same_as(task.kind, stored[1]) else None
+        return stored[2] if job.same_as(job.kind, stored[1]) else None
 
     def _new(
-        self, number: int, tasks: Mapping[Trial, Task], later: Sequence[tuple[int, int]]
+        self, number: int, jobs: Mapping[Trial, Job], later: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[int, Result]]:
         group = self.plan.groups[number]
         for trial, result in (
-            self._closed(group, tasks) if group.aligner in CLOSED_FORMS else self._trained(number, tasks, later)
+            self._closed(group, jobs) if group.aligner in CLOSED_FORMS else self._trained(number, jobs, later)
         ):
-            kept = (self._stamp(group, trial), tuple(tasks[trial][1:]), result)
-            self.folder.save_result(self.name(trial.index, tasks[trial]), kept)
+            kept = (self._stamp(group, trial), tuple(jobs[trial][1:]), result)
+            self.folder.save_result(self.name(trial.index, jobs[trial]), kept)
             yield trial.index, result
 
-    def _closed(self, group: Group, tasks: Mapping[Trial, Task]) -> Iterator[tuple[Trial, Result]]:
-        rest = dataclasses.replace(group, trials=tuple(tasks))
+    def _closed(self, group: Group, jobs: Mapping[Trial, Job]) -> Iterator[tuple[Trial, Result]]:
+        rest = dataclasses.replace(group, trials=tuple(jobs))
         runs = closed_runs(rest, self.plan.space, self.plan.fits, self.embeddings, self.arrays)
         for trial, folds in itertools.groupby(runs, key=operator.itemgetter(0)):
             yield trial, _stack({fold: run for _, fold, run in folds})
 
     def _trained(
-        self, number: int, tasks: Mapping[Trial, Task], later: Sequence[tuple[int, int]]
+        self, number: int, jobs: Mapping[Trial, Job], later: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[Trial, Result]]:
         group, plan = self.plan.groups[number], self.plan.fits
         aligner = self.plan.space.aligner(group.aligner, group.recipe)
-        runs = self._runs(number, [(trial, fit) for trial, task in tasks.items() for fit in task.fits(plan)], later)
+        runs = self._runs(number, [(trial, fit) for trial, job in jobs.items() for fit in job.fits(plan)], later)
         for trial, several in itertools.groupby(runs, key=operator.itemgetter(0)):
-            task, fits = tasks[trial], ((fit, run) for _, fit, run in several)
+            job, fits = jobs[trial], ((fit, run) for _, fit, run in several)
             data = (self.embeddings, self.arrays)
-            if task.kind == "score":
-                pairs = [(int(fit), int(part)) for fit, part in task.pairs]
+            if job.kind == "score":
+                pairs = [(int(fit), int(part)) for fit, part in job.pairs]
                 yield trial, score_pairs(aligner, fits, pairs, *data, recipe=group.recipe)
-            elif task.kind == "report":
-                each = zip(task.folds.tolist(), task.curves, task.diverged, strict=True)
+            elif job.kind == "test":
+                each = zip(job.folds.tolist(), job.curves, job.diverged, strict=True)
                 curves = {fold: (curve, diverged) for fold, curve, diverged in each}
-                yield trial, _stack(dict(report_folds(aligner, fits, curves, plan, *data, recipe=group.recipe)))
+                yield trial, _stack(dict(test_folds(aligner, fits, curves, plan, *data, recipe=group.recipe)))
             else:
                 yield trial, _stack(dict(cross_validate(aligner, fits, plan, *data, recipe=group.recipe)))
 
@@ -235,17 +235,17 @@ class TrainedRuns:
         aligner = self.plan.space.aligner(group.aligner, group.recipe)
         return jax.eval_shape(aligner.init, jax.random.key(0))
 
-    def _result_like(self, group: Group, task: Task) -> Result:
-        """A tree of the same structure as the result of a task."""
+    def _result_like(self, group: Group, job: Job) -> Result:
+        """A tree of the same structure as the result of a job."""
         leaf: Any = np.zeros(())
-        if task.kind == "score":
+        if job.kind == "score":
             return PairScores(*(leaf for _ in PairScores._fields))
         ranks = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
         like = FitResult(*(leaf for _ in FitResult._fields))._replace(params=self._params_like(group))
         return RunResult(like, ranks, ranks)
 
     def _stamp(self, group: Group, trial: Trial) -> np.ndarray:
-        return stamp(group, trial, self.plan.folds)
+        return run_fingerprint(group, trial, self.plan.folds)
 
 
 def _stack(folds: Mapping[int, RunResult]) -> RunResult:
@@ -253,7 +253,7 @@ def _stack(folds: Mapping[int, RunResult]) -> RunResult:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *(folds[fold] for fold in sorted(folds)))
 
 
-def stamp(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:
+def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:
     """A digest of what a trial follows from: a grid file, a plan, a version or a device may change before a resume."""
     recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
     made_by = (__version__, jax.__version__, jax.default_backend())

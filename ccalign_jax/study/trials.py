@@ -21,8 +21,8 @@ __all__ = ["SEED_PROTOCOL", "Trials", "check_steps", "make_trials"]
 TRAINED = frozenset({"learning_rate", "l2", "prox", "clip", "warmup", "noise", "mix", "normalization", "replacement"})
 TRAINED |= {"epochs", "steps_per_epoch", "score_every", "batch_images", "precision"}
 CHOOSING = frozenset({"criterion", "start_counts"})
-MOST_STEPS = 2**31 - 1  # of one fit, counted in int32
-MOST_TRIALS = 100_000  # of one sweep; more must be a mistake
+MAX_STEPS = 2**31 - 1  # of one fit, counted in int32
+MAX_TRIALS = 100_000  # of one sweep; more must be a mistake
 
 # What the seed study's program does, and this code otherwise would not.
 SEED_PROTOCOL: dict[str, Any] = {
@@ -74,7 +74,7 @@ def make_trials(
             build on it.
 
     Raises:
-        InputError: an unknown name, nothing that makes sense is left, or more trials than `MOST_TRIALS`.
+        InputError: an unknown name, nothing that makes sense is left, or more trials than `MAX_TRIALS`.
     """
     unknown = sorted(set(losses) - set(LOSSES))
     if unknown:
@@ -102,9 +102,9 @@ def make_trials(
             several.append(values)
             skipped += [f"{family}: {reason}" for reason in reasons]
     count = sum(math.prod(map(len, values.values())) for several in crossed.values() for values in several)
-    if count > MOST_TRIALS:
+    if count > MAX_TRIALS:
         raise InputError(
-            f"the grid makes {count:,} trials, more than {MOST_TRIALS:,}; give shorter lists in --hyper or --grid, or "
+            f"the grid makes {count:,} trials, more than {MAX_TRIALS:,}; give shorter lists in --hyper or --grid, or "
             "fewer --aligners, --losses or --pivot"
         )
     trials = []
@@ -127,10 +127,10 @@ def check_steps(name: str, steps: int) -> None:
         steps: optimiser steps in all epochs.
 
     Raises:
-        InputError: more than `MOST_STEPS`.
+        InputError: more than `MAX_STEPS`.
     """
-    if steps > MOST_STEPS:
-        raise InputError(f"{name}: {steps:,} steps, more than {MOST_STEPS:,}; train for fewer epochs")
+    if steps > MAX_STEPS:
+        raise InputError(f"{name}: {steps:,} steps, more than {MAX_STEPS:,}; train for fewer epochs")
 
 
 def _fitting_blocks(

@@ -54,7 +54,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     plan, best = result.plan, result.best or refit(result)
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
-    write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.resamples))
+    write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.replicates))
     write_tables(path / "tables", study_tables(result.summary))
     config = read_config(path / CONFIG)
     folds = _fold_arrays(plan)
@@ -127,12 +127,15 @@ def save_ranks(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def _fold_arrays(plan: Plan) -> dict[str, Any]:
-    """The keys and groups of all images, and of each fold the rows that it trains on, reports and selects by."""
+    """The keys and groups of all images, and of each fold the rows that it trains on, tests on and validates on."""
     found = {"keys": plan.data.keys, "groups": plan.data.groups}
     for number, fold in enumerate(plan.folds):
-        found |= {f"{number}/train": fold.train, f"{number}/report": fold.report}
+        found |= {f"{number}/train": fold.train, f"{number}/test": fold.test}
         for place, inner in enumerate(fold.inner):
-            found |= {f"{number}/inner/{place}/train": inner.train, f"{number}/inner/{place}/select": inner.select}
+            found |= {
+                f"{number}/inner/{place}/train": inner.train,
+                f"{number}/inner/{place}/validation": inner.validation,
+            }
     return found
 
 
@@ -143,7 +146,7 @@ def _rank_arrays(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     for number, ranks in enumerate(outcome.ranks):
         if ranks is None:
             continue
-        part = plan.part(number, "report")
+        part = plan.part(number, "test")
         for place, language in enumerate(plan.data.languages):
             owner = part.images[np.maximum(part.image_of[place], 0)]
             queries = {"t2i": (part.captions[place] - starts[place], owner), "i2t": (part.images, part.images)}

@@ -82,22 +82,22 @@ def keep_epoch(run: Run, epoch: int) -> FitResult:
     return _kept(run, kept, jnp.zeros((len(run.diverged), 3)))
 
 
-def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, select: Part, *, recipe: Recipe) -> FitResult:
+def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, validation: Part, *, recipe: Recipe) -> FitResult:
     """The epoch with finite parameters and the best criterion on the selection part; ties go to the earliest.
 
     Args:
         aligner: whose parameters `run` holds.
         run: from `fit`, or the path of a closed form.
         embeddings: the data.
-        select: the part.
+        validation: the part.
         recipe: its `criterion`, and whether the start counts.
     """
-    scores = score_epochs(aligner, run, embeddings, select, precision=recipe.precision)
+    scores = score_epochs(aligner, run, embeddings, validation, precision=recipe.precision)
     return take_best(run, scores.mean, recipe=recipe)
 
 
 def score_epochs(
-    aligner: Aligner, run: Run, embeddings: Embeddings, select: Part, *, precision: Precision = "float32"
+    aligner: Aligner, run: Run, embeddings: Embeddings, validation: Part, *, precision: Precision = "float32"
 ) -> PartScores:
     """The scores of every map of a run on a part, `[points, …]`; zeros where parameters are not finite.
 
@@ -105,10 +105,10 @@ def score_epochs(
         aligner: whose parameters `run` holds.
         run: from `fit`, or the path of a closed form.
         embeddings: the data.
-        select: the part.
+        validation: the part.
         precision: of the products of matrices.
     """
-    found = [score_map(aligner, run.at(point), embeddings, select, precision) for point in range(len(run.epochs))]
+    found = [score_map(aligner, run.at(point), embeddings, validation, precision) for point in range(len(run.epochs))]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
     finite = jnp.asarray(run.diverged) == 0
     return PartScores(

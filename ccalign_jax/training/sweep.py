@@ -16,7 +16,7 @@ from ccalign_jax.aligners import Aligner, Sizes, make_aligner
 from ccalign_jax.losses import LOSSES, LossEntry
 from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.training.batches import Embeddings
-from ccalign_jax.training.crossing import FoldArrays
+from ccalign_jax.training.cross_validation import FoldArrays
 from ccalign_jax.training.fit import Trajectory, fit
 from ccalign_jax.training.objective import COSTLY, OPTIONAL, Hyper, Recipe, fitting_recipe, scored_epochs
 from ccalign_jax.training.sharding import spread_runs

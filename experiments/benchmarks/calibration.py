@@ -20,7 +20,7 @@ from absl import app, flags
 flags.DEFINE_integer("worlds", 1000, "null worlds, and pairs of arms that differ by chance alone", lower_bound=1)
 flags.DEFINE_integer("seed_worlds", 300, "null worlds under the seed protocol", lower_bound=1)
 flags.DEFINE_integer("gain_worlds", 60, "worlds of each true gain, and with hubs", lower_bound=1)
-flags.DEFINE_integer("draws", 2000, "resamples, and as many sign flips", lower_bound=100)
+flags.DEFINE_integer("replicates", 2000, "replicates, and as many sign flips", lower_bound=100)
 flags.DEFINE_integer("processes", os.cpu_count(), "worlds at once, one core each", lower_bound=1)
 flags.DEFINE_string("out", None, "folder for worlds, figures, tables and the plot", required=True)
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ HUBS = {"exponent": 0.5, "leak": 1.0}  # beyond what is promised: images that ar
 CHUNK = 5
 
 
-def run_chunk(kind: str, seeds: list[int], draws: int) -> list[dict]:
+def run_chunk(kind: str, seeds: list[int], replicates: int) -> list[dict]:
     """The results of some worlds of a kind, in a process of its own."""
     from calibration_worlds import NULL, exchange, simulate
 
@@ -39,11 +39,11 @@ def run_chunk(kind: str, seeds: list[int], draws: int) -> list[dict]:
     for seed in seeds:
         if kind.startswith("exchange"):
             world = dataclasses.replace(NULL, **HUBS) if "hubs" in kind else NULL
-            result = exchange(seed, world, draws=draws)
+            result = exchange(seed, world, replicates=replicates)
         else:
             change = HUBS if "hubs" in kind else {"distortion": GAINS.get(kind, 0.0)}
             protocol = "seed" if "seed" in kind else "nested"
-            result = simulate(seed, dataclasses.replace(NULL, **change), protocol=protocol, draws=draws)
+            result = simulate(seed, dataclasses.replace(NULL, **change), protocol=protocol, replicates=replicates)
         found.append({"kind": kind, "seed": seed, "result": result})
     return found
 
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> None:
         ProcessPoolExecutor(FLAGS.processes, mp_context=multiprocessing.get_context("spawn")) as pool,
         log.open("a", encoding="utf-8") as file,
     ):
-        for future in as_completed([pool.submit(run_chunk, *task, FLAGS.draws) for task in tasks]):
+        for future in as_completed([pool.submit(run_chunk, *task, FLAGS.replicates) for task in tasks]):
             for one in future.result():
                 file.write(json.dumps(one) + "\n")
             file.flush()

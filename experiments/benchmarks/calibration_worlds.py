@@ -16,7 +16,7 @@ from ccalign_jax.data.synthetic import World
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
-from ccalign_jax.study.intervals import change_tests, draw_figures, draw_resamples, minus_draws
+from ccalign_jax.study.intervals import change_tests, draw_replicates, minus_replicates, replicate_metrics
 from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import SweepResult, run_sweep, summarise
@@ -50,22 +50,22 @@ class Claim(NamedTuple):
     truth: float
 
 
-def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], draws: int) -> dict[str, Any]:
+def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], replicates: int) -> dict[str, Any]:
     """What a sweep of one world claims, and what is true of the same maps on fresh images in pools of the same size.
 
     Args:
         seed: of world and sweep.
         world: to draw images from.
         protocol: "nested" or "seed".
-        draws: bootstrap resamples, and as many sign flips.
+        replicates: bootstrap replicates, and as many sign flips.
     """
     whole = synthetic(IMAGES + FRESH_POOLS * POOL, languages=LANGUAGES, dimensions=DIMENSIONS, seed=seed, world=world)
     config = SweepConfig(data="arrays", aligners=ALIGNERS, protocol=protocol, folds=FOLDS, seed=seed)
     data = prepare_data(whole.take(np.arange(IMAGES)), config)
     plan = plan_sweep(data, config, plan_folds(data, config), blocks=GRID)
     result = run_sweep(plan)
-    resamples = draw_resamples(data.groups, seed=seed, draws=draws, flips=draws)._replace(medians=0)
-    summary = summarise(result, resamples=resamples)
+    replicates = draw_replicates(data.groups, seed=seed, replicates=replicates, flips=replicates)._replace(medians=0)
+    summary = summarise(result, replicates=replicates)
     fresh = _pools(whole)
     identity = _truth(result, [IDENTITY] * FOLDS, fresh)
     reported = {trial["name"]: trial for trial in summary["trials"]}
@@ -90,21 +90,21 @@ def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], dr
     return found
 
 
-def exchange(seed: int, world: World, *, draws: int) -> dict[str, dict[str, float]]:
+def exchange(seed: int, world: World, *, replicates: int) -> dict[str, dict[str, float]]:
     """p-values between two arms that differ by chance alone: two captions of every image, in galleries of one fold.
 
     Args:
-        seed, world, draws: as in `simulate`.
+        seed, world, replicates: as in `simulate`.
     """
     data = synthetic(IMAGES, languages=LANGUAGES, dimensions=DIMENSIONS, captions=2, seed=seed, world=world)
-    resamples = draw_resamples(data.groups, seed=seed, draws=draws, flips=draws)._replace(medians=0)
+    replicates = draw_replicates(data.groups, seed=seed, replicates=replicates, flips=replicates)._replace(medians=0)
     arms: list[list[Measurement]] = [[], []]
     for rows in np.array_split(np.arange(IMAGES), FOLDS):
         part = data.take(rows)
         for arm, folds in enumerate(arms):
             folds.append(_measure(part, arm)._replace(images=rows))
-    draws_of = [draw_figures(folds, resamples) for folds in arms]
-    tests = change_tests(minus_draws(draws_of[1], draws_of[0]), resamples)
+    draws_of = [replicate_metrics(folds, replicates) for folds in arms]
+    tests = change_tests(minus_replicates(draws_of[1], draws_of[0]), replicates)
     return {metric: {way: tests[way, None][metric] for way in WAYS} for metric in ("MRR", "R@1")}
 
 

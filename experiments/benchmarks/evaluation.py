@@ -1,8 +1,8 @@
-"""Time and memory of an evaluation before and after a map: every route, every diagnostic, on random unit rows.
+"""Time and memory of an evaluation before and after a map: every task, every diagnostic, on random unit rows.
 
     python experiments/benchmarks/evaluation.py                                # 9 x 2,770 x 512
     python experiments/benchmarks/evaluation.py --nulls                        # and what chance reads, at 554 rows
-    python experiments/benchmarks/evaluation.py --images=25000 --routes=none --diagnostics=false --runs=1
+    python experiments/benchmarks/evaluation.py --images=25000 --tasks=none --diagnostics=false --runs=1
 
 The second run of a process is timed, when everything is compiled. Peak memory is that of the whole process.
 """
@@ -18,7 +18,7 @@ from absl import app, flags
 flags.DEFINE_integer("languages", 9, "languages, one caption an image each", lower_bound=1)
 flags.DEFINE_integer("images", 2770, "images", lower_bound=5)
 flags.DEFINE_integer("width", 512, "of captions and images", lower_bound=2)
-flags.DEFINE_list("routes", None, "between languages; none for text→image and image→text alone [all]")
+flags.DEFINE_list("tasks", None, "between languages; none for text→image and image→text alone [all]")
 flags.DEFINE_bool("diagnostics", True, "also the diagnostics")
 flags.DEFINE_bool("nulls", False, "also their permutation nulls")
 flags.DEFINE_integer("runs", 3, "timed runs", lower_bound=1)
@@ -33,9 +33,9 @@ def main(argv: list[str]) -> None:
     import numpy as np
 
     from ccalign_jax.diagnostics import diagnose
-    from ccalign_jax.metrics import PAIR_ROUTES, rank_routes
+    from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
 
-    routes = PAIR_ROUTES if FLAGS.routes is None else [name for name in FLAGS.routes if name not in ("", "none")]
+    tasks = PAIR_TASKS if FLAGS.tasks is None else [name for name in FLAGS.tasks if name not in ("", "none")]
     images, width = FLAGS.images, FLAGS.width
     rng = np.random.default_rng(0)
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
 
     def block(name: str, rows: list) -> None:
         start = time.perf_counter()
-        found = rank_routes(rows, image, [place] * len(rows), [place[:, None]] * len(rows), routes=routes)
+        found = rank_tasks(rows, image, [place] * len(rows), [place[:, None]] * len(rows), tasks=tasks)
         jax.block_until_ready(found)
         laps["retrieval"].append(time.perf_counter() - start)
         if FLAGS.diagnostics:
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
         "shape": f"{FLAGS.languages} x {images} x {width}",
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
-        "routes": list(routes),
+        "tasks": list(tasks),
         "nulls": FLAGS.nulls,
         "seconds_a_state": medians,
         "seconds_before_and_after": 2 * sum(medians.values()),

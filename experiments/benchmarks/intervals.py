@@ -1,9 +1,9 @@
-"""Time the intervals and tests of one trial against identity: 10,000 resamples of 9 languages x 2,770 images.
+"""Time the intervals and tests of one trial against identity: 10,000 replicates of 9 languages x 2,770 images.
 
     python experiments/benchmarks/intervals.py
-    python experiments/benchmarks/intervals.py --medians      # median ranks, too, in 1,000 resamples
+    python experiments/benchmarks/intervals.py --medians      # median ranks, too, in 1,000 replicates
 
-Every metric, both directions and their mean, every language; resamples and signs are drawn anew in each run.
+Every metric, both directions and their mean, every language; replicates and signs are drawn anew in each run.
 """
 
 import json
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     import numpy as np
 
     from ccalign_jax.metrics import Ranks
-    from ccalign_jax.study.intervals import bounds, change_tests, draw_figures, draw_resamples, minus_draws
+    from ccalign_jax.study.intervals import bounds, change_tests, draw_replicates, minus_replicates, replicate_metrics
     from ccalign_jax.study.measure import Measurement, measure
     from ccalign_jax.training import Part
 
@@ -52,29 +52,29 @@ def main(argv: list[str]) -> None:
         return folds
 
     mine, base = arm(), arm()
-    seconds: dict[str, list[float]] = {name: [] for name in ("resamples", "draws", "intervals", "tests", "all")}
+    seconds: dict[str, list[float]] = {name: [] for name in ("replicates", "replicates", "intervals", "tests", "all")}
     for run in range(FLAGS.runs):
         clock = [time.perf_counter()]
-        resamples = draw_resamples(np.arange(FLAGS.images), seed=run)
-        resamples = resamples if FLAGS.medians else resamples._replace(medians=0)
+        replicates = draw_replicates(np.arange(FLAGS.images), seed=run)
+        replicates = replicates if FLAGS.medians else replicates._replace(medians=0)
         clock.append(time.perf_counter())
-        draws, other = (draw_figures(folds, resamples) for folds in (mine, base))
-        changes = minus_draws(draws, other)
+        replicates, other = (replicate_metrics(folds, replicates) for folds in (mine, base))
+        changes = minus_replicates(replicates, other)
         clock.append(time.perf_counter())
-        for each in (draws, other):
+        for each in (replicates, other):
             bounds(each, "level")
         bounds(changes, "change")
         clock.append(time.perf_counter())
-        change_tests(changes, resamples)
+        change_tests(changes, replicates)
         clock.append(time.perf_counter())
         for name, value in zip(seconds, [*np.diff(clock), clock[-1] - clock[0]], strict=True):
             seconds[name].append(float(value))
     result = {
         "languages": FLAGS.languages,
         "images": FLAGS.images,
-        "draws": len(resamples.weights),
-        "flips": len(resamples.signs),
-        "medians": resamples.medians,
+        "replicates": len(replicates.weights),
+        "flips": len(replicates.signs),
+        "medians": replicates.medians,
         "seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
     }
     print(json.dumps(result, indent=1))

@@ -102,19 +102,19 @@ def main(argv: list[str]) -> None:
         (sweep.Program, "compile", "compile fits (beside other work)"),
         (sweep.Program, "__call__", FITS),
         (crossing, "score_epochs", SCORES),
-        (crossing, "holdout_ranks", RANKS),
+        (crossing, "test_ranks", RANKS),
         (run, "_baseline", IDENTITY),
         (run, "summarise", "summary"),
         (run, "keep_ranks", FIGURES),
-        (holdout, "rank_routes", BETWEEN),
+        (holdout, "rank_tasks", BETWEEN),
         (holdout, "measure_pairs", FIGURES),
-        (holdout, "map_ladder", CORRECTIONS),
+        (holdout, "correct_mapped", CORRECTIONS),
         (holdout, "_whole_rows", DIAGNOSTICS),
         (holdout, "_described", DIAGNOSTICS),
-        (holdout, "where_gained", "where the gain lies"),
+        (holdout, "gain_by_subgroup", "where the gain lies"),
         (holdout, "map_part", "maps of test parts and banks"),
-        (holdout, "score_figures", "tables of score corrections"),
-        (holdout, "draw_resamples", "drawing of resamples"),
+        (holdout, "correction_entries", "tables of score corrections"),
+        (holdout, "draw_replicates", "drawing of replicates"),
         (inference.Inference, "__init__", INTERVALS),
         (inference.Inference, "levels", INTERVALS),
         (inference.Inference, "measure", INTERVALS),
@@ -150,7 +150,7 @@ def main(argv: list[str]) -> None:
     ready = time.perf_counter()
     result = run.run_sweep(planned, kept, mesh=make_mesh(FLAGS.devices))
     trained = time.perf_counter()
-    result = holdout.measure_holdouts(result)
+    result = holdout.measure_test_parts(result)
     measured = time.perf_counter()
     write.write_results(kept, result)
     done = time.perf_counter()

@@ -270,11 +270,11 @@ def test_no_fold_tears_a_component_apart(random_rows):
     assert parts(grouped.groups) == {frozenset([0, 1, 30, 31])} | {frozenset([i, i + 30]) for i in range(2, 30)}
     torn = 0
     for fold in nested_folds(grouped, folds=4):
-        sides = [[fold.train, fold.report], *([inner.train, inner.select, fold.report] for inner in fold.inner)]
+        sides = [[fold.train, fold.test], *([inner.train, inner.validation, fold.test] for inner in fold.inner)]
         for one, other in itertools.chain.from_iterable(itertools.combinations(side, 2) for side in sides):
             assert not set(one % 30) & set(other % 30)
     for fold in nested_folds(data, folds=4):
-        torn += len(set(fold.train % 30) & set(fold.report % 30))
+        torn += len(set(fold.train % 30) & set(fold.test % 30))
     assert torn > 0  # without the audit they would be
 
 

@@ -49,7 +49,7 @@ def changed(*, fold=WHOLE, nested=False, data=None, inner=None, **parts):
 def test_good_plans_pass():
     for fold in (WHOLE, dataclasses.replace(WHOLE, inner=WHOLE.inner[:1])):
         check_folds(toy(), [fold], nested=True)
-    seed = fold_of(WHOLE.train, WHOLE.report, (WHOLE.train, WHOLE.report))
+    seed = fold_of(WHOLE.train, WHOLE.test, (WHOLE.train, WHOLE.test))
     check_folds(toy(), [seed])
     for folds in (2, 5):
         check_folds(toy(), nested_folds(toy(), folds=folds), nested=True)
@@ -58,51 +58,53 @@ def test_good_plans_pass():
 def test_a_mistake_names_the_fold_and_the_part(one_line):
     one_line(lambda: check_folds(toy(), []), "toy", "no fold")
     one_line(lambda: check_folds(toy(), [dataclasses.replace(WHOLE, inner=())]), "fold 0", "no inner part")
-    one_line(changed(report=np.arange(0)), "fold 1", "no image to report")
-    one_line(changed(report=np.arange(19, 30)), "fold 1 trains on images that it reports")
-    one_line(changed(sample=WHOLE.report), "fold 1", "images to report in its training sample")
-    one_line(changed(report=[1, 30]), "fold 1: report", "rows 1 to 30", "0 to 29")
+    one_line(changed(test=np.arange(0)), "fold 1", "no image for test")
+    one_line(changed(test=np.arange(19, 30)), "fold 1 trains on its test images")
+    one_line(changed(train_eval=WHOLE.test), "fold 1", "test images in its training sample")
+    one_line(changed(test=[1, 30]), "fold 1: test", "rows 1 to 30", "0 to 29")
     one_line(changed(train=[-1, 3]), "rows -1 to 3")
-    one_line(changed(sample=WHOLE.train[::-1]), "sample must be ascending")
-    one_line(changed(report=np.repeat(WHOLE.report, 2)), "each once")
+    one_line(changed(train_eval=WHOLE.train[::-1]), "train_eval must be ascending")
+    one_line(changed(test=np.repeat(WHOLE.test, 2)), "each once")
     one_line(changed(refit=np.ones((2, 2), int)), "refit must be ascending")
 
 
 def test_a_mistake_within_names_the_inner_part(one_line):
-    one_line(changed(inner={"select": np.arange(0)}), "fold 1", "no image to select in inner part 1")
-    one_line(changed(inner={"train": np.arange(0)}), "fold 1", "no image to train to select in inner part 1")
-    one_line(changed(inner={"select": [3, 30]}), "fold 1: select in inner part 1", "rows 3 to 30")
-    one_line(changed(inner={"train": [5, 4]}), "fold 1: train to select in inner part 1", "ascending")
-    one_line(changed(inner={"select": np.ones(30, bool)}), "select in inner part 1 must be ascending image rows")
-    one_line(changed(inner={"select": np.arange(12)}), "fold 1 trains on images that it selects by")
+    one_line(changed(inner={"validation": np.arange(0)}), "fold 1", "no image for validation in inner part 1")
+    one_line(changed(inner={"train": np.arange(0)}), "fold 1", "no image for training in inner part 1")
+    one_line(changed(inner={"validation": [3, 30]}), "fold 1: validation in inner part 1", "rows 3 to 30")
+    one_line(changed(inner={"train": [5, 4]}), "fold 1: training in inner part 1", "ascending")
+    one_line(
+        changed(inner={"validation": np.ones(30, bool)}), "validation in inner part 1 must be ascending image rows"
+    )
+    one_line(changed(inner={"validation": np.arange(12)}), "fold 1 trains on its validation images")
 
 
-@pytest.mark.parametrize("name", ["train", "select"])
+@pytest.mark.parametrize("name", ["train", "validation"])
 def test_nested_plans_choose_by_nothing_that_they_report(name, one_line):
     rows = np.append(getattr(WHOLE.inner[-1], name), 25)
     changed(inner={name: rows})()
-    one_line(changed(inner={name: rows}, nested=True), "fold 1 selects with images that it reports")
+    one_line(changed(inner={name: rows}, nested=True), "fold 1 has test images in")
 
 
 def test_one_part_alone_has_no_number(one_line):
     one = dataclasses.replace(WHOLE, inner=WHOLE.inner[:1])
-    message = one_line(changed(fold=one, inner={"select": np.arange(0)}), "fold 1", "no image to select;")
+    message = one_line(changed(fold=one, inner={"validation": np.arange(0)}), "fold 1", "no image for validation;")
     assert "inner part" not in message
 
 
 @pytest.mark.parametrize(
     ("rare", "part"),
     [
-        ([0, 1, 2], "report"),
-        ([25, 26], "train"),
-        ([0, 1, 25], "select in inner part 0"),
-        ([12, 25], "train to select in inner part 0"),
+        ([0, 1, 2], "test"),
+        ([25, 26], "training"),
+        ([0, 1, 25], "validation in inner part 0"),
+        ([12, 25], "training in inner part 0"),
     ],
 )
 def test_every_part_needs_every_language(rare, part, one_line):
     """The training sample alone may lack one."""
-    one_line(lambda: check_folds(toy(rare=rare), [WHOLE]), f"fold 0 has no caption in ja to {part};", "--languages")
-    check_folds(toy(rare=[0, 12, 25]), [dataclasses.replace(WHOLE, sample=np.arange(3, 9))])
+    one_line(lambda: check_folds(toy(rare=rare), [WHOLE]), f"fold 0 has no caption in ja for {part};", "--languages")
+    check_folds(toy(rare=[0, 12, 25]), [dataclasses.replace(WHOLE, train_eval=np.arange(3, 9))])
 
 
 def test_images_that_no_fold_has_are_counted():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import (
-    LEAST_CROSSED,
+    MIN_CROSSED,
     Fold,
     Inner,
     inner_fold,
@@ -43,11 +43,11 @@ def assert_same(one, other):
     """The same plans."""
     assert len(one) == len(other)
     for mine, theirs in zip(one, other, strict=True):
-        for name in ("train", "report", "sample", "refit"):
+        for name in ("train", "test", "train_eval", "refit"):
             np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
         for first, second in zip(mine.inner, theirs.inner, strict=True):
             np.testing.assert_array_equal(first.train, second.train)
-            np.testing.assert_array_equal(first.select, second.select)
+            np.testing.assert_array_equal(first.validation, second.validation)
 
 
 def assert_whole(parts, wanted):
@@ -63,14 +63,14 @@ def test_seed_folds_are_scikit_learns(count, folds):
     assert len(found) == folds
     for fold, (train, test) in zip(found, expected, strict=True):
         (inner,) = fold.inner
-        for rows in (fold.train, fold.sample, inner.train):
+        for rows in (fold.train, fold.train_eval, inner.train):
             np.testing.assert_array_equal(rows, train)
-        for rows in (fold.report, inner.select):
+        for rows in (fold.test, inner.validation):
             np.testing.assert_array_equal(rows, test)
         np.testing.assert_array_equal(fold.refit, np.arange(count))
 
 
-FOLDS = st.tuples(st.integers(30, 90), st.integers(0, 9), st.integers(1, 6), st.randoms(use_true_random=False))
+FOLDS = st.tuples(st.integers(72, 120), st.integers(0, 9), st.integers(1, 6), st.randoms(use_true_random=False))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -83,41 +83,41 @@ def test_no_group_stands_on_two_sides(data, folds, inner, repeats):
     check_folds(data, found, nested=True)
     assert len(found) == folds * repeats
     for repeat in range(repeats):
-        reported = [fold.report for fold in found[repeat * folds : (repeat + 1) * folds]]
+        reported = [fold.test for fold in found[repeat * folds : (repeat + 1) * folds]]
         assert_whole(reported, np.arange(count))
         assert max(map(len, reported)) - min(map(len, reported)) <= largest
     for fold in found:
-        outside = np.setdiff1d(np.arange(count), fold.report)
-        sides = [(fold.train, fold.report)]
+        outside = np.setdiff1d(np.arange(count), fold.test)
+        sides = [(fold.train, fold.test)]
         for one in fold.inner:
-            assert_whole([one.train, one.select], outside)
-            sides += [(one.train, one.select), (one.train, fold.report), (one.select, fold.report)]
+            assert_whole([one.train, one.validation], outside)
+            sides += [(one.train, one.validation), (one.train, fold.test), (one.validation, fold.test)]
         for one, other in sides:
             assert not set(groups[one]) & set(groups[other])
-        assert set(fold.sample) <= set(fold.train) and len(np.unique(fold.sample)) == len(fold.sample)
-        assert len(fold.sample) == min(len(fold.report), len(fold.train))
+        assert set(fold.train_eval) <= set(fold.train) and len(np.unique(fold.train_eval)) == len(fold.train_eval)
+        assert len(fold.train_eval) == min(len(fold.test), len(fold.train))
         np.testing.assert_array_equal(fold.refit, np.arange(count))
 
 
 @pytest.mark.parametrize("folds", [4, 5, 7])
 def test_the_other_folds_select_in_turn(folds):
     found = nested_folds(toy(50), folds=folds, seed=2)
-    reported = [fold.report for fold in found]
+    reported = [fold.test for fold in found]
     for number, fold in enumerate(found):
-        np.testing.assert_array_equal(fold.train, np.setdiff1d(np.arange(50), fold.report))
+        np.testing.assert_array_equal(fold.train, np.setdiff1d(np.arange(50), fold.test))
         others = reported[:number] + reported[number + 1 :]
         assert len(fold.inner) == len(others) == folds - 1
         for one, select in zip(fold.inner, others, strict=True):
-            np.testing.assert_array_equal(one.select, select)
+            np.testing.assert_array_equal(one.validation, select)
             np.testing.assert_array_equal(one.train, np.setdiff1d(fold.train, select))
     for a, b in itertools.combinations(range(folds), 2):  # two folds share what is fitted without both
         np.testing.assert_array_equal(found[a].inner[b - 1].train, found[b].inner[a].train)
 
 
-@pytest.mark.parametrize("folds", range(2, LEAST_CROSSED))
+@pytest.mark.parametrize("folds", range(2, MIN_CROSSED))
 def test_of_few_folds_one_part_selects(folds):
     assert_same(nested_folds(toy(50), folds=folds, seed=4), nested_folds(toy(50), folds=folds, inner=1, seed=4))
-    assert len(nested_folds(toy(50), folds=LEAST_CROSSED)[0].inner) > 1
+    assert len(nested_folds(toy(50), folds=MIN_CROSSED)[0].inner) > 1
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -128,28 +128,28 @@ def test_one_part_is_a_fifth_and_costs_no_fit_of_its_own(data, folds):
     for fold in nested_folds(data, folds=folds, inner=1, seed=seed):
         (inner,) = fold.inner
         np.testing.assert_array_equal(inner.train, fold.train)
-        assert abs(len(inner.select) - (count - len(fold.report)) / 5) <= largest
+        assert abs(len(inner.validation) - (count - len(fold.test)) / 5) <= largest
 
 
 def test_one_part_stays_the_one_it_was():
     """Runs made when there was no other way can be repeated."""
     fold = nested_folds(toy(15), folds=3, inner=1, seed=3)[-1]
-    assert fold.train.tolist() == [2, 5, 6, 7, 9, 10, 11, 13] and fold.inner[0].select.tolist() == [1, 3]
-    assert fold.report.tolist() == [0, 4, 8, 12, 14] and fold.sample.tolist() == [2, 5, 7, 10, 11]
+    assert fold.train.tolist() == [2, 5, 6, 7, 9, 10, 11, 13] and fold.inner[0].validation.tolist() == [1, 3]
+    assert fold.test.tolist() == [0, 4, 8, 12, 14] and fold.train_eval.tolist() == [2, 5, 7, 10, 11]
     fold = nested_folds(toy(15), folds=5, inner=1, seed=1)[-1]
-    assert fold.train.tolist() == [0, 1, 2, 4, 5, 8, 10, 11, 12] and fold.inner[0].select.tolist() == [6, 7, 13]
-    assert fold.report.tolist() == [3, 9, 14] and fold.sample.tolist() == [4, 5, 12]
+    assert fold.train.tolist() == [0, 1, 2, 4, 5, 8, 10, 11, 12] and fold.inner[0].validation.tolist() == [6, 7, 13]
+    assert fold.test.tolist() == [3, 9, 14] and fold.train_eval.tolist() == [4, 5, 12]
 
 
 @pytest.mark.parametrize(("folds", "inner"), [(2, 2), (3, 4), (5, 3)])
 def test_inner_folds_divide_the_rest(folds, inner):
     found = nested_folds(toy(50), folds=folds, inner=inner, seed=1)
     for fold in found:
-        np.testing.assert_array_equal(fold.train, np.setdiff1d(np.arange(50), fold.report))
-        parts = [one.select for one in fold.inner]
+        np.testing.assert_array_equal(fold.train, np.setdiff1d(np.arange(50), fold.test))
+        parts = [one.validation for one in fold.inner]
         assert len(parts) == inner and max(map(len, parts)) - min(map(len, parts)) <= 1
         assert_whole(parts, fold.train)
-    firsts = {found[0].inner[0].select.tobytes(), found[1].inner[0].select.tobytes()}
+    firsts = {found[0].inner[0].validation.tobytes(), found[1].inner[0].validation.tobytes()}
     assert len(firsts) == 2  # each divides its own
 
 
@@ -159,10 +159,10 @@ def test_repeats_divide_anew_and_the_first_is_as_ever(inner):
     once, thrice = (nested_folds(data, folds=4, inner=inner, repeats=repeats, seed=5) for repeats in (1, 3))
     assert_same(thrice[:4], once)
     assert len(thrice) == 12
-    assert len({fold.report.tobytes() for fold in thrice}) == 12
-    assert len({one.select.tobytes() for fold in thrice for one in fold.inner}) == (12 if inner != 3 else 36)
+    assert len({fold.test.tobytes() for fold in thrice}) == 12
+    assert len({one.validation.tobytes() for fold in thrice for one in fold.inner}) == (12 if inner != 3 else 36)
     other = nested_folds(data, folds=4, inner=inner, repeats=3, seed=6)
-    assert not {fold.report.tobytes() for fold in thrice} & {fold.report.tobytes() for fold in other}
+    assert not {fold.test.tobytes() for fold in thrice} & {fold.test.tobytes() for fold in other}
 
 
 def test_the_seed_alone_decides():
@@ -170,20 +170,20 @@ def test_the_seed_alone_decides():
     for inner in (None, 1, 2):
         first, again, other = (nested_folds(data, folds=4, inner=inner, seed=seed) for seed in (1, 1, 2))
         assert_same(first, again)
-        for name in ("train", "report", "sample"):
+        for name in ("train", "test", "train_eval"):
             assert not any(
                 np.array_equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, other, strict=True)
             )
-        assert not np.array_equal(first[0].inner[0].select, other[0].inner[0].select)
+        assert not np.array_equal(first[0].inner[0].validation, other[0].inner[0].validation)
 
 
 def test_inner_fold_reports_nothing_of_its_own():
     fold = inner_fold(toy(50), seed=3)
     (inner,) = fold.inner
     np.testing.assert_array_equal(fold.train, inner.train)
-    assert_whole([fold.train, inner.select], np.arange(50))
-    assert len(inner.select) == 10
-    np.testing.assert_array_equal(fold.report, inner.select)
+    assert_whole([fold.train, inner.validation], np.arange(50))
+    assert len(inner.validation) == 10
+    np.testing.assert_array_equal(fold.test, inner.validation)
 
 
 def test_official_split():
@@ -192,12 +192,12 @@ def test_official_split():
     (inner,) = fold.inner
     np.testing.assert_array_equal(fold.train, np.arange(30))
     np.testing.assert_array_equal(inner.train, fold.train)
-    np.testing.assert_array_equal(inner.select, np.arange(30, 38))
-    np.testing.assert_array_equal(fold.report, np.arange(38, 50))
+    np.testing.assert_array_equal(inner.validation, np.arange(30, 38))
+    np.testing.assert_array_equal(fold.test, np.arange(38, 50))
     np.testing.assert_array_equal(fold.refit, np.arange(38))
-    assert len(fold.sample) == 12 and set(fold.sample) <= set(fold.train)
+    assert len(fold.train_eval) == 12 and set(fold.train_eval) <= set(fold.train)
     (fold,) = official_folds(toy(50, split=np.where(split == "dev", "train", split)))
-    assert len(fold.inner[0].select) == round(38 / 5) and set(fold.inner[0].select) <= set(range(38))
+    assert len(fold.inner[0].validation) == round(38 / 5) and set(fold.inner[0].validation) <= set(range(38))
 
 
 def test_an_official_split_leaves_out_what_its_test_images_show():
@@ -209,8 +209,8 @@ def test_an_official_split_leaves_out_what_its_test_images_show():
     groups[[7, 23, 32]] = 80  # all three
     (fold,) = official_folds(toy(40, split=split, groups=groups))
     (inner,) = fold.inner
-    np.testing.assert_array_equal(fold.report, np.arange(28, 40))  # the test is the test
-    np.testing.assert_array_equal(inner.select, np.setdiff1d(np.arange(20, 28), [21, 23]))
+    np.testing.assert_array_equal(fold.test, np.arange(28, 40))  # the test is the test
+    np.testing.assert_array_equal(inner.validation, np.setdiff1d(np.arange(20, 28), [21, 23]))
     np.testing.assert_array_equal(fold.train, np.setdiff1d(np.arange(20), [3, 5, 7]))
     np.testing.assert_array_equal(inner.train, fold.train)
     np.testing.assert_array_equal(fold.refit, np.setdiff1d(np.arange(28), [3, 7, 21, 23]))
@@ -226,12 +226,12 @@ def test_no_group_of_an_official_split_stands_on_two_sides(data, dev):
     groups[-20:-1] = np.arange(count, count + 19)  # enough that none can leave out
     (fold,) = official_folds(toy(count, split=split, groups=groups), seed=seed)
     (inner,) = fold.inner
-    np.testing.assert_array_equal(fold.report, np.flatnonzero(split == "test"))
-    for one, other in itertools.combinations((fold.train, inner.select, fold.report), 2):
+    np.testing.assert_array_equal(fold.test, np.flatnonzero(split == "test"))
+    for one, other in itertools.combinations((fold.train, inner.validation, fold.test), 2):
         assert not set(groups[one]) & set(groups[other])
-    assert not set(groups[fold.refit]) & set(groups[fold.report])
-    out = np.setdiff1d(np.arange(count), np.concatenate([fold.train, inner.select, fold.report]))
-    kept = set(groups[np.union1d(inner.select, fold.report)])
+    assert not set(groups[fold.refit]) & set(groups[fold.test])
+    out = np.setdiff1d(np.arange(count), np.concatenate([fold.train, inner.validation, fold.test]))
+    kept = set(groups[np.union1d(inner.validation, fold.test)])
     assert set(groups[out]) <= kept  # nothing is left out without a reason
 
 

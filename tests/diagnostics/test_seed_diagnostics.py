@@ -18,7 +18,7 @@ def seed(seed_study):
     """Rows of each language, the parts of fold 0, and the folder of the program's reports."""
     folder, data, fold = seed_study
     rows = {language: np.asarray(data.text[language], np.float32) for language in LANGUAGES}
-    return rows, {"train": fold.train, "holdout": fold.report}, folder
+    return rows, {"train": fold.train, "holdout": fold.test}, folder
 
 
 def mapped(rows, folder, kind):

@@ -72,11 +72,11 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
         column = "delta_R@1" if key == "mean" else f"delta_R@1_{key}"
         assert float(gained[column]) == pytest.approx(value, abs=1e-6)
     with np.load(finished / "folds.npz") as folds:
-        reported = np.concatenate([folds["0/report"], folds["1/report"]])
+        reported = np.concatenate([folds["0/test"], folds["1/test"]])
         np.testing.assert_array_equal(np.sort(reported), np.arange(80))
         assert len(folds["keys"]) == len(folds["groups"]) == 80
         assert {name for name in folds.files if name.startswith("0/")} == {
-            *("0/train", "0/report", "0/inner/0/train", "0/inner/0/select")
+            *("0/train", "0/test", "0/inner/0/train", "0/inner/0/validation")
         }
     page = (finished / "report.html").read_text()
     assert page.count("<svg") >= 2 and not re.search(r"(src|href)=.http", page)

@@ -40,7 +40,7 @@ def seed(seed_study):
 
     @cache
     def rows(split, kind):
-        part = data.take(fold.train if split == "train" else fold.report)
+        part = data.take(fold.train if split == "train" else fold.test)
         if kind is None:
             return part
         return apply(load_seed_map(folder / f"W_full_ar-de-en-fr-zh_fold0_{kind}.pt"), part)

@@ -13,7 +13,7 @@ from ccalign_jax.metrics import Banks, Ranks, csls, rank, rank_pairs, rank_text_
 from ccalign_jax.numerics import unit_rows
 
 IMAGES, D = 9, 6
-ROUTES = ["hard", "soft", "oracle"]
+TASKS = ["hard", "soft", "oracle"]
 STATIC = ("how", "block_entries")
 jitted_rank, jitted_both = jax.jit(rank), jax.jit(rank_pairs)
 jitted_pairs = jax.jit(rank_text_pairs, static_argnames="block_entries")
@@ -79,7 +79,7 @@ def test_direct_is_the_reference(seed):
     assert np.asarray(found.equal).any() and (found.tied > 1).any()
 
 
-@pytest.mark.parametrize("how", ROUTES)
+@pytest.mark.parametrize("how", TASKS)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_way_through_the_images_is_the_reference(how, seed):
     text, other, image, *where = scene(seed)
@@ -90,7 +90,7 @@ def test_the_way_through_the_images_is_the_reference(how, seed):
 
 @pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [1, 40, 14 * IMAGES])
-@pytest.mark.parametrize("how", [None, *ROUTES])
+@pytest.mark.parametrize("how", [None, *TASKS])
 def test_tiles_equal_the_whole(how, block_entries):
     text, other, image, *where = scene()
     if how is None:
@@ -175,7 +175,7 @@ def test_masked_images_are_not_there():
 
 @pytest.mark.optimised
 @settings(max_examples=12, deadline=None, derandomize=True)
-@given(st.integers(0, 2**31), st.sampled_from(ROUTES), st.sampled_from([0.25, 4.0]))
+@given(st.integers(0, 2**31), st.sampled_from(TASKS), st.sampled_from([0.25, 4.0]))
 def test_moving_everything_changes_nothing(seed, how, scale):
     """Permuted captions and images keep every rank; so does scale, and a rotation of all where scores do not tie."""
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from ccalign_jax.metrics import (
     cosine_scores,
     rank,
     rank_pairs,
-    rank_routes,
+    rank_tasks,
     ranks_from_scores,
     recall_at,
     resolve_ties,
@@ -359,7 +359,7 @@ def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
         lambda: rank(text, image, gold),
         lambda: rank_pairs(text, image, there, gold, block_entries=30),
         lambda: stream_ranks(text, image, gold),
-        lambda: rank_routes([text, image], image, [there] * 2, [there[:, None]] * 2),
+        lambda: rank_tasks([text, image], image, [there] * 2, [there[:, None]] * 2),
         *(
             lambda prepare=prepare: rank_pairs(*prepare(text, image, Banks(text, image)), there, gold)
             for prepare in SCORINGS.values()
@@ -375,11 +375,11 @@ def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
 
 
 @pytest.mark.optimised
-def test_routes_of_half_precision_rows_are_scored_in_float32():
+def test_tasks_of_half_precision_rows_are_scored_in_float32():
     rng = np.random.default_rng(0)
     text, image = (jnp.asarray(rng.standard_normal((12, 8)), jnp.bfloat16) for _ in range(2))
     there = jnp.arange(12)
-    found = rank_routes([text, text], image, [there] * 2, [there[:, None]] * 2, routes=("t2t", "via_image"))
+    found = rank_tasks([text, text], image, [there] * 2, [there[:, None]] * 2, tasks=("t2t", "via_image"))
     wide = text.astype(jnp.float32), image.astype(jnp.float32)
     same(found.t2i[0], rank(*wide, there[:, None]))
     assert (found.via_image[0].tied == 1).all()

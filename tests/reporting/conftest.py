@@ -129,7 +129,7 @@ def make_summary(
         "protocol": protocol,
         "folds": folds,
         **{"repeats": 1, "inner": "a fifth of the training images" if protocol == "nested" else "the reported folds"},
-        "statistics": {"level": 0.95, "draws": 10000, "flips": 10000, "clusters": 100, "cluster": "image"},
+        "statistics": {"level": 0.95, "replicates": 10000, "flips": 10000, "clusters": 100, "cluster": "image"},
         "notes": [*notes],
         "baselines": {
             "identity": metrics(0.5, 0.5, std, languages),
@@ -188,7 +188,7 @@ PAIRED = {
     **{"neighbour_jaccard": 0.16, "mutual_neighbours": 0.24, "cknna": 0.26},
 }
 WAYS = ("t2i", "i2t", "both")
-ROUTES = {
+TASKS = {
     "t2i": 0.10,
     "i2t": 0.12,
     "both": 0.11,
@@ -199,10 +199,10 @@ ROUTES = {
 }
 
 
-def scored(route: str, languages: tuple[str, ...], shift: float = 0.0, *, delta: bool = False) -> Summary:
-    """R@1 is the route's, plus .01 for each language after the first; other metrics are larger by fixed steps."""
+def scored(task: str, languages: tuple[str, ...], shift: float = 0.0, *, delta: bool = False) -> Summary:
+    """R@1 is the task's, plus .01 for each language after the first; other metrics are larger by fixed steps."""
     names = list(languages)
-    if route not in WAYS:
+    if task not in WAYS:
         names = [f"{first}->{second}" for first in languages for second in languages if first != second]
     steps = {"R@1": 0.0, "R@5": 0.2, "R@10": 0.3, "MRR": 0.1, "mAP": 0.05, "median_rank": 20.0, "nDCG@10": 0.15}
 
@@ -211,7 +211,7 @@ def scored(route: str, languages: tuple[str, ...], shift: float = 0.0, *, delta:
             return {
                 metric: figure(-100 * shift if metric == "median_rank" else shift, None, delta=True) for metric in steps
             }
-        start = ROUTES[route] + shift + extra
+        start = TASKS[task] + shift + extra
         values = {metric: start + step for metric, step in steps.items()}
         values["median_rank"] = 20.0 - 100 * shift
         return {metric: figure(value, None) for metric, value in values.items()}
@@ -281,8 +281,8 @@ def make_evaluation_summary(
     languages: tuple[str, ...] = ("de", "en", "zh"), *, mapped: bool = True, name: str = "toy", each_map: bool = False
 ) -> Summary:
     """Everything that an evaluation may hold: t2i rises by .020, i2t falls by .010, the rest rises by .030."""
-    changes = {route: {"t2i": 0.02, "i2t": -0.01, "both": 0.005}.get(route, 0.03) for route in ROUTES}
-    routes = [route for route in ROUTES if len(languages) > 1 or route in WAYS]
+    changes = {task: {"t2i": 0.02, "i2t": -0.01, "both": 0.005}.get(task, 0.03) for task in TASKS}
+    tasks = [task for task in TASKS if len(languages) > 1 or task in WAYS]
     states = {"identity": 0.0, "mapped": 0.1} if mapped else {"identity": 0.0}
 
     def both(extra: float, state: str) -> Summary:
@@ -295,7 +295,7 @@ def make_evaluation_summary(
     own, other = np.zeros(50), np.zeros(50)
     own[28:32], other[24:29] = 0.25, 0.2
     maps = {"per_language": {language: linear_map() for language in languages}} if each_map else linear_map()
-    identity = {route: scored(route, languages) for route in routes}
+    identity = {task: scored(task, languages) for task in tasks}
     chance = metrics(0.01, 0.01, None, languages)
     summary = {
         "schema": 1,
@@ -323,8 +323,8 @@ def make_evaluation_summary(
         summary |= {
             "name": "image/residual/infonce",
             "training_images": {"known": True, "images": 100, "seen": 0, "by_key": 0, "by_row": 0},
-            "metrics": {route: scored(route, languages, changes[route]) for route in routes},
-            "delta": {route: scored(route, languages, changes[route], delta=True) for route in routes},
+            "metrics": {task: scored(task, languages, changes[task]) for task in tasks},
+            "delta": {task: scored(task, languages, changes[task], delta=True) for task in tasks},
             "map": maps,
         }
     return summary

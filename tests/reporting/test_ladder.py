@@ -1,11 +1,11 @@
-"""The ladder: which rungs there are, in which order, and what it says of the best map."""
+"""The ladder: which corrections there are, in which order, and what it says of the best map."""
 
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 from ccalign_jax.reporting import headline, ladder_plot, ladder_table, ladder_words, to_svg
-from ccalign_jax.reporting.ladder import MOST_TRAINED
+from ccalign_jax.reporting.ladder import MAX_TRAINED
 
 FAMILIES = [
     ("symmetric", "centring", "closed_form", 0.004, -0.01),
@@ -154,9 +154,9 @@ def test_scores_on_top_of_a_pivots_choice_say_so(make):
 
 
 def test_of_many_aligners_the_best_stand_and_the_rest_are_named(make):
-    families = [("image", f"map{number:02}", "infonce", number / 100, 0.0) for number in range(MOST_TRAINED + 2)]
+    families = [("image", f"map{number:02}", "infonce", number / 100, 0.0) for number in range(MAX_TRAINED + 2)]
     table = ladder_table(make(*families))
-    assert [row[0] for row in table.rows[2:-2]] == [f"map{number:02}" for number in range(MOST_TRAINED + 1, 1, -1)]
+    assert [row[0] for row in table.rows[2:-2]] == [f"map{number:02}" for number in range(MAX_TRAINED + 1, 1, -1)]
     assert "Left out of the trained, with lower selection scores: map01; map00." in table.notes
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ccalign_jax.reporting import main_table, pivots_by_language_table, pivots_table, text_to_text_table, to_latex
-from ccalign_jax.reporting.names import MOST_FAMILIES
+from ccalign_jax.reporting.names import MAX_FAMILIES
 
 TWO_PIVOTS = [
     ("image", "linear", "infonce", -0.27, -0.25),
@@ -118,7 +118,7 @@ def test_several_losses_are_named_and_closed_forms_have_none(make):
 
 def test_of_many_families_the_main_table_has_the_best_of_each_pivot_and_this_one_all(make):
     summary = many(make)
-    assert len(summary["families"]) > MOST_FAMILIES
+    assert len(summary["families"]) > MAX_FAMILIES
     names = [row[0] for row in main_table(summary).rows]
     assert names == [
         "identity",
@@ -171,7 +171,7 @@ def test_many_languages_are_summarised(make, before):
     assert table.rows[1] == ("identity (levels)", ".500", "l00 .500", "l00 .500", "")
 
 
-def test_text_to_text_has_the_routes_that_were_taken(make, before):
+def test_text_to_text_has_the_tasks_that_were_taken(make, before):
     summary = with_text_to_text(make(*TWO_PIVOTS[2:]), 0.004, None)
     assert text_to_text_table(summary).columns[2] == "change, p\n[95 %]"
     table = text_to_text_table(before(summary))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ccalign_jax.statistics import _draws, sign_flip_test, sign_flips
+from ccalign_jax.statistics import _constants, sign_flip_test, sign_flips
 
 ALTERNATIVES = ("two-sided", "greater", "less")
 
@@ -159,7 +159,7 @@ def test_blocks_do_not_matter(monkeypatch, entries):
     _, flat = thirds_and_fifths(120, 1)
     signs = sign_flips(40, flips=500, seed=0)
     expected = sign_flip_test(flat.reshape(40, 3), signs)
-    monkeypatch.setattr(_draws, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", entries)
     np.testing.assert_array_equal(sign_flip_test(flat.reshape(40, 3), signs), expected)
 
 

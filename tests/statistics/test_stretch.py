@@ -10,7 +10,7 @@ from ccalign_jax.statistics import (
     bootstrap_weights,
     interval_stretch,
     percentile_interval,
-    ratio_draws,
+    ratio_replicates,
     ratio_residuals,
 )
 
@@ -85,7 +85,7 @@ def test_clusters_that_add_nothing_hardly_matter():
 def test_coverage_of_rare_changes():
     """About eight of 400 images change, up or down alike: percentiles alone cover some 93 % of nothing."""
     rng = np.random.default_rng(0)
-    weights = bootstrap_weights(400, draws=1000, seed=1).astype(np.float32) / 400
+    weights = bootstrap_weights(400, replicates=1000, seed=1).astype(np.float32) / 400
     plain = wide = worlds = 0
     for _ in range(800):
         changes = (rng.random(400) < 8 / 400) * rng.choice([-1.0, 1.0], 400) * rng.uniform(0.5, 1.5, 400)
@@ -104,8 +104,8 @@ def test_coverage_of_few_clusters_of_unequal_size(clusters):
     rng, worlds = np.random.default_rng(0), 1500
     counts = rng.geometric(0.2, (clusters, worlds))
     sums = rng.binomial(counts, rng.beta(2, 2, (clusters, worlds)))[..., None]
-    draws = ratio_draws(bootstrap_weights(clusters, draws=1000, seed=1), sums, counts)[:, 0]
-    ends, value = np.stack(percentile_interval(draws)), (sums.sum(axis=0)[:, 0] / counts.sum(axis=0))
+    replicates = ratio_replicates(bootstrap_weights(clusters, replicates=1000, seed=1), sums, counts)[:, 0]
+    ends, value = np.stack(percentile_interval(replicates)), (sums.sum(axis=0)[:, 0] / counts.sum(axis=0))
     stretch = interval_stretch(*(residuals[..., 0].T for residuals in ratio_residuals(sums, counts)))
     plain, wide = (np.mean((low <= 0.5) & (high >= 0.5)) for low, high in (ends, value + stretch * (ends - value)))
     assert plain < 0.93

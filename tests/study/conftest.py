@@ -11,7 +11,7 @@ from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.study import SweepResult
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.holdout import measure_test_parts
 from ccalign_jax.study.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.refit import refit
@@ -45,7 +45,7 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     folder = RunFolder(out)
     folder.claim(config, data.sha256(), resume=False, overwrite=False)
     result = run_sweep(plan_sweep(data, config, plan_folds(data, config)), folder)
-    measure_holdouts(result, routes=(), scores=False, diagnostics=False)
+    measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
     write_results(folder, result)
     return out, result
 
@@ -81,16 +81,16 @@ def measured() -> Callable[..., Measurement]:
         seed: int = 0,
         most: int = 3,
         better: float = 0.0,
-        routes: Sequence[str] = ("t2i", "i2t"),
+        tasks: Sequence[str] = ("t2i", "i2t"),
     ) -> Measurement:
         rng, count = np.random.default_rng(seed), len(images)
         sums: dict[Place, ImageSums] = {}
-        for route in routes:
+        for task in tasks:
             for language in languages:
                 owner = np.repeat(np.arange(count), rng.integers(0 if most > 1 else 1, most + 1, size=count))
                 rank = 1 + rng.integers(12, size=len(owner))
                 moved = np.random.default_rng([seed, 1]).random(len(owner)) < better
-                sums[route, language] = sums_of(np.where(moved, 1, rank), owner, count)
+                sums[task, language] = sums_of(np.where(moved, 1, rank), owner, count)
         return with_values(sums, images)
 
     return make

@@ -15,7 +15,7 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.align import align, plan_align
 from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
-from ccalign_jax.study.arrays import lay_out
+from ccalign_jax.study.arrays import device_embeddings
 from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.one_pass import gather_moments
 from ccalign_jax.training import Space, fit_stream
@@ -78,7 +78,7 @@ def test_one_pass_is_as_good_as_all_rows(folder, name, pivot):
         image_keys=keys,
         text_keys={lang: keys[mask] for lang, mask in there.items()},
     )
-    rows = gather_pairs(pivot, space, lay_out(data), np.arange(COUNT), image_weight=0.5)
+    rows = gather_pairs(pivot, space, device_embeddings(data), np.arange(COUNT), image_weight=0.5)
     found, wanted = (CLOSED_FORMS[name].path(one, penalty=1.0) for one in (gathered, rows))
     # Directions of canonical correlations may point either way.
     signless = np.abs if name in ("cca", "csa", "multi_step") else np.asarray

@@ -13,8 +13,8 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study.arrays import (
     caption_means,
     consensus_rows,
+    device_embeddings,
     fold_arrays,
-    lay_out,
     make_part,
     plan_fits,
     without_language,
@@ -42,7 +42,7 @@ def ragged(count=5, seed=0):
 
 def test_the_layout_by_hand():
     data = ragged()
-    found = lay_out(data)
+    found = device_embeddings(data)
     assert found.text.shape == (9, 6) and found.text.dtype == np.float32
     np.testing.assert_array_equal(found.caption_counts, [[2, 0, 1, 3, 1], [0, 1, 1, 0, 0]])
     np.testing.assert_array_equal(
@@ -74,7 +74,7 @@ def test_a_part_by_hand():
 def test_caption_means_by_hand():
     data = ragged()
     en, ja = (unit_float32(data.text[language]) for language in ("en", "ja"))
-    found = caption_means(lay_out(data), np.array([0, 2, 4]))
+    found = caption_means(device_embeddings(data), np.array([0, 2, 4]))
     np.testing.assert_allclose(found[0], unit_float32(np.stack([en[0] + en[1], en[2], en[6]])), atol=1e-6)
     np.testing.assert_allclose(found[1], [np.zeros(6), ja[1], np.zeros(6)], atol=1e-6)
 
@@ -127,9 +127,9 @@ def test_folds_are_padded_with_minus_one():
     np.testing.assert_array_equal(found.train_count, [2, 1, 3, 3])
     assert found.consensus is None
     wanted = {
-        "select": fits.select,
-        "report": [fold.report for fold in folds],
-        "sample": [fold.sample for fold in folds],
+        "validation": fits.validation,
+        "test": [fold.test for fold in folds],
+        "train_eval": [fold.train_eval for fold in folds],
     }
     for name, parts in wanted.items():
         for number, images in enumerate(parts):
@@ -159,8 +159,8 @@ def rows_of(*parts):
 def test_equal_sets_are_fitted_and_scored_once():
     fits = plan_fits(folds_by_hand())
     assert rows_of(*fits.train) == [[0, 2], [3], [1, 2, 3], [0, 2, 3]]
-    assert rows_of(*fits.select) == [[3], [0, 2], [0]]
-    assert fits.inner == (((0, 0), (1, 1)), ((2, 2),)) and fits.report == (3, 2)
+    assert rows_of(*fits.validation) == [[3], [0, 2], [0]]
+    assert fits.inner == (((0, 0), (1, 1)), ((2, 2),)) and fits.test == (3, 2)
 
 
 def test_crossed_folds_share_what_is_fitted_without_two():
@@ -168,10 +168,10 @@ def test_crossed_folds_share_what_is_fitted_without_two():
     data = ragged(40)
     for folds, repeats in ((4, 1), (5, 1), (5, 2)):
         fits = plan_fits(nested_folds(data, folds=folds, repeats=repeats))
-        assert len(fits.train) == repeats * folds * (folds + 1) // 2 and len(fits.select) == repeats * folds
+        assert len(fits.train) == repeats * folds * (folds + 1) // 2 and len(fits.validation) == repeats * folds
         assert [len(pairs) for pairs in fits.inner] == [folds - 1] * folds * repeats
         both = {fit for pairs in fits.inner for fit, _ in pairs}
-        assert not both & set(fits.report) and both | set(fits.report) == set(range(len(fits.train)))
+        assert not both & set(fits.test) and both | set(fits.test) == set(range(len(fits.train)))
 
 
 PLANS = {
@@ -188,14 +188,14 @@ def test_what_selects_alone_selects_for_the_fit_that_reports(kind):
     data = dataclasses.replace(data, split=np.resize(["train", "train", "train", "dev", "test"], len(data)))
     folds = PLANS[kind](data)
     fits = plan_fits(folds)
-    assert len(fits.train) == len(fits.select) == len(folds)
-    assert fits.report == tuple(range(len(folds)))
+    assert len(fits.train) == len(fits.validation) == len(folds)
+    assert fits.test == tuple(range(len(folds)))
     assert fits.inner == tuple(((number, number),) for number in range(len(folds)))
 
 
 def test_inner_folds_of_their_own_are_all_fitted():
     fits = plan_fits(nested_folds(ragged(40), folds=3, inner=4))
-    assert len(fits.train) == 3 * (4 + 1) and len(fits.select) == 12
+    assert len(fits.train) == 3 * (4 + 1) and len(fits.validation) == 12
     assert len({fit for pairs in fits.inner for fit, _ in pairs}) == 12
 
 
@@ -206,11 +206,11 @@ def test_a_fold_finds_its_own_sets_in_the_plan(options):
     folds = nested_folds(ragged(40), **options)
     fits = plan_fits(folds)
     for number, fold in enumerate(folds):
-        np.testing.assert_array_equal(fits.train[fits.report[number]], fold.train)
+        np.testing.assert_array_equal(fits.train[fits.test[number]], fold.train)
         for inner, (fit, part) in zip(fold.inner, fits.inner[number], strict=True):
             np.testing.assert_array_equal(fits.train[fit], inner.train)
-            np.testing.assert_array_equal(fits.select[part], inner.select)
-    for sets in (fits.train, fits.select):
+            np.testing.assert_array_equal(fits.validation[part], inner.validation)
+    for sets in (fits.train, fits.validation):
         assert len({rows.tobytes() for rows in sets}) == len(sets)
 
 
@@ -234,14 +234,14 @@ def numpy_metrics(data, images, language):
 def test_metrics_through_the_arrays_are_numpys(seed):
     data = ragged(60, seed)
     folds = nested_folds(data, folds=3, seed=seed)
-    embeddings, arrays = lay_out(data), fold_arrays(data, folds, plan_fits(folds))
+    embeddings, arrays = device_embeddings(data), fold_arrays(data, folds, plan_fits(folds))
     aligner = make_aligner("identity", 6, 6, languages=2)
 
     def ranks_of(part):
         return rank_part(map_part(aligner, {}, embeddings, part))
 
     for number, fold in enumerate(folds):
-        for name in ("report", "sample"):
+        for name in ("test", "train_eval"):
             part = jax.tree.map(lambda leaf, at=number: leaf[at], getattr(arrays, name))
             found = measure(ranks_of(part), part, data.languages).values
             for language in data.languages:

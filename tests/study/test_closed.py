@@ -14,7 +14,7 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study import closed, fit, sweep
 from ccalign_jax.study.apply import apply
-from ccalign_jax.study.arrays import lay_out, make_part, train_rows
+from ccalign_jax.study.arrays import device_embeddings, make_part, train_rows
 from ccalign_jax.study.closed import closed_fit, gather_pairs
 from ccalign_jax.study.combinations import CLOSED
 from ccalign_jax.study.config import SweepConfig, plan_folds
@@ -41,7 +41,7 @@ def unit(rows):
 
 def gathered(name, images, *, image_weight=1.0, heldout=None, data=None):
     data = data or small()
-    embeddings = train_rows(data, lay_out(data), heldout)
+    embeddings = train_rows(data, device_embeddings(data), heldout)
     pivot = make_pivot(name, LANGUAGES)
     return gather_pairs(pivot, SPACE, embeddings, np.asarray(images), image_weight=image_weight)
 
@@ -194,8 +194,8 @@ def first_ranks(data, params, images):
 def test_the_point_of_the_path_that_selects_best():
     data, space = turned(noise=1.0), Space(8, 8, ("de", "en"))
     train, held = np.arange(0, 60, 2), np.arange(1, 60, 2)
-    embeddings, select = lay_out(data), make_part(data, held)
-    done = closed_fit(trial_of(criterion="t2i"), space, embeddings, train, select=select)
+    embeddings, select = device_embeddings(data), make_part(data, held)
+    done = closed_fit(trial_of(criterion="t2i"), space, embeddings, train, validation=select)
     pairs = gather_pairs(make_pivot("image", space.languages), space, embeddings, train, image_weight=1.0)
     path = CLOSED_FORMS["ridge"].path(pairs, penalty=1.0)
     wanted = [first_ranks(data, point, held) for point in path.points]
@@ -203,7 +203,7 @@ def test_the_point_of_the_path_that_selects_best():
     assert int(done.epoch) == np.argmax(wanted) > 0 and len(set(wanted)) > 3
     np.testing.assert_array_equal(done.params["delta"], path.points[int(done.epoch)]["delta"])
     np.testing.assert_allclose(done.losses, path.losses)
-    by_mean = closed_fit(trial_of(), space, embeddings, train, select=select)
+    by_mean = closed_fit(trial_of(), space, embeddings, train, validation=select)
     assert int(by_mean.epoch) == np.argmax(np.mean(done.scores, axis=1))
     # Without a part that selects, the point that is asked for.
     plain = closed_fit(trial_of(), space, embeddings, train, stop=5)
@@ -218,7 +218,7 @@ def test_the_identity_counts_unless_the_start_does_not():
     select = make_part(data, np.arange(20, 40))
     for counts, epoch in ((True, 0), (False, 1)):
         trial = trial_of(start_counts=counts)
-        done = closed_fit(trial, Space(8, 8, data.languages), lay_out(data), np.arange(20), select=select)
+        done = closed_fit(trial, Space(8, 8, data.languages), device_embeddings(data), np.arange(20), validation=select)
         assert int(done.epoch) == epoch and float(done.scores[0].mean()) == 1.0
 
 
@@ -254,7 +254,7 @@ def test_what_is_solved_is_refitted_on_all_images(beside):
     best = next(outcome for outcome in found.outcomes if outcome.name == name)
     assert best.trial.aligner == "ridge"
     epoch = int(np.median(best.epochs))
-    wanted = closed_fit(best.trial, found.plan.space, lay_out(TURNED), np.arange(60), stop=epoch)
+    wanted = closed_fit(best.trial, found.plan.space, device_embeddings(TURNED), np.arange(60), stop=epoch)
     stored = load_aligner(out / "best")
     assert stored.about["trial"] == name and stored.about["epoch"] == epoch > 0
     jax.tree.map(np.testing.assert_array_equal, stored.params, jax.tree.map(np.asarray, wanted.params))
@@ -297,10 +297,12 @@ def test_every_set_of_crossed_folds_is_solved_once(monkeypatch):
     plan = plan_sweep(data, config, plan_folds(data, config))
     found = run_sweep(plan)
     assert solved == [images.tolist() for images in plan.fits.train] and len(solved) == 10
-    (outcome,), embeddings = found.outcomes, lay_out(data)
+    (outcome,), embeddings = found.outcomes, device_embeddings(data)
     for number, fold in enumerate(plan.folds):
         curves = [
-            closed_fit(outcome.trial, plan.space, embeddings, inner.train, select=make_part(data, inner.select)).scores
+            closed_fit(
+                outcome.trial, plan.space, embeddings, inner.train, validation=make_part(data, inner.validation)
+            ).scores
             for inner in fold.inner
         ]
         np.testing.assert_allclose(outcome.curves[number], np.mean(curves, axis=0), atol=1e-6)
@@ -313,7 +315,7 @@ def test_every_set_of_crossed_folds_is_solved_once(monkeypatch):
 @pytest.mark.parametrize("widths", [(6, 5), (5, 6)])
 def test_every_closed_form_between_spaces_of_different_widths(widths):
     data = turned(40, *widths)
-    space, embeddings = Space(*widths, data.languages), lay_out(data)
+    space, embeddings = Space(*widths, data.languages), device_embeddings(data)
     for name, form in CLOSED_FORMS.items():
         done = closed_fit(trial_of(name, form.pivots[0]), space, embeddings, np.arange(40), stop=1)
         shapes = jax.eval_shape(space.aligner(name, Recipe()).init, jax.random.key(0))

@@ -15,7 +15,7 @@ from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare, comparison_rows
 from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.file_names import file_name, plain_name
-from ccalign_jax.study.finished import read_run
+from ccalign_jax.study.load_run import read_run
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays
@@ -102,7 +102,7 @@ def summary_of(run):
 
 
 def assert_same(mine, theirs):
-    """That figures are equal: means to rounding, all that comes from resamples likewise."""
+    """That figures are equal: means to rounding, all that comes from replicates likewise."""
     if isinstance(theirs, dict):
         for key in theirs:
             assert_same(mine[key], theirs[key])
@@ -207,7 +207,7 @@ def test_inner_folds_of_the_same_kind_may_differ_too(runs, planned):
     assert "b by 3 inner folds" in note
     other = shutil.copytree(one, one.parent / "other")
     with np.load(one / "folds.npz") as stored:
-        rewrite(other / "folds.npz", **{"0/inner/0/select": stored["0/inner/1/select"]})
+        rewrite(other / "folds.npz", **{"0/inner/0/validation": stored["0/inner/1/validation"]})
     [note] = compare(one, other)["notes"]
     assert "both by 3 inner folds, but not the same" in note
 
@@ -283,7 +283,7 @@ def damage(copy, how, ranks):
         case "half the folds":
             (copy / "folds.npz").write_bytes((copy / "folds.npz").read_bytes()[:200])
         case "a fold less":
-            rewrite(copy / "folds.npz", **{"3/report": None})
+            rewrite(copy / "folds.npz", **{"3/test": None})
         case "no ranks":
             ranks.unlink()
         case "a byte of ranks":
@@ -361,6 +361,19 @@ def test_rows_have_every_figure(runs):
 
 def test_what_is_read_is_what_was_planned(runs):
     run = read_run(runs("closed"))
-    reported = np.concatenate(run.rows("report"))
+    reported = np.concatenate(run.rows("test"))
     np.testing.assert_array_equal(np.sort(reported), np.arange(IMAGES))
-    assert all(len(np.intersect1d(*pair)) == 0 for pair in zip(run.rows("train"), run.rows("report"), strict=True))
+    assert all(len(np.intersect1d(*pair)) == 0 for pair in zip(run.rows("train"), run.rows("test"), strict=True))
+
+
+def test_a_folder_with_the_former_names_of_parts_is_read(runs, tmp_path):
+    """Former versions called the test part `report` and the validation part `select`."""
+    former = shutil.copytree(runs("closed"), tmp_path / "former")
+    with np.load(former / "folds.npz") as stored:
+        arrays = {name.replace("/test", "/report").replace("/validation", "/select"): stored[name] for name in stored}
+    assert any(name.endswith("/report") for name in arrays) and any(name.endswith("/select") for name in arrays)
+    np.savez_compressed(former / "folds.npz", **arrays)
+    found = compare(former, runs("closed"))
+    assert (
+        found["change"]["both"]["R@1"]["mean"] == 0 if "change" in found else found["delta"]["both"]["R@1"]["mean"] == 0
+    )

@@ -88,7 +88,7 @@ def test_duplicates_are_grouped_and_said():
     assert found.groups[7] == found.groups[2] and len(np.unique(found.groups)) == 19
     assert any("2 of 20 images have an exact or near duplicate" in note for note in found.notes)
     for fold in plan_folds(found, SweepConfig(folds=4)):
-        for one in (fold.report, *(inner.select for inner in fold.inner)):
+        for one in (fold.test, *(inner.validation for inner in fold.inner)):
             assert (2 in one) == (7 in one)
     loose = prepare_data(data, SweepConfig(duplicate_cosine=0.5))
     assert len(np.unique(loose.groups)) < 19
@@ -102,7 +102,7 @@ def test_the_plan_follows_the_choices():
     assert [len(folds[0].inner) for folds in (crossed, alone, repeated)] == [3, 1, 3]
     assert [len(folds) for folds in (crossed, alone, repeated)] == [4, 4, 12]
     seed = plan_folds(data, SweepConfig(protocol="seed", folds=4))
-    assert all(len(fold.inner) == 1 and fold.inner[0].select is fold.report for fold in seed)
+    assert all(len(fold.inner) == 1 and fold.inner[0].validation is fold.test for fold in seed)
 
 
 def claim(path, config=None, sha256="abc", **how):

@@ -12,10 +12,10 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.diagnostics import diagnose, diagnose_map
 from ccalign_jax.errors import InputError
-from ccalign_jax.metrics import PAIR_ROUTES, Banks, csls, rank_pairs, retrieval_metrics
+from ccalign_jax.metrics import PAIR_TASKS, Banks, csls, rank_pairs, retrieval_metrics
 from ccalign_jax.study import apply, evaluate, read_map, take_split
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.ladder import BANK_ROWS, take_bank
+from ccalign_jax.study.score_corrections import BANK_ROWS, take_bank
 
 IMAGES, D = 24, 6
 LANGUAGES = ("de", "en", "ja")
@@ -57,7 +57,7 @@ def test_every_figure_is_what_its_function_gives(found):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     part = make_part(data, np.arange(len(data)))
     for metrics, state in ((summary["baselines"]["identity"], data), (summary["metrics"], apply(checkpoint, data))):
-        assert list(metrics) == ["t2i", "i2t", "both", *PAIR_ROUTES]
+        assert list(metrics) == ["t2i", "i2t", "both", *PAIR_TASKS]
         assert set(metrics["t2t"]["per_language"]) == {f"{a}->{b}" for a in LANGUAGES for b in LANGUAGES if a != b}
         for place, language in enumerate(LANGUAGES):
             where = part.image_of[place], part.captions_of[place]
@@ -66,8 +66,8 @@ def test_every_figure_is_what_its_function_gives(found):
                 figures = metrics[direction]["per_language"][language]
                 for name, value in retrieval_metrics(one).items():
                     assert figures[name]["mean"] == pytest.approx(float(value), abs=1e-6), (language, name)
-    for route, metrics in summary["delta"].items():
-        change = summary["metrics"][route]["R@1"]["mean"] - summary["baselines"]["identity"][route]["R@1"]["mean"]
+    for task, metrics in summary["delta"].items():
+        change = summary["metrics"][task]["R@1"]["mean"] - summary["baselines"]["identity"][task]["R@1"]["mean"]
         assert metrics["R@1"]["mean"] == pytest.approx(change, abs=1e-9)
     ones = {lang: rows.text[lang] for rows in [data.first_captions()] for lang in LANGUAGES}
     told = diagnose(ones, data.image, nulls=True)
@@ -94,17 +94,17 @@ def test_every_figure_lies_in_its_interval(found):
         if "delta" in path:
             assert 0 < figure["p"] <= 1 and figure["p_folds"] is None
     assert seen > 1000
-    for route, change in summary["delta"].items():
+    for task, change in summary["delta"].items():
         one = change["R@1"]
         assert one["p_adjusted"] == one["p"]  # one map is one hypothesis
         sure = one["p"] < 0.05
-        assert summary["verdict"][route] == ("no evidence" if not sure else "gain" if one["mean"] > 0 else "loss")
+        assert summary["verdict"][task] == ("no evidence" if not sure else "gain" if one["mean"] > 0 else "loss")
     assert summary["statistics"]["clusters"] == 10 and summary["statistics"]["flips"] == 2**10  # all of them
 
 
 def test_a_map_that_changes_nothing_changes_nothing():
     identity = a_map()._replace(params={"delta": np.zeros((D, D), np.float32)})
-    summary, _ = evaluate(made(), identity, routes=["t2t"], scores=False, diagnostics=False)
+    summary, _ = evaluate(made(), identity, tasks=["t2t"], scores=False, diagnostics=False)
     for path, figure in walk(summary["delta"]):
         assert {figure[key] for key in ("mean", "low", "high")} == {0.0} and figure["p"] == 1.0, path
     assert set(summary["verdict"].values()) == {"no evidence"}
@@ -116,7 +116,7 @@ def without_tests(tree):
 
 
 def test_training_images_are_left_out_and_scored_apart_without_tests():
-    data, quick = made(), {"routes": ["t2t"], "diagnostics": False}
+    data, quick = made(), {"tasks": ["t2t"], "diagnostics": False}
     known = a_map()._replace(training_images=fingerprint(data.take(np.arange(14))))
     summary, _ = evaluate(data, known, **quick)
     alone, _ = evaluate(data.take(np.arange(14, IMAGES)), a_map(), **quick)
@@ -136,8 +136,8 @@ def test_training_images_are_left_out_and_scored_apart_without_tests():
 def test_training_images_alone_have_no_verdict_interval_or_p():
     data = made()
     known = a_map()._replace(training_images=fingerprint(data))
-    summary, _ = evaluate(data, known, routes=["t2t"], diagnostics=False)
-    plain, _ = evaluate(data, a_map(), routes=["t2t"], diagnostics=False)
+    summary, _ = evaluate(data, known, tasks=["t2t"], diagnostics=False)
+    plain, _ = evaluate(data, a_map(), tasks=["t2t"], diagnostics=False)
     assert summary["training_images"] == {"known": True, "images": 24, "seen": 24, "by_key": 24, "by_row": 24}
     assert "verdict" not in summary
     for tree in (summary["metrics"], summary["delta"], summary["scores"]["mapped"]):
@@ -185,7 +185,7 @@ def test_duplicates_in_groups_are_no_more_images():
             text_keys=keys,
             groups=groups,
         )
-        summary, _ = evaluate(doubled, routes=[], scores=False, diagnostics=False)
+        summary, _ = evaluate(doubled, tasks=[], scores=False, diagnostics=False)
         figure = summary["baselines"]["identity"]["both"]["MRR"]
         widths.append(figure["high"] - figure["low"])
         wanted = (48, "image") if groups is None else (24, "group of images")
@@ -234,7 +234,7 @@ def test_histograms_are_shares_of_own_and_other_images(found):
 
 def test_without_a_map_a_bank_or_a_wish():
     data = made()
-    summary, grams = evaluate(data, routes=["t2t"], diagnostics=False)
+    summary, grams = evaluate(data, tasks=["t2t"], diagnostics=False)
     assert summary["scores"]["bank"]["transductive"] is True
     assert {"metrics", "delta", "map", "diagnostics"}.isdisjoint(summary) and grams == {}
     for name in ("identity", "chance"):
@@ -242,17 +242,17 @@ def test_without_a_map_a_bank_or_a_wish():
 
 
 def test_images_that_lack_a_language_are_counted():
-    summary, _ = evaluate(made(lacking=True), scores=False, routes=[])
+    summary, _ = evaluate(made(lacking=True), scores=False, tasks=[])
     assert summary["diagnostics"]["identity"]["rows"] == IMAGES // 2
     assert any("12 of 24 images" in note for note in summary["notes"])
     few = made(lacking=True).take(np.arange(6))
-    summary, grams = evaluate(few, scores=False, routes=[])
+    summary, grams = evaluate(few, scores=False, tasks=[])
     assert "diagnostics" not in summary and grams == {} and "3 of 6" in summary["notes"][0]
 
 
 @pytest.mark.parametrize("d_text", [4, 9])
 def test_captions_of_another_width_are_cut_or_padded(d_text):
-    summary, _ = evaluate(made(d_text=d_text), a_map(d_text), routes=["via_image"])
+    summary, _ = evaluate(made(d_text=d_text), a_map(d_text), tasks=["via_image"])
     assert np.isfinite(summary["delta"]["via_image"]["MRR"]["mean"])
     assert "modality_gap" not in summary["diagnostics"]["identity"]["macro"]
     assert "modality_gap" in summary["diagnostics"]["mapped"]["macro"]
@@ -264,7 +264,7 @@ def test_one_language_alone():
 
 
 def test_a_map_a_language_is_described_a_language():
-    summary, _ = evaluate(made(), a_map(name="per_language(residual)"), routes=[], scores=False)
+    summary, _ = evaluate(made(), a_map(name="per_language(residual)"), tasks=[], scores=False)
     assert set(summary["map"]["per_language"]) == set(LANGUAGES)
 
 

@@ -132,11 +132,11 @@ def test_a_sweep_reports_on_it_alone(tmp_path):
             assert part[direction]["R@1"]["mean"] == part[direction]["per_language"]["zh"]["R@1"]["mean"]
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"summary.json", "best", "report.html"}
     for fold, params, figures in zip(plan.folds, outcome.params, outcome.test, strict=True):
-        rows = unit_float32(data.text["zh"][np.isin(data.image_of["zh"], fold.report)])
+        rows = unit_float32(data.text["zh"][np.isin(data.image_of["zh"], fold.test)])
         mapped = rows + rows @ params["delta"]
-        right = np.argmax(mapped @ unit_float32(data.image[fold.report]).T, axis=1)
+        right = np.argmax(mapped @ unit_float32(data.image[fold.test]).T, axis=1)
         assert figures.values["t2i", None]["R@1"] == pytest.approx(
-            np.mean(right == make_part(data, fold.report).image_of[2])
+            np.mean(right == make_part(data, fold.test).image_of[2])
         )
 
 

@@ -12,9 +12,9 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.holdout import measure_holdouts
-from ccalign_jax.study.intervals import PAIR_DRAWS
-from ccalign_jax.study.ladder import bank_rows
+from ccalign_jax.study.holdout import measure_test_parts
+from ccalign_jax.study.intervals import PAIR_REPLICATES
+from ccalign_jax.study.score_corrections import bank_rows
 from ccalign_jax.training import Part, PartRows
 
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_images": 8, "learning_rate": (1e-3, 3e-2), "temperature": 0.07}
@@ -28,7 +28,7 @@ def found():
 def test_between_languages_of_identity_is_that_of_the_rows(found):
     data, plan = found.plan.data, found.plan
     for number, fold in enumerate(plan.folds):
-        part = make_part(data, fold.report)
+        part = make_part(data, fold.test)
         starts = np.cumsum([0, *(len(data.text[language]) for language in data.languages)])
         a, b = 0, 1
         rows = [
@@ -43,17 +43,15 @@ def test_every_trial_has_text_to_text_and_every_family_diagnostics(found):
     summary = found.summary
     json.dumps(summary, allow_nan=False)
     for trial in summary["trials"]:
-        for route in ("t2t", "via_image", "via_image_oracle"):
-            after, before = (
-                part[route]["R@1"]["mean"] for part in (trial["metrics"], summary["baselines"]["identity"])
-            )
-            change = trial["delta"][route]["R@1"]
+        for task in ("t2t", "via_image", "via_image_oracle"):
+            after, before = (part[task]["R@1"]["mean"] for part in (trial["metrics"], summary["baselines"]["identity"]))
+            change = trial["delta"][task]["R@1"]
             assert change["mean"] == pytest.approx(after - before)
             assert change["low"] <= change["mean"] <= change["high"] and 0 < change["p"] <= change["p_adjusted"] <= 1
-            assert trial["verdict"][route] in ("gain", "no evidence", "loss")
-            pair = trial["metrics"][route]["per_language"]["ar->de"]["MRR"]
+            assert trial["verdict"][task] in ("gain", "no evidence", "loss")
+            pair = trial["metrics"][task]["per_language"]["ar->de"]["MRR"]
             assert pair["low"] < pair["mean"] < pair["high"]
-    assert summary["statistics"]["pair_draws"] == PAIR_DRAWS
+    assert summary["statistics"]["pair_replicates"] == PAIR_REPLICATES
     assert set(summary["diagnostics"]) == {"identity", "image/residual/infonce"}
     identity = summary["diagnostics"]["identity"]
     assert np.shape(identity["between_languages"]["gram_correlation"]["matrix"]) == (3, 3)
@@ -65,7 +63,7 @@ def test_every_trial_has_text_to_text_and_every_family_diagnostics(found):
 def scored(solved):
     """Scores on top of what a sweep on crossed folds chose."""
     result = dataclasses.replace(solved[1])
-    return measure_holdouts(result, routes=(), scores=True, diagnostics=False)
+    return measure_test_parts(result, tasks=(), scores=True, diagnostics=False)
 
 
 def test_the_bank_has_what_is_fitted_for_the_report(scored):
@@ -103,7 +101,7 @@ def chosen_apart(whole):
         dataclasses.replace(one, selection=scores)
         for one, scores in zip(whole.outcomes, ([0.0, 1.0], [1.0, 0.0]), strict=True)
     )
-    found = measure_holdouts(dataclasses.replace(whole, outcomes=[first, second]), routes=(), diagnostics=False)
+    found = measure_test_parts(dataclasses.replace(whole, outcomes=[first, second]), tasks=(), diagnostics=False)
     assert found.summary["families"][0]["per_fold"] == [second.name, first.name]
     return found
 
@@ -127,7 +125,7 @@ def test_the_seed_protocol_has_claimed_gains_only(solved):
     """Wherever a map was chosen on the reported images; scores on identity involve no choice."""
     plan = solved[1].plan
     seed = dataclasses.replace(solved[1], plan=plan._replace(config=dataclasses.replace(plan.config, protocol="seed")))
-    summary = measure_holdouts(seed, routes=(), diagnostics=False).summary
+    summary = measure_test_parts(seed, tasks=(), diagnostics=False).summary
     entries = [*summary["trials"], *summary["families"], summary["selected"], *summary["where"]["difficulty"]["bins"]]
     scores = {state: list(each.values()) for state, each in summary["scores"].items() if state != "bank"}
     untrained = scores.pop("identity")[1:]  # the cosine is the baseline

@@ -9,7 +9,7 @@ from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.study.estimates import CHANGE_COLUMNS, Entry, Estimates
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.run import summarise
 
 IMAGES, FOLDS = 100, 4
@@ -158,8 +158,8 @@ def test_the_language_that_others_move_to_has_its_own_interval(solved):
 def test_words_follow_from_p_adjusted_and_the_sign(solved):
     seen = set()
     for entry in (*solved[1].summary["trials"], *solved[1].summary["families"], solved[1].summary["selected"]):
-        for route, word in entry["verdict"].items():
-            change = entry["delta"][route]["R@1"]
+        for task, word in entry["verdict"].items():
+            change = entry["delta"][task]["R@1"]
             sure = change["p_adjusted"] < 0.05
             assert word == ("no evidence" if not sure else "gain" if change["mean"] > 0 else "loss")
             seen.add(word)
@@ -186,9 +186,9 @@ def test_without_resamples_intervals_stay_open(solved):
 
 def test_identity_against_itself(measured):
     folds = [measured(range(20)), measured(range(20, 40), seed=1)]
-    resamples = draw_resamples(np.arange(40), draws=100, flips=100, seed=0)
+    replicates = draw_replicates(np.arange(40), replicates=100, flips=100, seed=0)
     base = Arm(("identity", "identity"), folds)
-    entry = Inference(base, resamples, test_share=0.25).entry(base)
+    entry = Inference(base, replicates, test_share=0.25).entry(base)
     adjust([entry])
     figures = list(walk(entry.nest()["delta"]))
     assert len(figures) == (2 * 3 + 1) * len(mean_metrics())
@@ -201,7 +201,7 @@ def test_identity_against_itself(measured):
 def test_what_was_measured_once_is_not_measured_again(measured, monkeypatch):
     """Trials are families of their own often enough; the name says that it is the same."""
     base, mine = Arm(("identity",), [measured(range(20))]), Arm(("a",), [measured(range(20), better=0.5)])
-    inference = Inference(base, draw_resamples(np.arange(20), draws=50, flips=50, seed=0), test_share=0.25)
+    inference = Inference(base, draw_replicates(np.arange(20), replicates=50, flips=50, seed=0), test_share=0.25)
     counted = []
     once = Inference._measure
     monkeypatch.setattr(Inference, "_measure", lambda self, one: counted.append(one.name) or once(self, one))
@@ -261,6 +261,8 @@ def test_gains_of_choices_on_the_reported_images_are_claimed(optimistic, words):
 def test_what_the_figures_rest_on_is_said(solved):
     told = solved[1].summary["statistics"]
     assert told["clusters"] == IMAGES and told["cluster"] == "image" and told["level"] == 0.95
-    assert told["draws"] == told["flips"] == 10_000
-    few = describe_statistics(draw_resamples(np.array([0, 0, 1]), draws=30, flips=30, seed=0))
-    assert few["clusters"] == 2 and few["cluster"] == "group of images" and few["flips"] == 4 and few["draws"] == 30
+    assert told["replicates"] == told["flips"] == 10_000
+    few = describe_statistics(draw_replicates(np.array([0, 0, 1]), replicates=30, flips=30, seed=0))
+    assert (
+        few["clusters"] == 2 and few["cluster"] == "group of images" and few["flips"] == 4 and few["replicates"] == 30
+    )

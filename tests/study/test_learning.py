@@ -6,7 +6,7 @@ import pytest
 from ccalign_jax.data import EmbeddingSet, nested_folds, synthetic
 from ccalign_jax.study.arrays import plan_fits
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.learning import SHARES, learning_curve, plan_learning, subset_folds
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import run_sweep, summarise
@@ -30,7 +30,7 @@ def planned(sizes=None, config=CONFIG):
 
 def parts(fold):
     """All that a fold learns or chooses from."""
-    return [fold.train, fold.refit, *(rows for one in fold.inner for rows in (one.train, one.select))]
+    return [fold.train, fold.refit, *(rows for one in fold.inner for rows in (one.train, one.validation))]
 
 
 @pytest.mark.parametrize("choices", [{}, {"inner": 1}, {"inner": 3}, {"repeats": 2}])
@@ -42,7 +42,7 @@ def test_subsets_are_nested_and_keep_groups_whole(make, choices):
     for share in (0.3, 0.5, 0.7, 1.0):
         fewer = subset_folds(data, folds, share, seed=3)
         for number, (fold, full) in enumerate(zip(fewer, folds, strict=True)):
-            np.testing.assert_array_equal(fold.report, full.report)
+            np.testing.assert_array_equal(fold.test, full.test)
             everything = np.unique(np.concatenate(parts(full)))
             kept = np.unique(np.concatenate(parts(fold)))
             assert set(data.groups[kept]).isdisjoint(data.groups[np.setdiff1d(everything, kept)])
@@ -50,8 +50,8 @@ def test_subsets_are_nested_and_keep_groups_whole(make, choices):
                 np.testing.assert_array_equal(mine, whole[np.isin(whole, kept)])
             if not choices:  # as large a share of each fold; where only one part selects, nearly so
                 assert len(fold.train) == pytest.approx(share * len(full.train), rel=0.25)
-            assert set(fold.sample) <= set(fold.train) and (np.diff(fold.sample) > 0).all()
-            assert len(fold.sample) == min(len(full.sample), len(fold.train))
+            assert set(fold.train_eval) <= set(fold.train) and (np.diff(fold.train_eval) > 0).all()
+            assert len(fold.train_eval) == min(len(full.train_eval), len(fold.train))
             if before is not None:
                 for mine, less in zip(parts(fold), parts(before[number]), strict=True):
                     assert set(less) <= set(mine)
@@ -63,7 +63,7 @@ def test_with_all_images_the_plans_are_as_they_were():
     for data in (grouped(), DATA):
         folds = nested_folds(data, folds=4)
         for mine, theirs in zip(subset_folds(data, folds, 1.0), folds, strict=True):
-            for rows, wanted in zip([*parts(mine), mine.sample], [*parts(theirs), theirs.sample], strict=True):
+            for rows, wanted in zip([*parts(mine), mine.train_eval], [*parts(theirs), theirs.train_eval], strict=True):
                 np.testing.assert_array_equal(rows, wanted)
 
 
@@ -98,16 +98,16 @@ def test_a_learning_curve_is_of_one_family(one_line):
 
 @pytest.fixture(scope="module")
 def curve():
-    resamples = draw_resamples(DATA.groups, seed=0, draws=200, flips=200)
+    replicates = draw_replicates(DATA.groups, seed=0, replicates=200, flips=200)
     told = []
-    found = learning_curve(planned([21, 60]), resamples, progress=lambda *args: told.append(args))
-    return resamples, found, told
+    found = learning_curve(planned([21, 60]), replicates, progress=lambda *args: told.append(args))
+    return replicates, found, told
 
 
 def test_the_largest_size_is_the_plain_sweep_to_the_digit(curve):
-    resamples, found, _ = curve
+    replicates, found, _ = curve
     swept = run_sweep(plan_sweep(DATA, CONFIG, plan_folds(DATA, CONFIG)))
-    summary = summarise(swept, resamples=resamples)
+    summary = summarise(swept, replicates=replicates)
     (family,), last = summary["families"], found["points"][-1]
     assert last["pairs"] == 60 and len(set(family["per_fold"])) > 1  # each fold chooses for itself
     for way in ("t2i", "i2t", "both"):
@@ -134,9 +134,9 @@ def test_fewer_images_are_measured_on_the_same_holdouts(curve):
 
 
 def test_a_training_sample_smaller_than_the_holdout_is_said():
-    resamples = draw_resamples(DATA.groups, seed=0, draws=10, flips=10)
+    replicates = draw_replicates(DATA.groups, seed=0, replicates=10, flips=10)
     config = SweepConfig(aligners=("ridge",), folds=4)
-    few = learning_curve(planned([12, 60], config), resamples)
+    few = learning_curve(planned([12, 60], config), replicates)
     assert "with up to 12 the training sample is smaller" in few["about"]
-    enough = learning_curve(planned([60], config), resamples)
+    enough = learning_curve(planned([60], config), replicates)
     assert "smaller" not in enough["about"]

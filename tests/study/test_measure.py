@@ -6,9 +6,9 @@ import pytest
 
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS, Ranks, mean_metrics, rank_routes, retrieval_metrics
+from ccalign_jax.metrics import METRICS, Ranks, mean_metrics, rank_tasks, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.study.arrays import lay_out, make_part
+from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.measure import (
     MEDIAN,
     add_measurement,
@@ -40,7 +40,7 @@ def ranked(data, images):
     """A part, and its ranks as they stand."""
     part = make_part(data, images)
     aligner = make_aligner("identity", 4, 4, languages=3)
-    return part, jax.tree.map(np.asarray, rank_part(map_part(aligner, {}, lay_out(data), part)))
+    return part, jax.tree.map(np.asarray, rank_part(map_part(aligner, {}, device_embeddings(data), part)))
 
 
 def assert_is(column, figures):
@@ -70,14 +70,14 @@ def test_images_add_up_to_the_metrics(images):
     found = measure(ranks, part, LANGUAGES)
     assert {task for task, _ in found.sums} == {"t2i", "i2t"}
     for number, name in enumerate(LANGUAGES):
-        for route, one in zip(("t2i", "i2t"), ranks[number], strict=True):
+        for task, one in zip(("t2i", "i2t"), ranks[number], strict=True):
             if not (one.tied > 0).any():
-                assert (route, name) not in found.sums and (route, name) not in found.values
+                assert (task, name) not in found.sums and (task, name) not in found.values
                 continue
-            column = found.sums[route, name]
+            column = found.sums[task, name]
             assert column.sums.shape == (len(images), len(mean_metrics())) and column.counts.shape == (len(images),)
             assert_is(column, retrieval_metrics(one))
-            assert found.values[route, name] == retrieval_metrics(one)
+            assert found.values[task, name] == retrieval_metrics(one)
     ties = any(np.any(one.equal > 0) for pair in ranks for one in pair)
     assert ties or len(images) == 2  # else nothing was tested of them
 
@@ -128,33 +128,33 @@ def test_padding_adds_nothing():
     assert_same(plain, measure(longer, part, LANGUAGES))
 
 
-ROUTES = ("t2t",)
+TASKS = ("t2t",)
 
 
-def routes_of(data, part, images):
+def tasks_of(data, part, images):
     text = [unit_float32(data.text[language][np.isin(data.image_of[language], images)]) for language in LANGUAGES]
-    found = rank_routes(text, unit_float32(data.image[images]), part.image_of, part.captions_of, routes=ROUTES)
-    return jax.tree.map(np.asarray, {route: getattr(found, route) for route in ROUTES})
+    found = rank_tasks(text, unit_float32(data.image[images]), part.image_of, part.captions_of, tasks=TASKS)
+    return jax.tree.map(np.asarray, {task: getattr(found, task) for task in TASKS})
 
 
 def test_pairs_of_languages_belong_to_the_image_of_the_first():
     data, images = crowded(), np.arange(30)
     part = make_part(data, images)
-    ranks = routes_of(data, part, images)
+    ranks = tasks_of(data, part, images)
     found = measure_pairs(ranks, part, LANGUAGES)
-    assert {task for task, _ in found.sums} == set(ROUTES)
+    assert {task for task, _ in found.sums} == set(TASKS)
     pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
-    for route in ROUTES:
-        assert list(found.sums) == [(route, f"{LANGUAGES[a]}->{LANGUAGES[b]}") for a, b in pairs]
-        for (a, b), one in zip(pairs, ranks[route], strict=True):
-            column = found.sums[route, f"{LANGUAGES[a]}->{LANGUAGES[b]}"]
+    for task in TASKS:
+        assert list(found.sums) == [(task, f"{LANGUAGES[a]}->{LANGUAGES[b]}") for a, b in pairs]
+        for (a, b), one in zip(pairs, ranks[task], strict=True):
+            column = found.sums[task, f"{LANGUAGES[a]}->{LANGUAGES[b]}"]
             assert_is(column, retrieval_metrics(one))
             owner = part.image_of[a]
             both = owner[np.isin(owner, part.image_of[b])]  # others have no answer
             np.testing.assert_array_equal(np.sort(column.owner), both)
 
 
-def test_a_route_that_nothing_takes_is_absent():
+def test_a_task_that_nothing_takes_is_absent():
     part = make_part(crowded(), np.array([0, 1, 2]))  # none of them has ja
     lengths = [len(part.image_of[a]) for a in range(3) for b in range(3) if a != b]
     none = [Ranks(*[np.zeros(length)] * 6) for length in lengths]
@@ -169,7 +169,7 @@ def test_some_of_the_images_alone():
     data, images = crowded(), np.arange(30)
     part, ranks = ranked(data, images)
     directions = measure(ranks, part, LANGUAGES)
-    whole = add_measurement(directions, measure_pairs(routes_of(data, part, images), part, LANGUAGES))
+    whole = add_measurement(directions, measure_pairs(tasks_of(data, part, images), part, LANGUAGES))
     rng = np.random.default_rng(0)
     mask = rng.random(30) < 0.4
     mask[[3, 7]] = False

@@ -9,7 +9,7 @@ import pytest
 from ccalign_jax.data import nested_folds, synthetic
 from ccalign_jax.study.arrays import plan_fits
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.holdout import measure_test_parts
 from ccalign_jax.study.race import FoldScore, can_race, first_pairs, lead_over, race_fold
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.write import write_results
@@ -125,7 +125,7 @@ def test_the_files_of_a_run_have_what_was_reported(raced, tmp_path):
     lost, kept = raced.outcomes[2], raced.outcomes[0]
     folder = RunFolder(tmp_path / "run")
     folder.claim(raced.plan.config, raced.plan.data.sha256(), resume=False, overwrite=False)
-    measure_holdouts(raced, diagnostics=False)
+    measure_test_parts(raced, diagnostics=False)
     write_results(folder, raced)
     assert lost.test == [None] * 4  # measuring holdouts left it out
     with (tmp_path / "run" / "results.csv").open(encoding="utf-8") as file:
@@ -144,7 +144,7 @@ def test_the_race_sees_no_image_that_its_fold_reports(hopeless):
     """Other rows for the images of one report part: that fold drops the same trials for the same reasons."""
     fold = 1
     changed = hopeless.data.image.copy()
-    changed[hopeless.folds[fold].report] = np.random.default_rng(5).permutation(changed[hopeless.folds[fold].report])
+    changed[hopeless.folds[fold].test] = np.random.default_rng(5).permutation(changed[hopeless.folds[fold].test])
     other = hopeless._replace(data=dataclasses.replace(hopeless.data, image=changed))
     before, after = (run_sweep(plan).summary["race"]["dropped"] for plan in (hopeless, other))
     mine, theirs = ([one for one in dropped if one["fold"] == fold] for dropped in (before, after))

@@ -10,7 +10,7 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.solvers.closed_forms import RIDGE_PENALTIES
 from ccalign_jax.statistics import holm
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.intervals import draw_resamples
+from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.regularisation import WEAKER, plan_path, regularisation_path
 from ccalign_jax.study.run import run_sweep, summarise
@@ -32,7 +32,7 @@ QUICK = ("steps_per_epoch=30", "batch_images=16")
 
 
 def resampled(data):
-    return draw_resamples(data.groups, seed=0, draws=200, flips=200)
+    return draw_replicates(data.groups, seed=0, replicates=200, flips=200)
 
 
 def path_of(data=DATA, **choices):
@@ -49,10 +49,10 @@ def ridge():
 
 @pytest.fixture(scope="module")
 def swept():
-    """A sweep of ridge on the same folds, with its summary on the same resamples."""
+    """A sweep of ridge on the same folds, with its summary on the same replicates."""
     config = SweepConfig(aligners=("ridge",), folds=4)
     found = run_sweep(plan_sweep(DATA, config, plan_folds(DATA, config)))
-    return found, summarise(found, resamples=resampled(DATA))
+    return found, summarise(found, replicates=resampled(DATA))
 
 
 def means(points, *keys):
@@ -102,8 +102,8 @@ def test_the_last_point_is_least_squares(ridge):
     angles = [np.degrees(np.abs(np.angle(np.linalg.eigvals(polar(one)[0])))).mean() for one in maps]
     assert last["rotation"]["mean"] == pytest.approx(np.mean(angles), abs=0.01) and np.mean(angles) > 1
     hits = [
-        np.argmax(unit(unit(DATA.text[name])[fold.report] @ one) @ unit(DATA.image)[fold.report].T, axis=1)
-        == np.arange(len(fold.report))
+        np.argmax(unit(unit(DATA.text[name])[fold.test] @ one) @ unit(DATA.image)[fold.test].T, axis=1)
+        == np.arange(len(fold.test))
         for fold, one in zip(plan.folds, maps, strict=True)
         for name in DATA.languages
     ]

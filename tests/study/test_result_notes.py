@@ -86,5 +86,5 @@ def test_shuffled_rows_are_noted(toy_rows):
     rows = np.random.default_rng(1).standard_normal((60, 8))
     for captions, asked in ((rows, False), (np.roll(rows, 7, axis=0), True)):
         data = EmbeddingSet.build("toy", rows, {"en": captions})
-        notes = evaluate(data, routes=(), scores=False, diagnostics=False).summary["notes"]
+        notes = evaluate(data, tasks=(), scores=False, diagnostics=False).summary["notes"]
         assert any("paired by key" in note for note in notes) == asked

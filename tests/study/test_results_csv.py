@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.intervals import Resamples, bounds, draw_figures
+from ccalign_jax.study.intervals import Replicates, bounds, replicate_metrics
 from ccalign_jax.study.results_csv import csv_rows
 from ccalign_jax.study.summary import make_summary
 
@@ -92,9 +92,9 @@ def test_the_rows_of_a_fold_have_its_own_interval(solved, rows):
     for outcome in (result.identity, result.outcomes[0]):
         for fold in range(4):
             measured = outcome.test[fold]
-            clusters, places = np.unique(result.resamples.cluster_of[measured.images], return_inverse=True)
-            own = Resamples(places, result.resamples.weights[:, clusters], result.resamples.signs[:, clusters])
-            known = bounds(draw_figures([measured._replace(images=np.arange(len(places)))], own), "level")
+            clusters, places = np.unique(result.replicates.cluster_of[measured.images], return_inverse=True)
+            own = Replicates(places, result.replicates.weights[:, clusters], result.replicates.signs[:, clusters])
+            known = bounds(replicate_metrics([measured._replace(images=np.arange(len(places)))], own), "level")
             for language in ("macro", "de"):
                 row = found[outcome.name, str(fold), "i2t", language]
                 ends = known["i2t", None if language == "macro" else language]["MRR"]

@@ -11,7 +11,7 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.errors import InputError
 from ccalign_jax.study import sweep
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.holdout import measure_test_parts
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep, summarise
@@ -39,7 +39,7 @@ def test_the_summary_is_of_this_sweep(whole):
 def test_results_are_shown_as_soon_as_they_are_known(planned):
     """Identity, its score corrections, and a family when its last trial is done: the figures of the summary."""
     shown = []
-    found = measure_holdouts(run_sweep(planned(), preview=lambda name, folds: shown.append((name, folds))))
+    found = measure_test_parts(run_sweep(planned(), preview=lambda name, folds: shown.append((name, folds))))
     names = [name for name, _ in shown]
     assert names[0] == "identity" and names[-1] == "image/residual/infonce" and "identity, csls" in names
     (family,) = found.summary["families"]
@@ -109,7 +109,7 @@ def chosen(result, fold):
 @pytest.mark.parametrize("fold", range(FOLDS))
 def test_what_a_fold_reports_has_no_part_in_its_choice(clean, fold):
     """Other captions and images in one fold's report part: its trial, epochs and maps stay, to the bit."""
-    found = mixed(blurred(clean.plan.folds[fold].report))
+    found = mixed(blurred(clean.plan.folds[fold].test))
     assert chosen(found, fold) == chosen(clean, fold)
     assert found.summary["selected"]["per_fold"][fold] == clean.summary["selected"]["per_fold"][fold]
     assert found.summary["selected"]["epochs"][fold] == clean.summary["selected"]["epochs"][fold]
@@ -145,12 +145,12 @@ def test_repeats_report_every_image_again(planned):
         mine, theirs = ([fold.values for fold in each.test] for each in (one, other))
         assert mine == theirs[:2] and one.epochs == other.epochs[:2]
         assert theirs[:2] != theirs[2:]
-    reported = np.concatenate([fold.report for fold in twice.plan.folds])
+    reported = np.concatenate([fold.test for fold in twice.plan.folds])
     np.testing.assert_array_equal(np.bincount(reported), np.full(60, 2))
 
 
 def test_without_resamples_nothing_is_claimed(whole):
-    assert "statistics" not in whole.summary and whole.resamples is None
+    assert "statistics" not in whole.summary and whole.replicates is None
     assert summarise(whole) == whole.summary
 
 
@@ -183,7 +183,7 @@ def test_a_rare_language_may_be_missing_from_the_training_sample(toy_rows):
     assert trial["gap"]["t2i"]["R@1"]["low"] <= trial["gap"]["t2i"]["R@1"]["mean"]
     with pytest.raises(InputError, match="no fold"):
         sweep(data, folds=[])
-    with pytest.raises(InputError, match="trains on images that it selects"):
+    with pytest.raises(InputError, match="trains on its validation images"):
         sweep(data, folds=[dataclasses.replace(fold, inner=(Inner(rows[20:], rows[:40]),))])
 
 

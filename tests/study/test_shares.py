@@ -1,4 +1,4 @@
-"""Tasks over processes: two find what one finds, here as two threads with a key-value store between them."""
+"""Jobs over processes: two find what one finds, here as two threads with a key-value store between them."""
 
 import dataclasses
 import json
@@ -13,9 +13,9 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
 from ccalign_jax.study import shares
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.jobs import whole_job
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.shares import Distributed, work
-from ccalign_jax.study.tasks import whole_task
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.training import make_mesh
 
@@ -50,8 +50,8 @@ class Board:
 @pytest.fixture
 def both():
     """Process 0 and process 1."""
-    board = Board()
-    return Processes(2, 0, board), Processes(2, 1, board)
+    store = Board()
+    return Processes(2, 0, store), Processes(2, 1, store)
 
 
 def assert_same_outcomes(one, other):
@@ -81,7 +81,7 @@ def test_two_find_what_one_finds_and_keep_it_all(plan, tmp_path, both):
     alone = run_sweep(plan)
     assert_same_outcomes(together(plan, tmp_path, both), alone)
     assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == len(plan.trials) == 3
-    assert not [key for key in both[0].board.held if "results" in key]  # taken off as they came
+    assert not [key for key in both[0].store.held if "results" in key]  # taken off as they came
     with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
         assert trained.missing(whole_tasks(plan)) == []
 
@@ -120,12 +120,12 @@ def test_another_plan_or_other_data_are_refused(plan, planned, toy, both, one_li
     one_line(Distributed(second, planned()).assigned, "process 1", "same command and the same data")
     other = plan._replace(data=dataclasses.replace(plan.data, image=-plan.data.image))
     one_line(Distributed(second, other).assigned, "process 1", "same command and the same data")
-    tasks, last = Distributed(second, plan).assigned()
-    assert list(tasks) == [1] and last and tasks[1].same_as("whole", whole_task(plan.fits)[1:])
+    jobs, last = Distributed(second, plan).assigned()
+    assert list(jobs) == [1] and last and jobs[1].same_as("whole", whole_job(plan.fits)[1:])
 
 
 def test_who_waits_hears_that_process_0_has_ended(plan, both, one_line):
-    both[0].tell("ended/0")
+    both[0].put("ended/0")
     one_line(lambda: work(plan, both[1]), "process 1", "process 0 has ended")
 
 
@@ -144,11 +144,11 @@ def refuse(self, name, packed):
 
 def send_nonsense(plan, process):
     Distributed(process, plan).assigned()
-    process.tell("results/nonsense", b"nonsense")
+    process.put("results/nonsense", b"nonsense")
 
 
 def whole_tasks(plan):
-    return {trial.index: whole_task(plan.fits) for trial in plan.trials}
+    return {trial.index: whole_job(plan.fits) for trial in plan.trials}
 
 
 def test_several_processes_need_a_folder(plan, both):

@@ -13,20 +13,20 @@ from ccalign_jax.study.arrays import plan_fits
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.trained import TrainedRuns, stamp
+from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
 
 
 class Killed(Exception):
     """Stands for SIGKILL."""
 
 
-def kill_after(tasks):
-    """Kills a sweep when so many tasks are done."""
+def kill_after(jobs):
+    """Kills a sweep when so many jobs are done."""
     done = []
 
     def progress(what, share, whole):
         done.extend([what] if what else [])  # without a name a round begins
-        if len(done) >= tasks:
+        if len(done) >= jobs:
             raise Killed
 
     return progress
@@ -109,15 +109,15 @@ def test_the_packing_changes_nothing(tmp_path, planned, whole, monkeypatch):
     assert_same_outcomes(run_sweep(planned(), folder), whole)
 
 
-@pytest.mark.parametrize("tasks", [1, 2, 3, 5])
-def test_a_race_goes_on_in_any_round(tmp_path, planned, raced, tasks, trials_run):
+@pytest.mark.parametrize("jobs", [1, 2, 3, 5])
+def test_a_race_goes_on_in_any_round(tmp_path, planned, raced, jobs, trials_run):
     """Two trials on four crossed folds, in three rounds: scored on one part, on the others, and reported."""
     folder = RunFolder(tmp_path)
     assert len(raced.plan.fits.train) == 10 and raced.plan.raced
     with pytest.raises(Killed):
-        run_sweep(planned(folds=4), folder, progress=kill_after(tasks))
+        run_sweep(planned(folds=4), folder, progress=kill_after(jobs))
     kept = list((tmp_path / "unfinished" / "slices").iterdir())
-    assert len(kept) == tasks
+    assert len(kept) == jobs
     assert_same_outcomes(run_sweep(planned(folds=4), folder), raced)
 
 
@@ -155,9 +155,9 @@ def test_a_trial_is_stamped_with_all_that_it_follows_from(whole):
     """The blocks of a grid file may change while its name in config.json stays."""
     (group,), folds = whole.plan.groups, whole.plan.folds
     trial = group.trials[0]
-    made_of = stamp(group, trial, folds)
-    copies = [dataclasses.replace(fold, report=fold.report.copy()) for fold in folds]
-    np.testing.assert_array_equal(made_of, stamp(group, dataclasses.replace(trial), copies))
+    made_of = run_fingerprint(group, trial, folds)
+    copies = [dataclasses.replace(fold, test=fold.test.copy()) for fold in folds]
+    np.testing.assert_array_equal(made_of, run_fingerprint(group, dataclasses.replace(trial), copies))
 
     def other(**parts):
         return [dataclasses.replace(folds[0], **parts), *folds[1:]]
@@ -172,9 +172,9 @@ def test_a_trial_is_stamped_with_all_that_it_follows_from(whole):
         (group, trial, folds[::-1]),
         (group, trial, folds[:1]),
         (group, trial, other(train=folds[0].train[1:])),
-        (group, trial, other(report=folds[0].report[1:])),
-        (group, trial, other(sample=folds[0].sample[1:])),
+        (group, trial, other(test=folds[0].test[1:])),
+        (group, trial, other(train_eval=folds[0].train_eval[1:])),
         (group, trial, other(inner=(inner, inner))),
-        (group, trial, other(inner=(dataclasses.replace(inner, select=inner.select[1:]),))),
+        (group, trial, other(inner=(dataclasses.replace(inner, validation=inner.validation[1:]),))),
     ):
-        assert not np.array_equal(made_of, stamp(*change))
+        assert not np.array_equal(made_of, run_fingerprint(*change))

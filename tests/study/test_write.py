@@ -33,10 +33,10 @@ def test_folds_say_which_rows_are_whose(solved):
     np.testing.assert_array_equal(found.pop("groups"), plan.data.groups)
     for number, fold in enumerate(plan.folds):
         np.testing.assert_array_equal(found.pop(f"{number}/train"), fold.train)
-        np.testing.assert_array_equal(found.pop(f"{number}/report"), fold.report)
+        np.testing.assert_array_equal(found.pop(f"{number}/test"), fold.test)
         for place, inner in enumerate(fold.inner):
             np.testing.assert_array_equal(found.pop(f"{number}/inner/{place}/train"), inner.train)
-            np.testing.assert_array_equal(found.pop(f"{number}/inner/{place}/select"), inner.select)
+            np.testing.assert_array_equal(found.pop(f"{number}/inner/{place}/validation"), inner.validation)
     assert found == {} and len(plan.folds) == 4 and len(plan.folds[0].inner) == 3
 
 
@@ -50,7 +50,7 @@ def test_ranks_say_which_caption_of_which_image_asked(solved, name):
             np.testing.assert_array_equal(image, data.image_of[language][row])
             np.testing.assert_array_equal(np.sort(row), np.arange(len(data.text[language])))  # each asks once
             for number, one in enumerate(folds):
-                np.testing.assert_array_equal(np.unique(image[fold == number]), np.intersect1d(one.report, image))
+                np.testing.assert_array_equal(np.unique(image[fold == number]), np.intersect1d(one.test, image))
             row, image = (ranks[f"i2t/{language}/{key}"] for key in ("row", "image"))
             np.testing.assert_array_equal(row, image)
             np.testing.assert_array_equal(np.sort(row), np.unique(data.image_of[language]))  # those with a caption

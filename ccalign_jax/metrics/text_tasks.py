@@ -17,22 +17,22 @@ from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores, rank, rank_b
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.tiles import map_row_tiles
 
-__all__ = ["PAIR_ROUTES", "Routes", "ordered_pairs", "rank_routes"]
+__all__ = ["PAIR_TASKS", "TextTasks", "ordered_pairs", "rank_tasks"]
 
-PAIR_ROUTES = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
+PAIR_TASKS = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
 
 
 Tree = TypeVar("Tree")
 
 
-class Routes(NamedTuple):
-    """Ranks of every query on every route.
+class TextTasks(NamedTuple):
+    """Ranks of every query on every task.
 
     Attributes:
         t2i: for each language, its captions among the images.
         i2t: for each language, the images among its captions.
         t2t: for each of `ordered_pairs`, captions of the first language among those of the second; empty, as the
-            next three, where the route was not asked for.
+            next three, where the task was not asked for.
         via_image: likewise through the image nearest to the query.
         via_image_soft: through the mean of all images, weighted by a softmax of their scores.
         via_image_oracle: through the query's own image.
@@ -73,17 +73,17 @@ def ordered_pairs(languages: int) -> list[tuple[int, int]]:
     return [(a, b) for a in range(languages) for b in range(languages) if a != b]
 
 
-def rank_routes(
+def rank_tasks(
     text: Sequence[Float[AnyArray, "_ d"]],
     image: Float[AnyArray, "n d"],
     image_of: Sequence[Int[AnyArray, " _"]],
     captions_of: Sequence[Int[AnyArray, "n _"]],
     *,
     image_mask: Bool[AnyArray, " n"] | None = None,
-    routes: Sequence[str] = PAIR_ROUTES,
+    tasks: Sequence[str] = PAIR_TASKS,
     temperature: float | Float[Array, ""] = 0.01,
     block_entries: int = BLOCK_ENTRIES,
-) -> Routes:
+) -> TextTasks:
     """The ranks of `rank_pairs`, `rank_text_pairs` and `rank_via_image` for all languages, under the inner product.
 
     A block of scores serves both of its directions. That of images against captions also holds all that the hard way
@@ -96,21 +96,21 @@ def rank_routes(
         image_of: for each language `[m_l]` image of each caption, -1 where the row is no caption.
         captions_of: for each language `[n, k_l]` captions of each image, -1 for none.
         image_mask: True where the row is an image; all by default.
-        routes: which of `PAIR_ROUTES` to take between languages.
+        tasks: which of `PAIR_TASKS` to take between languages.
         temperature: > 0; of the soft way.
         block_entries: how many scores may be held at once.
 
     Raises:
-        ValueError: an unknown route.
+        ValueError: an unknown task.
 
     Example:
         >>> there = jnp.arange(3)
-        >>> found = rank_routes([jnp.eye(3)] * 2, jnp.eye(3), [there] * 2, [there[:, None]] * 2)
+        >>> found = rank_tasks([jnp.eye(3)] * 2, jnp.eye(3), [there] * 2, [there[:, None]] * 2)
         >>> len(found.t2i), len(found.t2t), found.via_image[0].better.tolist()
         (2, 2, [0, 0, 0])
     """
-    if unknown := set(routes) - set(PAIR_ROUTES):
-        raise ValueError(f"unknown routes {sorted(unknown)}; there are {', '.join(PAIR_ROUTES)}")
+    if unknown := set(tasks) - set(PAIR_TASKS):
+        raise ValueError(f"unknown tasks {sorted(unknown)}; there are {', '.join(PAIR_TASKS)}")
     sides = [_Side(*map(jnp.asarray, side)) for side in zip(text, image_of, captions_of, strict=True)]
     image = jnp.asarray(image)
     image_mask = jnp.ones(len(image), bool) if image_mask is None else jnp.asarray(image_mask)
@@ -118,12 +118,12 @@ def rank_routes(
     t2i, i2t = zip(*both, strict=True)
     pairs = ordered_pairs(len(sides))
     found: dict[str, dict[tuple[int, int], Ranks]] = {}
-    if "via_image_oracle" in routes:
+    if "via_image_oracle" in tasks:
         found["via_image_oracle"] = {(a, b): _pick(i2t[b], sides[a].image_of) for a, b in pairs}
-    through = tuple(route for route in PAIR_ROUTES[1:3] if route in routes)
-    if pairs and (through or "t2t" in routes):
+    through = tuple(task for task in PAIR_TASKS[1:3] if task in tasks)
+    if pairs and (through or "t2t" in tasks):
         shelves = _by_shape(sides)
-        if "t2t" in routes:
+        if "t2t" in tasks:
             found["t2t"] = _between_captions(shelves, block_entries)
         if through:
             soft = "via_image_soft" in through
@@ -132,7 +132,7 @@ def rank_routes(
                 for shelf, _ in shelves
             ]
             found |= _between_images(shelves, led, image, through, block_entries)
-    return Routes(t2i, i2t, **{route: tuple(each[pair] for pair in pairs) for route, each in found.items()})
+    return TextTasks(t2i, i2t, **{task: tuple(each[pair] for pair in pairs) for task, each in found.items()})
 
 
 def _by_shape(sides: Sequence[_Side]) -> list[tuple[_Side, list[int]]]:
@@ -161,7 +161,7 @@ def _between_captions(shelves, block_entries: int) -> dict[tuple[int, int], Rank
 
 
 def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_entries: int):
-    found: dict[str, dict[tuple[int, int], Ranks]] = {route: {} for route in through}
+    found: dict[str, dict[tuple[int, int], Ranks]] = {task: {} for task in through}
     for gallery, galleries in shelves:
         for (shelf, places), leads in zip(shelves, led, strict=True):
             for j, b in enumerate(galleries):
@@ -176,8 +176,8 @@ def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_
                         through=through,
                         block_entries=block_entries,
                     )
-                    for route, ranks in zip(through, _fetch(done), strict=True):
-                        found[route] |= {(places[i], b): _row(ranks, row) for row, i in enumerate(rows)}
+                    for task, ranks in zip(through, _fetch(done), strict=True):
+                        found[task] |= {(places[i], b): _row(ranks, row) for row, i in enumerate(rows)}
     return found
 
 
@@ -255,7 +255,7 @@ def _through_images(
             "via_image": lambda: ranked(leads._replace(soft=leads.nearest), gallery.text, score=score_nearest),
             "via_image_soft": lambda: ranked(leads.soft, gallery.text),
         }
-        return [ways[route]() for route in through]
+        return [ways[task]() for task in through]
 
     return jax.lax.map(one_language, rows)
 

@@ -13,20 +13,22 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
 from ccalign_jax.study.estimates import Entry, Estimates, estimate_means
 from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Resamples, draw_figures, two_sided
+from ccalign_jax.study.intervals import Replicates, replicate_metrics, two_sided
 from ccalign_jax.study.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.summary import Outcome
 
-__all__ = ["crowding", "where_gained"]
+__all__ = ["crowding", "gain_by_subgroup"]
 
 METRIC = "R@1"
 QUARTERS = ("the least alike to any other", "second quarter", "third quarter", "the most alike to another")
-MOST_COUNTS = 6  # of captions, that have a row each; more are put together
+MAX_COUNTS = 6  # of captions, that have a row each; more are put together
 TILE_ROWS = 2048
 
 
-def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resamples: Resamples) -> dict[str, Any]:
+def gain_by_subgroup(
+    plan: Plan, identity: Outcome, chosen: Sequence[Outcome], replicates: Replicates
+) -> dict[str, Any]:
     """The `where` entry of a summary: what was chosen in each fold against identity, on parts of the images.
 
     Images are not sorted by how well identity ranks them: those that chance made hard would seem to gain from any map.
@@ -35,18 +37,18 @@ def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resam
         plan: of the sweep.
         identity: the baseline.
         chosen: the outcome that each fold chose.
-        resamples: of the data.
+        replicates: of the data.
     """
     sides = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
     before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
-    resamples = resamples._replace(medians=0)  # no figure here is a median
+    replicates = replicates._replace(medians=0)  # no figure here is a median
     found: dict[str, Any] = {}
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
-        found["disparity"] = _disparity(before, after, resamples)
-    alike = [crowding(plan.data.image[fold.report], plan.data.groups[fold.report]) for fold in plan.folds]
+        found["disparity"] = _disparity(before, after, replicates)
+    alike = [crowding(plan.data.image[fold.test], plan.data.groups[fold.test]) for fold in plan.folds]
     edges = np.quantile(np.concatenate(alike), [0.25, 0.5, 0.75])
     quarters = [np.searchsorted(edges, values) for values in alike]
-    counts = [plan.data.caption_counts().sum(axis=0)[fold.report] for fold in plan.folds]
+    counts = [plan.data.caption_counts().sum(axis=0)[fold.test] for fold in plan.folds]
     bins, names = _count_bins(counts)
     for key, what, places, labels in (
         (
@@ -57,7 +59,7 @@ def where_gained(plan: Plan, identity: Outcome, chosen: Sequence[Outcome], resam
         ),
         ("captions", "images by their number of captions, all languages together", bins, names),
     ):
-        entries, lost = _bins(places, labels, before, after, resamples, plan)
+        entries, lost = _bins(places, labels, before, after, replicates, plan)
         if len(entries) > 1:
             said = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
             found[key] = {"what": f"{what}{said}", "bins": entries}
@@ -79,10 +81,10 @@ def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> 
     return found
 
 
-def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], resamples: Resamples) -> dict[str, Any]:
-    """Best minus worst language; in each resample of the images anew."""
+def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], replicates: Replicates) -> dict[str, Any]:
+    """Best minus worst language; in each replicate of the images anew."""
     sides = {"before": before, "after": after}
-    draws = {side: draw_figures(folds, resamples) for side, folds in sides.items()}
+    found_in = {side: replicate_metrics(folds, replicates) for side, folds in sides.items()}
     levels = {side: estimate_means([fold.values for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
     row = mean_metrics().index(METRIC)
@@ -93,7 +95,7 @@ def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], resa
             names = [name for task, name in levels[side].places if task == way and name is not None]
             each = {name: levels[side].at((way, name), METRIC) for name in names}
             best, worst = max(each, key=each.__getitem__), min(each, key=each.__getitem__)
-            drawn = np.stack([draws[side][way, name].means[row] for name in each])
+            drawn = np.stack([found_in[side][way, name].means[row] for name in each])
             spread[side] = drawn.max(axis=0) - drawn.min(axis=0)
             difference = _spread_figure(each[best] - each[worst], spread[side])
             entry[side] = {"best": best, "worst": worst, "difference": difference}
@@ -106,8 +108,8 @@ def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], resa
     return found
 
 
-def _spread_figure(mean: float, draws: Float[np.ndarray, " draws"]) -> dict[str, float | None]:
-    low, high = percentile_interval(draws)
+def _spread_figure(mean: float, replicates: Float[np.ndarray, " replicates"]) -> dict[str, float | None]:
+    low, high = percentile_interval(replicates)
     return {"mean": float(mean), "std": None, "low": float(low), "high": float(high)}
 
 
@@ -116,7 +118,7 @@ def _count_bins(counts: Sequence[Int[np.ndarray, " n"]]) -> tuple[list[Int[np.nd
     every = np.concatenate(counts)
     values = np.unique(every)
     quarters = np.unique(np.quantile(every, np.arange(4) / 4, method="lower"))
-    starts = values if len(values) <= MOST_COUNTS else quarters
+    starts = values if len(values) <= MAX_COUNTS else quarters
     ends = [*values[np.searchsorted(values, starts[1:]) - 1], values[-1]]
     names = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
     return [np.searchsorted(starts, each, side="right") - 1 for each in counts], names
@@ -127,7 +129,7 @@ def _bins(
     names: Sequence[str],
     before: Sequence[Measurement],
     after: Sequence[Measurement],
-    resamples: Resamples,
+    replicates: Replicates,
     plan: Plan,
 ) -> tuple[list[dict[str, Any]], int]:
     """What each bin of images has under identity, and what it gains; its gallery is that of all. And images left out.
@@ -143,7 +145,7 @@ def _bins(
         if not all((way, None) in fold.values for side in sides for fold in side for way in DIRECTIONS):
             lost += images
             continue
-        inference = Inference(Arm((IDENTITY,), sides[0]), resamples, test_share=plan.test_share)
+        inference = Inference(Arm((IDENTITY,), sides[0]), replicates, test_share=plan.test_share)
         found.append((name, images, inference.levels(), inference.entry(Arm((name,), sides[1]))))
     adjust([entry for *_, entry in found], optimistic=plan.config.protocol == "seed")
 

@@ -10,17 +10,17 @@ from jaxtyping import Float, Int
 
 from ccalign_jax.training import FitPlan, PairScores, RunResult
 
-__all__ = ["Result", "Task", "pack_tasks", "report_task", "score_task", "unpack_tasks", "whole_task"]
+__all__ = ["Job", "Result", "pack_jobs", "score_job", "test_job", "unpack_jobs", "whole_job"]
 
-Kind = Literal["whole", "score", "report"]
+Kind = Literal["whole", "score", "test"]
 Result = RunResult | PairScores
 
 
-class Task(NamedTuple):
+class Job(NamedTuple):
     """Work on one trial, in the arrays that its result follows from.
 
     Attributes:
-        kind: `score` fits and scores the pairs; `report` fits and ranks the folds, at the epochs that their scores
+        kind: `score` fits and scores the pairs; `test` fits and ranks the folds, at the epochs that their scores
             choose; `whole` does both on every fold.
         pairs: `[p, 2]`, (fit, part) to score.
         folds: `[f]` to report.
@@ -36,11 +36,11 @@ class Task(NamedTuple):
 
     def fits(self, plan: FitPlan) -> list[int]:
         """The fits that it takes, ascending."""
-        needed = {int(fit) for fit, _ in self.pairs} | {plan.report[fold] for fold in self.folds}
+        needed = {int(fit) for fit, _ in self.pairs} | {plan.test[fold] for fold in self.folds}
         return sorted(needed)
 
     def same_as(self, kind: str, stored: Sequence[np.ndarray]) -> bool:
-        """Whether this is the task of that kind with these arrays."""
+        """Whether this is the job of that kind with these arrays."""
         arrays = self[1:]
         return self.kind == kind and all(np.array_equal(*pair) for pair in zip(arrays, stored, strict=True))
 
@@ -48,39 +48,39 @@ class Task(NamedTuple):
 _NONE = (np.zeros((0, 2), np.int32), np.zeros(0, np.int32), np.zeros((0, 0, 3), np.float32), np.zeros(0, np.int32))
 
 
-def whole_task(plan: FitPlan) -> Task:
+def whole_job(plan: FitPlan) -> Job:
     """A trial on every fold."""
     pairs = sorted({pair for pairs in plan.inner for pair in pairs})
-    folds = np.arange(len(plan.report), dtype=np.int32)
-    return Task("whole", *_NONE)._replace(pairs=np.array(pairs, np.int32), folds=folds)
+    folds = np.arange(len(plan.test), dtype=np.int32)
+    return Job("whole", *_NONE)._replace(pairs=np.array(pairs, np.int32), folds=folds)
 
 
-def score_task(pairs: Sequence[tuple[int, int]]) -> Task:
+def score_job(pairs: Sequence[tuple[int, int]]) -> Job:
     """The scores of a trial on these (fit, part) pairs."""
-    return Task("score", *_NONE)._replace(pairs=np.array(pairs, np.int32).reshape(-1, 2))
+    return Job("score", *_NONE)._replace(pairs=np.array(pairs, np.int32).reshape(-1, 2))
 
 
-def report_task(curves: Mapping[int, tuple[np.ndarray, int]]) -> Task:
+def test_job(curves: Mapping[int, tuple[np.ndarray, int]]) -> Job:
     """A trial on some folds, from the scores of their inner fits and the first step at which one diverged."""
     folds = sorted(curves)
     stacked = np.stack([curves[fold][0] for fold in folds])
     diverged = np.array([curves[fold][1] for fold in folds], np.int32)
-    return Task("report", *_NONE)._replace(folds=np.array(folds, np.int32), curves=stacked, diverged=diverged)
+    return Job("test", *_NONE)._replace(folds=np.array(folds, np.int32), curves=stacked, diverged=diverged)
 
 
-def pack_tasks(tasks: Mapping[int, Task]) -> dict[str, np.ndarray]:
-    """Tasks by the index of their trial as named arrays."""
+def pack_jobs(jobs: Mapping[int, Job]) -> dict[str, np.ndarray]:
+    """Jobs by the index of their trial as named arrays."""
     found: dict[str, Any] = {}
-    for index, task in tasks.items():
-        found |= {f"{index}/{name}": np.asarray(value) for name, value in task._asdict().items()}
+    for index, job in jobs.items():
+        found |= {f"{index}/{name}": np.asarray(value) for name, value in job._asdict().items()}
     return found
 
 
-def unpack_tasks(arrays: Mapping[str, np.ndarray]) -> dict[int, Task]:
-    """What `pack_tasks` packed."""
+def unpack_jobs(arrays: Mapping[str, np.ndarray]) -> dict[int, Job]:
+    """What `pack_jobs` packed."""
     indices = dict.fromkeys(int(name.partition("/")[0]) for name in arrays)
     found = {}
     for index in indices:
-        kind, *rest = (arrays[f"{index}/{name}"] for name in Task._fields)
-        found[index] = Task(str(kind), *rest)  # type: ignore[arg-type]
+        kind, *rest = (arrays[f"{index}/{name}"] for name in Job._fields)
+        found[index] = Job(str(kind), *rest)  # type: ignore[arg-type]
     return found

@@ -16,7 +16,7 @@ from ccalign_jax.numerics import AnyArray
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.estimates import Entry, estimate
 from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Resamples
+from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.threads import in_threads
@@ -24,16 +24,16 @@ from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe,
 
 __all__ = [
     "BANK_ROWS",
-    "Rungs",
+    "Corrections",
     "bank_rows",
+    "correct_mapped",
+    "correct_scores",
+    "correction_entries",
     "identity_scores",
-    "map_ladder",
-    "score_figures",
-    "score_ladder",
     "take_bank",
 ]
 
-Rungs = dict[str, Measurement]  # by the name of the score, on one fold
+Corrections = dict[str, Measurement]  # by the name of the score, on one fold
 
 BANK_STEP = 500
 BANK_ROWS = 5000  # of each side: the neighbourhoods of more tell hardly more, and take their time
@@ -66,14 +66,14 @@ def _ranks(
     return {name: jax.tree.map(lambda leaf, row=row: leaf[row], ranks) for row, name in enumerate(SCORINGS)}
 
 
-def score_ladder(
+def correct_scores(
     text: Sequence[AnyArray],
     image: AnyArray,
     part: Part,
     bank_text: Sequence[np.ndarray],
     bank_image: np.ndarray,
     languages: Sequence[str],
-) -> Rungs:
+) -> Corrections:
     """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`.
 
     Args:
@@ -98,9 +98,9 @@ def score_ladder(
     return found
 
 
-def map_ladder(rows: PartRows, bank: PartRows, languages: Sequence[str]) -> Rungs:
-    """`score_ladder` of the mapped rows of a report part, with those of a training part as the bank."""
-    return score_ladder(rows.text, rows.image, rows.part, *bank_rows(bank), languages)
+def correct_mapped(rows: PartRows, bank: PartRows, languages: Sequence[str]) -> Corrections:
+    """`correct_scores` of the mapped rows of a report part, with those of a training part as the bank."""
+    return correct_scores(rows.text, rows.image, rows.part, *bank_rows(bank), languages)
 
 
 def bank_rows(bank: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
@@ -111,22 +111,22 @@ def bank_rows(bank: PartRows) -> tuple[list[np.ndarray], np.ndarray]:
     return [own if len(own) else every for own in text], np.asarray(bank.image)
 
 
-def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> list[Rungs]:
+def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> list[Corrections]:
     """The score corrections on the embeddings as they are, fold by fold."""
-    aligner, parts = plan.space.aligner(IDENTITY, Recipe()), jax.tree.map(np.asarray, arrays.report)
+    aligner, parts = plan.space.aligner(IDENTITY, Recipe()), jax.tree.map(np.asarray, arrays.test)
 
-    def on_fold(number: int) -> Rungs:
+    def on_fold(number: int) -> Corrections:
         bank = make_part(plan.data, plan.folds[number].train, plan.trained_languages)
         part = jax.tree.map(operator.itemgetter(number), parts)
         rows, near = (map_part(aligner, {}, embeddings, one) for one in (part, bank))
-        return map_ladder(rows, near, plan.data.languages)
+        return correct_mapped(rows, near, plan.data.languages)
 
     return list(in_threads(on_fold, range(len(plan.folds))))
 
 
-def score_figures(
-    scored: Mapping[str, Sequence[Rungs]],
-    resamples: Resamples,
+def correction_entries(
+    scored: Mapping[str, Sequence[Corrections]],
+    replicates: Replicates,
     *,
     test_share: float,
     optimistic: bool = False,
@@ -135,18 +135,18 @@ def score_figures(
     """Every score's metrics and its changes against the cosine on identity, with intervals and adjusted p-values.
 
     Args:
-        scored: for each state, of which identity is one, the rungs of every fold.
-        resamples: of the data.
+        scored: for each state, of which identity is one, the corrections of every fold.
+        replicates: of the data.
         test_share: as in `Inference`.
         optimistic: whether maps were chosen on the images that are reported.
         tested: the states whose figures have intervals and p-values; by default all.
     """
     arms = {
-        state: {name: Arm((state, name), [rungs[name] for rungs in folds]) for name in folds[0]}
+        state: {name: Arm((state, name), [corrections[name] for corrections in folds]) for name in folds[0]}
         for state, folds in scored.items()
     }
     base = arms[IDENTITY]["cosine"]
-    inference = Inference(base, resamples, test_share=test_share)
+    inference = Inference(base, replicates, test_share=test_share)
     judged = list(scored) if tested is None else tested
     inference.measure(arm for state in judged for arm in arms[state].values())
     found: dict[str, dict[str, Entry]] = {

@@ -23,9 +23,9 @@ __all__ = [
     "RunResult",
     "cross_validate",
     "evaluate_folds",
-    "holdout_ranks",
-    "report_folds",
     "score_pairs",
+    "test_folds",
+    "test_ranks",
 ]
 
 
@@ -34,15 +34,15 @@ class FitPlan(NamedTuple):
 
     Attributes:
         train: the images of each fit.
-        select: the images of each part that fits are scored on.
+        validation: the images of each part that fits are scored on.
         inner: for each fold the (fit, part) pairs whose scores choose for it.
-        report: for each fold the fit that is reported.
+        test: for each fold the fit that its test part is ranked with.
     """
 
     train: tuple[np.ndarray, ...]
-    select: tuple[np.ndarray, ...]
+    validation: tuple[np.ndarray, ...]
     inner: tuple[tuple[tuple[int, int], ...], ...]
-    report: tuple[int, ...]
+    test: tuple[int, ...]
 
 
 class FoldArrays(NamedTuple):
@@ -53,9 +53,9 @@ class FoldArrays(NamedTuple):
 
     train: Int[Array, "fits t"]
     train_count: Int[Array, " fits"]
-    select: Part
-    report: Part
-    sample: Part
+    validation: Part
+    test: Part
+    train_eval: Part
     consensus: dict[str, Float[Array, "fits n d_image"]] | None = None
 
 
@@ -74,11 +74,11 @@ class PairScores(NamedTuple):
 
 
 class RunResult(NamedTuple):
-    """A trial on a fold: the fit, and the ranks of the report part and of the training sample."""
+    """A trial on a fold: the fit, and the ranks of the test part and of the training sample."""
 
     fit: FitResult
-    report: LanguageRanks
-    sample: LanguageRanks
+    test: LanguageRanks
+    train_eval: LanguageRanks
 
 
 def cross_validate(
@@ -107,22 +107,22 @@ def cross_validate(
     scores: dict[tuple[int, int], Any] = {}
     waiting: dict[int, Run] = {}
     diverged: dict[int, Any] = {}
-    left = set(range(len(plan.report)))
+    left = set(range(len(plan.test)))
     wanted = sorted({pair for pairs in plan.inner for pair in pairs})
     for number, run in fits:
         for fit, part in wanted:
             if fit == number:
-                select = take(folds.select, part)
-                scores[fit, part] = score_epochs(aligner, run, embeddings, select, precision=recipe.precision).mean
+                validation = take(folds.validation, part)
+                scores[fit, part] = score_epochs(aligner, run, embeddings, validation, precision=recipe.precision).mean
         waiting[number], diverged[number] = run, run.diverged
         for fold in sorted(left):
-            if plan.report[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
+            if plan.test[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
                 continue
             curve = jnp.mean(jnp.stack([scores[pair] for pair in plan.inner[fold]]), axis=0)
             behind = first_step(jnp.stack([diverged[fit] for fit, _ in plan.inner[fold]]))
             left.remove(fold)
-            yield fold, _report(aligner, waiting[plan.report[fold]], curve, behind, embeddings, folds, fold, recipe)
-        waiting = {fit: kept for fit, kept in waiting.items() if any(plan.report[fold] == fit for fold in left)}
+            yield fold, _report(aligner, waiting[plan.test[fold]], curve, behind, embeddings, folds, fold, recipe)
+        waiting = {fit: kept for fit, kept in waiting.items() if any(plan.test[fold] == fit for fold in left)}
 
 
 def score_pairs(
@@ -148,13 +148,13 @@ def score_pairs(
     for number, run in fits:
         for fit, part in pairs:
             if fit == number:
-                select = take(folds.select, part)
-                scores = score_epochs(aligner, run, embeddings, select, precision=recipe.precision)
+                validation = take(folds.validation, part)
+                scores = score_epochs(aligner, run, embeddings, validation, precision=recipe.precision)
                 found[fit, part] = jax.tree.map(np.asarray, (*scores, run.diverged))
     return PairScores(*(np.stack(leaves) for leaves in zip(*(found[pair] for pair in pairs), strict=True)))
 
 
-def report_folds(
+def test_folds(
     aligner: Aligner,
     fits: Iterable[tuple[int, Run]],
     curves: Mapping[int, tuple[Any, Any]],
@@ -177,7 +177,7 @@ def report_folds(
     """
     for number, run in fits:
         for fold, (curve, behind) in curves.items():
-            if plan.report[fold] == number:
+            if plan.test[fold] == number:
                 yield fold, _report(aligner, run, jnp.asarray(curve), behind, embeddings, folds, fold, recipe)
 
 
@@ -194,24 +194,27 @@ def _report(
     """The best epoch of a run by the mean scores of its inner fits, and how it ranks the fold's parts."""
     done = take_best(run, curve, recipe=recipe)
     done = done._replace(diverged=first_step(jnp.stack([done.diverged, jnp.asarray(behind)])))
-    ranks = holdout_ranks(aligner, done.params, embeddings, folds, fold)
+    ranks = test_ranks(aligner, done.params, embeddings, folds, fold)
     return jax.tree.map(np.asarray, RunResult(done, *ranks))
 
 
-def holdout_ranks(
+def test_ranks(
     aligner: Aligner, params: Any, embeddings: Embeddings, folds: FoldArrays, number: Array | int
 ) -> tuple[LanguageRanks, LanguageRanks]:
-    """The ranks of a fold's report part and of its training sample under a map."""
-    parts = take((folds.report, folds.sample), number)
-    report, sample = (rank_part(map_part(aligner, params, embeddings, part)) for part in parts)
-    return report, sample
+    """The ranks of a fold's test part and of its training sample under a map."""
+    parts = take((folds.test, folds.train_eval), number)
+    test, train_eval = (rank_part(map_part(aligner, params, embeddings, part)) for part in parts)
+    return test, train_eval
 
 
 def evaluate_folds(
     aligner: Aligner, params: Any, plan: FitPlan, embeddings: Embeddings, folds: FoldArrays
 ) -> Iterator[tuple]:
-    """Selection scores, report ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
-    each = [score_map(aligner, params, embeddings, take(folds.select, part)).mean for part in range(len(plan.select))]
+    """Validation scores, test ranks and training-sample ranks of one map on every fold, as NumPy arrays."""
+    each = [
+        score_map(aligner, params, embeddings, take(folds.validation, part)).mean
+        for part in range(len(plan.validation))
+    ]
     for number, inner in enumerate(plan.inner):
         scores = jnp.mean(jnp.stack([each[part] for _, part in inner]), axis=0)
-        yield jax.tree.map(np.asarray, (scores, *holdout_ranks(aligner, params, embeddings, folds, number)))
+        yield jax.tree.map(np.asarray, (scores, *test_ranks(aligner, params, embeddings, folds, number)))

@@ -27,15 +27,16 @@ from ccalign_jax.study.folder import (
 from ccalign_jax.study.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["SELECTED", "FinishedRun", "Holdouts", "read_run"]
+__all__ = ["SELECTED", "FinishedRun", "RankedFolds", "read_run"]
 
 SELECTED = "selected"
-MOST_NAMES = 4  # trials that a mistake is answered with
+MAX_NAMES = 4  # trials that a mistake is answered with
+FORMER_PARTS = {"report": "test", "select": "validation"}  # of folds, in folders of former versions
 
 Arrays = Mapping[str, np.ndarray]
 
 
-class Holdouts(NamedTuple):
+class RankedFolds(NamedTuple):
     """How one map, or what each fold selected, ranked the images that the folds report.
 
     Attributes:
@@ -64,14 +65,14 @@ class FinishedRun(NamedTuple):
     plan: Arrays
     digest: str
 
-    def rows(self, part: Literal["train", "report"]) -> list[Int[np.ndarray, " s"]]:
+    def rows(self, part: Literal["train", "test"]) -> list[Int[np.ndarray, " s"]]:
         """The images that each fold trains on or reports, ascending."""
         return [self.plan[f"{fold}/{part}"] for fold in range(self.summary["folds"])]
 
     @property
     def test_share(self) -> float:
         """Images that are reported over images that are fitted, the mean over folds."""
-        parts = zip(self.rows("report"), self.rows("train"), strict=True)
+        parts = zip(self.rows("test"), self.rows("train"), strict=True)
         return float(np.mean([len(report) / len(train) for report, train in parts]))
 
     def per_fold(self, trial: str) -> list[str]:
@@ -84,22 +85,22 @@ class FinishedRun(NamedTuple):
             return self.summary["selected"]["per_fold"]
         names = [one["name"] for one in self.summary["trials"]]
         if trial not in (IDENTITY, *names):
-            near = difflib.get_close_matches(trial, names, n=MOST_NAMES, cutoff=0) if trial else names[:MOST_NAMES]
-            some = "there are" if len(names) <= MOST_NAMES else f"of {len(names)}, all in results.csv, the nearest are"
+            near = difflib.get_close_matches(trial, names, n=MAX_NAMES, cutoff=0) if trial else names[:MAX_NAMES]
+            some = "there are" if len(names) <= MAX_NAMES else f"of {len(names)}, all in results.csv, the nearest are"
             raise InputError(f"{self.path}: no trial {trial!r}; {some} {', '.join([*near, IDENTITY])} and {SELECTED}")
         return [trial] * self.summary["folds"]
 
-    def holdouts(self, trial: str = SELECTED) -> Holdouts:
+    def holdouts(self, trial: str = SELECTED) -> RankedFolds:
         """What stands in `ranks/` of a trial, of "identity", or of what each fold selected.
 
         Raises:
             InputError: no trial of that name, or its file is damaged, or of another trial or run.
         """
         languages = self.summary["data"]["languages"]
-        found = Holdouts(self.per_fold(trial), [])
+        found = RankedFolds(self.per_fold(trial), [])
         files = {name: self._ranks_file(name) for name in found.per_fold}
         stored = {name: self._read_ranks(file, name) for name, file in files.items()}
-        for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("report"), strict=True)):
+        for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("test"), strict=True)):
             try:
                 ranks, part = _fold_ranks(stored[name], fold, images, languages)
             except (KeyError, ValueError, IndexError):
@@ -145,11 +146,12 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
         raise InputError(f"{path}: the sweep is not finished; finish it with sweep.py --out={path} --resume")
     if not (path / "folds.npz").is_file():
         raise InputError(f"{path}: no folds.npz, which older versions did not write; sweep again into another --out")
-    plan = _read_arrays(path / "folds.npz")
-    wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "report")}
+    stored_plan = _read_arrays(path / "folds.npz")
+    plan = {_present_name(name): values for name, values in stored_plan.items()}
+    wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "test")}
     if not {"keys", "groups", *wanted} <= plan.keys():
         raise _damaged(path / "folds.npz")
-    return FinishedRun(path, config, summary, plan, run_digest(read_config(path / CONFIG), plan))
+    return FinishedRun(path, config, summary, plan, run_digest(read_config(path / CONFIG), stored_plan))
 
 
 def _fold_ranks(
@@ -177,6 +179,12 @@ def _queries(stored: Arrays, where: str, fold: int, images: Int[np.ndarray, " s"
     if not np.array_equal(images[place], rows):
         raise ValueError("ranks of images that the fold does not report")
     return Ranks(*(stored[f"{where}/{leaf}"][here] for leaf in Ranks._fields)), place
+
+
+def _present_name(name: str) -> str:
+    """The name of an array of `folds.npz`; former versions called parts of a fold otherwise."""
+    folder, _, part = name.rpartition("/")
+    return f"{folder}/{FORMER_PARTS.get(part, part)}" if folder else name
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -8,12 +8,12 @@ import pytest
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import holm
-from ccalign_jax.study import where
+from ccalign_jax.study import subgroups
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.intervals import draw_resamples, two_sided
+from ccalign_jax.study.intervals import draw_replicates, two_sided
 from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.subgroups import crowding, gain_by_subgroup
 from ccalign_jax.study.summary import Outcome
-from ccalign_jax.study.where import crowding, where_gained
 
 COUNT, FOLDS = 120, 3
 LANGUAGES = ("de", "en", "ja")
@@ -37,20 +37,20 @@ def planned(captions=1, *, groups=None, languages=LANGUAGES, **options):
 
 @pytest.fixture(scope="module")
 def both_arms(measured):
-    """`both_arms(plan)` are identity and a trial on its folds, and the resamples; de gains, and ja in one fold."""
+    """`both_arms(plan)` are identity and a trial on its folds, and the replicates; de gains, and ja in one fold."""
 
     def make(plan):
         before = Outcome("identity")
-        before.test = [measured(fold.report, plan.data.languages, seed=n) for n, fold in enumerate(plan.folds)]
+        before.test = [measured(fold.test, plan.data.languages, seed=n) for n, fold in enumerate(plan.folds)]
         after = Outcome("a")
         for number, fold in enumerate(plan.folds):
-            better = measured(fold.report, plan.data.languages, seed=number, better=0.5)
+            better = measured(fold.test, plan.data.languages, seed=number, better=0.5)
             moved = {"de"} | ({"ja"} if number == 0 else set())
             sums = before.test[number].sums
             sums = {place: better.sums[place] if place[1] in moved else one for place, one in sums.items()}
             after.test.append(before.test[number]._replace(sums=sums))
-        resamples = draw_resamples(plan.data.groups, seed=0, draws=200, flips=200)
-        return before, [after] * len(plan.folds), resamples
+        replicates = draw_replicates(plan.data.groups, seed=0, replicates=200, flips=200)
+        return before, [after] * len(plan.folds), replicates
 
     return make
 
@@ -67,8 +67,8 @@ def first(folds, way, language, times=None):
 
 def test_disparity_is_best_less_worst_language(both_arms):
     plan = planned()
-    before, chosen, resamples = both_arms(plan)
-    found = where_gained(plan, before, chosen, resamples)["disparity"]
+    before, chosen, replicates = both_arms(plan)
+    found = gain_by_subgroup(plan, before, chosen, replicates)["disparity"]
     assert set(found) == {"t2i", "i2t"}
     p = []
     for way, entry in found.items():
@@ -80,7 +80,7 @@ def test_disparity_is_best_less_worst_language(both_arms):
             differences[side] = max(each.values()) - min(each.values())
             assert entry[side]["difference"]["mean"] == pytest.approx(differences[side])
             spreads[side] = []
-            for times in resamples.weights[:, resamples.cluster_of]:
+            for times in replicates.weights[:, replicates.cluster_of]:
                 drawn = [first(folds, way, language, times) for language in LANGUAGES]
                 spreads[side].append(max(drawn) - min(drawn))
             ends = [entry[side]["difference"][end] for end in ("low", "high")]
@@ -99,14 +99,14 @@ def test_disparity_is_best_less_worst_language(both_arms):
 @pytest.mark.parametrize(("options", "there"), [({"languages": ("en",)}, False), ({"heldout_language": "ja"}, False)])
 def test_one_language_alone_has_no_disparity(both_arms, options, there):
     plan = planned(**options)
-    before, chosen, resamples = both_arms(plan)
-    assert ("disparity" in where_gained(plan, before, chosen, resamples)) is there
+    before, chosen, replicates = both_arms(plan)
+    assert ("disparity" in gain_by_subgroup(plan, before, chosen, replicates)) is there
 
 
 @pytest.mark.parametrize("tile", [2048, 7])
 @pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 4, np.zeros(40, int)], ids=["own", "four", "one"])
 def test_crowding_in_loops(tile, groups, monkeypatch):
-    monkeypatch.setattr(where, "TILE_ROWS", tile)
+    monkeypatch.setattr(subgroups, "TILE_ROWS", tile)
     rows = np.random.default_rng(0).standard_normal((40, 5)) * np.linspace(0.1, 9, 40)[:, None]
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     wanted = [
@@ -157,9 +157,9 @@ def test_quarters_by_the_nearest_other_image(both_arms):
     groups = np.arange(COUNT)
     groups[:20] //= 2
     plan = planned(groups=groups)
-    before, chosen, resamples = both_arms(plan)
-    found = where_gained(plan, before, chosen, resamples)["difficulty"]
-    alike = [crowding(plan.data.image[fold.report], plan.data.groups[fold.report]) for fold in plan.folds]
+    before, chosen, replicates = both_arms(plan)
+    found = gain_by_subgroup(plan, before, chosen, replicates)["difficulty"]
+    alike = [crowding(plan.data.image[fold.test], plan.data.groups[fold.test]) for fold in plan.folds]
     edges = np.percentile(np.concatenate(alike), [25, 50, 75])
     places = [(values[:, None] > edges).sum(axis=1) for values in alike]  # nearest to each other tie, on one side
     images = [entry["images"] for entry in found["bins"]]
@@ -179,9 +179,9 @@ CAPTIONS = {
 def test_bins_by_the_number_of_captions(both_arms, kind):
     counts, names = CAPTIONS[kind]
     plan = planned(np.resize(counts, COUNT))
-    before, chosen, resamples = both_arms(plan)
-    found = where_gained(plan, before, chosen, resamples)["captions"]
-    each = [np.resize(counts, COUNT)[fold.report] + 2 for fold in plan.folds]
+    before, chosen, replicates = both_arms(plan)
+    found = gain_by_subgroup(plan, before, chosen, replicates)["captions"]
+    each = [np.resize(counts, COUNT)[fold.test] + 2 for fold in plan.folds]
     if names is None:  # so many that they are put together, into quarters
         names = [entry["name"] for entry in found["bins"]]
         assert len(names) == 4
@@ -196,30 +196,30 @@ def test_bins_by_the_number_of_captions(both_arms, kind):
 
 def test_one_bin_says_nothing(both_arms):
     plan = planned()
-    assert "captions" not in where_gained(plan, *both_arms(plan))
+    assert "captions" not in gain_by_subgroup(plan, *both_arms(plan))
 
 
 def test_images_of_a_kind_that_a_fold_lacks_are_counted(both_arms):
     captions = np.ones(COUNT, int)
     captions[::2], captions[0] = 2, 9
     plan = planned(captions)
-    found = where_gained(plan, *both_arms(plan))["captions"]
+    found = gain_by_subgroup(plan, *both_arms(plan))["captions"]
     assert [entry["name"] for entry in found["bins"]] == ["3", "4"]
     assert [entry["images"] for entry in found["bins"]] == [60, 59] and "1 images are left out" in found["what"]
 
 
 def test_an_image_that_repeats_report_is_counted_once(both_arms):
     plan = planned(np.resize([1, 2], COUNT), repeats=2)
-    before, chosen, resamples = both_arms(plan)
-    found = where_gained(plan, before, chosen, resamples)
+    before, chosen, replicates = both_arms(plan)
+    found = gain_by_subgroup(plan, before, chosen, replicates)
     assert len(plan.folds) == 2 * FOLDS
     assert [entry["images"] for entry in found["captions"]["bins"]] == [60, 60]
 
 
 def test_what_did_not_change_gained_nowhere(both_arms):
     plan = planned(np.resize([1, 2], COUNT))
-    before, _, resamples = both_arms(plan)
-    found = where_gained(plan, before, [before] * FOLDS, resamples)
+    before, _, replicates = both_arms(plan)
+    found = gain_by_subgroup(plan, before, [before] * FOLDS, replicates)
     nothing = {"mean": 0.0, "std": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_adjusted": 1.0, "p_folds": 1.0}
     for key in ("difficulty", "captions"):
         for entry in found[key]["bins"]:

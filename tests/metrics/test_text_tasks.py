@@ -1,15 +1,15 @@
-"""All routes at once against the same routes one by one, where captions and images tie, repeat and lack."""
+"""All tasks at once against the same tasks one by one, where captions and images tie, repeat and lack."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ccalign_jax.metrics import (
-    PAIR_ROUTES,
+    PAIR_TASKS,
     Ranks,
     ordered_pairs,
     rank_pairs,
-    rank_routes,
+    rank_tasks,
     rank_text_pairs,
     rank_via_image,
 )
@@ -50,9 +50,9 @@ def same(left, right, what):
 @pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [2**25, 30])
 @pytest.mark.parametrize("unlike", [False, True])
-def test_every_route_is_what_it_is_alone(unlike, block_entries):
+def test_every_task_is_what_it_is_alone(unlike, block_entries):
     text, image, image_of, captions_of, mask = scene(unlike=unlike)
-    found = rank_routes(text, image, image_of, captions_of, image_mask=mask, block_entries=block_entries)
+    found = rank_tasks(text, image, image_of, captions_of, image_mask=mask, block_entries=block_entries)
     for place in range(len(text)):
         pair = rank_pairs(text[place], image, image_of[place], captions_of[place], image_mask=mask)
         same(found.t2i[place], pair[0], ("t2i", place))
@@ -60,30 +60,30 @@ def test_every_route_is_what_it_is_alone(unlike, block_entries):
     for number, (a, b) in enumerate(ordered_pairs(len(text))):
         to = (text[b], image_of[a], image_of[b], captions_of[b])
         same(found.t2t[number], rank_text_pairs(text[a], *to), ("t2t", a, b))
-        for route, how in HOW.items():
+        for task, how in HOW.items():
             alone = rank_via_image(text[a], text[b], image, *to[1:], how=how, image_mask=mask)
-            same(getattr(found, route)[number], alone, (route, a, b))
+            same(getattr(found, task)[number], alone, (task, a, b))
 
 
-def test_only_the_routes_asked_for():
+def test_only_the_tasks_asked_for():
     text, image, image_of, captions_of, _ = scene(counts=(9, 9))
-    everything = rank_routes(text, image, image_of, captions_of)
-    for route in PAIR_ROUTES:
-        found = rank_routes(text, image, image_of, captions_of, routes=[route])
+    everything = rank_tasks(text, image, image_of, captions_of)
+    for task in PAIR_TASKS:
+        found = rank_tasks(text, image, image_of, captions_of, tasks=[task])
         for name, ranks in found._asdict().items():
-            if name in ("t2i", "i2t", route):
+            if name in ("t2i", "i2t", task):
                 for one, other in zip(ranks, getattr(everything, name), strict=True):
-                    same(one, other, (route, name))
+                    same(one, other, (task, name))
             else:
                 assert ranks == ()
     with pytest.raises(ValueError, match="t2x"):
-        rank_routes(text, image, image_of, captions_of, routes=["t2x"])
+        rank_tasks(text, image, image_of, captions_of, tasks=["t2x"])
 
 
 def test_one_language_has_no_pairs():
     text, image, image_of, captions_of, _ = scene(counts=(9,))
-    found = rank_routes(text, image, image_of, captions_of)
-    assert len(found.t2i) == 1 and all(getattr(found, route) == () for route in PAIR_ROUTES)
+    found = rank_tasks(text, image, image_of, captions_of)
+    assert len(found.t2i) == 1 and all(getattr(found, task) == () for task in PAIR_TASKS)
 
 
 def test_turning_the_space_and_reordering_the_images_change_nothing():
@@ -94,14 +94,14 @@ def test_turning_the_space_and_reordering_the_images_change_nothing():
     order = rng.permutation(IMAGES)
     place = np.argsort(order)
     moved_of = [np.where(owner >= 0, place[owner], -1) for owner in image_of]
-    moved = rank_routes(
+    moved = rank_tasks(
         [rows @ turn for rows in text],
         image[order] @ turn,
         moved_of,
         [gold[order] for gold in captions_of],
         image_mask=mask[order],
     )
-    plain = rank_routes(text, image, image_of, captions_of, image_mask=mask)
+    plain = rank_tasks(text, image, image_of, captions_of, image_mask=mask)
     for name in plain._fields:
         for one, other in zip(getattr(plain, name), getattr(moved, name), strict=True):
             other = Ranks(*(np.asarray(leaf)[place] for leaf in other)) if name == "i2t" else other

@@ -87,11 +87,11 @@ def lone_plan():
 def arrays_of(plan):
     most = max(map(len, plan.train))
     train = [np.pad(rows, (0, most - len(rows)), constant_values=-1) for rows in plan.train]
-    sample = [plan.train[fit][:12] for fit in plan.report]
+    sample = [plan.train[fit][:12] for fit in plan.test]
     return FoldArrays(
         jnp.asarray(np.stack(train), jnp.int32),
         jnp.asarray(list(map(len, plan.train)), jnp.int32),
-        *(stack([part_of(rows) for rows in parts]) for parts in (plan.select, OUTER, sample)),
+        *(stack([part_of(rows) for rows in parts]) for parts in (plan.validation, OUTER, sample)),
     )
 
 
@@ -150,8 +150,8 @@ def test_each_fold_is_what_plain_steps_give(found):
         assert int(mine.fit.epoch) == epoch
         assert_same(mine.fit.params, params)
         assert_same((mine.fit.scores, mine.fit.losses), (curve, runs[place].losses))
-        assert_same(mine.report, rank_part(map_part(ALIGNER, params, DATA, part_of(OUTER[fold]))))
-        assert_same(mine.sample, rank_part(map_part(ALIGNER, params, DATA, part_of(rest[:12]))))
+        assert_same(mine.test, rank_part(map_part(ALIGNER, params, DATA, part_of(OUTER[fold]))))
+        assert_same(mine.train_eval, rank_part(map_part(ALIGNER, params, DATA, part_of(rest[:12]))))
     # else nothing above would tell one fold, part or epoch from another
     assert len({int(one.fit.epoch) for one in found.values()}) > 1
     assert sorted(found) == list(range(FOLDS))
@@ -170,7 +170,7 @@ def test_the_fits_come_in_any_order(found, order):
     fits = crossed_fits()
     numbers = {
         "reversed": list(range(len(fits)))[::-1],
-        "reports first": [*PLAN.report, *range(PLAN.report[0])],
+        "reports first": [*PLAN.test, *range(PLAN.test[0])],
         "shuffled": np.random.default_rng(0).permutation(len(fits)).tolist(),
     }[order]
     other = crossed([fits[number] for number in numbers])
@@ -180,7 +180,7 @@ def test_the_fits_come_in_any_order(found, order):
 def test_a_fold_comes_as_soon_as_it_has_its_own():
     """What serves fold 2 gives fold 2, and no other."""
     fits = crossed_fits()
-    needed = [*(number for number, _ in PLAN.inner[2]), PLAN.report[2]]
+    needed = [*(number for number, _ in PLAN.inner[2]), PLAN.test[2]]
     assert set(crossed([fits[number] for number in needed])) == {2}
     assert crossed([fits[number] for number in needed[:-1]]) == {}
     assert crossed([fits[number] for number in needed[1:]]) == {}
@@ -203,14 +203,14 @@ def test_trajectories_are_kept_no_longer_than_a_fold_needs_them():
     assert all(len(some) <= 1 for some in held)  # the one that was looked at last
 
     alive, held = {}, []
-    reports_first = [*PLAN.report, *range(PLAN.report[0])]
+    reports_first = [*PLAN.test, *range(PLAN.test[0])]
     for _ in cross_validate(ALIGNER, watched(reports_first, held), PLAN, DATA, ARRAYS, recipe=RECIPE):
         pass
-    reported = set(PLAN.report)
+    reported = set(PLAN.test)
     assert held[FOLDS] == reported  # all wait for their scores
     for place in range(FOLDS + 1, len(held)):
         seen = set(reports_first[:place])
-        waits = {PLAN.report[fold] for fold in range(FOLDS) if not {fit for fit, _ in PLAN.inner[fold]} <= seen}
+        waits = {PLAN.test[fold] for fold in range(FOLDS) if not {fit for fit, _ in PLAN.inner[fold]} <= seen}
         assert held[place] - waits <= {reports_first[place - 1]}
 
 
@@ -227,8 +227,8 @@ def test_what_a_fold_reports_has_no_part_in_its_choice(found, fold):
     data = poisoned(fold)
     other = crossed(fits_of(PLAN, data), data=data)
     assert_same(found[fold].fit, other[fold].fit)
-    assert_same(found[fold].sample, other[fold].sample)
-    assert not np.array_equal(found[fold].report[0][0].better, other[fold].report[0][0].better)
+    assert_same(found[fold].train_eval, other[fold].train_eval)
+    assert not np.array_equal(found[fold].test[0][0].better, other[fold].test[0][0].better)
     for other_fold in set(range(FOLDS)) - {fold}:  # to the others it was training and selection
         assert not np.array_equal(found[other_fold].fit.scores, other[other_fold].fit.scores)
 
@@ -256,7 +256,7 @@ def test_identity_on_every_fold(plan):
     each = list(evaluate_folds(aligner, {}, plan, DATA, arrays))
     assert len(each) == FOLDS
     for fold, (scores, report, sample) in enumerate(each):
-        selecting = [plan.select[part] for _, part in plan.inner[fold]]
+        selecting = [plan.validation[part] for _, part in plan.inner[fold]]
         np.testing.assert_allclose(scores, np.mean([mean_scores(ranks(rows)) for rows in selecting], 0), atol=1e-6)
         assert_same(report, ranks(OUTER[fold]))
-        assert_same(sample, ranks(plan.train[plan.report[fold]][:12]))
+        assert_same(sample, ranks(plan.train[plan.test[fold]][:12]))

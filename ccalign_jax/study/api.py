@@ -15,10 +15,10 @@ from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.precision import Precision
-from ccalign_jax.study.arrays import lay_out, make_part
+from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.holdout import measure_holdouts
+from ccalign_jax.study.holdout import measure_test_parts
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import check_trained, make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Progress, SweepResult, run_sweep
@@ -73,7 +73,7 @@ def sweep(
         languages: a subset to use.
         heldout_language: train without this language, and report on it.
         limit: use a random so many images, for a quick run.
-        seed: of folds, samples, training and resamples.
+        seed: of folds, samples, training and replicates.
         inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
         repeats: how often the images are divided anew.
         duplicate_cosine: images whose cosine exceeds it are duplicates and stay in one part of every split.
@@ -123,7 +123,7 @@ def sweep(
     plan = plan_sweep(chosen, config, plans)
     with RunFolder(out) as folder:
         folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
-        result = measure_holdouts(
+        result = measure_test_parts(
             run_sweep(plan, folder, mesh=make_mesh(devices), progress=progress), diagnostics=diagnostics
         )
         refit(result)
@@ -190,12 +190,18 @@ def fit(
         names = ", ".join(trial.name for trial in plan.trials)
         raise InputError(f"fit trains one map, this asks for {len(plan.trials)}: {names}; choose one, or call sweep")
     (trial,) = plan.trials
-    select = make_part(chosen, fold.inner[0].select)
+    validation = make_part(chosen, fold.inner[0].validation)
     done = train_one(
-        plan, trial, lay_out(chosen), fold.train, key=jax.random.key(seed), select=select, mesh=make_mesh(devices)
+        plan,
+        trial,
+        device_embeddings(chosen),
+        fold.train,
+        key=jax.random.key(seed),
+        validation=validation,
+        mesh=make_mesh(devices),
     )
     epoch = int(check_trained(trial.name, done).epoch)
-    found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].select]))
+    found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].validation]))
     found.about["diverged"] = int(done.diverged)
     found.about["scores"] = {
         when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
