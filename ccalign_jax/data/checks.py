@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax._names import PAIR
 from ccalign_jax.errors import InputError
 
 __all__ = [
@@ -95,8 +96,8 @@ def check_languages(name: str, languages: Iterable[str]) -> None:
     for language in languages:
         if not isinstance(language, str):
             problem = "the name is not a string"
-        elif "->" in language:
-            problem = "'->' separates two languages in results"
+        elif PAIR in language:
+            problem = f"{PAIR!r} separates two languages in results"
         elif "," in language:
             problem = "a comma separates languages in flags"
         elif language in RESERVED:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ccalign_jax._names import PAIR_TASKS
 from ccalign_jax.metrics.counts import Ranks
 from ccalign_jax.metrics.crosslingual import gold_captions, image_weights, mask_scores, weighted_rows
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores, rank, rank_both_ways, tile_rows
@@ -18,9 +19,6 @@ from ccalign_jax.numerics import AnyArray
 from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["PAIR_TASKS", "TextTasks", "ordered_pairs", "rank_tasks"]
-
-PAIR_TASKS = ("t2t", "via_image", "via_image_soft", "via_image_oracle")
-
 
 Tree = TypeVar("Tree")
 

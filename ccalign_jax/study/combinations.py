@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ccalign_jax._names import CLOSED
 from ccalign_jax.aligners import ALIGNERS, canonical_name, split_name
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
@@ -15,7 +16,6 @@ __all__ = ["CLOSED", "DEFAULT_ALIGNERS", "UNINFORMED_ALIGNERS", "families", "lef
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
 # That do not build on the identity.
 UNINFORMED_ALIGNERS = ("linear", "ridge", "centred_ridge", "cca", "csa", "multi_step")
-CLOSED = "closed_form"  # the loss of what is solved
 FEW = 3
 
 

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from ccalign_jax._names import MAX_FAMILIES
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.metrics import rank_tasks
-from ccalign_jax.reporting.names import MAX_FAMILIES
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement, add_measurement, measure_pairs

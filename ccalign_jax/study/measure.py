@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, UNMAPPED, pair_name
 from ccalign_jax.metrics import (
     METRICS,
     PAIR_TASKS,
@@ -40,11 +41,7 @@ __all__ = [
     "subgroup",
 ]
 
-DIRECTIONS = ("t2i", "i2t")
-BOTH = "both"  # the mean of the two directions
-IDENTITY = "identity"
 MEDIAN = "median_rank"
-UNMAPPED = " (unmapped)"  # after the name of a language whose captions are left as they are
 
 Place = tuple[str, str | None]  # a retrieval task, and a language or ordered pair of it; None is their macro mean
 Values = dict[str, float]  # by metric
@@ -183,7 +180,7 @@ def pair_names(languages: Sequence[str]) -> list[str]:
         >>> pair_names(["de", "en"])
         ['de->en', 'en->de']
     """
-    return [f"{languages[a]}->{languages[b]}" for a, b in ordered_pairs(len(languages))]
+    return [pair_name(languages[a], languages[b]) for a, b in ordered_pairs(len(languages))]
 
 
 def is_pair(place: Place) -> bool:
