@@ -71,7 +71,6 @@ def unwritten(stream: TextIO) -> OSError | None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    from ccalign_jax.reporting.console import plain
 
     assert isinstance(error, UnicodeEncodeError)
-    return plain(error.object[error.start : error.end]), error.end
+    return to_ascii(error.object[error.start : error.end]), error.end

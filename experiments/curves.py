@@ -10,7 +10,7 @@ from _lists import listed
 from _script import run, start_jax
 from absl import flags
 
-CURVES = ("path", "learning")
+WHAT = ("path", "learning")
 
 flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
 flags.DEFINE_string("pivot", "image", "what captions align to, for both curves, or 'list'")
@@ -22,7 +22,7 @@ flags.DEFINE_string("loss", "infonce", "of what is trained, or 'list'")
 flags.DEFINE_alias("losses", "loss")
 flags.DEFINE_multi_string("hyper", [], "NAME=VALUE[,VALUE]: overrides the settings; may be repeated; or 'list'")
 flags.DEFINE_list("sizes", None, "images to train on [an eighth, a quarter, half and all of those there are]")
-flags.DEFINE_list("what", list(CURVES), "which curves: path, learning")
+flags.DEFINE_list("what", list(WHAT), "which curves: path, learning")
 flags.DEFINE_integer("folds", 5, "outer folds")
 flags.DEFINE_integer("inner_folds", None, "that choose; 1: one part, a third of the work [the other folds in turn]")
 flags.DEFINE_list("languages", None, "use these languages only")
@@ -38,15 +38,15 @@ def main() -> Path | None:
     if listed():
         return None
     from ccalign_jax.errors import InputError
-    from ccalign_jax.reporting import curves_tables, print_table, progress_bar
+    from ccalign_jax.reporting import CURVES, make_tables, print_table, progress_bar
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.curves import curves_folder, make_curves, write_curves
     from ccalign_jax.study.learning import plan_learning
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.regularisation import plan_path
 
-    if unknown := [name for name in FLAGS.what if name not in CURVES]:
-        raise InputError(f"--what={unknown[0]}: there are {' and '.join(CURVES)}")
+    if unknown := [name for name in FLAGS.what if name not in WHAT]:
+        raise InputError(f"--what={unknown[0]}: there are {' and '.join(WHAT)}")
     if FLAGS.sizes is not None and "learning" not in FLAGS.what:
         raise InputError("--sizes is of the learning curve; add it to --what, or leave --sizes out")
     sizes = None if FLAGS.sizes is None else [_whole(size) for size in FLAGS.sizes]
@@ -80,7 +80,7 @@ def main() -> Path | None:
         write_curves(folder, curves)
     for note in curves["notes"]:
         print(f"note: {note}")
-    for table in curves_tables(curves).values():
+    for table in make_tables(CURVES, curves).values():
         print_table(table)
         print()
     print(f"everything: {folder.path}/plots, {folder.path}/tables, {folder.path}/curves.csv")

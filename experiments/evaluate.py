@@ -25,7 +25,7 @@ def main() -> Path:
     """Check, score, write, print."""
     from ccalign_jax.errors import InputError
     from ccalign_jax.metrics import PAIR_TASKS
-    from ccalign_jax.reporting import evaluation_headline, evaluation_tables, print_table, progress_bar
+    from ccalign_jax.reporting import EVALUATION, evaluation_headline, make_tables, print_table, progress_bar
     from ccalign_jax.study import evaluate, read_data, read_map, take_split
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.write import evaluation_folder, write_evaluation
@@ -56,7 +56,7 @@ def main() -> Path:
         write_evaluation(folder, found)
     for note in found.summary["notes"]:
         print(f"note: {note}")
-    tables = evaluation_tables(found.summary)
+    tables = make_tables(EVALUATION, found.summary)
     for name in ("retrieval", "text_to_text", "scores", "diagnostics", "map"):
         if name in tables:
             print_table(tables[name])

@@ -62,7 +62,7 @@ def main() -> Path | None:
     from ccalign_jax.errors import InputError
     from ccalign_jax.plugins import load_plugin
     from ccalign_jax.processes import check, join
-    from ccalign_jax.reporting import Preview, count_words, ladder_words, main_table, print_table, progress_bar
+    from ccalign_jax.reporting import Preview, baselines_words, count_words, main_table, print_table, progress_bar
     from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
@@ -130,8 +130,8 @@ def main() -> Path | None:
             result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
         write_results(folder, result)
     print_table(main_table(result.summary))
-    if said := ladder_words(result.summary):
-        print(f"{said} All corrections: {out}/tables/ladder.md")
+    if said := baselines_words(result.summary):
+        print(f"{said} All baselines: {out}/tables/baselines.md")
     for note in result.summary["notes"]:
         if note == QUICK_NOTE or note not in plan.notes:  # those were printed before
             print(f"note: {note}")

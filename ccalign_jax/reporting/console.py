@@ -7,14 +7,19 @@ import dataclasses
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import mean
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ccalign_jax.reporting.tables import Table, column_blocks, column_widths, stacked, to_rich
+from ccalign_jax.reporting.format import plain, signed
+from ccalign_jax.reporting.names import key_words
+from ccalign_jax.reporting.table import Table, column_blocks, column_widths, is_heading, stacked
 
-__all__ = ["plain", "print_table", "progress_bar"]
+if TYPE_CHECKING:
+    import rich.table
 
 PIPED_WIDTH = 120
+PREVIEW_WIDTH = 44
 LONGEST_NAME = 28  # signs of a row's name where space is short
 _ASCII = str.maketrans(
     {"−": "-", "±": "~", "Δ": "D", "→": ">", "–": "-", "—": "-", "·": "/", "×": "x", "‖": "|"}
@@ -22,11 +27,11 @@ _ASCII = str.maketrans(
 )
 
 
-def plain(text: str) -> str:
+def to_ascii(text: str) -> str:
     """The text in ASCII; characters without an equivalent become `?`.
 
     Example:
-        >>> plain("+.100 − .020 × 日")
+        >>> to_ascii("+.100 − .020 × 日")
         '+.100 - .020 x ?'
     """
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
@@ -35,8 +40,8 @@ def plain(text: str) -> str:
 def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
     """Print a table and its notes.
 
-    Where its columns do not fit, intervals go below their figures; what still does not fit follows in blocks below,
-    under the first column again.
+    Where its columns do not fit, intervals go below their estimates; the columns that still do not fit follow in blocks
+    below, under the first column again.
 
     Args:
         table: what to print.
@@ -62,6 +67,32 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
         for note in table.notes:
             console.print(Text(textwrap.fill(note, console.width, initial_indent="- ", subsequent_indent="  ")))
     file.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def to_rich(table: Table) -> rich.table.Table:
+    """A table for `rich` to print; its notes are left to `print_table`."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable(
+        title=Text(table.title, style="bold"),
+        title_justify="left",
+        box=box.HORIZONTALS,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    justify: dict[str, Any] = {"l": "left", "r": "right", "c": "center"}
+    high = max(name.count("\n") for name in table.columns)
+    for name, side in zip(table.columns, table.alignment, strict=True):
+        header = "\n" * (high - name.count("\n")) + name
+        grid.add_column(Text(header), justify=justify[side], overflow="fold")
+    for number, row in enumerate(table.rows):
+        if number and number in table.rules:
+            grid.add_section()
+        grid.add_row(*map(Text, row), style="italic" if is_heading(row) else None)
+    return grid
 
 
 @contextlib.contextmanager
@@ -104,11 +135,41 @@ def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]
         TextColumn("{task.description}", markup=False, table_column=rest),
         console=Console(stderr=True),
         expand=True,
-        speed_estimate_period=3600,  # a slice of runs may take minutes; by default older steps are forgotten
+        speed_estimate_period=3600,  # a group of runs may take minutes; by default older steps are forgotten
     )
     with bar:
         task = bar.add_task("", total=None)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+class Preview:
+    """Prints the mean over folds of each result that it is called with; changes are against the first.
+
+    Example:
+        >>> preview = Preview()
+        >>> preview("identity", [{way: {"R@1": 0.5} for way in ("t2i", "i2t", "both")}])
+        R@1 t2i .500, i2t .500                       identity
+        >>> preview("image/residual/infonce", [{way: {"R@1": 0.625} for way in ("t2i", "i2t", "both")}])
+        R@1 t2i .625, i2t .625, mean of both +.125   residual W = I + ΔW, image pivot, InfoNCE
+    """
+
+    def __init__(self) -> None:
+        self.base: float | None = None
+
+    def __call__(self, name: str, folds: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
+        """Print a line.
+
+        Args:
+            name: of a baseline, or PIVOT/ALIGNER/LOSS.
+            folds: metrics of each.
+        """
+        t2i, i2t, both = (mean(fold[way]["R@1"] for fold in folds) for way in ("t2i", "i2t", "both"))
+        said = f"R@1 t2i {plain(t2i)}, i2t {plain(i2t)}"
+        if self.base is None:
+            self.base = both
+        else:
+            said += f", mean of both {signed(both - self.base)}"
+        print(f"{said:<{PREVIEW_WIDTH}} {key_words(name)}", flush=True)
 
 
 class _Lines:
@@ -153,7 +214,7 @@ def _encodable(table: Table, encoding: str) -> Table:
             return False
 
     def fit(text: str) -> str:
-        return text if held(text) else "".join(sign if held(sign) else plain(sign) for sign in text)
+        return text if held(text) else "".join(sign if held(sign) else to_ascii(sign) for sign in text)
 
     return dataclasses.replace(
         table,

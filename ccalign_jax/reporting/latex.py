@@ -1,13 +1,11 @@
-"""Tables for a paper: booktabs, intervals below their figures where space is short, and what is too wide in blocks."""
+"""Tables for a paper: booktabs, intervals below their estimates where space is short, wide tables in blocks."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from ccalign_jax.reporting.tables import WIDEST_NAME, Table, column_blocks, column_widths, is_heading, stacked
-
-__all__ = ["to_latex"]
+from ccalign_jax.reporting.table import WIDEST_NAME, Table, column_blocks, column_widths, is_heading, stacked
 
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -5,30 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ccalign_jax.reporting.wording import chosen_words
+from ccalign_jax._names import CLOSED, MAX_FAMILIES
+from ccalign_jax.reporting.format import Summary, chosen_words
 
-__all__ = [
-    "MAX_FAMILIES",
-    "aligner_name",
-    "best_families",
-    "by_pivot",
-    "choice_words",
-    "family_key",
-    "family_labels",
-    "family_names",
-    "is_solved",
-    "pivot_name",
-    "setting_words",
-    "shown_families",
-    "state_name",
-    "trial_names",
-]
-
-Summary = Mapping[str, Any]
 Family = Mapping[str, Any]
-
-CLOSED = "closed_form"
-MAX_FAMILIES = 12  # of more, only the best of each pivot are shown where room is short
 
 ALIGNERS = {
     "identity": "identity",
@@ -83,7 +63,7 @@ LOSSES = {
 
 
 def aligner_name(aligner: str) -> str:
-    """What a reader calls an aligner or a combination; one that is not listed keeps its name.
+    """The name of an aligner or a combination; one that is not listed keeps its own.
 
     Example:
         >>> aligner_name("residual"), aligner_name("dual(per_language(linear),shift)")
@@ -99,7 +79,7 @@ def aligner_name(aligner: str) -> str:
 
 
 def pivot_name(pivot: str) -> str:
-    """What a reader calls a pivot.
+    """The name of a pivot.
 
     Example:
         >>> pivot_name("image"), pivot_name("text:en")
@@ -109,18 +89,30 @@ def pivot_name(pivot: str) -> str:
     return PIVOTS[kind].format(language) if kind in PIVOTS else pivot
 
 
-def is_solved(family: Family) -> bool:
-    """Whether a family or trial is a closed form.
+def loss_name(loss: str) -> str:
+    """The name of a loss."""
+    return LOSSES.get(loss, loss)
+
+
+def key_words(key: str) -> str:
+    """The words for `PIVOT/ALIGNER/LOSS`; a name without a slash keeps its own.
 
     Example:
-        >>> is_solved({"loss": "closed_form"}), is_solved({"loss": "mse"})
-        (True, False)
+        >>> key_words("image/residual/infonce"), key_words("best_closed")
+        ('residual W = I + ΔW, image pivot, InfoNCE', 'best closed')
     """
+    pivot, slash, rest = key.partition("/")
+    aligner, _, loss = rest.rpartition("/")
+    return f"{aligner_name(aligner)}, {pivot_name(pivot)}, {loss_name(loss)}" if slash else key.replace("_", " ")
+
+
+def is_solved(family: Family) -> bool:
+    """Whether a family or trial is a closed form."""
     return family["loss"] == CLOSED
 
 
 def setting_words(families: Sequence[Family]) -> str:
-    """The pivot and the loss that all share, for a title; what is solved has no loss.
+    """The pivot and the loss that all share, for a title; closed forms have no loss.
 
     Example:
         >>> setting_words([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
@@ -128,8 +120,7 @@ def setting_words(families: Sequence[Family]) -> str:
     """
     pivots, losses = {family["pivot"] for family in families}, _losses(families)
     pivot = f", {pivot_name(pivots.pop())}" if len(pivots) == 1 else ""
-    loss = losses.pop() if len(losses) == 1 else None
-    return pivot if loss is None else f"{pivot}, loss {LOSSES.get(loss, loss)}"
+    return f"{pivot}, loss {loss_name(losses.pop())}" if len(losses) == 1 else pivot
 
 
 def family_names(families: Sequence[Family]) -> list[str]:
@@ -142,7 +133,7 @@ def family_names(families: Sequence[Family]) -> list[str]:
     several = len(_losses(families)) > 1
     return [
         aligner_name(family["aligner"])
-        + (f", {LOSSES.get(family['loss'], family['loss'])}" if several and not is_solved(family) else "")
+        + (f", {loss_name(family['loss'])}" if several and not is_solved(family) else "")
         for family in families
     ]
 
@@ -162,7 +153,7 @@ def family_labels(families: Sequence[Family]) -> list[str]:
 
 
 def trial_names(summary: Summary) -> dict[str, str]:
-    """For the name of each trial what a reader calls it: family, and the settings that tell its trials apart.
+    """The words for each trial by its name: family, and the settings that tell its trials apart.
 
     Example:
         >>> trial = {"name": "image/shift/mse/l2=0.05", "pivot": "image", "aligner": "shift", "loss": "mse"}
@@ -172,36 +163,26 @@ def trial_names(summary: Summary) -> dict[str, str]:
     trials = summary["trials"]
     found = {}
     for trial, label in zip(trials, family_labels(trials), strict=True):
-        settings = [part.partition("=") for part in settings_in(trial).split(",") if part]
+        settings = [part.partition("=") for part in settings_in(trial)]
         words = [f"{key.replace('_', ' ')} {value.removeprefix('0') or '0'}".strip() for key, _, value in settings]
         found[trial["name"]] = ", ".join([label, *words])
     return found
 
 
 def choice_words(summary: Summary, per_fold: Sequence[str]) -> str:
-    """Which trials were chosen in how many folds, by what a reader calls them.
-
-    Example:
-        >>> choice_words({"trials": []}, ["identity", "identity"])
-        'identity in all 2 folds'
-    """
+    """Which trials were chosen in how many folds."""
     names = trial_names(summary)
     return chosen_words([names.get(name, name) for name in per_fold])
 
 
-def settings_in(trial: Mapping[str, Any]) -> str:
+def settings_in(trial: Mapping[str, Any]) -> list[str]:
     """The settings in a trial's name, after its family."""
-    return trial["name"].removeprefix(f"{trial['pivot']}/{trial['aligner']}/{trial['loss']}").strip("/")
+    settings = trial["name"].removeprefix(family_key(trial)).strip("/")
+    return [part for part in settings.split(",") if part]
 
 
 def by_pivot(families: Sequence[Family]) -> dict[str, list[tuple[str, Family]]]:
-    """Name and family below the name of their pivot, which is empty where all share one.
-
-    Example:
-        >>> family = {"pivot": "image", "aligner": "shift", "loss": "mse"}
-        >>> by_pivot([family]) == {"": [("shift x + b", family)]}
-        True
-    """
+    """Name and family below the name of their pivot, which is empty where all share one."""
     several = len({family["pivot"] for family in families}) > 1
     groups: dict[str, list[tuple[str, Family]]] = {}
     for family, name in zip(families, family_names(families), strict=True):
@@ -209,34 +190,33 @@ def by_pivot(families: Sequence[Family]) -> dict[str, list[tuple[str, Family]]]:
     return groups
 
 
-def best_families(families: Sequence[Family], key: str = "pivot") -> dict[str, Family]:
-    """Of each pivot, or aligner, the family with the best mean selection score; of equal ones the first.
+def best_by(families: Sequence[Family], *keys: str) -> list[Family]:
+    """Of all families (or trials) that share the values of these keys, the first with the best mean selection score.
 
     Example:
         >>> scored = [{"pivot": "image", "selection": {"mean": score}} for score in (0.25, 0.5)]
-        >>> best_families(scored)["image"]["selection"]
+        >>> best_by(scored, "pivot")[0]["selection"]
         {'mean': 0.5}
     """
-    best: dict[str, Family] = {}
+    best: dict[tuple[str, ...], Family] = {}
     for family in families:
-        if family[key] not in best or family["selection"]["mean"] > best[family[key]]["selection"]["mean"]:
-            best[family[key]] = family
-    return best
+        place = tuple(family[key] for key in keys)
+        if place not in best or family["selection"]["mean"] > best[place]["selection"]["mean"]:
+            best[place] = family
+    return list(best.values())
 
 
 def shown_families(summary: Summary) -> list[Family]:
     """All families, or where there are more than `MAX_FAMILIES` the best of each pivot."""
     families = summary["families"]
-    return list(families) if len(families) <= MAX_FAMILIES else list(best_families(families).values())
+    return list(families) if len(families) <= MAX_FAMILIES else best_by(families, "pivot")
 
 
 def state_name(summary: Summary, state: str) -> str:
-    """What a key of `scores` or `diagnostics` is called: a family, a pivot's choice, or any other as it is."""
+    """The name of a key of `scores` or `diagnostics`: a family, a pivot's choice, or any other as it is."""
     families = summary.get("families", [])
-    for family, label in zip(families, family_labels(families), strict=True):
-        if state == family_key(family):
-            return label
-    return pivot_name(state) if any(family["pivot"] == state for family in families) else state
+    labels = dict(zip(map(family_key, families), family_labels(families), strict=True))
+    return labels.get(state) or (pivot_name(state) if any(one["pivot"] == state for one in families) else state)
 
 
 def family_key(family: Family) -> str:

@@ -1,4 +1,4 @@
-"""What all plots share: colours, panels, rows of dots, and SVG that is the same bytes for the same figures."""
+"""The parts that plots share: colours, panels, changes with their intervals, and files that are the same each time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from ccalign_jax.reporting.evidence import NO_EVIDENCE, verdict
-from ccalign_jax.reporting.wording import has_interval, signed
+from ccalign_jax._names import BOTH, DIRECTIONS
+from ccalign_jax.reporting.format import Estimate, find, has_interval, signed
+from ccalign_jax.reporting.measures import DIRECTION_WORDS
+from ccalign_jax.reporting.verdicts import NO_EVIDENCE, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["bars", "draw_changes", "drawable", "make_panels", "name_rows", "save_png", "styled", "to_svg"]
-
-Summary = Mapping[str, Any]
+Args = ParamSpec("Args")
+Drawn = TypeVar("Drawn")  # a figure, or None
 Sharing = bool | Literal["none", "all", "row", "col"]
 
 # Told apart by any eye, on white as on near black (after Okabe and Ito).
@@ -52,15 +53,15 @@ STYLE = {
 }
 
 
-def styled(draw: Callable[[Summary], Figure]) -> Callable[[Summary], Figure]:
+def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
     """Draw under our settings, whatever the user's own are."""
 
     @functools.wraps(draw)
-    def drawn(summary: Summary) -> Figure:
+    def drawn(*args: Args.args, **settings: Args.kwargs) -> Drawn:
         import matplotlib.style
 
         with matplotlib.style.context(["default", STYLE]):
-            return draw(summary)
+            return draw(*args, **settings)
 
     return drawn
 
@@ -75,31 +76,43 @@ def make_panels(
     return figure, list(figure.subplots(rows, columns, sharey=sharey, squeeze=False, **settings).flat)
 
 
-def draw_changes(
-    axes: Axes,
-    changes: Sequence[Mapping[str, Any] | None],
-    colour: str,
+@styled
+def changes_figure(
+    label: str,
+    rows: Sequence[tuple[str, Mapping[str, Any] | None]],
+    ways: Sequence[str] = (*DIRECTIONS, BOTH),
     *,
     markers: Mapping[int, str] | None = None,
-    ticks: int = 5,
-    room: float = 0.25,
-) -> None:
-    """A dot a row at its change of R@1, its number beside it, and its interval, or its spread over folds.
-
-    A dot without evidence, where that was tested, is a ring.
+) -> Figure:
+    """A figure of changes of R@1 against identity with their intervals, or their spread over folds: one panel a way.
 
     Args:
-        axes: a panel.
-        changes: figures, or None for a row that stays empty.
-        colour: of all dots.
+        label: of the figure.
+        rows: a name, and R@1 by way; a name with None is a heading.
+        ways: directions, and `both` for their mean.
         markers: of rows that do not get a dot.
-        ticks: at most so many along the axis.
-        room: for the outermost numbers, as a share of the range of the dots.
     """
+    wide = len(ways) < 3
+    figure, panels = make_panels(label, len(ways), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
+    for axes, way, colour in zip(panels, ways, (BLUE, ORANGE, CYCLE[2]), strict=False):
+        changes = [find(delta, way, "R@1") for _, delta in rows]
+        _draw_changes(axes, changes, colour, markers or {}, room=0.25 if wide else 0.45)
+        axes.locator_params(axis="x", nbins=5 if wide else 3)
+        axes.set(title=DIRECTION_WORDS.get(way, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
+    name_rows(panels[0], [name for name, _ in rows])
+    for (_, delta), text in zip(rows, panels[0].get_yticklabels(), strict=True):
+        text.set_fontweight("bold" if delta is None else "normal")
+    return figure
+
+
+def _draw_changes(
+    axes: Axes, changes: Sequence[Estimate | None], colour: str, markers: Mapping[int, str], *, room: float
+) -> None:
+    """A dot a row with its number beside it, a ring where there is no evidence; `room` is a share of their range."""
     for row, change in enumerate(changes):
         if change is None:
             continue
-        marker, (below, above) = (markers or {}).get(row, "o"), bars(change)
+        marker, (below, above) = markers.get(row, "o"), bars(change)
         face = "none" if verdict(change) == NO_EVIDENCE else colour
         axes.errorbar(
             change["mean"], row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face
@@ -118,19 +131,18 @@ def draw_changes(
     low, high = axes.get_xlim()
     negative = any(change is not None and signed(change["mean"]).startswith("−") for change in changes)
     axes.set_xlim(low - room * (high - low) * negative, high + room * (high - low))
-    axes.locator_params(axis="x", nbins=ticks)
 
 
-def bars(figure: Mapping[str, Any]) -> tuple[float, float]:
-    """How far a bar goes below and above a figure: its 95 % interval, else its spread over folds, else nowhere.
+def bars(estimate: Estimate) -> tuple[float, float]:
+    """Lengths of the bar below and above an estimate: its 95 % interval, else its spread over folds, else none.
 
     Example:
         >>> bars({"mean": 0.5, "low": 0.25, "high": 1.0}), bars({"mean": 0.5, "std": 0.1}), bars({"mean": 0.5})
         ((0.25, 0.5), (0.1, 0.1), (0.0, 0.0))
     """
-    if has_interval(figure):
-        return max(figure["mean"] - figure["low"], 0.0), max(figure["high"] - figure["mean"], 0.0)
-    spread = figure.get("std") or 0.0
+    if has_interval(estimate):
+        return max(estimate["mean"] - estimate["low"], 0.0), max(estimate["high"] - estimate["mean"], 0.0)
+    spread = estimate.get("std") or 0.0
     return spread, spread
 
 
@@ -141,6 +153,24 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     for each in axes.figure.axes:
         each.grid(axis="x")
         each.tick_params(axis="y", length=0)
+
+
+def join_legend(figure: Figure, colours: Mapping[str, Any]) -> None:
+    """A legend below all panels; several colours of one label stand side by side."""
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = [
+        tuple(Patch(color=one) for one in ([colour] if isinstance(colour, str) else colour))
+        for colour in colours.values()
+    ]
+    figure.legend(
+        handles,
+        list(colours),
+        loc="outside lower center",
+        ncols=len(handles),
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.2)},
+    )
 
 
 def to_svg(figure: Figure) -> str:

@@ -1,199 +1,209 @@
-"""The tables of a study: what each family earns, each language, every trial."""
+"""Retrieval results of a sweep: the main table and its notes, changes against identity, overfitting."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ccalign_jax.reporting.evidence import change_heading, evidence_notes, verdict_cell
-from ccalign_jax.reporting.figure_names import main_metrics
-from ccalign_jax.reporting.names import (
-    LOSSES,
-    MAX_FAMILIES,
-    aligner_name,
-    by_pivot,
-    choice_words,
-    family_labels,
-    is_solved,
-    pivot_name,
-    setting_words,
-    settings_in,
-    shown_families,
-    trial_names,
-)
-from ccalign_jax.reporting.notes import main_notes
-from ccalign_jax.reporting.tables import Table
-from ccalign_jax.reporting.wording import (
-    DIRECTIONS,
-    NOTHING,
-    both_figure,
+from ccalign_jax._names import DIRECTIONS, IDENTITY, MAX_FAMILIES
+from ccalign_jax.reporting.format import (
+    Estimate,
+    Summary,
+    both,
     changed,
     count_words,
     find,
+    gallery_size,
     gap,
-    has_interval,
     level,
     plain,
-    range_words,
+    signed,
 )
+from ccalign_jax.reporting.measures import DIRECTION_NOTE, DIRECTION_WORDS, main_metrics
+from ccalign_jax.reporting.names import best_by, by_pivot, choice_words, family_labels, setting_words, shown_families
+from ccalign_jax.reporting.panels import BLUE, GREY, INK, ORANGE, changes_figure, make_panels, name_rows, styled
+from ccalign_jax.reporting.table import Table, make_table
+from ccalign_jax.reporting.verdicts import both_words, change_heading, evidence_notes, is_optimistic, verdict_cell
 
-__all__ = ["language_table", "main_table", "trials_table"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-Summary = Mapping[str, Any]
+GAP_NOTE = "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
 
 
 def main_table(summary: Summary) -> Table:
-    """Identity, each family or of many the best of each pivot, what choosing earns, and chance.
+    """Identity, each family or of many the best of each pivot, the choice among all, and chance."""
+    families, metrics = shown_families(summary), main_metrics(summary)
 
-    Args:
-        summary: the content of `summary.json`.
-    """
-    families, identity, metrics = shown_families(summary), summary["baselines"]["identity"], main_metrics(summary)
-    rows = [
-        _main_row(
-            "identity", metrics, {"metrics": identity, "train_metrics": find(summary, "baselines", "identity_train")}
-        )
-    ]
-    rules = []
+    def row(name: str, part: Mapping[str, Any], show: Callable[[Estimate], str] = level) -> list[str]:
+        delta = part.get("delta")
+        cells = [name, verdict_cell(part), changed(both(delta)) if delta else ""]
+        for metric in metrics:
+            for way in DIRECTIONS:
+                cells += [show(part["metrics"][way][metric]), changed(delta[way][metric]) if delta else ""]
+        return [*cells, *(gap(part, way) for way in DIRECTIONS)]
+
     groups = by_pivot(families)
     if len(summary["families"]) > MAX_FAMILIES:  # one of each pivot: no group to head
         groups = {"": list(zip(family_labels(families), families, strict=True))}
-    for pivot, members in groups.items():
-        rules.append(len(rows))
-        rows += [(pivot, *[""] * (len(rows[0]) - 1))] if pivot else []
-        rows += [_main_row(name, metrics, family) for name, family in members]
-    rules.append(len(rows))
-    rows.append(_main_row("selected", metrics, summary["selected"]))
-    rows.append(_main_row("chance", metrics, {"metrics": summary["baselines"]["chance"]}, show=_mean))
+    blocks = [("", [row("identity", identity_part(summary))])]
+    blocks += [(pivot, [row(*member) for member in members]) for pivot, members in groups.items()]
+    chance = {"metrics": summary["baselines"]["chance"]}
+    last = [row("selected", summary["selected"]), row("chance", chance, lambda estimate: plain(estimate["mean"]))]
     change = change_heading(summary)
     columns = [name for metric in metrics for way in DIRECTIONS for name in (f"{way}\n{metric}", change)]
-    columns[0:0] = ["verdict", f"mean of both\n{change}"]
-    return Table(
-        title=f"{summary['data']['name']}: retrieval on the holdout{setting_words(families)}",
-        columns=("aligner", *columns, "gap\nt2i", "gap\ni2t"),
-        rows=tuple(rows),
-        alignment="ll" + "r" * (len(columns) + 1),
-        notes=tuple(main_notes(summary)),
-        rules=tuple(rules),
-    ).filled()
-
-
-def language_table(summary: Summary) -> Table:
-    """R@1 of each language under identity and under the choice.
-
-    Args:
-        summary: the content of `summary.json`.
-    """
-    identity, selected = summary["baselines"]["identity"], summary["selected"]
-    languages = list(identity["t2i"]["per_language"])
-    unmapped = [name for name in selected["metrics"]["t2i"]["per_language"] if name not in languages]
-    rows = [(name, *_compared(identity, selected, ("R@1",), name)) for name in (*languages, *unmapped, None)]
-    notes = [f"selected: {choice_words(summary, selected['per_fold'])}."]
-    if has_interval(selected["delta"]["t2i"]["R@1"]):
-        notes.append("[ ]: 95 % interval. p: paired sign flips over images, not adjusted for the number of languages.")
-    elif summary["folds"] > 1:
-        notes.append("± is the standard deviation over folds, not a confidence interval.")
-    if unmapped:
-        notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
-    return Table(
-        title="Each language, R@1 on the holdout",
-        columns=("language", *(f"{d}\n{name}" for d in DIRECTIONS for name in ("identity", "selected", "change"))),
-        rows=tuple(("mean" if name is None else name, *cells) for name, *cells in rows),
-        alignment="l" + "r" * 6,
-        notes=tuple(notes),
-        rules=(len(rows) - 1,),
+    return make_table(
+        f"{summary['data']['name']}: retrieval on the test part{setting_words(families)}",
+        ("aligner", "verdict", f"mean of both\n{change}", *columns, "gap\nt2i", "gap\ni2t"),
+        [*blocks, ("", last)],
+        alignment="ll",
+        notes=main_notes(summary),
     )
 
 
-def trials_table(summary: Summary) -> Table:
-    """Every trial with the settings that differ between trials; those that all share are in a note.
+def identity_part(summary: Summary) -> dict[str, Any]:
+    """Metrics of identity on the test part and on training images."""
+    baselines = summary["baselines"]
+    return {"metrics": baselines[IDENTITY], "train_metrics": baselines.get("identity_train", {})}
 
-    Args:
-        summary: the content of `summary.json`.
-    """
-    trials = summary["trials"]
-    varied, shared = [], []
-    for key in dict.fromkeys(key for trial in trials for key in trial["hyper"]):
-        values = {trial["hyper"][key] for trial in trials if key in trial["hyper"]}  # others do not read it
-        (varied.append(key) if len(values) > 1 else shared.append(f"{key.replace('_', ' ')} {_number(values.pop())}"))
-    others = [_other_settings(trial) for trial in trials]
-    told: dict[str, Callable[[str], str]] = {"pivot": pivot_name, "loss": lambda loss: LOSSES.get(loss, loss)}
-    several = {"pivot": trials, "loss": [trial for trial in trials if not is_solved(trial)]}
-    named = [key for key, members in several.items() if len({trial[key] for trial in members}) > 1]
-    columns = ["aligner", *named, *varied, *(["other"] if any(others) else [])]
-    rows = []
-    for trial, other in zip(trials, others, strict=True):
-        times = summary["selected"]["per_fold"].count(trial["name"])
-        cells = [
-            aligner_name(trial["aligner"]),
-            *(told[key](trial[key]) for key in named),
-            *(_number(trial["hyper"].get(key)) for key in varied),
-        ]
-        cells += [other] if any(others) else []
-        cells.append(verdict_cell(trial))
-        for direction in DIRECTIONS:
-            cells.append(level(trial["metrics"][direction]["R@1"]))
-            cells.append(changed(trial["delta"][direction]["R@1"]))
-        cells += [gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
-        rows.append((*cells, f"{times} of {summary['folds']}" if times else ""))
-    part = "the reported folds" if summary["protocol"] == "seed" else "the inner parts"
-    notes = [
-        f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start, "
-        "of closed forms the place on their path; chosen: in how many folds this trial was.",
-        f"Chosen over all folds: {trial_names(summary).get(summary['best'], summary['best'])}.",
+
+def main_notes(summary: Summary) -> Iterator[str]:
+    """What each estimate means, how its row was chosen, and how far it may be trusted."""
+    folds, families = summary["folds"], shown_families(summary)
+    pool = count_words(gallery_size(summary), "image")
+    trials = count_words(trial_count(summary), "trial")
+    yield from shown_note(summary)
+    yield DIRECTION_NOTE
+    if folds > 1:
+        repeats = summary.get("repeats", 1)
+        product = f" ({repeats} × {folds // repeats})" if repeats > 1 else ""
+        yield (
+            f"Means over {folds} folds{product}. The gallery is the whole test part of a fold, about {pool} "
+            "and their captions, none of them trained on: R@k falls as the gallery grows."
+        )
+    else:
+        yield f"One fold. The gallery is the whole test part, {pool} and their captions, none of them trained on."
+    yield "change: against identity, the embeddings as they are, on the same queries."
+    if closed := closed_words(summary):
+        yield closed
+    yield from evidence_notes(summary)
+    if is_optimistic(summary):
+        larger = count_words(summary["data"]["images"] - gallery_size(summary), "image")
+        yield (
+            f"gap: R@1 on the whole training part minus R@1 on the test part. The training pool is larger (about "
+            f"{larger}) and so harder: compare with the gap of identity, not with 0."
+        )
+        yield (
+            "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
+            f"selected: the best of {trials}. {optimism_words(summary)}".strip()
+        )
+    else:
+        yield GAP_NOTE
+        inner = summary.get("inner", "an inner part that is never reported")
+        yield (
+            f"Settings and epoch of each row were chosen in each fold apart from its test part, on {inner}. selected: "
+            f"the same choice among all trials and identity ({trials}): what choosing earns."
+        )
+        yield from _race_note(summary)
+    yield f"selected is {choice_words(summary, summary['selected']['per_fold'])}."
+    started = [
+        f"{label} ({family['epochs'].count(0)} of {folds})"
+        for label, family in zip(family_labels(families), families, strict=True)
+        if 0 in family["epochs"]
     ]
-    notes += evidence_notes(summary, "trials")
-    notes += [f"The same in all trials that read it: {', '.join(shared)}."] if shared else []
-    return Table(
-        title=f"{count_words(len(trials), 'trial')}{setting_words(trials)}",
-        columns=(
-            *(key.replace("_", "\n") for key in columns),
-            "verdict",
-            *(name for direction in DIRECTIONS for name in (f"{direction}\nR@1", change_heading(summary))),
-            *("gap\nt2i", "score", "epochs", "chosen"),
-        ),
-        rows=tuple(rows),
-        alignment="l" * (len(named) + 1) + "r" * len(varied) + "l" * any(others) + "l" + "r" * 8,
-        notes=tuple(notes),
-    ).filled()
+    if started:
+        yield f"Folds that kept the start, which nothing beat on the inner part: {'; '.join(started)}."
+    meanings = {
+        "per_language(": "per language: a map for each language.",
+        "dual(": "dual: a map of captions and a second one of images.",
+    }
+    used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
+    if used:
+        yield " ".join(used)
 
 
-def _main_row(
-    name: str, metrics: Sequence[str], part: Mapping[str, Any], *, show: Callable[[Any], str] = level
-) -> tuple[str, ...]:
-    cells = [verdict_cell(part), changed(both_figure(part["delta"])) if "delta" in part else ""]
-    for metric in metrics:
-        for direction in DIRECTIONS:
-            cells.append(show(part["metrics"][direction][metric]))
-            cells.append(changed(part["delta"][direction][metric]) if "delta" in part else "")
-    return (name, *cells, *(gap(part, direction) for direction in DIRECTIONS))
+def shown_note(summary: Summary) -> tuple[str, ...]:
+    """That only the best of each pivot are shown, where there are more than `MAX_FAMILIES`."""
+    if len(summary["families"]) <= MAX_FAMILIES:
+        return ()
+    pivots = count_words(len(best_by(summary["families"], "pivot")), "pivot")
+    return (
+        f"Of {len(summary['families'])} combinations of pivot, aligner and loss, the one with the best selection score "
+        f"of each of {pivots}; all are in tables/pivots.",
+    )
 
 
-def _mean(figure: Mapping[str, Any]) -> str:
-    return plain(figure["mean"])
+def trial_count(summary: Summary) -> int:
+    """Trials that were compared, those that a race dropped included."""
+    reported = {trial["name"] for trial in summary["trials"]}
+    return len(reported | {one["trial"] for one in find(summary, "race", "dropped") or ()})
 
 
-def _compared(before: Any, after: Any, metrics: Sequence[str], language: str | None) -> list[str]:
-    """Identity, mapped and change of each metric and direction; an unmapped language is compared with itself."""
-    cells = []
-    base = language if language is None else language.removesuffix(" (unmapped)")
-    for metric in metrics:
-        for direction in DIRECTIONS:
-            cells.append(level(_at(before, direction, metric, base)))
-            cells.append(level(_at(after["metrics"], direction, metric, language)))
-            cells.append(changed(_at(after["delta"], direction, metric, language)))
-    return cells
+def closed_words(summary: Summary) -> str:
+    """The change of the choice against the best closed form; empty where identity is above chance."""
+    selected = summary["selected"]
+    if "delta_closed" not in selected:
+        return ""
+    name = choice_words(summary, selected["closed_per_fold"])
+    if selected["per_fold"] == selected["closed_per_fold"]:
+        return (
+            f"Identity is at chance here; the best closed form, chosen on the same parts, is the choice itself: {name}."
+        )
+    change = {"delta": selected["delta_closed"], "verdict": selected.get("verdict_closed", {})}
+    lead = f"Identity is at chance here. Against the best closed form, chosen on the same parts ({name}):"
+    return f"{lead} {both_words(change)}"
 
 
-def _at(metrics: Any, direction: str, metric: str, language: str | None) -> Any:
-    return find(metrics, direction, *(() if language is None else ("per_language", language)), metric)
+def optimism_words(summary: Summary) -> str:
+    """The gain that the seed protocol claims beside that of a nested choice; empty where that was not measured."""
+    found = find(summary, "optimism", "both", "R@1")
+    if not found:
+        return ""
+    claimed, honest, optimism = (signed(found[key]) for key in ("claimed", "honest", "optimism"))
+    return (
+        f"In the mean of both directions the seed protocol claims {claimed}; choosing on the other folds earns "
+        f"{honest}: optimism {optimism}."
+    )
 
 
-def _other_settings(trial: Mapping[str, Any]) -> str:
-    """What the name says beyond family and numbers, such as the width of a hidden layer."""
-    settings = settings_in(trial).split(",")
-    return ", ".join(part for part in settings if part.partition("=")[0] not in ("", *trial["hyper"]))
+def _race_note(summary: Summary) -> Iterator[str]:
+    dropped = find(summary, "race", "dropped")
+    if dropped:
+        folds = summary["folds"] * summary["race"]["trials"]
+        yield (
+            f"The race dropped {len(dropped)} of {folds} trials × folds, behind the best of their fold on inner parts "
+            "by an interval above 0: race in summary.json; --race=false fits all."
+        )
 
 
-def _number(value: Any) -> str:
-    return NOTHING if value is None else f"{value:g}"
+def changes_plot(summary: Summary) -> Figure:
+    """Change of R@1 against identity for each shown family and the choice, one panel a direction."""
+    families = shown_families(summary)
+    names = [*family_labels(families), "selected"]
+    rows = [(name, part["delta"]) for name, part in zip(names, [*families, summary["selected"]], strict=True)]
+    return changes_figure("R@1 against identity", rows, DIRECTIONS, markers={len(families): "D"})
+
+
+@styled
+def overfitting_plot(summary: Summary) -> Figure:
+    """R@1 on training and test images for identity, each shown family and the choice; the bar between is the gap."""
+    families = shown_families(summary)
+    parts = [identity_part(summary), *families, summary["selected"]]
+    figure, panels = make_panels("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
+    for axes, way, colour in zip(panels, DIRECTIONS, (BLUE, ORANGE), strict=True):
+        identity = summary["baselines"][IDENTITY][way]["R@1"]["mean"]
+        axes.axvline(identity, color=INK, linewidth=1, linestyle=":", zorder=1)
+        for row, part in enumerate(parts):
+            test, train = (find(part, key, way, "R@1", "mean") for key in ("metrics", "train_metrics"))
+            if train is not None:
+                axes.plot([test, train], [row, row], color=colour, linewidth=2, alpha=0.5, zorder=2)
+                axes.plot(train, row, "o", markerfacecolor="none", markeredgecolor=colour, markersize=8, zorder=3)
+            axes.plot(test, row, "o", color=colour, markersize=6, zorder=4)
+        axes.margins(x=0.08)
+        axes.set(title=DIRECTION_WORDS[way], xlabel="R@1")
+    name_rows(panels[0], ["identity", *family_labels(families), "selected"])
+    panels[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
+    panels[0].plot([], [], "o", markerfacecolor="none", markeredgecolor=GREY, markersize=8, label="training images")
+    panels[0].plot([], [], ":", color=INK, linewidth=1, label="identity on the test part")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure

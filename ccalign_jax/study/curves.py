@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ccalign_jax.reporting import curves_tables, learning_plot, path_plot
+from ccalign_jax.reporting import CURVES, make_plots, make_tables
 from ccalign_jax.study.inference import describe_statistics
 from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.learning import learning_curve
@@ -21,8 +21,7 @@ from ccalign_jax.study.summary import describe_data
 
 __all__ = ["curve_rows", "curves_folder", "make_curves", "write_curves"]
 
-CURVES = "curves.json"
-PLOTS = {"path": path_plot, "learning": learning_plot}
+CURVES_JSON = "curves.json"
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def make_curves(
 
 def curves_folder(path: str | os.PathLike[str], *, new: bool = False) -> OutputFolder:
     """The folder of curves."""
-    return OutputFolder(path, "curves", CURVES, new=new)
+    return OutputFolder(path, "curves", CURVES_JSON, new=new)
 
 
 def write_curves(folder: OutputFolder, curves: Mapping[str, Any]) -> None:
@@ -86,15 +85,15 @@ def write_curves(folder: OutputFolder, curves: Mapping[str, Any]) -> None:
         InputError: the disk is full.
     """
     with folder.writing() as path:
-        write_tables(path / "tables", curves_tables(curves))
-        write_plots(path / "plots", {name: plot(curves) for name, plot in PLOTS.items() if name in curves})
+        write_tables(path / "tables", make_tables(CURVES, curves))
+        write_plots(path / "plots", make_plots(CURVES, curves))
         write_csv(path / "curves.csv", curve_rows(curves))
-        write_json(path / CURVES, curves)
+        write_json(path / CURVES_JSON, curves)
 
 
 def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A row a curve × point × direction; the penalty of the identity is `inf`."""
-    for name in PLOTS:
+    for name in ("path", "learning"):
         for point in curves.get(name, {}).get("points", ()):
             head = {"curve": name, "penalty": "", "pairs": point.get("pairs", "")}
             if "penalty" in point:

@@ -86,12 +86,12 @@ def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
         (path / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
 
 
-def write_plots(path: Path, figures: Mapping[str, Any]) -> None:
-    """Every figure as PNG and SVG, into a folder of their own."""
+def write_plots(path: Path, plots: Mapping[str, Any]) -> None:
+    """Every plot as PNG and SVG, into a folder of their own."""
     path.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        save_png(figure, path / f"{name}.png")
-        (path / f"{name}.svg").write_text(to_svg(figure), encoding="utf-8")
+    for name, plot in plots.items():
+        save_png(plot, path / f"{name}.png")
+        (path / f"{name}.svg").write_text(to_svg(plot), encoding="utf-8")
 
 
 def figure_cells(figures: Mapping[str, Mapping[str, float | None]], prefix: str = "") -> dict[str, str]:

@@ -13,16 +13,9 @@ import numpy as np
 
 from ccalign_jax.checkpoints import save_checkpoint, save_tree
 from ccalign_jax.metrics import Ranks
-from ccalign_jax.reporting import (
-    diagnostics_rows,
-    evaluation_plots,
-    evaluation_tables,
-    render_evaluation,
-    render_report,
-    retrieval_rows,
-    study_tables,
-)
+from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
 from ccalign_jax.study.evaluation import Evaluation
+from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, read_config, run_digest
 from ccalign_jax.study.measure import DIRECTIONS
@@ -55,7 +48,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
     write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.replicates))
-    write_tables(path / "tables", study_tables(result.summary))
+    write_tables(path / "tables", make_tables(SWEEP, result.summary))
     config = read_config(path / CONFIG)
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
@@ -91,14 +84,14 @@ def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
         InputError: the disk is full.
     """
     summary = found.summary
-    tables, figures = evaluation_tables(summary), evaluation_plots(summary, found.grams)
+    tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": found.grams})
     with folder.writing() as path:
         write_tables(path / "tables", tables)
-        write_plots(path / "plots", figures)
+        write_plots(path / "plots", plots)
         write_csv(path / "retrieval.csv", retrieval_rows(summary))
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
-        (path / "report.html").write_text(render_evaluation(summary, tables, figures), encoding="utf-8")
+        (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
         write_json(path / SUMMARY, summary)
 
 

@@ -125,7 +125,7 @@ def main(argv: list[str]) -> None:
         (folder.RunFolder, "save_result", "trials kept for --resume"),
         (write, "write_csv", "results.csv"),
         (write, "render_report", "report"),
-        (write, "study_tables", "report"),
+        (write, "make_tables", "report"),
         (write, "write_tables", "report"),
         (write, "refit", "refit of the best"),
         (write, "_rank_arrays", "ranks of every query"),

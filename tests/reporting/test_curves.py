@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from ccalign_jax.reporting import curves_tables, learning_plot, path_plot, to_svg
-from ccalign_jax.reporting.curve_plots import path_places
+from ccalign_jax.reporting import CURVES, make_tables, to_svg
+from ccalign_jax.reporting.curves import learning_plot, path_places, path_plot
 
 PENALTIES = (None, 100.0, 10.0, 1.0, 0.0)
 GAINS = {None: 0.0, 100.0: 0.01, 10.0: 0.08, 1.0: 0.03, 0.0: -0.2}
@@ -114,14 +114,14 @@ def test_a_map_that_is_not_square_has_no_rotation(curves):
     for point in curves["path"]["points"]:
         point["rotation"] = None
     to_svg(path_plot(curves))
-    assert "rotation,\ndegrees" in curves_tables(curves)["path"].columns
-    assert curves_tables(curves)["path"].rows[0][-2] == "—"
+    assert "rotation,\ndegrees" in make_tables(CURVES, curves)["path"].columns
+    assert make_tables(CURVES, curves)["path"].rows[0][-2] == "—"
 
 
 def test_path_table_goes_from_identity_to_no_penalty(curves):
     curves["path"]["points"].reverse()
     curves["path"]["chosen"] = {"train": both(0.6), "holdout": both(0.55), "delta": change(0.05)}
-    table = curves_tables(curves)["path"]
+    table = make_tables(CURVES, curves)["path"]
     assert table.title == "toy: ridge regression, image pivot, by penalty towards identity"
     assert [row[0] for row in table.rows] == ["∞", "100", "10", "1", "0", "chosen"]
     rows = {row[0]: row[1:] for row in table.rows}
@@ -135,7 +135,7 @@ def test_path_table_goes_from_identity_to_no_penalty(curves):
 
 
 def test_learning_table_has_a_row_a_size(curves):
-    table = curves_tables(curves)["learning"]
+    table = make_tables(CURVES, curves)["learning"]
     assert table.title == "toy: residual W = I + ΔW, image pivot, InfoNCE, by number of training images"
     assert [row[:3] for row in table.rows] == [
         ("50", "loss −−", "−.100 [−.120, −.080] p<.001"),
@@ -144,9 +144,9 @@ def test_learning_table_has_a_row_a_size(curves):
     ]
     assert table.rows[0][6] == "+.500"
     curves["learning"]["points"][1]["gap"] = both(0.5)
-    assert curves_tables(curves)["learning"].rows[0][6] == "+.500 [+.480, +.520]"
+    assert make_tables(CURVES, curves)["learning"].rows[0][6] == "+.500 [+.480, +.520]"
 
 
 def test_one_curve_alone(curves):
     del curves["path"]
-    assert list(curves_tables(curves)) == ["learning"]
+    assert list(make_tables(CURVES, curves)) == ["learning"]

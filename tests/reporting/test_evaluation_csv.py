@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccalign_jax.reporting import diagnostics_rows, retrieval_rows
+from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
 
 
 def test_every_retrieval_figure_is_there_once(evaluation):

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from ccalign_jax.reporting import evaluation_plots, save_png, to_svg
-from ccalign_jax.reporting.evaluation_plots import language_bars_plot, pool_plot, similarity_plot
-from ccalign_jax.reporting.geometry_plots import correlations, gram_correlation_plot, gram_plot, map_plot, spectra_plot
+from ccalign_jax.reporting import EVALUATION, make_plots, save_png, to_svg
+from ccalign_jax.reporting.geometry import correlations, gram_correlation_plot, gram_plot, map_plot, spectra_plot
+from ccalign_jax.reporting.languages import languages_plot
+from ccalign_jax.reporting.metrics import pool_plot, similarity_plot
 from ccalign_jax.reporting.panels import drawable
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
-ALL = ["languages", "pool", "similarities", "gram_correlation", "spectra", "gram_matrices", "map"]
+ALL = ["languages", "pool", "similarities", "gram_correlation", "gram_matrices", "spectra", "map"]
+
+
+def evaluation_plots(summary, grams=None):
+    return make_plots(EVALUATION, {**summary, "grams": grams})
 
 
 def texts(svg: str) -> list[str]:
@@ -94,7 +99,7 @@ def test_no_global_figure_is_made(evaluation, grams):
 
 
 def test_bars_of_each_language_with_the_change_beside(evaluation):
-    figure = language_bars_plot(evaluation(("de", "en")))
+    figure = languages_plot(evaluation(("de", "en")))
     assert [axes.get_title() for axes in figure.axes] == ["text to image", "image to text", "text to text"]
     widths = [[round(bar.get_width(), 3) for bar in axes.patches] for axes in figure.axes]
     assert widths == [[0.1, 0.11, 0.12, 0.13], [0.12, 0.13, 0.11, 0.12], [0.4, 0.41, 0.43, 0.44]]
@@ -105,7 +110,7 @@ def test_bars_of_each_language_with_the_change_beside(evaluation):
 def test_a_language_without_a_query_has_no_bar(evaluation):
     summary = evaluation(("de", "en"), mapped=False)
     del summary["baselines"]["identity"]["i2t"]["per_language"]["en"]
-    panel = language_bars_plot(summary).axes[1]
+    panel = languages_plot(summary).axes[1]
     assert [text.get_text() for text in panel.texts] == [".120"]
 
 
@@ -135,13 +140,13 @@ def test_correlations_have_the_images_last_and_no_diagonal(evaluation):
 
 
 def test_gram_matrices_share_one_scale_and_say_what_is_left_out(grams):
-    figure = gram_plot(grams(MANY))
+    figure = gram_plot({"grams": grams(MANY)})
     images = [axes.images[0] for axes in figure.axes if axes.images]
     assert len(images) == 12 and len({image.get_clim() for image in images}) == 1
     words = texts(to_svg(figure))
     assert words.count("images") == 1 and "l04" in words and "l05" not in words
     assert "12 images, in the same order everywhere; the first 5 of 36 languages" in words
-    assert "languages" not in " ".join(texts(to_svg(gram_plot(grams(("de", "en"))))))
+    assert "languages" not in " ".join(texts(to_svg(gram_plot({"grams": grams(("de", "en"))}))))
 
 
 def test_spectra_are_scaled_to_norm_one_and_lose_their_zeros(evaluation):

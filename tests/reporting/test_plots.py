@@ -6,10 +6,12 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import pytest
 
-from ccalign_jax.reporting import changes_plot, curves_plot, languages_plot, overfitting_plot, to_svg
-from ccalign_jax.reporting.plots import best_trials
+from ccalign_jax.reporting import to_svg
+from ccalign_jax.reporting.families import best_trials, training_plot
+from ccalign_jax.reporting.languages import languages_plot
+from ccalign_jax.reporting.results import changes_plot, overfitting_plot
 
-PLOTS = [changes_plot, overfitting_plot, curves_plot, languages_plot]
+PLOTS = [changes_plot, overfitting_plot, training_plot, languages_plot]
 TWO = [("image", "linear", "infonce", -0.27, -0.25), ("symmetric", "dual(residual)", "infonce", 0.04, -0.0002)]
 
 
@@ -104,7 +106,7 @@ def test_what_has_no_evidence_is_a_ring(make, before):
 
 def test_bars_of_languages_are_intervals(make, before):
     def ends(summary):
-        return [sorted(y for _, y in line) for line in languages_plot(summary).axes[0].collections[1].get_segments()]
+        return [sorted(x for x, _ in line) for line in languages_plot(summary).axes[0].collections[1].get_segments()]
 
     assert ends(make()) == [pytest.approx([0.521, 0.561])] * 2
     assert ends(before(make())) == [pytest.approx([0.531, 0.551])] * 2
@@ -124,12 +126,12 @@ def test_overfitting_shows_train_and_holdout_of_identity_first(make):
 def test_curves_are_those_of_the_best_trial_of_a_family(make):
     summary = make(("image", "residual", "infonce", 0.01, 0.0), ("image", "residual", "infonce", 0.03, 0.0), *TWO[:1])
     assert [trial["selection"]["mean"] for trial in best_trials(summary)] == [0.63, pytest.approx(0.33)]
-    first = curves_plot(summary).axes[0].lines
+    first = training_plot(summary).axes[0].lines
     assert first[0].get_ydata().tolist() == [0.5, 0.55, 0.6, 0.58]
     assert list(first[1].get_xdata()) == [2]  # the median of epochs 2 and 3, cut to a whole one
 
 
 def test_languages_stand_before_and_after(make):
     panel = languages_plot(make()).axes[0]
-    assert [label.get_text() for label in panel.get_xticklabels()] == ["de", "en"]
-    assert [round(bar.get_height(), 3) for bar in panel.patches] == [0.5, 0.5, 0.541, 0.541]
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["de", "en"]
+    assert [round(bar.get_width(), 3) for bar in panel.patches] == [0.5, 0.5, 0.541, 0.541]

@@ -8,8 +8,7 @@ from functools import partial
 import pytest
 
 from ccalign_jax.metrics import METRICS, recall_at, register_metric
-from ccalign_jax.reporting import comparison_table, print_table
-from ccalign_jax.reporting.results import main_table
+from ccalign_jax.reporting import comparison_table, main_table, print_table
 from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare
 

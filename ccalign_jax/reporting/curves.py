@@ -1,0 +1,278 @@
+"""Curves of overfitting, as tables and plots: along the penalty towards identity, and along the training images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ccalign_jax._names import DIRECTIONS
+from ccalign_jax.reporting.format import (
+    NOTHING,
+    Estimate,
+    both,
+    changed,
+    find,
+    has_interval,
+    level,
+    signed,
+)
+from ccalign_jax.reporting.measures import DIRECTION_WORDS
+from ccalign_jax.reporting.names import aligner_name, key_words, pivot_name
+from ccalign_jax.reporting.panels import BLUE, GREY, INK, ORANGE, bars, make_panels, styled
+from ccalign_jax.reporting.table import Table, make_table
+from ccalign_jax.reporting.verdicts import CHANGE, NO_EVIDENCE, VERDICT_NOTE, verdict, verdict_cell
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curves = Mapping[str, Any]  # the content of a curves.json
+Point = Mapping[str, Any]
+
+COLOURS = {"t2i": BLUE, "i2t": ORANGE}
+MAX_TICKS = 7
+MIN_STEP = 1.0  # decades between the ends of a path and the rest
+
+
+def path_table(curves: Curves) -> Table | None:
+    """Every point of a path of penalties: changes, R@1 on test and training images, norm and rotation of the map."""
+    if "path" not in curves:
+        return None
+    path = curves["path"]
+    points = _path_points(curves)
+    folds = sum(point.get("chosen_in") or 0 for point in points)
+    rows = []
+    for point in points:
+        times = f"{point['chosen_in']} of {folds}" if point.get("chosen_in") else ""
+        penalty = penalty_of(point)
+        head = "∞" if math.isinf(penalty) else f"{penalty:.3g}"
+        rows.append([head, *_path_cells(point), level(point.get("norm"), 2), level(point.get("rotation"), 1), times])
+    chosen = [["chosen", *_path_cells(path["chosen"]), "", "", ""]] if "chosen" in path else []
+    columns = [head for way in DIRECTIONS for head in (f"{way} R@1\ntest", CHANGE)]
+    columns += [f"{way} R@1\ntrain" for way in DIRECTIONS]
+    return make_table(
+        f"{_data_name(curves)}: {aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}, by penalty towards "
+        "identity",
+        ("penalty", "verdict", f"mean of both\n{CHANGE}", *columns, "‖W − E‖", "rotation,\ndegrees", "chosen"),
+        [("", rows), ("", chosen)],
+        alignment="rl",
+        notes=(
+            "penalty: at ∞ the map is identity, at 0 nothing holds it back. change: on the test part, against "
+            "identity. rotation: mean angle of the nearest orthogonal map.",
+            "chosen: in how many folds the inner parts chose this point; the row of that name is what these choices "
+            "earn. To pick the best row instead would be to choose on the images that are reported.",
+            *_notes(rows, "penalties"),
+        ),
+    )
+
+
+def learning_table(curves: Curves) -> Table | None:
+    """Every point of a learning curve: R@1 under identity and on the test part, changes and gaps."""
+    if "learning" not in curves:
+        return None
+    learning = curves["learning"]
+    rows = []
+    for point in _learning_points(curves):
+        cells = [str(point["pairs"]), verdict_cell(point), _change(point, "both")]
+        for way in DIRECTIONS:
+            gap = _gap(point, way)
+            cells += [level(find(point, part, way, "R@1")) for part in ("identity", "holdout")]
+            cells += [_change(point, way), changed(gap) if has_interval(gap) else signed(gap["mean"])]
+        rows.append(cells)
+    columns = [
+        name for way in DIRECTIONS for name in (f"{way} R@1\nidentity", f"{way} R@1\ntest", CHANGE, f"gap\n{way}")
+    ]
+    return make_table(
+        f"{_data_name(curves)}: {key_words(learning['family'])}, by number of training images",
+        ("training\nimages", "verdict", f"mean of both\n{CHANGE}", *columns),
+        [("", rows)],
+        alignment="rl",
+        notes=(
+            "change: on the same test part for every row, against identity. gap: R@1 on training images minus R@1 on "
+            "the test part.",
+            *_notes(rows, "rows"),
+        ),
+    )
+
+
+@styled
+def path_plot(curves: Curves) -> Figure | None:
+    """R@1 on training and test images from identity to no penalty at all; below it, how far the map moves and turns."""
+    if "path" not in curves:
+        return None
+    points = _path_points(curves)
+    places = path_places(points)
+    figure, panels = make_panels(
+        *("from identity to an unconstrained map", 2), height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1)
+    )
+    folds = sum(point.get("chosen_in") or 0 for point in points)
+    for axes, way in zip(panels, DIRECTIONS, strict=False):
+        for part, dashes in (("holdout", "-"), ("train", "--")):
+            _draw_curve(axes, places, [find(point, part, way, "R@1") for point in points], COLOURS[way], dashes)
+        if math.isinf(penalty_of(points[0])):
+            axes.axhline(points[0]["holdout"][way]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
+        for place, point in zip(places, points, strict=True):
+            if times := point.get("chosen_in"):
+                at = (place, point["holdout"][way]["R@1"]["mean"])
+                axes.plot(*at, "D", color=COLOURS[way], markersize=7, zorder=5)
+                near: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 9}
+                axes.annotate(f"{times}×", at, (0, -12), **near)
+        axes.set(title=DIRECTION_WORDS[way])
+    top = max(axes.get_ylim()[1] for axes in panels[:2])
+    for axes in panels[:2]:
+        axes.set_ylim(0, top)
+    panels[0].set_ylabel("R@1")
+    for axes, key, words in zip(panels[2:], ("norm", "rotation"), ("‖W − E‖", "rotation, degrees"), strict=True):
+        _draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
+        axes.set(ylabel=words, ylim=(0, None), xlabel="penalty λ towards identity")
+    for axes in panels:
+        for place, point in zip(places, points, strict=True):
+            if times := point.get("chosen_in"):
+                axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+    _penalty_ticks(panels[2], points, places)
+    _path_legend(figure, chosen=folds > 0)
+    return figure
+
+
+@styled
+def learning_plot(curves: Curves) -> Figure | None:
+    """Change on the test part by number of training images, and the gap of training and test images."""
+    if "learning" not in curves:
+        return None
+    points = _learning_points(curves)
+    sizes = [point["pairs"] for point in points]
+    figure, (change, gap) = make_panels("by number of training images", 2, height=3.8, sharex=True)
+    for axes in (change, gap):
+        axes.axhline(0, color=INK, linewidth=1, zorder=1)
+    for way, colour in COLOURS.items():
+        deltas = [find(point, "delta", way, "R@1") for point in points]
+        _draw_curve(change, sizes, deltas, colour, "-", label=DIRECTION_WORDS[way])
+        _draw_curve(gap, sizes, [_gap(point, way) for point in points], colour, "-")
+    for axes in (change, gap):
+        axes.set_xscale("log")
+        axes.set_xticks(_apart(sizes), [f"{size:,}" for size in _apart(sizes)])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("training images")
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+    change.set(title="change of R@1 on the test part", ylabel="against identity")
+    gap.set(title="gap", ylabel="R@1, train minus test")
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def penalty_of(point: Point) -> float:
+    """The penalty of a point of a path; that of identity is infinite, which JSON has as null."""
+    return math.inf if point["penalty"] is None else float(point["penalty"])
+
+
+def path_places(points: Sequence[Point]) -> list[float]:
+    """Places of the points of a path on the axis: −log10 λ, with identity and no penalty a step beyond the others.
+
+    Example:
+        >>> path_places([{"penalty": None}, {"penalty": 100.0}, {"penalty": 1.0}, {"penalty": 0.0}])
+        [-4.0, -2.0, -0.0, 2.0]
+    """
+    penalties = [penalty_of(point) for point in points]
+    logs = sorted({-math.log10(one) for one in penalties if 0 < one < math.inf})
+    low, high = (logs[0], logs[-1]) if logs else (0.0, 0.0)
+    step = max((high - low) / (len(logs) - 1) if len(logs) > 1 else 1.0, MIN_STEP)
+    ends = {math.inf: low - step, 0.0: high + step}
+    return [ends[one] if one in ends else -math.log10(one) for one in penalties]
+
+
+def _path_points(curves: Curves) -> list[Point]:
+    return sorted(curves["path"]["points"], key=lambda point: -penalty_of(point))
+
+
+def _learning_points(curves: Curves) -> list[Point]:
+    return sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
+
+
+def _path_cells(point: Point) -> list[str]:
+    """Verdict, change of both directions, each on the test part, each on training images; identity has no changes."""
+    changes = "penalty" not in point or penalty_of(point) < math.inf
+    cells = [verdict_cell(point), _change(point, "both")] if changes else ["", ""]
+    for way in DIRECTIONS:
+        cells += [level(find(point, "holdout", way, "R@1")), _change(point, way) if changes else ""]
+    return [*cells, *(level(find(point, "train", way, "R@1")) for way in DIRECTIONS)]
+
+
+def _notes(rows: Iterable[Sequence[str]], number: str) -> tuple[str, ...]:
+    if not any(row[1] for row in rows):
+        return ()
+    return (f"[ ]: 95 % interval. p: paired sign flips, adjusted (Holm) for the number of {number}.", VERDICT_NOTE)
+
+
+def _change(point: Point, way: str) -> str:
+    delta = point.get("delta")
+    if not delta:
+        return ""
+    return changed(both(delta) if way == "both" else find(delta, way, "R@1"))
+
+
+def _gap(point: Point, way: str) -> Estimate:
+    known: Estimate | None = find(point, "gap", way, "R@1")
+    train, test = (point[part][way]["R@1"]["mean"] for part in ("train", "holdout"))
+    return known or {"mean": train - test}
+
+
+def _data_name(curves: Curves) -> str:
+    return find(curves, "data", "name") or NOTHING
+
+
+def _draw_curve(
+    axes: Axes, places: Sequence[float], values: Sequence[Any], colour: str, dashes: str, *, label: str | None = None
+) -> None:
+    """A line with a dot a point and a band for the 95 % intervals; a dot without evidence is a ring."""
+    there = [(place, one) for place, one in zip(places, values, strict=True) if one is not None]
+    if not there:
+        return
+    xs, known = zip(*there, strict=True)
+    means = [one["mean"] for one in known]
+    low, high = [one["mean"] - bars(one)[0] for one in known], [one["mean"] + bars(one)[1] for one in known]
+    axes.plot(xs, means, dashes, color=colour, linewidth=1.8, label=label, zorder=3)
+    axes.fill_between(xs, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
+    for place, one in there:
+        face = "none" if verdict(one) == NO_EVIDENCE else colour
+        axes.plot(place, one["mean"], "o", color=colour, markersize=4, mfc=face, zorder=4)
+
+
+def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float]) -> None:
+    """Powers of ten, and identity and no penalty at the ends, on an axis that runs from strict to free."""
+    named = {penalty_of(point): place for point, place in zip(points, places, strict=True)}
+    inside = [place for penalty, place in named.items() if 0 < penalty < math.inf]
+    ticks = {}
+    if inside:
+        low, high = math.ceil(min(inside) - 1e-9), math.floor(max(inside) + 1e-9)
+        step = max(1, -(-(high - low) // (MAX_TICKS - 2)))
+        superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+        ticks = {float(power): "10" + str(-power).translate(superscript) for power in range(low, high + 1, step)}
+    ticks |= {named[math.inf]: "∞\nidentity"} if math.inf in named else {}
+    ticks |= {named[0.0]: "0\nfree"} if 0.0 in named else {}
+    axes.set_xticks(list(ticks), list(ticks.values()))
+
+
+def _path_legend(figure: Figure, *, chosen: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = {"-": "test part", "--": "training images", ":": "identity on the test part"}
+    handles = [Line2D([], [], color=GREY, label=name) for name in lines.values()]
+    for handle, dashes in zip(handles, lines, strict=True):
+        handle.set(linestyle=dashes)
+    if chosen:
+        label = "chosen on inner parts, in so many folds"
+        handles.append(Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _apart(sizes: Sequence[int]) -> list[int]:
+    """Those of ascending sizes that have room for a label each on a logarithmic axis, the largest among them."""
+    kept = [sizes[-1]]
+    for size in sizes[::-1]:
+        if math.log(kept[-1] / size) >= math.log(sizes[-1] / sizes[0]) / MAX_TICKS > 0:
+            kept.append(size)
+    return kept[::-1]

@@ -1,0 +1,197 @@
+"""Plots of the geometry of embeddings before and after a map: Gram matrices, how alike they are, and spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ccalign_jax.reporting.diagnostics import maps
+from ccalign_jax.reporting.format import Summary
+from ccalign_jax.reporting.panels import BLUE, GREY, INK, WIDTH, make_panels, styled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+IMAGE = "image"
+SHOWN = 5  # languages whose Gram matrices are drawn
+SHADES = 32  # of a Gram matrix: with fewer colours its file is a third smaller
+NUMBERED = 10  # sets between which correlations are written as numbers, too
+FAINT = 0.05  # a change of correlation that small gets no full colour
+DARK, LIGHT = "#111111", "#fafafa"  # on the colours of a cell, whatever the page's own
+
+
+@styled
+def gram_plot(summary: Summary) -> Figure | None:
+    """Inner products of the same rows in the same order: the images and up to five languages, a row a state.
+
+    Args:
+        summary: of an evaluation; its `grams` have for each state Gram matrices `[s, s]` by language, and `image`.
+    """
+    grams: Mapping[str, Any] | None = summary.get("grams")
+    if not grams:
+        return None
+    import matplotlib
+    import numpy as np
+
+    languages = [name for name in next(iter(grams.values())) if name != IMAGE]
+    names = [name for name in next(iter(grams.values())) if name == IMAGE] + languages[:SHOWN]
+    off = np.concatenate([one[name][np.triu_indices(len(one[name]), 1)] for one in grams.values() for name in names])
+    low, high = np.quantile(off, (0.01, 0.99))
+    colours = matplotlib.colormaps["viridis"].resampled(SHADES)
+    side = min((WIDTH - 1) / len(names), 2.6)
+    figure, panels = make_panels("Gram matrices", len(names), rows=len(grams), height=0.7 + side * len(grams))
+    figure.set_layout_engine("compressed")
+    for number, axes in enumerate(panels):
+        state, name = list(grams)[number // len(names)], names[number % len(names)]
+        drawn = axes.imshow(grams[state][name], vmin=low, vmax=high, cmap=colours, interpolation="none")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        if number < len(names):
+            axes.set_title("images" if name == IMAGE else name)
+        if number % len(names) == 0:
+            axes.set_ylabel(state)
+    count = len(next(iter(grams.values()))[names[0]])
+    some = f"; the first {SHOWN} of {len(languages)} languages" if len(languages) > SHOWN else ""
+    figure.colorbar(drawn, ax=panels, extend="both", shrink=0.8, label="inner product")
+    figure.supxlabel(f"{count} images, in the same order everywhere{some}", fontsize=10)
+    return figure
+
+
+@styled
+def gram_correlation_plot(summary: Summary) -> Figure | None:
+    """Gram correlation between every two of the languages and the images, in each state, and its change."""
+    if "diagnostics" not in summary or len(set_names(summary)) < 3:  # one number needs no plot
+        return None
+    matrices = {state: correlations(found) for state, found in summary["diagnostics"].items()}
+    names = set_names(summary)
+    if len(matrices) > 1:
+        matrices["change"] = matrices["mapped"] - matrices["identity"]
+    # Few sets: three panels in a row. Many: two, that every set may be named.
+    columns = len(matrices) if len(names) <= NUMBERED or len(matrices) < 3 else 2
+    rows = -(-len(matrices) // columns)
+    side, fontsize = min(WIDTH / columns, 4.4) - 0.3, 6.5 if len(names) > 20 else 9
+    figure, panels = make_panels("Gram correlation", columns, rows=rows, height=rows * side + 0.2)
+    figure.set_layout_engine("compressed")
+    lowest = min(min(_defined(matrices[state])) for state in summary["diagnostics"])
+    for axes, (state, matrix) in zip(panels, matrices.items(), strict=False):
+        size = max(FAINT, *map(abs, _defined(matrix)))
+        low, high = (-size, size) if state == "change" else (min(lowest, 0.0), 1.0)
+        colours = "RdBu" if state == "change" else "viridis"
+        drawn = axes.imshow(matrix, vmin=low, vmax=high, cmap=colours, interpolation="none")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=fontsize)
+        axes.set_yticks(range(len(names)), names, fontsize=fontsize)
+        if len(names) <= NUMBERED:
+            _write(axes, drawn, matrix, signed=state == "change")
+        axes.set_title(state if len(matrices) > 1 else "Gram correlation")
+        figure.colorbar(drawn, ax=axes, shrink=0.8 if len(names) > NUMBERED else 0.6, pad=0.02)
+    for axes in panels[len(matrices) :]:
+        axes.set_axis_off()
+    return figure
+
+
+@styled
+def spectra_plot(summary: Summary) -> Figure | None:
+    """Singular values of the centred rows, each set's over their root sum of squares: captions, and images."""
+    found = summary.get("diagnostics")
+    if found is None:
+        return None
+    images = any("spectra_image" in one for one in found.values())
+    figure, panels = make_panels("spectra of the rows", 2 if images else 1, height=3.4, sharey=True)
+    for (state, one), colour in zip(found.items(), (GREY, BLUE), strict=False):
+        _band(panels[0], [_shape(values) for values in one["spectra"].values()], colour, state)
+        if "spectra_image" in one:
+            shares = _shape(one["spectra_image"])
+            dashes = "--" if state == "mapped" else "-"  # a map that leaves the images alone hides nothing
+            panels[-1].plot(range(1, len(shares) + 1), shares, dashes, color=colour, linewidth=1.8, label=state)
+    over = ", median and range of languages" if len(found["identity"]["spectra"]) > 1 else ""
+    for axes, title in zip(panels, (f"captions{over}", "images"), strict=False):
+        axes.set(title=title, xlabel="component", yscale="log")
+        axes.grid()
+        axes.legend(loc="upper right")
+    low, high = panels[0].get_ylim()
+    between = "25" if high <= 100 * low else ""  # labels between the powers of ten, where there are few of these
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
+    panels[0].set_ylabel("singular value over the norm")
+    return figure
+
+
+@styled
+def map_plot(summary: Summary) -> Figure | None:
+    """Singular values of the linear map W, or of each language's, and the angles by which it turns."""
+    found = maps(summary)
+    if not found:
+        return None
+    angles = [one["rotation_degrees"] for one in found.values() if one["rotation_degrees"] is not None]
+    figure, panels = make_panels("the map itself", 2 if angles else 1, height=3.0)
+    _band(panels[0], [one["singular_values"] for one in found.values()], BLUE, "W")
+    panels[0].axhline(1, color=INK, linewidth=1, linestyle=":")
+    panels[0].set(xlabel="component", ylabel="singular value", ylim=(0, None))
+    if angles:
+        _band(panels[1], angles, BLUE, "W")
+        panels[1].set(xlabel="direction", ylabel="rotation (degrees)", ylim=(0, None))
+    over = f", median and range of {len(found)} languages" if len(found) > 1 else ""
+    for axes, title in zip(panels, ("how it stretches", "how it turns"), strict=False):
+        axes.set_title(title + over)
+        axes.grid()
+    return figure
+
+
+def set_names(summary: Summary) -> list[str]:
+    """The languages, and the images where they were diagnosed too."""
+    found = summary["diagnostics"]["identity"]
+    return [*found["languages"], *(["images"] if "with_image" in found else [])]
+
+
+def correlations(diagnostics: Mapping[str, Any]) -> np.ndarray:
+    """Gram correlations between the sets of `set_names`; the diagonal, always 1, is left out as not a number."""
+    import numpy as np
+
+    matrix = np.array(diagnostics["between_languages"]["gram_correlation"]["matrix"], float)
+    if "with_image" in diagnostics:
+        beside = [*diagnostics["with_image"]["gram_correlation"]["per_language"].values()]
+        matrix = np.block([[matrix, np.array(beside)[:, None]], [np.array(beside)[None], np.ones((1, 1))]])
+    np.fill_diagonal(matrix, np.nan)
+    return matrix
+
+
+def _defined(matrix: np.ndarray) -> list[float]:
+    return [float(value) for value in matrix.ravel() if value == value]
+
+
+def _write(axes: Axes, drawn: Any, matrix: np.ndarray, *, signed: bool) -> None:
+    """The number of each cell, in a colour that shows on it."""
+    for (row, column), value in [((r, c), matrix[r, c]) for r in range(len(matrix)) for c in range(len(matrix))]:
+        if value == value:
+            red, green, blue, _ = drawn.cmap(drawn.norm(value))
+            ink = DARK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else LIGHT
+            words = _two_places(value, signed=signed)
+            axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=7)
+
+
+def _two_places(value: float, *, signed: bool) -> str:
+    size = f"{abs(value):.2f}".removeprefix("0")
+    sign = "" if size == ".00" else "−" if value < 0 else "+" if signed else ""
+    return sign + size
+
+
+def _shape(values: Sequence[float]) -> list[float]:
+    """Singular values over the root of their sum of squares, without those that are zero but for rounding."""
+    norm = sum(value**2 for value in values) ** 0.5 or 1.0
+    return [value / norm for value in values if value > 1e-5 * values[0]]
+
+
+def _band(axes: Axes, curves: Sequence[Sequence[float]], colour: str, label: str) -> None:
+    """The median of several curves and the range between the lowest and the highest, as far as all of them go."""
+    import numpy as np
+
+    length = min(map(len, curves))
+    values = np.array([curve[:length] for curve in curves])
+    steps = np.arange(1, length + 1)
+    if len(curves) > 1:
+        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.25, linewidth=0)
+    axes.plot(steps, np.median(values, axis=0), color=colour, linewidth=1.8, label=label)
