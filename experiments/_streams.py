@@ -71,6 +71,7 @@ def unwritten(stream: TextIO) -> OSError | None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
+    from ccalign_jax.reporting.console import to_ascii
 
     assert isinstance(error, UnicodeEncodeError)
     return to_ascii(error.object[error.start : error.end]), error.end

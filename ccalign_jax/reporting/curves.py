@@ -7,19 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS
-from ccalign_jax.reporting.format import (
-    NOTHING,
-    Estimate,
-    both,
-    changed,
-    find,
-    has_interval,
-    level,
-    signed,
-)
+from ccalign_jax.reporting.format import Estimate, both, changed, find, has_interval, level, signed
 from ccalign_jax.reporting.measures import DIRECTION_WORDS
 from ccalign_jax.reporting.names import aligner_name, key_words, pivot_name
-from ccalign_jax.reporting.panels import BLUE, GREY, INK, ORANGE, bars, make_panels, styled
+from ccalign_jax.reporting.panels import COLOURS, GREY, INK, bars, make_panels, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import CHANGE, NO_EVIDENCE, VERDICT_NOTE, verdict, verdict_cell
 
@@ -30,7 +21,6 @@ if TYPE_CHECKING:
 Curves = Mapping[str, Any]  # the content of a curves.json
 Point = Mapping[str, Any]
 
-COLOURS = {"t2i": BLUE, "i2t": ORANGE}
 MAX_TICKS = 7
 MIN_STEP = 1.0  # decades between the ends of a path and the rest
 
@@ -45,15 +35,14 @@ def path_table(curves: Curves) -> Table | None:
     rows = []
     for point in points:
         times = f"{point['chosen_in']} of {folds}" if point.get("chosen_in") else ""
-        penalty = penalty_of(point)
-        head = "∞" if math.isinf(penalty) else f"{penalty:.3g}"
+        head = f"{penalty_of(point):.3g}".replace("inf", "∞")
         rows.append([head, *_path_cells(point), level(point.get("norm"), 2), level(point.get("rotation"), 1), times])
     chosen = [["chosen", *_path_cells(path["chosen"]), "", "", ""]] if "chosen" in path else []
+    name = f"{aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}"
     columns = [head for way in DIRECTIONS for head in (f"{way} R@1\ntest", CHANGE)]
     columns += [f"{way} R@1\ntrain" for way in DIRECTIONS]
     return make_table(
-        f"{_data_name(curves)}: {aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}, by penalty towards "
-        "identity",
+        f"{curves['data']['name']}: {name}, by penalty towards identity",
         ("penalty", "verdict", f"mean of both\n{CHANGE}", *columns, "‖W − E‖", "rotation,\ndegrees", "chosen"),
         [("", rows), ("", chosen)],
         alignment="rl",
@@ -73,7 +62,7 @@ def learning_table(curves: Curves) -> Table | None:
         return None
     learning = curves["learning"]
     rows = []
-    for point in _learning_points(curves):
+    for point in sorted(learning["points"], key=lambda point: point["pairs"]):
         cells = [str(point["pairs"]), verdict_cell(point), _change(point, "both")]
         for way in DIRECTIONS:
             gap = _gap(point, way)
@@ -84,7 +73,7 @@ def learning_table(curves: Curves) -> Table | None:
         name for way in DIRECTIONS for name in (f"{way} R@1\nidentity", f"{way} R@1\ntest", CHANGE, f"gap\n{way}")
     ]
     return make_table(
-        f"{_data_name(curves)}: {key_words(learning['family'])}, by number of training images",
+        f"{curves['data']['name']}: {key_words(learning['family'])}, by number of training images",
         ("training\nimages", "verdict", f"mean of both\n{CHANGE}", *columns),
         [("", rows)],
         alignment="rl",
@@ -103,9 +92,7 @@ def path_plot(curves: Curves) -> Figure | None:
         return None
     points = _path_points(curves)
     places = path_places(points)
-    figure, panels = make_panels(
-        *("from identity to an unconstrained map", 2), height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1)
-    )
+    figure, panels = make_panels("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     folds = sum(point.get("chosen_in") or 0 for point in points)
     for axes, way in zip(panels, DIRECTIONS, strict=False):
         for part, dashes in (("holdout", "-"), ("train", "--")):
@@ -116,8 +103,9 @@ def path_plot(curves: Curves) -> Figure | None:
             if times := point.get("chosen_in"):
                 at = (place, point["holdout"][way]["R@1"]["mean"])
                 axes.plot(*at, "D", color=COLOURS[way], markersize=7, zorder=5)
-                near: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 9}
-                axes.annotate(f"{times}×", at, (0, -12), **near)
+                axes.annotate(
+                    f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9
+                )
         axes.set(title=DIRECTION_WORDS[way])
     top = max(axes.get_ylim()[1] for axes in panels[:2])
     for axes in panels[:2]:
@@ -131,7 +119,6 @@ def path_plot(curves: Curves) -> Figure | None:
             if times := point.get("chosen_in"):
                 axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
         axes.grid(axis="y")
-        axes.set_axisbelow(True)
     _penalty_ticks(panels[2], points, places)
     _path_legend(figure, chosen=folds > 0)
     return figure
@@ -142,22 +129,21 @@ def learning_plot(curves: Curves) -> Figure | None:
     """Change on the test part by number of training images, and the gap of training and test images."""
     if "learning" not in curves:
         return None
-    points = _learning_points(curves)
+    points = sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
     sizes = [point["pairs"] for point in points]
     figure, (change, gap) = make_panels("by number of training images", 2, height=3.8, sharex=True)
     for axes in (change, gap):
         axes.axhline(0, color=INK, linewidth=1, zorder=1)
-    for way, colour in COLOURS.items():
+    for way in DIRECTIONS:
         deltas = [find(point, "delta", way, "R@1") for point in points]
-        _draw_curve(change, sizes, deltas, colour, "-", label=DIRECTION_WORDS[way])
-        _draw_curve(gap, sizes, [_gap(point, way) for point in points], colour, "-")
+        _draw_curve(change, sizes, deltas, COLOURS[way], "-", label=DIRECTION_WORDS[way])
+        _draw_curve(gap, sizes, [_gap(point, way) for point in points], COLOURS[way], "-")
     for axes in (change, gap):
         axes.set_xscale("log")
         axes.set_xticks(_apart(sizes), [f"{size:,}" for size in _apart(sizes)])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("training images")
         axes.grid(axis="y")
-        axes.set_axisbelow(True)
     change.set(title="change of R@1 on the test part", ylabel="against identity")
     gap.set(title="gap", ylabel="R@1, train minus test")
     figure.legend(loc="outside lower center", ncols=2)
@@ -188,10 +174,6 @@ def _path_points(curves: Curves) -> list[Point]:
     return sorted(curves["path"]["points"], key=lambda point: -penalty_of(point))
 
 
-def _learning_points(curves: Curves) -> list[Point]:
-    return sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
-
-
 def _path_cells(point: Point) -> list[str]:
     """Verdict, change of both directions, each on the test part, each on training images; identity has no changes."""
     changes = "penalty" not in point or penalty_of(point) < math.inf
@@ -202,26 +184,19 @@ def _path_cells(point: Point) -> list[str]:
 
 
 def _notes(rows: Iterable[Sequence[str]], number: str) -> tuple[str, ...]:
-    if not any(row[1] for row in rows):
-        return ()
-    return (f"[ ]: 95 % interval. p: paired sign flips, adjusted (Holm) for the number of {number}.", VERDICT_NOTE)
+    cells = f"[ ]: 95 % interval. p: paired sign flips, adjusted (Holm) for the number of {number}."
+    return (cells, VERDICT_NOTE) if any(row[1] for row in rows) else ()
 
 
 def _change(point: Point, way: str) -> str:
     delta = point.get("delta")
-    if not delta:
-        return ""
-    return changed(both(delta) if way == "both" else find(delta, way, "R@1"))
+    return changed(both(delta) if way == "both" else find(delta, way, "R@1")) if delta else ""
 
 
 def _gap(point: Point, way: str) -> Estimate:
     known: Estimate | None = find(point, "gap", way, "R@1")
     train, test = (point[part][way]["R@1"]["mean"] for part in ("train", "holdout"))
     return known or {"mean": train - test}
-
-
-def _data_name(curves: Curves) -> str:
-    return find(curves, "data", "name") or NOTHING
 
 
 def _draw_curve(
@@ -259,14 +234,11 @@ def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float])
 def _path_legend(figure: Figure, *, chosen: bool) -> None:
     from matplotlib.lines import Line2D
 
-    lines = {"-": "test part", "--": "training images", ":": "identity on the test part"}
-    handles = [Line2D([], [], color=GREY, label=name) for name in lines.values()]
-    for handle, dashes in zip(handles, lines, strict=True):
-        handle.set(linestyle=dashes)
-    if chosen:
-        label = "chosen on inner parts, in so many folds"
-        handles.append(Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    lines: dict[Any, str] = {"-": "test part", "--": "training images", ":": "identity on the test part"}
+    handles = [Line2D([], [], color=GREY, label=name, linestyle=dashes) for dashes, name in lines.items()]
+    label = "chosen on inner parts, in so many folds"
+    diamond = Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label)
+    figure.legend(handles=[*handles, *[diamond] * chosen], loc="outside lower center", ncols=4)
 
 
 def _apart(sizes: Sequence[int]) -> list[int]:

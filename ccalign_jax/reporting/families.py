@@ -1,13 +1,14 @@
-"""Families and trials of a sweep: every family under its pivot, every trial, and how trials train."""
+"""Families and trials of a sweep: every family under its pivot, by language, every trial, and how trials train."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax._names import DIRECTIONS
+from ccalign_jax._names import DIRECTIONS, IDENTITY
 from ccalign_jax.reporting.format import (
     NOTHING,
     Summary,
@@ -20,7 +21,7 @@ from ccalign_jax.reporting.format import (
     plain,
     range_words,
 )
-from ccalign_jax.reporting.measures import MAIN_METRICS
+from ccalign_jax.reporting.measures import DIRECTION_WORDS, MAIN_METRICS
 from ccalign_jax.reporting.names import (
     aligner_name,
     best_by,
@@ -36,14 +37,26 @@ from ccalign_jax.reporting.names import (
     trial_names,
 )
 from ccalign_jax.reporting.panels import CYCLE, DASHES, make_panels, styled
-from ccalign_jax.reporting.results import identity_part
+from ccalign_jax.reporting.results import identity_part, shown_note
 from ccalign_jax.reporting.table import Table, make_table
-from ccalign_jax.reporting.verdicts import change_heading, evidence_notes, is_optimistic, verdict_cell
+from ccalign_jax.reporting.verdicts import (
+    CLAIMED_GAIN,
+    GAIN,
+    LOSS,
+    cell_note,
+    change_heading,
+    evidence_notes,
+    is_optimistic,
+    is_tested,
+    verdict,
+    verdict_cell,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 START = "(start)"
+MAX_COLUMNS = 12  # of languages; more than that are summarised
 
 
 def pivots_table(summary: Summary) -> Table:
@@ -83,6 +96,49 @@ def pivots_table(summary: Summary) -> Table:
             ),
         ),
     )
+
+
+def pivots_by_language_table(summary: Summary) -> Table:
+    """The change of R@1 in each language: of all families if they are few, else of the best of each pivot."""
+    families, identity = shown_families(summary), summary["baselines"][IDENTITY]
+    languages = list(identity["t2i"]["per_language"])
+    few = len(languages) <= MAX_COLUMNS
+    gained = f"{CLAIMED_GAIN if is_optimistic(summary) else GAIN},\nlose"
+    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", gained)
+    cells = _each_language if few else _extremes
+    blocks = []
+    for way, words in DIRECTION_WORDS.items():
+        rows = [["identity (levels)", *cells(identity[way], languages, changes=False)]]
+        for label, family in zip(family_labels(families), families, strict=True):
+            rows.append([label, *cells(family["delta"][way], languages, changes=True)])
+        blocks.append((words, rows))
+    return make_table(
+        f"What each pivot changes in each language, R@1 on the test part{setting_words(families)}",
+        ("aligner", *columns),
+        blocks,
+        notes=(
+            "identity: R@1 of the embeddings as they are; all others: the change against it. mean: over languages.",
+            *([f"{cell_note(summary)} No p is adjusted for the number of languages."] if is_tested(summary) else []),
+            *shown_note(summary),
+        ),
+    )
+
+
+def _each_language(metrics: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
+    show = changed if changes else level
+    return [show(one) for one in (*(find(metrics, "per_language", name, "R@1") for name in languages), metrics["R@1"])]
+
+
+def _extremes(metrics: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
+    """Mean, the languages with the lowest and the highest value, how many rise, and how many with evidence."""
+    show = changed if changes else level
+    found = {language: find(metrics, "per_language", language, "R@1") for language in languages}
+    each = {language: estimate for language, estimate in found.items() if estimate is not None}
+    ends = [end(each, key=lambda language: each[language]["mean"]) for end in (min, max)] if each else []
+    rise = f"{sum(estimate['mean'] > 0 for estimate in each.values())} of {len(each)}" if changes else ""
+    words = Counter(map(verdict, each.values()))
+    gain = f"{words[GAIN]}, {words[LOSS]}" if changes and not words[""] else ""
+    return [show(metrics["R@1"]), *(f"{end} {show(each[end])}" for end in ends), rise, gain]
 
 
 def trials_table(summary: Summary) -> Table:

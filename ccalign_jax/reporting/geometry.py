@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.diagnostics import maps
-from ccalign_jax.reporting.format import Summary
+from ccalign_jax.reporting.format import Summary, plain, signed
 from ccalign_jax.reporting.panels import BLUE, GREY, INK, WIDTH, make_panels, styled
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=fontsize)
         axes.set_yticks(range(len(names)), names, fontsize=fontsize)
         if len(names) <= NUMBERED:
-            _write(axes, drawn, matrix, signed=state == "change")
+            _write(axes, drawn, matrix, change=state == "change")
         axes.set_title(state if len(matrices) > 1 else "Gram correlation")
         figure.colorbar(drawn, ax=axes, shrink=0.8 if len(names) > NUMBERED else 0.6, pad=0.02)
     for axes in panels[len(matrices) :]:
@@ -163,20 +163,16 @@ def _defined(matrix: np.ndarray) -> list[float]:
     return [float(value) for value in matrix.ravel() if value == value]
 
 
-def _write(axes: Axes, drawn: Any, matrix: np.ndarray, *, signed: bool) -> None:
+def _write(axes: Axes, drawn: Any, matrix: np.ndarray, *, change: bool) -> None:
     """The number of each cell, in a colour that shows on it."""
-    for (row, column), value in [((r, c), matrix[r, c]) for r in range(len(matrix)) for c in range(len(matrix))]:
+    import numpy as np
+
+    for (row, column), value in np.ndenumerate(matrix):
         if value == value:
             red, green, blue, _ = drawn.cmap(drawn.norm(value))
             ink = DARK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else LIGHT
-            words = _two_places(value, signed=signed)
+            words = (signed if change else plain)(value, 2).replace("0.", ".", 1)
             axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=7)
-
-
-def _two_places(value: float, *, signed: bool) -> str:
-    size = f"{abs(value):.2f}".removeprefix("0")
-    sign = "" if size == ".00" else "−" if value < 0 else "+" if signed else ""
-    return sign + size
 
 
 def _shape(values: Sequence[float]) -> list[float]:

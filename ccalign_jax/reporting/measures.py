@@ -168,7 +168,7 @@ def changes(summary: Summary) -> Mapping[str, Any] | None:
     return found
 
 
-def headings(summary: Summary, head: str, *, change: str | None = None) -> list[str]:
+def headings(summary: Summary, head: str) -> list[str]:
     """Column headings of one metric: of the only state, or of both and their change.
 
     Example:
@@ -178,7 +178,7 @@ def headings(summary: Summary, head: str, *, change: str | None = None) -> list[
     named = list(states(summary))
     if len(named) == 1:
         return [head.replace(" ", "\n")]
-    return [*(f"{head}\n{state}" for state in named), change or (CHANGE if is_tested(summary) else "change")]
+    return [*(f"{head}\n{state}" for state in named), CHANGE if is_tested(summary) else "change"]
 
 
 def compared(summary: Summary, *path: str) -> list[str]:

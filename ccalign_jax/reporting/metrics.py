@@ -6,16 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import (
-    Summary,
-    change_words,
-    changed,
-    count_words,
-    find,
-    has_interval,
-    level,
-    plain,
-)
+from ccalign_jax.reporting.format import Summary, change_words, changed, count_words, find, has_interval, level, plain
 from ccalign_jax.reporting.measures import (
     DIRECTION_WORDS,
     LOWER,
@@ -25,7 +16,7 @@ from ccalign_jax.reporting.measures import (
     metric_names,
     states,
 )
-from ccalign_jax.reporting.panels import BLUE, GREY, INK, ORANGE, make_panels, styled
+from ccalign_jax.reporting.panels import BLUE, COLOURS, GREY, INK, make_panels, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import (
     CHANGE,
@@ -45,7 +36,6 @@ if TYPE_CHECKING:
 
 Comparison = Mapping[str, Any]  # the content of a comparison.json
 
-COLOURS = {"t2i": BLUE, "i2t": ORANGE}
 MIN_SHARE = 2e-3  # of the pairs; emptier bins at the ends are left out
 
 
@@ -194,7 +184,6 @@ def similarity_plot(summary: Summary) -> Figure | None:
             axes.stairs(shares, edges, color=colour, linewidth=1.6, label=label)
         axes.set(title=f"{state}: overlap {plain(overlap)}", xlabel="cosine of caption and image")
         axes.grid(axis="y")
-        axes.set_axisbelow(True)
     panels[0].set_xlim(edges[min(filled)], edges[max(filled) + 1])
     panels[0].set_ylabel("share of the pairs")
     panels[0].legend(loc="upper right")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ccalign_jax.reporting.format import NOTHING, Summary, count_words
 from ccalign_jax.reporting.panels import to_svg
 from ccalign_jax.reporting.table import Table, to_html
+from ccalign_jax.reporting.verdicts import bars_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,14 +28,14 @@ class Panel(NamedTuple):
         section: the heading of the page that it stands under, as do its neighbours with the same one.
         table: of the summary; None where the summary lacks what it shows.
         plot: likewise.
-        caption: below the plot, or a function of the summary that gives it.
+        caption: below the plot; `{bars}` in it becomes what the bars of this summary are.
     """
 
     name: str
     section: str
     table: Callable[[Summary], Table | None] | None = None
     plot: Callable[[Summary], Figure | None] | None = None
-    caption: str | Callable[[Summary], str] = ""
+    caption: str = ""
 
 
 def make_tables(panels: Sequence[Panel], summary: Summary) -> dict[str, Table]:
@@ -99,7 +100,7 @@ def _parts(panel: Panel, summary: Summary, tables: Mapping[str, Table], plots: M
         folded = f"<details>\n<summary>{shown}</summary>\n{to_html(table)}</details>\n"
         yield folded if len(table.rows) > MAX_ROWS else to_html(table)
     if panel.plot and panel.name in plots:
-        words = panel.caption if isinstance(panel.caption, str) else panel.caption(summary)
+        words = panel.caption.replace("{bars}", bars_words(summary))
         caption = f"<figcaption>{escape(words)}</figcaption>\n" if words else ""
         yield f"<figure>\n{to_svg(plots[panel.name])}\n{caption}</figure>"
 
@@ -107,9 +108,7 @@ def _parts(panel: Panel, summary: Summary, tables: Mapping[str, Table], plots: M
 def _typed(sentence: str) -> str:
     """A sentence, escaped; what stands between backticks is code, which breaks between words alone."""
     return re.sub(
-        r"`([^`]+)`",
-        lambda found: " ".join(f"<code>{word}</code>" for word in found[1].split(" ")),
-        escape(sentence),
+        r"`([^`]+)`", lambda found: " ".join(f"<code>{word}</code>" for word in found[1].split(" ")), escape(sentence)
     )
 
 

@@ -29,12 +29,14 @@ Sharing = bool | Literal["none", "all", "row", "col"]
 # Told apart by any eye, on white as on near black (after Okabe and Ito).
 BLUE, ORANGE, GREY = "#3287c8", "#d9772b", "#8c8c8c"
 CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#5aa9b5")
+COLOURS = {"t2i": BLUE, "i2t": ORANGE, BOTH: CYCLE[2], "t2t": CYCLE[2]}
 DASHES = ("-", "--", ":", "-.")
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
 FONT = "DejaVu Sans"
 LONGEST_NAME = 42  # signs of a row's name; a longer one takes two lines
 STYLE = {
+    "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -94,9 +96,9 @@ def changes_figure(
     """
     wide = len(ways) < 3
     figure, panels = make_panels(label, len(ways), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
-    for axes, way, colour in zip(panels, ways, (BLUE, ORANGE, CYCLE[2]), strict=False):
+    for axes, way in zip(panels, ways, strict=True):
         changes = [find(delta, way, "R@1") for _, delta in rows]
-        _draw_changes(axes, changes, colour, markers or {}, room=0.25 if wide else 0.45)
+        _draw_changes(axes, changes, COLOURS[way], markers or {}, room=0.25 if wide else 0.45)
         axes.locator_params(axis="x", nbins=5 if wide else 3)
         axes.set(title=DIRECTION_WORDS.get(way, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
     name_rows(panels[0], [name for name, _ in rows])

@@ -21,7 +21,7 @@ from ccalign_jax.reporting.format import (
 )
 from ccalign_jax.reporting.measures import DIRECTION_NOTE, DIRECTION_WORDS, main_metrics
 from ccalign_jax.reporting.names import best_by, by_pivot, choice_words, family_labels, setting_words, shown_families
-from ccalign_jax.reporting.panels import BLUE, GREY, INK, ORANGE, changes_figure, make_panels, name_rows, styled
+from ccalign_jax.reporting.panels import COLOURS, GREY, INK, changes_figure, make_panels, name_rows, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import both_words, change_heading, evidence_notes, is_optimistic, verdict_cell
 
@@ -190,7 +190,8 @@ def overfitting_plot(summary: Summary) -> Figure:
     families = shown_families(summary)
     parts = [identity_part(summary), *families, summary["selected"]]
     figure, panels = make_panels("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
-    for axes, way, colour in zip(panels, DIRECTIONS, (BLUE, ORANGE), strict=True):
+    for axes, way in zip(panels, DIRECTIONS, strict=True):
+        colour = COLOURS[way]
         identity = summary["baselines"][IDENTITY][way]["R@1"]["mean"]
         axes.axvline(identity, color=INK, linewidth=1, linestyle=":", zorder=1)
         for row, part in enumerate(parts):

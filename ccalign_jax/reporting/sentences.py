@@ -124,10 +124,7 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
             f"(chance {plain(chance[way]['R@1']['mean'])})"
             for way in DIRECTIONS
         ]
-        return (
-            f"The embeddings as they are, on {place_words(summary)}.",
-            f"Mean over languages: {', '.join(read)}.",
-        )
+        return (f"The embeddings as they are, on {place_words(summary)}.", f"Mean over languages: {', '.join(read)}.")
     words = {**DIRECTION_WORDS, "t2t": "text to text"}
     parts = (identity, summary["metrics"], summary["delta"])
     changes = [

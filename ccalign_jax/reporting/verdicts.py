@@ -6,16 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccalign_jax._names import DIRECTIONS
-from ccalign_jax.reporting.format import (
-    Estimate,
-    Summary,
-    both,
-    change_words,
-    find,
-    has_interval,
-    plain,
-    signed,
-)
+from ccalign_jax.reporting.format import Estimate, Summary, both, change_words, find, has_interval, plain, signed
 
 GAIN, CLAIMED_GAIN, NO_EVIDENCE, LOSS = "gain", "claimed gain", "no evidence", "loss"
 MARKS = {GAIN: "+", CLAIMED_GAIN: "+", LOSS: "−", NO_EVIDENCE: "·", "": ""}
@@ -75,6 +66,13 @@ def verdict_cell(part: Mapping[str, Any]) -> str:
 def is_tested(summary: Summary) -> bool:
     """Whether the changes of a sweep's choice, or of an evaluated map, have intervals."""
     return has_interval(find(summary.get("selected", summary), "delta", "t2i", "R@1"))
+
+
+def bars_words(summary: Summary) -> str:
+    """What the bars of a plot are."""
+    folds = summary.get("folds", 1)
+    spread = f"bars: standard deviation over {folds} folds, not an interval" if folds > 1 else "no interval, no spread"
+    return "bars: 95 % intervals" if is_tested(summary) else spread
 
 
 def change_heading(summary: Summary) -> str:

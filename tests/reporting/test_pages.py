@@ -18,8 +18,8 @@ from ccalign_jax.reporting import (
     render_report,
     reports,
 )
-from ccalign_jax.reporting.languages import languages_plot
 from ccalign_jax.reporting.panels import make_panels
+from ccalign_jax.reporting.subgroups import languages_plot
 from ccalign_jax.reporting.table import make_table
 
 CONFIG = {
@@ -65,11 +65,14 @@ def test_a_panel_that_is_added_to_the_list_is_on_the_page_in_its_place(make, mon
         return make_panels("images", 1, height=2)[0]
 
     place = [panel.name for panel in SWEEP].index("trials")
-    panel = Panel("images", "Images", table, plot, lambda summary: f"{summary['data']['images']} & counting")
+    panel = Panel("images", "Images", table, plot, "All & counting ({bars})")
     monkeypatch.setattr(reports, "SWEEP", [*SWEEP[:place], panel, *SWEEP[place:]])
     page = render_report(make(), CONFIG)
     section = page.split("<h2>Images</h2>")[1].split("<h2>")[0]
-    assert "<caption>How many images</caption>" in section and "100 &amp; counting</figcaption>" in section
+    assert (
+        "<caption>How many images</caption>" in section
+        and "All &amp; counting (bars: 95 % intervals)</figcaption>" in section
+    )
     assert section.count("<svg") == 1 and page.index("<h2>Images</h2>") < page.index("<h2>Trials</h2>")
     assert list(make_tables(reports.SWEEP, make()))[-2:] == ["images", "trials"]
     assert list(make_plots(reports.SWEEP, make()))[-1] == "images"

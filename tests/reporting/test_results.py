@@ -8,7 +8,7 @@ from ccalign_jax.reporting import headline, main_table, to_markdown
 from ccalign_jax.reporting.diagnostics import diagnostics_table
 from ccalign_jax.reporting.families import trials_table
 from ccalign_jax.reporting.format import changed, plain, signed
-from ccalign_jax.reporting.languages import languages_table
+from ccalign_jax.reporting.subgroups import languages_table
 
 MANY = [
     ("image", "linear", "infonce", -0.27, -0.25),
