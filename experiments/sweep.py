@@ -66,11 +66,11 @@ def main() -> Path | None:
     from ccalign_jax.study.combinations import CLOSED
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.study.folder import RunFolder
-    from ccalign_jax.study.holdout import measure_test_parts
+    from ccalign_jax.study.measure_maps import measure_test_parts
     from ccalign_jax.study.output_folder import default_path
     from ccalign_jax.study.plan import plan_sweep
     from ccalign_jax.study.run import run_sweep
-    from ccalign_jax.study.shares import Distributed, work
+    from ccalign_jax.study.workers import Distributed, work
     from ccalign_jax.study.write import write_results
     from ccalign_jax.training import make_mesh
 

@@ -33,7 +33,7 @@ def test_a_time_that_is_none_is_one_line(one_line):
     one_line(lambda: join("here:1234", 2, 0, lost_after=0), "--lost_after=0")
 
 
-def test_shares_are_dealt_round():
+def test_workers_are_dealt_round():
     shares = [Processes(3, number).share(range(8)) for number in range(3)]
     assert shares == [[0, 3, 6], [1, 4, 7], [2, 5]]
     assert ALONE.share(range(3)) == [0, 1, 2]

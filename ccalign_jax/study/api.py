@@ -18,7 +18,7 @@ from ccalign_jax.precision import Precision
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.holdout import measure_test_parts
+from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import check_trained, make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Progress, SweepResult, run_sweep

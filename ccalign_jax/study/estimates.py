@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ccalign_jax.study.measure import Measurement, Place, nest_values
+from ccalign_jax.study.measure import Measurement, Place, is_macro, nest_values
 
-__all__ = ["Entry", "Estimates", "differences", "estimate", "estimate_means", "mean_and_std"]
+__all__ = [
+    "Entry",
+    "Estimates",
+    "change_entry",
+    "differences",
+    "estimate",
+    "estimate_means",
+    "level_entry",
+    "mean_and_std",
+]
 
 LEVEL_COLUMNS = ("mean", "std", "low", "high")
 CHANGE_COLUMNS = (*LEVEL_COLUMNS, "p", "p_adjusted", "p_folds")
@@ -87,6 +96,21 @@ class Entry:
         named = {"metrics": self.metrics, "delta": self.delta, "train_metrics": self.train, "gap": self.gap}
         found: dict[str, Any] = {key: part.nest() for key, part in named.items() if part is not None}
         return found if self.verdict is None else {**found, "verdict": self.verdict}
+
+    def nest_point(self) -> dict[str, Any]:
+        """As a point of a curve in `curves.json`: `holdout`, `train`, `delta`, `gap` and `verdict`, by task."""
+        nested = self.only(is_macro).nest()
+        return {"holdout": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
+
+
+def level_entry(metrics: Estimates, train: Estimates | None = None) -> Entry:
+    """The entry of an arm that is compared with none."""
+    return Entry(metrics, Estimates([], [], {}), train)
+
+
+def change_entry(delta: Estimates) -> Entry:
+    """The entry of changes alone."""
+    return Entry(Estimates([], [], {}), delta)
 
 
 def estimate(test: Sequence[Measurement], baseline: Sequence[Measurement], train: Sequence[Measurement] = ()) -> Entry:

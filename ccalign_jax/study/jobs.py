@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from ccalign_jax.training import FitPlan, PairScores, RunResult
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.plan import Plan
+from ccalign_jax.training import FitPlan, PairScores, RunResult, Trial, scored_epochs
 
-__all__ = ["Job", "Result", "pack_jobs", "score_job", "test_job", "unpack_jobs", "whole_job"]
+__all__ = ["Job", "Result", "job_cost", "pack_jobs", "score_job", "test_job", "unpack_jobs", "whole_job"]
+
+PATH_POINTS = 20  # of a closed form, about
 
 Kind = Literal["whole", "score", "test"]
 Result = RunResult | PairScores
@@ -84,3 +89,25 @@ def unpack_jobs(arrays: Mapping[str, np.ndarray]) -> dict[int, Job]:
         kind, *rest = (arrays[f"{index}/{name}"] for name in Job._fields)
         found[index] = Job(str(kind), *rest)  # type: ignore[arg-type]
     return found
+
+
+def job_cost(plan: Plan, trial: Trial, job: Job) -> float:
+    """An estimate of the operations of a job: training, and the scores and ranks of its maps.
+
+    Args:
+        plan: of the trial.
+        trial: what is fitted.
+        job: on what.
+    """
+    recipe, solved = trial.recipe, trial.aligner in CLOSED_FORMS
+    aligner = plan.space.aligner(trial.aligner, recipe)
+    shapes = jax.tree.leaves(jax.eval_shape(aligner.init, jax.random.key(0)))
+    params = sum(float(np.prod(leaf.shape)) for leaf in shapes)
+    rows = recipe.epochs * recipe.steps_per_epoch * recipe.batch_images * len(plan.space.languages)
+    points = PATH_POINTS if solved else len(scored_epochs(recipe))
+    training = 0.0 if solved else 6 * params * rows * len(job.fits(plan.fits))
+    share = [len(plan.fits.validation[part]) / len(plan.data) for _, part in job.pairs]
+    share = [each for each in share for _ in range(points)]
+    share += [2 * len(plan.folds[int(fold)].test) / len(plan.data) for fold in job.folds]
+    captions, images = sum(map(len, plan.data.text.values())), len(plan.data)
+    return training + sum(2 * each * captions * (params + each * images * plan.space.d_image) for each in share)

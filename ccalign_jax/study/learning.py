@@ -12,13 +12,12 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import is_macro, point_entry, point_figures
 from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import IDENTITY
+from ccalign_jax.study.measure import IDENTITY, is_macro
+from ccalign_jax.study.outcomes import arm_of, select
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep
-from ccalign_jax.study.summary import arm_of, select
 
 __all__ = ["SHARES", "learning_curve", "plan_learning", "subset_folds"]
 
@@ -72,7 +71,7 @@ def learning_curve(
         progress: called with what goes on, runs done, and runs in all.
 
     Returns:
-        `family`, `about`, `points` (`pairs`, the mean number of images trained on, what `point_figures` says, with
+        `family`, `about`, `points` (`pairs`, the mean number of images trained on, what `Entry.nest_point` gives, with
         changes adjusted over the points, and `identity` on the holdouts), and that `identity` once more.
     """
     points, entries = [], []
@@ -84,10 +83,10 @@ def learning_curve(
 
         found = run_sweep(plan, progress=told)
         inference = Inference(Arm((IDENTITY,), found.identity.test), replicates, test_share=plan.test_share)
-        entries.append(point_entry(arm_of(select(found.outcomes, per_fold=True)), inference))
+        entries.append(inference.entry(arm_of(select(found.outcomes, per_fold=True))))
         points.append({"pairs": pairs, "identity": inference.levels().only(is_macro).nest()})
     adjust(entries)
-    points = [{**point, **point_figures(entry)} for point, entry in zip(points, entries, strict=True)]
+    points = [{**point, **entry.nest_point()} for point, entry in zip(points, entries, strict=True)]
     trial = plans[0].trials[0]
     head = {"family": f"{trial.pivot}/{trial.aligner}/{trial.loss}", "about": _about(plans)}
     return {**head, "points": points, "identity": points[-1]["identity"]}

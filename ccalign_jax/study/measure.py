@@ -32,7 +32,9 @@ __all__ = [
     "Measurement",
     "Place",
     "add_measurement",
+    "by_task",
     "chance_measurement",
+    "is_macro",
     "is_pair",
     "measure",
     "measure_pairs",
@@ -156,6 +158,19 @@ def subgroup(measurement: Measurement, images: Bool[np.ndarray, " n"]) -> Measur
     return Measurement(values, sums, measurement.images[images])
 
 
+def by_task(places: Iterable[Place]) -> dict[str, list[Place]]:
+    """The places of each task, its macro mean first.
+
+    Example:
+        >>> by_task([("t2i", "en"), ("i2t", None), ("t2i", None)])
+        {'t2i': [('t2i', None), ('t2i', 'en')], 'i2t': [('i2t', None)]}
+    """
+    found: dict[str, list[Place]] = {}
+    for place in places:
+        found.setdefault(place[0], []).append(place)
+    return {task: sorted(each, key=lambda place: place[1] is not None) for task, each in found.items()}
+
+
 def nest_values(values: Mapping[Place, Any]) -> dict[str, dict[str, Any]]:
     """Places nested as in a summary: by task, those of languages or pairs under `per_language`.
 
@@ -191,6 +206,16 @@ def is_pair(place: Place) -> bool:
         (True, False, False)
     """
     return place[0] in PAIR_TASKS and place[1] is not None
+
+
+def is_macro(place: Place) -> bool:
+    """Whether the place is a mean over languages, or over pairs of languages.
+
+    Example:
+        >>> is_macro(("t2i", None)), is_macro(("t2i", "en"))
+        (True, False)
+    """
+    return place[1] is None
 
 
 def _measure(queries: Iterable[tuple[Place, Ranks, np.ndarray]], part: Part) -> Measurement:

@@ -21,9 +21,9 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import consensus_rows, device_embeddings, train_rows, without_language
 from ccalign_jax.study.closed import closed_fit
 from ccalign_jax.study.measure import IDENTITY
+from ccalign_jax.study.outcomes import refit_epoch
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
-from ccalign_jax.study.summary import refit_epoch
 from ccalign_jax.training import (
     SIZES,
     Embeddings,

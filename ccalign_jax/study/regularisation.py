@@ -19,13 +19,12 @@ from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
 from ccalign_jax.study.closed import closed_runs, gather_pairs
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.curve_points import point_entry, point_figures
 from ccalign_jax.study.inference import Inference, adjust
 from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY
+from ccalign_jax.study.outcomes import Outcome, arm_of, select, spread
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
-from ccalign_jax.study.summary import Outcome, arm_of, select, spread
 from ccalign_jax.training import Embeddings, Recipe, test_ranks
 
 __all__ = ["PATHS", "WEAKER", "plan_path", "regularisation_path"]
@@ -97,7 +96,7 @@ def regularisation_path(
     Returns:
         `aligner`, `pivot`, `about`; `points`, from strong to weak penalties: `penalty` (None for the identity), `norm`
         ‖W − E‖ and `rotation` (degrees, the mean angle of the nearest orthogonal map; None where W is not square) as
-        figures over folds, what `point_figures` says (changes are adjusted over the points but the identity), and
+        figures over folds, what `Entry.nest_point` gives (changes are adjusted over the points but the identity), and
         `chosen_in`, the number of folds whose inner parts choose the point; and `chosen`: the `points` that the folds
         choose, and what they earn.
     """
@@ -106,7 +105,7 @@ def regularisation_path(
     folds = len(plan.folds)
     arms = [arm_of([one] * folds) for one in steps.outcomes]
     inference = Inference(arms[0]._replace(train=()), replicates, test_share=plan.test_share)
-    entries = [point_entry(arm, inference) for arm in arms]
+    entries = [inference.entry(arm) for arm in arms]
     adjust(entries[:1])
     adjust(entries[1:])
     points = [
@@ -114,14 +113,14 @@ def regularisation_path(
             "penalty": penalty,
             "norm": spread(moved[:, 0]),
             "rotation": None if np.isnan(moved).any() else spread(moved[:, 1]),
-            **point_figures(entry),
+            **entry.nest_point(),
             "chosen_in": steps.chosen.count(number),
         }
         for number, (penalty, entry, moved) in enumerate(zip(steps.penalties, entries, steps.moved, strict=True))
     ]
-    chosen = point_entry(arm_of([steps.outcomes[point] for point in steps.chosen]), inference)
+    chosen = inference.entry(arm_of([steps.outcomes[point] for point in steps.chosen]))
     adjust([chosen])
-    earned = {"points": steps.chosen, **point_figures(chosen)}
+    earned = {"points": steps.chosen, **chosen.nest_point()}
     head = {"aligner": trial.aligner, "pivot": trial.pivot, "about": steps.about}
     return {**head, "points": points, "chosen": earned}
 

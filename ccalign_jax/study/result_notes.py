@@ -1,4 +1,4 @@
-"""Notes on results: choices at the edge of what was tried, and captions that may not be paired with their images."""
+"""Notes on results: choices at the edge of the grid, trials that diverged, rows that may not be paired."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.grids import NUMBERS, SIZES
 from ccalign_jax.study.measure import IDENTITY
-from ccalign_jax.study.summary import Outcome
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.training import Trial
 
-__all__ = ["edge_notes", "pairing_notes"]
+__all__ = ["divergence_notes", "edge_notes", "pairing_notes"]
 
 SEARCHED = tuple(key for key in (*NUMBERS, *SIZES) if key != "tile")  # a tile changes memory use only
 CHANCE_METRIC = "MRR"
+MAX_NOTES = 5  # of trials that diverged
 
 
 def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -64,6 +65,25 @@ def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]])
         equal = " although widths are equal" if wide else ""
         every = ", and so is every map" if lows else ""
         yield f"identity is at chance{equal}{every}: are your rows paired by key?"
+
+
+def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """One sentence for each trial that diverged, up to `MAX_NOTES`; the others are counted.
+
+    Example:
+        >>> divergence_notes([Outcome("linear", diverged=[0, 7, 3])])[0][:45]
+        'linear diverged in 2 of 3 folds, first after '
+    """
+    found = [outcome for outcome in outcomes if any(outcome.diverged)]
+    notes = [
+        f"{outcome.name} diverged in {sum(map(bool, outcome.diverged))} of {len(outcome.diverged)} folds, first after "
+        f"step {min(filter(None, outcome.diverged))}: parameters are NaN or infinite, and epochs from there on are not "
+        "chosen; lower learning_rate or raise temperature"
+        for outcome in found[:MAX_NOTES]
+    ]
+    if len(found) > MAX_NOTES:
+        notes.append(f"{len(found) - MAX_NOTES} more trials diverged: see trials[…].diverged in summary.json")
+    return notes
 
 
 def _edge(key: str, chosen: Sequence[Trial], tried: Sequence[Trial]) -> str | None:

@@ -10,12 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ccalign_jax.study.costs import task_cost
-from ccalign_jax.study.jobs import Job, Result, score_job, test_job, whole_job
+from ccalign_jax.study.jobs import Job, Result, job_cost, score_job, test_job, whole_job
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import Beaten, FoldScore, Pair, first_pairs, fold_score, race_fold
-from ccalign_jax.study.shares import Distributed
 from ccalign_jax.study.trained import TrainedRuns
+from ccalign_jax.study.workers import Distributed
 from ccalign_jax.training import PairScores, RunResult, Trial, best_point, first_step
 
 __all__ = ["Progress", "TrialRuns", "every_trial"]
@@ -67,7 +66,7 @@ def every_trial(
         return
     race = _Race(plan, racing)
     for later in (False, True):
-        jobs = race.score_tasks()
+        jobs = race.score_jobs()
         mixed = jobs if later else jobs | whole
         count.expect(mixed, race.rest())
         for index, result in distributed.results(trained, mixed, last=False):
@@ -77,7 +76,7 @@ def every_trial(
             else:
                 yield _whole(plan, index, result)
         race.drop()
-    jobs = race.report_tasks()
+    jobs = race.test_jobs()
     for trial in racing:
         if trial.index not in jobs:
             yield race.reported(trial.index, None, None)
@@ -117,7 +116,7 @@ class _Count:
         self._say(self.trials[index].name)
 
     def _cost(self, jobs: Mapping[int, Job]) -> float:
-        return sum(task_cost(self.plan, self.trials[index], job) for index, job in jobs.items())
+        return sum(job_cost(self.plan, self.trials[index], job) for index, job in jobs.items())
 
     def _say(self, what: str) -> None:
         self.shown = max(self.shown, int(PARTS * self.spent / max(self.total, 1.0)))  # never back
@@ -140,7 +139,7 @@ class _Race:
         """The folds that a trial is to be run on."""
         return [fold for fold in range(len(self.pairs)) if index in self.whole or fold not in self.beaten[index]]
 
-    def score_tasks(self) -> dict[int, Job]:
+    def score_jobs(self) -> dict[int, Job]:
         """What is to be scored next."""
         found = {}
         for index in self.found:
@@ -190,7 +189,7 @@ class _Race:
         self.whole = set(best.values())
         self.pairs = [list(inner) for inner in self.plan.fits.inner]
 
-    def report_tasks(self) -> dict[int, Job]:
+    def test_jobs(self) -> dict[int, Job]:
         """The folds that each trial is to be reported on."""
         found = {}
         for index in self.trials:

@@ -1,8 +1,9 @@
-"""A sweep from data to results: baselines, every trial on every fold, and the choice."""
+"""A sweep: baselines and every trial on every fold, and what they found."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,43 +15,18 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.inference import describe_statistics
 from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import (
-    DIRECTIONS,
-    IDENTITY,
-    UNMAPPED,
-    Measurement,
-    chance_measurement,
-    measure,
-    nest_values,
-)
-from ccalign_jax.study.optimism import seed_optimism
+from ccalign_jax.study.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
+from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.race import describe_race
-from ccalign_jax.study.result_notes import edge_notes, pairing_notes
 from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial
 from ccalign_jax.study.score_corrections import Corrections, identity_scores
-from ccalign_jax.study.shares import Distributed
-from ccalign_jax.study.summary import (
-    Outcome,
-    best_of,
-    describe_data,
-    divergence_notes,
-    kept_its_start,
-    make_summary,
-    select,
-)
+from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
 from ccalign_jax.study.trained import TrainedRuns
-from ccalign_jax.training import (
-    Embeddings,
-    FoldArrays,
-    LanguageRanks,
-    Recipe,
-    evaluate_folds,
-)
+from ccalign_jax.study.workers import Distributed
+from ccalign_jax.training import Embeddings, FoldArrays, LanguageRanks, Recipe, evaluate_folds
 
-__all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep", "summarise"]
+__all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep"]
 
 
 Preview = Callable[[str, Sequence[Mapping[str, Any]]], None]
@@ -61,26 +37,40 @@ class SweepResult:
     """What a sweep found.
 
     Attributes:
-        summary: the content of `summary.json`.
         plan: what was run.
         identity: the baseline on every fold.
         outcomes: every trial on every fold, with its ranks and parameters.
         seconds: how long each part took.
+        notes: sentences for the summary.
         best: the map that was chosen, refitted; None until `refit.refit` has made it.
-        replicates: what intervals and p-values come from; None until `holdout.measure_test_parts` has drawn them.
+        replicates: from which intervals and p-values come; None leaves them open.
+        maps: what `measure_maps.measure_test_parts` measures of what folds chose; None until it has.
         corrections: identity under the score corrections, fold by fold; None until they are measured.
         inputs: the plan's arrays on the device; None if a result was not made by `run_sweep`.
     """
 
-    summary: dict[str, Any]
     plan: Plan
     identity: Outcome
     outcomes: list[Outcome]
     seconds: dict[str, float]
+    notes: list[str]
     best: Checkpoint | None = None
     replicates: Replicates | None = None
+    maps: MapMeasurements | None = None
     corrections: list[Corrections] | None = None
     inputs: tuple[Embeddings, FoldArrays] | None = None
+
+    @functools.cached_property
+    def estimates(self) -> Summary:
+        """The summary and its records, made when first asked for."""
+        return summarise(
+            self.plan, self.identity, self.outcomes, notes=self.notes, replicates=self.replicates, maps=self.maps
+        )
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of `summary.json`."""
+        return self.estimates.content
 
 
 def run_sweep(
@@ -92,12 +82,12 @@ def run_sweep(
     progress: Progress = lambda what, done, total: None,
     preview: Preview | None = None,
 ) -> SweepResult:
-    """Run every trial on every fold, and summarise; `refit.refit` then makes the map that was chosen.
+    """Run every trial on every fold; `measure_maps.measure_test_parts` then measures what was chosen.
 
     Args:
         plan: from `plan_sweep`.
         folder: keeps finished trials, and gives back those of an earlier attempt.
-        processes: over which the trials are distributed; this is number 0, the others call `shares.work`.
+        processes: over which the trials are distributed; this is number 0, the others call `workers.work`.
         mesh: the devices that runs are spread over; None for one.
         progress: see `rounds.every_trial`.
         preview: called with a name and metrics, fold by fold, as soon as they are known: of identity, of identity under
@@ -108,7 +98,7 @@ def run_sweep(
     """
     clock, seconds = time.perf_counter(), {}
 
-    def lap(name: str) -> None:
+    def finish(name: str) -> None:
         nonlocal clock
         now = time.perf_counter()
         seconds[name], clock = now - clock, now
@@ -125,7 +115,7 @@ def run_sweep(
             for name in corrections[0]:
                 if name != "cosine":  # that is identity
                     preview(f"{IDENTITY}, {name}", _nested([corrections[name] for corrections in corrections]))
-        lap("baselines")
+        finish("baselines")
         waiting = {
             outcome.family: sum(one.family == outcome.family for one in outcomes.values())
             for outcome in outcomes.values()
@@ -138,58 +128,16 @@ def run_sweep(
                 members = [one for one in outcomes.values() if one.family == outcome.family]
                 chosen = select(members, per_fold=plan.config.protocol == "nested")
                 preview("/".join(outcome.family), _nested([one.test[fold] for fold, one in enumerate(chosen)]))
-    lap("trials")
-    result = SweepResult({}, plan, identity, [outcomes[trial.index] for trial in plan.trials], seconds)
-    result.corrections, result.inputs = corrections, (trained.embeddings, trained.arrays)
-    result.summary = summarise(result)
-    lap("summary")
-    return result
-
-
-def summarise(
-    result: SweepResult, *, notes: Sequence[str] | None = None, replicates: Replicates | None = None
-) -> dict[str, Any]:
-    """The summary of all that the outcomes hold.
-
-    Args:
-        result: its own summary is not looked at.
-        notes: in place of the plan's.
-        replicates: from which intervals and p-values come; without them they stay open.
-    """
-    plan, identity = result.plan, result.identity
-    whole = [outcome for outcome in result.outcomes if outcome.is_whole]
-    candidates = [identity, *whole] if plan.config.protocol == "nested" else whole
-    best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
-    notes = [*(plan.notes if notes is None else notes), *divergence_notes(result.outcomes)]
-    if kept_its_start(best):
-        notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
-        best = identity
-    tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
-    parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
-    summary = make_summary(
-        data=describe_data(plan.data),
-        protocol=plan.config.protocol,
-        identity=identity,
-        chance=[chance_measurement(part, plan.data.languages, tasks=tasks) for part in parts],
-        outcomes=result.outcomes,
-        best=best,
-        notes=notes,
-        test_share=plan.test_share,
-        replicates=replicates,
-        informed=plan.informed,
+    finish("trials")
+    return SweepResult(
+        plan,
+        identity,
+        [outcomes[trial.index] for trial in plan.trials],
+        seconds,
+        list(plan.notes),
+        corrections=corrections,
+        inputs=(trained.embeddings, trained.arrays),
     )
-    by_name = {outcome.name: outcome for outcome in [identity, *result.outcomes]}
-    summary["notes"] += edge_notes([by_name[name] for name in summary["selected"]["per_fold"]], result.outcomes)
-    summary["notes"] += pairing_notes(summary, [trial["metrics"] for trial in summary["trials"]])
-    summary |= {"repeats": plan.config.repeats, "inner": plan.inner}
-    if plan.raced:
-        beaten = [one for outcome in result.outcomes for one in outcome.beaten.values()]
-        summary["race"] = describe_race(len(plan.raced), beaten)
-    if replicates is not None:
-        summary["statistics"] = describe_statistics(replicates)
-    if plan.config.protocol == "seed" and (found := seed_optimism(result.outcomes, identity)):
-        summary["optimism"] = found
-    return summary
 
 
 def _nested(folds: Sequence[Measurement]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.records import ArmEntry
 from ccalign_jax.study.threads import in_threads
 from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
@@ -28,8 +29,11 @@ __all__ = [
     "bank_rows",
     "correct_mapped",
     "correct_scores",
+    "correction_arms",
     "correction_entries",
+    "describe_bank",
     "identity_scores",
+    "nest_corrections",
     "take_bank",
 ]
 
@@ -131,8 +135,8 @@ def correction_entries(
     test_share: float,
     optimistic: bool = False,
     tested: Collection[str] | None = None,
-) -> dict[str, Any]:
-    """Every score's metrics and its changes against the cosine on identity, with intervals and adjusted p-values.
+) -> dict[str, dict[str, Entry]]:
+    """Every score's metrics and its changes against the cosine on identity, by state and score.
 
     Args:
         scored: for each state, of which identity is one, the corrections of every fold.
@@ -160,7 +164,26 @@ def correction_entries(
     compared.remove((IDENTITY, "cosine"))
     biased = [optimistic and state != IDENTITY for state, _ in compared]
     adjust([found[state][name] for state, name in compared], optimistic=biased)
+    return found
+
+
+def nest_corrections(entries: Mapping[str, Mapping[str, Entry]]) -> dict[str, Any]:
+    """`correction_entries` as in `summary.json`: by state and score, its metrics, changes and verdicts."""
     return {
-        state: {name: (nested := entry.nest()).pop("metrics") | nested for name, entry in entries.items()}
-        for state, entries in found.items()
+        state: {name: (nested := entry.nest()).pop("metrics") | nested for name, entry in each.items()}
+        for state, each in entries.items()
     }
+
+
+def correction_arms(entries: Mapping[str, Mapping[str, Entry]]) -> list[ArmEntry]:
+    """`correction_entries` for records; the baseline is the cosine of identity."""
+    return [
+        ArmEntry("score correction", f"{state}, {name}", entry, f"{IDENTITY}, cosine")
+        for state, each in entries.items()
+        for name, entry in each.items()
+    ]
+
+
+def describe_bank(images: int, *, transductive: bool) -> dict[str, Any]:
+    """The `bank` of the `scores` of a summary: images whose rows the score corrections look at."""
+    return {"bank": {"images": images, "most_rows": BANK_ROWS, "transductive": transductive}}

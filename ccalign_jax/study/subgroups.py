@@ -1,9 +1,9 @@
-"""Where the gain lies: between languages, among crowded images, and by how many captions an image has."""
+"""Gains by subgroup: between languages, by the nearest other image, and by the number of captions of an image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,8 +15,9 @@ from ccalign_jax.study.estimates import Entry, Estimates, estimate_means
 from ccalign_jax.study.inference import Arm, Inference, adjust
 from ccalign_jax.study.intervals import Replicates, replicate_metrics, two_sided
 from ccalign_jax.study.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.summary import Outcome
+from ccalign_jax.study.records import ArmEntry
 
 __all__ = ["crowding", "gain_by_subgroup"]
 
@@ -28,8 +29,8 @@ TILE_ROWS = 2048
 
 def gain_by_subgroup(
     plan: Plan, identity: Outcome, chosen: Sequence[Outcome], replicates: Replicates
-) -> dict[str, Any]:
-    """The `where` entry of a summary: what was chosen in each fold against identity, on parts of the images.
+) -> tuple[dict[str, Any], list[ArmEntry]]:
+    """What each fold chose against identity on subgroups of the images: an entry of the summary, and its records.
 
     Images are not sorted by how well identity ranks them: those that chance made hard would seem to gain from any map.
 
@@ -43,13 +44,14 @@ def gain_by_subgroup(
     before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
     replicates = replicates._replace(medians=0)  # no figure here is a median
     found: dict[str, Any] = {}
+    arms: list[ArmEntry] = []
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
         found["disparity"] = _disparity(before, after, replicates)
     alike = [crowding(plan.data.image[fold.test], plan.data.groups[fold.test]) for fold in plan.folds]
     edges = np.quantile(np.concatenate(alike), [0.25, 0.5, 0.75])
     quarters = [np.searchsorted(edges, values) for values in alike]
     counts = [plan.data.caption_counts().sum(axis=0)[fold.test] for fold in plan.folds]
-    bins, names = _count_bins(counts)
+    count_bins, names = _count_bins(counts)
     for key, what, places, labels in (
         (
             "difficulty",
@@ -57,13 +59,28 @@ def gain_by_subgroup(
             quarters,
             QUARTERS,
         ),
-        ("captions", "images by their number of captions, all languages together", bins, names),
+        ("captions", "images by their number of captions, all languages together", count_bins, names),
     ):
-        entries, lost = _bins(places, labels, before, after, replicates, plan)
-        if len(entries) > 1:
+        bins, lost = _bins(places, labels, before, after, replicates, plan)
+        if len(bins) > 1:
             said = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
-            found[key] = {"what": f"{what}{said}", "bins": entries}
-    return found
+            found[key] = {"what": f"{what}{said}", "bins": [one.nest() for one in bins]}
+            arms += [ArmEntry("subgroup", f"{key}: {one.name}", one.entry) for one in bins]
+    return found, arms
+
+
+class _Bin(NamedTuple):
+    """A subgroup of the images: its name and size, identity's metrics in it, and what was chosen in it."""
+
+    name: str
+    images: int
+    levels: Estimates
+    entry: Entry
+
+    def nest(self) -> dict[str, Any]:
+        """As in `summary.json`."""
+        about = {"name": self.name, "images": self.images, IDENTITY: self.levels.nest()}
+        return {**about, "delta": self.entry.delta.nest(), "verdict": self.entry.verdict}
 
 
 def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -131,13 +148,13 @@ def _bins(
     after: Sequence[Measurement],
     replicates: Replicates,
     plan: Plan,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[_Bin], int]:
     """What each bin of images has under identity, and what it gains; its gallery is that of all. And images left out.
 
     A bin that some fold has no image of has no mean over folds.
     """
     lost = 0
-    found: list[tuple[str, int, Estimates, Entry]] = []
+    found: list[_Bin] = []
     for number, name in enumerate(names):
         masks = [place == number for place in places]
         images = len(np.unique(np.concatenate([one.images[mask] for one, mask in zip(before, masks, strict=True)])))
@@ -146,19 +163,12 @@ def _bins(
             lost += images
             continue
         inference = Inference(Arm((IDENTITY,), sides[0]), replicates, test_share=plan.test_share)
-        found.append((name, images, inference.levels(), inference.entry(Arm((name,), sides[1]))))
-    adjust([entry for *_, entry in found], optimistic=plan.config.protocol == "seed")
+        found.append(_Bin(name, images, inference.levels(), inference.entry(Arm((name,), sides[1]))))
+    adjust([one.entry for one in found], optimistic=plan.config.protocol == "seed")
 
     def shown(place: Place) -> bool:
         return place in [(way, None) for way in (*DIRECTIONS, BOTH)]
 
     return [
-        {
-            "name": name,
-            "images": images,
-            IDENTITY: levels.only(shown, (METRIC,)).nest(),
-            "delta": entry.delta.only(shown, (METRIC,)).nest(),
-            "verdict": entry.verdict,
-        }
-        for name, images, levels, entry in found
+        one._replace(levels=one.levels.only(shown, (METRIC,)), entry=one.entry.only(shown, (METRIC,))) for one in found
     ], lost

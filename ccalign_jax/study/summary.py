@@ -1,180 +1,149 @@
-"""Outcomes of trials, the choice among them, and what `summary.json` says of them."""
+"""The summary of a sweep: its estimates, choices and notes, nested for `summary.json` and flat for `records.csv`."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.estimates import Entry, estimate_means
-from ccalign_jax.study.inference import Arm, Inference, adjust
+from ccalign_jax.study.estimates import Entry, change_entry, estimate_means, level_entry
+from ccalign_jax.study.inference import Inference, adjust, describe_statistics
 from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import IDENTITY, Measurement
-from ccalign_jax.study.race import Beaten
-from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
+from ccalign_jax.study.measure import DIRECTIONS, IDENTITY, Measurement, chance_measurement
+from ccalign_jax.study.outcomes import (
+    Outcome,
+    arm_of,
+    best_of,
+    describe_choice,
+    describe_trial,
+    kept_its_start,
+    seed_optimism,
+    select,
+)
+from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.race import describe_race
+from ccalign_jax.study.records import ArmEntry
+from ccalign_jax.study.result_notes import divergence_notes, edge_notes, pairing_notes
+from ccalign_jax.study.score_corrections import (
+    Corrections,
+    correction_arms,
+    correction_entries,
+    describe_bank,
+    nest_corrections,
+)
+from ccalign_jax.study.subgroups import gain_by_subgroup
 
-__all__ = [
-    "Outcome",
-    "arm_of",
-    "best_of",
-    "describe_data",
-    "divergence_notes",
-    "kept_its_start",
-    "make_summary",
-    "refit_epoch",
-    "select",
-    "spread",
-]
+__all__ = ["RECORDS", "SCHEMA", "MapMeasurements", "Summary", "describe_data", "make_summary", "summarise"]
 
-ROUNDING = 1e-6
-MAX_NOTES = 5  # of trials that diverged
+SCHEMA = 2  # of summary.json; 1 had no records beside it
+RECORDS = "records.csv"
 
 
-@dataclasses.dataclass
-class Outcome:
-    """One trial, or a baseline, on every fold.
+class MapMeasurements(NamedTuple):
+    """What is measured of the maps that folds chose, beyond retrieval: of identity and each family of trials.
 
     Attributes:
-        name: of the trial.
-        trial: None for a baseline.
-        test, train: measured on the test part and on the training sample, a fold each.
-        selection: what a trial is chosen by, a fold each: the protocol's criterion on the selection part.
-        epochs: the best epoch of each fold.
-        curves: `[folds, points, 3]` selection scores of the epochs that are scored; empty for a baseline.
-        losses: `[folds, epochs]`; empty for a baseline.
-        ranks: on the test part, a fold each.
-        params: of the best epoch, a fold each.
-        diverged: the first step after which a parameter was NaN or infinite, in the runs behind each fold; 0 for none.
-        beaten: by fold, why the trial cannot be chosen there: the race dropped it.
-
-    A trial that the race dropped has nothing in its place but `diverged`: None in each list, unless it is reported on
-    every fold all the same, for the tables.
+        corrections: under each score correction, fold by fold; empty if none were measured.
+        diagnostics: the means over folds; empty if there are none.
     """
 
-    name: str
-    trial: Trial | None = None
-    test: list[Measurement] = dataclasses.field(default_factory=list)
-    train: list[Measurement] = dataclasses.field(default_factory=list)
-    selection: list[float] = dataclasses.field(default_factory=list)
-    epochs: list[int] = dataclasses.field(default_factory=list)
-    curves: list[np.ndarray] = dataclasses.field(default_factory=list)
-    losses: list[np.ndarray] = dataclasses.field(default_factory=list)
-    ranks: list[LanguageRanks] = dataclasses.field(default_factory=list)
-    params: list[Any] = dataclasses.field(default_factory=list)
-    diverged: list[int] = dataclasses.field(default_factory=list)
-    beaten: dict[int, Beaten] = dataclasses.field(default_factory=dict)
-
-    def drop_fold(self) -> None:
-        """Leave the next fold out."""
-        for values in vars(self).values():
-            if isinstance(values, list) and values is not self.diverged:
-                values.append(None)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it was reported on every fold."""
-        return all(measured is not None for measured in self.test)
-
-    @property
-    def family(self) -> tuple[str, ...]:
-        """Pivot, aligner and loss: trials of one family differ in settings alone."""
-        return (self.trial.pivot, self.trial.aligner, self.trial.loss) if self.trial else (self.name,)
+    corrections: Mapping[str, Sequence[Corrections]]
+    diagnostics: Mapping[str, Any]
 
 
-def describe_data(data: EmbeddingSet) -> dict[str, Any]:
-    """The `data` entry of a summary."""
-    return {
-        "name": data.name,
-        "sha256": data.sha256(),
-        "images": len(data),
-        "languages": list(data.languages),
-        "captions": {language: len(data.text[language]) for language in data.languages},
-        "d_text": data.d_text,
-        "d_image": data.d_image,
-    }
+class Summary(NamedTuple):
+    """Estimates of a study.
+
+    Attributes:
+        content: of `summary.json`; see `docs/results.md` for its keys.
+        arms: all estimates in it, of `records.csv`.
+    """
+
+    content: dict[str, Any]
+    arms: list[ArmEntry]
 
 
-def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
-    """For each fold the outcome with the best selection score; ties (see `best_of`) go to the earlier one.
+def summarise(
+    plan: Plan,
+    identity: Outcome,
+    outcomes: Sequence[Outcome],
+    *,
+    notes: Sequence[str],
+    replicates: Replicates | None = None,
+    maps: MapMeasurements | None = None,
+) -> Summary:
+    """Summarise the outcomes of a plan.
 
     Args:
-        outcomes: candidates, the safest first; those that a race dropped from a fold are none there.
-        per_fold: each fold chooses by its own inner part; otherwise all take the best mean, as the seed study does.
+        plan: that was run.
+        identity: the baseline.
+        outcomes: of every trial.
+        notes: sentences that come first.
+        replicates: from which intervals and p-values come; without them they stay open.
+        maps: score corrections and diagnostics of what the folds chose; with them, gains by subgroup are added, too.
     """
-    scores = np.array(
-        [
-            [-np.inf if fold in outcome.beaten else score for fold, score in enumerate(outcome.selection)]
-            for outcome in outcomes
-        ]
+    per_fold = plan.config.protocol == "nested"
+    whole = [outcome for outcome in outcomes if outcome.is_whole]
+    candidates = [identity, *whole] if per_fold else whole
+    best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
+    notes = [*notes, *divergence_notes(outcomes)]
+    if kept_its_start(best):
+        notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
+        best = identity
+    tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
+    parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
+    found, arms = make_summary(
+        data=describe_data(plan.data),
+        protocol=plan.config.protocol,
+        identity=identity,
+        chance=[chance_measurement(part, plan.data.languages, tasks=tasks) for part in parts],
+        outcomes=outcomes,
+        best=best,
+        notes=notes,
+        test_share=plan.test_share,
+        replicates=replicates,
+        informed=plan.informed,
     )
-    if not per_fold:
-        scores = np.broadcast_to(scores.mean(1, keepdims=True), scores.shape)
-    return [outcomes[best_of(column)] for column in scores.T]
+    by_name = {outcome.name: outcome for outcome in [identity, *outcomes]}
+    found["notes"] += edge_notes([by_name[name] for name in found["selected"]["per_fold"]], outcomes)
+    found["notes"] += pairing_notes(found, [trial["metrics"] for trial in found["trials"]])
+    found |= {"repeats": plan.config.repeats, "inner": plan.inner}
+    if plan.raced:
+        beaten = [one for outcome in outcomes for one in outcome.beaten.values()]
+        found["race"] = describe_race(len(plan.raced), beaten)
+    if replicates is not None:
+        found["statistics"] = describe_statistics(replicates)
+    if not per_fold and (optimism := seed_optimism(outcomes, identity)):
+        found["optimism"] = optimism
+    if maps is not None and replicates is not None:
+        chosen = [by_name[name] for name in found["selected"]["per_fold"]]
+        arms += _add_maps(found, plan, identity, chosen, maps, replicates)
+    return Summary(found, arms)
 
 
-def best_of(scores: Sequence[float] | np.ndarray) -> int:
-    """The place of the largest, or the first that is within rounding of it.
-
-    The same ranks, averaged by two compiled programs, give means that differ in their last bits.
-
-    Example:
-        >>> best_of([0.25, 0.5, 0.5 + 1e-8])
-        1
-    """
-    scores = np.asarray(scores, np.float64)
-    return int(np.argmax(scores >= scores.max() - ROUNDING))
-
-
-def kept_its_start(outcome: Outcome) -> bool:
-    """Whether a refit up to `refit_epoch` would train nothing: the map would be its random start."""
-    return outcome.trial is not None and refit_epoch(outcome) == 0
-
-
-def refit_epoch(outcome: Outcome) -> int:
-    """The median of the best epochs, or the last that is scored before it; of a closed form the place on its path.
-
-    Example:
-        >>> refit_epoch(Outcome("identity", epochs=[0, 0]))
-        0
-    """
-    median = int(np.median(outcome.epochs))
-    if outcome.trial is None or outcome.trial.loss == CLOSED:
-        return median
-    return max(epoch for epoch in scored_epochs(outcome.trial.recipe) if epoch <= median)
-
-
-def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
-    """One sentence for each trial that diverged, up to `MAX_NOTES`; the others are counted.
-
-    Example:
-        >>> divergence_notes([Outcome("linear", diverged=[0, 7, 3])])[0][:45]
-        'linear diverged in 2 of 3 folds, first after '
-    """
-    found = [outcome for outcome in outcomes if any(outcome.diverged)]
-    notes = [
-        f"{outcome.name} diverged in {sum(map(bool, outcome.diverged))} of {len(outcome.diverged)} folds, first after "
-        f"step {min(filter(None, outcome.diverged))}: parameters are NaN or infinite, and epochs from there on are not "
-        "chosen; lower learning_rate or raise temperature"
-        for outcome in found[:MAX_NOTES]
-    ]
-    if len(found) > MAX_NOTES:
-        notes.append(f"{len(found) - MAX_NOTES} more trials diverged: see trials[…].diverged in summary.json")
-    return notes
-
-
-def arm_of(chosen: Sequence[Outcome], *, train: bool = True) -> Arm:
-    """The outcome chosen in each fold, as one arm.
-
-    Args:
-        chosen: a fold each.
-        train: whether to compare training samples, too.
-    """
-    seen = [one.train[fold] for fold, one in enumerate(chosen)] if train else []
-    return Arm(tuple(one.name for one in chosen), [one.test[fold] for fold, one in enumerate(chosen)], seen)
+def _add_maps(
+    found: dict[str, Any],
+    plan: Plan,
+    identity: Outcome,
+    chosen: Sequence[Outcome],
+    maps: MapMeasurements,
+    replicates: Replicates,
+) -> list[ArmEntry]:
+    """Add score corrections, diagnostics and gains by subgroup to the content of a summary; their estimates."""
+    arms: list[ArmEntry] = []
+    if maps.corrections:
+        optimistic = plan.config.protocol == "seed"
+        entries = correction_entries(maps.corrections, replicates, test_share=plan.test_share, optimistic=optimistic)
+        bank = min(len(fold.train) for fold in plan.folds)
+        found["scores"] = describe_bank(bank, transductive=False) | nest_corrections(entries)
+        arms += correction_arms(entries)
+    if maps.diagnostics:
+        found["diagnostics"] = dict(maps.diagnostics)
+    found["where"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)
+    return arms + subgroups
 
 
 def make_summary(
@@ -189,8 +158,8 @@ def make_summary(
     test_share: float = 0.0,
     replicates: Replicates | None = None,
     informed: bool = True,
-) -> dict[str, Any]:
-    """`summary.json` as a dict; see `docs/results.md` for its keys.
+) -> Summary:
+    """Estimate all trials, what the folds chose of each family, and what they selected of all.
 
     Args:
         data: from `describe_data`.
@@ -203,17 +172,14 @@ def make_summary(
         replicates: from which intervals and p-values come; without them they stay open.
         informed: whether identity retrieves above chance; if not, choices are also tested against the best closed form.
     """
-    per_fold = protocol == "nested"
-    folds = len(identity.test)
+    per_fold, folds = protocol == "nested", len(identity.test)
     families: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
         families.setdefault(outcome.family, []).append(outcome)
-    candidates = [identity, *outcomes] if per_fold else list(outcomes)
     whole = [outcome for outcome in outcomes if outcome.is_whole]
     trials = [[outcome] * folds for outcome in whole]
     picks = [select(members, per_fold=per_fold) for members in families.values()]
-    pick = select(candidates, per_fold=per_fold)
-
+    pick = select([identity, *outcomes] if per_fold else outcomes, per_fold=per_fold)
     inference = Inference(arm_of([identity] * folds), replicates, test_share=test_share)
     inference.measure(map(arm_of, [*trials, *picks, pick]))
 
@@ -224,78 +190,63 @@ def make_summary(
         return found
 
     of_trials = entries(trials, inference, untested=len(outcomes) - len(whole))
-    chosen = [
-        {"pivot": family[0], "aligner": family[1], "loss": family[2], **_describe(of_family, entry)}
-        for family, of_family, entry in zip(families, picks, entries(picks, inference), strict=True)
-    ]
-    [entry] = entries([pick], inference)
-    selected = _describe(pick, entry)
-    baselines = {
-        IDENTITY: inference.levels().nest(),
-        "chance": estimate_means([one.values for one in chance], exact=True).nest(),
-        "identity_train": inference.levels(identity.train).nest(),
+    of_families = entries(picks, inference)
+    [of_pick] = entries([pick], inference)
+    seen = inference.levels(identity.train)
+    known = {
+        IDENTITY: level_entry(inference.levels(), seen),
+        "chance": level_entry(estimate_means([one.values for one in chance], exact=True)),
     }
+    chosen = [
+        {"pivot": family[0], "aligner": family[1], "loss": family[2], **describe_choice(picked, entry)}
+        for family, picked, entry in zip(families, picks, of_families, strict=True)
+    ]
+    selected = describe_choice(pick, of_pick)
+    names = ["/".join(family) for family in families]
+    arms = [
+        *(ArmEntry("trial", one.name, entry) for one, entry in zip(whole, of_trials, strict=True)),
+        *(ArmEntry("family", name, entry) for name, entry in zip(names, of_families, strict=True)),
+        ArmEntry("selected", "selected", of_pick),
+    ]
     solved = [outcome for outcome in outcomes if outcome.trial is not None and outcome.trial.loss == CLOSED]
     if solved and not informed:
         reference = select(solved, per_fold=per_fold)
         against = Inference(arm_of(reference, train=False), replicates, test_share=test_share)
-        baselines[CLOSED] = against.levels().nest()
-        for described, several in ((chosen, picks), ([selected], [pick])):
-            for each, entry in zip(described, entries(several, against), strict=True):
+        known[CLOSED] = level_entry(against.levels())
+        for role, described, several in (("family", chosen, picks), ("selected", [selected], [pick])):
+            for each, name, entry in zip(
+                described, names if role == "family" else [role], entries(several, against), strict=True
+            ):
                 nested = entry.nest()
                 each |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
+                arms.append(ArmEntry(role, name, change_entry(entry.delta), CLOSED))
         selected["closed_per_fold"] = [one.name for one in reference]
-    return {
-        "schema": 1,
+    baselines = {name: entry.metrics.nest() for name, entry in known.items()}
+    baselines["identity_train"] = seen.nest()
+    content = {
+        "schema": SCHEMA,
+        "records": RECORDS,
         "data": dict(data),
         "protocol": protocol,
         "folds": folds,
         "notes": list(notes),
         "baselines": baselines,
-        "trials": [_describe_trial(one, entry) for one, entry in zip(whole, of_trials, strict=True)],
+        "trials": [describe_trial(one, entry) for one, entry in zip(whole, of_trials, strict=True)],
         "families": chosen,
         "selected": selected,
         "best": best.name,
     }
+    return Summary(content, [*(ArmEntry("baseline", name, entry) for name, entry in known.items()), *arms])
 
 
-def _describe_trial(outcome: Outcome, entry: Entry) -> dict[str, Any]:
-    trial = outcome.trial
-    assert trial is not None
-    curve = np.mean(outcome.curves, axis=0)
+def describe_data(data: EmbeddingSet) -> dict[str, Any]:
+    """The `data` entry of a summary."""
     return {
-        "name": outcome.name,
-        "pivot": trial.pivot,
-        "aligner": trial.aligner,
-        "loss": trial.loss,
-        "hyper": {key: value for key, value in trial.hyper._asdict().items() if key in trial.reads},
-        **_describe([outcome] * len(outcome.test), entry),
-        **({"diverged": outcome.diverged} if any(outcome.diverged) else {}),
-        "curve": {
-            "epoch": list(range(len(curve)) if trial.loss == CLOSED else scored_epochs(trial.recipe)),
-            **{key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
-        },
+        "name": data.name,
+        "sha256": data.sha256(),
+        "images": len(data),
+        "languages": list(data.languages),
+        "captions": {language: len(data.text[language]) for language in data.languages},
+        "d_text": data.d_text,
+        "d_image": data.d_image,
     }
-
-
-def _describe(chosen: Sequence[Outcome], entry: Entry) -> dict[str, Any]:
-    """What each fold chose, and its estimates."""
-    places = list(enumerate(chosen))
-    scores = [one.selection[fold] for fold, one in places]
-    return {
-        "per_fold": [one.name for one in chosen],
-        "epochs": [one.epochs[fold] for fold, one in places],
-        "selection": spread(scores),
-        **entry.nest(),
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float | None]:
-    """Mean and standard deviation over folds; the interval is open.
-
-    Example:
-        >>> spread([0.25, 0.75])
-        {'mean': 0.5, 'std': 0.3535533905932738, 'low': None, 'high': None}
-    """
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "std": std, "low": None, "high": None}

@@ -19,13 +19,14 @@ from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, read_config, run_digest
 from ccalign_jax.study.measure import DIRECTIONS
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.records import record_rows, result_rows
 from ccalign_jax.study.refit import describe, refit
-from ccalign_jax.study.results_csv import csv_rows
 from ccalign_jax.study.run import SweepResult
-from ccalign_jax.study.summary import Outcome
+from ccalign_jax.study.summary import RECORDS
 from ccalign_jax.training import Group
 
 __all__ = ["evaluation_folder", "write_evaluation", "write_results"]
@@ -47,7 +48,9 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     plan, best = result.plan, result.best or refit(result)
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
-    write_csv(path / "results.csv", csv_rows(outcomes, settings, result.summary, result.replicates))
+    arms = result.estimates.arms
+    write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.replicates))
+    write_csv(path / RECORDS, record_rows(arms))
     write_tables(path / "tables", make_tables(SWEEP, result.summary))
     config = read_config(path / CONFIG)
     folds = _fold_arrays(plan)
@@ -89,6 +92,7 @@ def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
         write_tables(path / "tables", tables)
         write_plots(path / "plots", plots)
         write_csv(path / "retrieval.csv", retrieval_rows(summary))
+        write_csv(path / RECORDS, record_rows(found.arms))
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
         (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")

@@ -19,7 +19,7 @@ from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
 from ccalign_jax.study.intervals import change_tests, draw_replicates, minus_replicates, replicate_metrics
 from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import plan_sweep
-from ccalign_jax.study.run import SweepResult, run_sweep, summarise
+from ccalign_jax.study.run import SweepResult, run_sweep
 from ccalign_jax.training import PartRows, Recipe, rank_part
 
 IMAGES, DIMENSIONS, LANGUAGES, FOLDS = 400, 64, ("de", "en", "fr"), 5
@@ -65,7 +65,7 @@ def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], re
     plan = plan_sweep(data, config, plan_folds(data, config), blocks=GRID)
     result = run_sweep(plan)
     replicates = draw_replicates(data.groups, seed=seed, replicates=replicates, flips=replicates)._replace(medians=0)
-    summary = summarise(result, replicates=replicates)
+    summary = dataclasses.replace(result, replicates=replicates).summary
     fresh = _pools(whole)
     identity = _truth(result, [IDENTITY] * FOLDS, fresh)
     reported = {trial["name"]: trial for trial in summary["trials"]}

@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
     import jax
     import numpy as np
 
-    from ccalign_jax.study import folder, holdout, inference, plan, run, write
+    from ccalign_jax.study import folder, inference, measure_maps, plan, run, summary, write
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.training import crossing, make_mesh, sweep
 
@@ -106,22 +106,22 @@ def main(argv: list[str]) -> None:
         (run, "_baseline", IDENTITY),
         (run, "summarise", "summary"),
         (run, "keep_ranks", FIGURES),
-        (holdout, "rank_tasks", BETWEEN),
-        (holdout, "measure_pairs", FIGURES),
-        (holdout, "correct_mapped", CORRECTIONS),
-        (holdout, "_whole_rows", DIAGNOSTICS),
-        (holdout, "_described", DIAGNOSTICS),
-        (holdout, "gain_by_subgroup", "where the gain lies"),
-        (holdout, "map_part", "maps of test parts and banks"),
-        (holdout, "correction_entries", "tables of score corrections"),
-        (holdout, "draw_replicates", "drawing of replicates"),
+        (measure_maps, "rank_tasks", BETWEEN),
+        (measure_maps, "measure_pairs", FIGURES),
+        (measure_maps, "correct_mapped", CORRECTIONS),
+        (measure_maps, "_whole_rows", DIAGNOSTICS),
+        (measure_maps, "_described", DIAGNOSTICS),
+        (summary, "gain_by_subgroup", "where the gain lies"),
+        (measure_maps, "map_part", "maps of test parts and banks"),
+        (summary, "correction_entries", "tables of score corrections"),
+        (measure_maps, "draw_replicates", "drawing of replicates"),
         (inference.Inference, "__init__", INTERVALS),
         (inference.Inference, "levels", INTERVALS),
         (inference.Inference, "measure", INTERVALS),
         (inference.Inference, "entry", INTERVALS),
         (plan.Plan, "arrays", "arrays of the data and folds"),
         (plan.Plan, "part", "parts of folds"),
-        (run, "seed_optimism", "summary"),
+        (summary, "seed_optimism", "summary"),
         (folder.RunFolder, "save_result", "trials kept for --resume"),
         (write, "write_csv", "results.csv"),
         (write, "render_report", "report"),
@@ -150,7 +150,7 @@ def main(argv: list[str]) -> None:
     ready = time.perf_counter()
     result = run.run_sweep(planned, kept, mesh=make_mesh(FLAGS.devices))
     trained = time.perf_counter()
-    result = holdout.measure_test_parts(result)
+    result = measure_maps.measure_test_parts(result)
     measured = time.perf_counter()
     write.write_results(kept, result)
     done = time.perf_counter()

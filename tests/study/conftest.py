@@ -11,12 +11,12 @@ from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.study import SweepResult
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.holdout import measure_test_parts
 from ccalign_jax.study.measure import ImageSums, Measurement, Place, add_measurement, subgroup
+from ccalign_jax.study.measure_maps import measure_test_parts
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.summary import Outcome
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import Hyper, Recipe, Trial
 
@@ -45,7 +45,7 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     folder = RunFolder(out)
     folder.claim(config, data.sha256(), resume=False, overwrite=False)
     result = run_sweep(plan_sweep(data, config, plan_folds(data, config)), folder)
-    measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
+    result = measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
     write_results(folder, result)
     return out, result
 

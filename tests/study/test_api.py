@@ -6,7 +6,7 @@ import pytest
 from ccalign_jax.data import synthetic
 from ccalign_jax.errors import InputError
 from ccalign_jax.study import fit, sweep
-from ccalign_jax.study.summary import Outcome, kept_its_start
+from ccalign_jax.study.outcomes import Outcome, kept_its_start
 from ccalign_jax.training import Hyper, Recipe, Trial
 
 

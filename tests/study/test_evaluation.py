@@ -53,7 +53,7 @@ def unit(rows):
 
 
 def test_every_figure_is_what_its_function_gives(found):
-    data, _, checkpoint, (summary, _) = found
+    data, _, checkpoint, (summary, *_) = found
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     part = make_part(data, np.arange(len(data)))
     for metrics, state in ((summary["baselines"]["identity"], data), (summary["metrics"], apply(checkpoint, data))):
@@ -104,7 +104,7 @@ def test_every_figure_lies_in_its_interval(found):
 
 def test_a_map_that_changes_nothing_changes_nothing():
     identity = a_map()._replace(params={"delta": np.zeros((D, D), np.float32)})
-    summary, _ = evaluate(made(), identity, tasks=["t2t"], scores=False, diagnostics=False)
+    summary = evaluate(made(), identity, tasks=["t2t"], scores=False, diagnostics=False).summary
     for path, figure in walk(summary["delta"]):
         assert {figure[key] for key in ("mean", "low", "high")} == {0.0} and figure["p"] == 1.0, path
     assert set(summary["verdict"].values()) == {"no evidence"}
@@ -118,8 +118,8 @@ def without_tests(tree):
 def test_training_images_are_left_out_and_scored_apart_without_tests():
     data, quick = made(), {"tasks": ["t2t"], "diagnostics": False}
     known = a_map()._replace(training_images=fingerprint(data.take(np.arange(14))))
-    summary, _ = evaluate(data, known, **quick)
-    alone, _ = evaluate(data.take(np.arange(14, IMAGES)), a_map(), **quick)
+    summary = evaluate(data, known, **quick).summary
+    alone = evaluate(data.take(np.arange(14, IMAGES)), a_map(), **quick).summary
     for key in ("data", "baselines", "metrics", "delta", "verdict", "scores", "pool_curves"):
         assert summary[key] == alone[key], key
     assert summary["notes"] == ["left out 14 of 24 images: they are training images of the map"]
@@ -127,7 +127,7 @@ def test_training_images_are_left_out_and_scored_apart_without_tests():
     assert {key: told[key] for key in ("known", "images", "seen", "by_key", "by_row")} == {
         **{"known": True, "images": 24, "seen": 14, "by_key": 14, "by_row": 14}
     }
-    apart, _ = evaluate(data.take(np.arange(14)), a_map(), **quick)
+    apart = evaluate(data.take(np.arange(14)), a_map(), **quick).summary
     for mine, theirs in (("identity", apart["baselines"]["identity"]), ("metrics", apart["metrics"])):
         assert [(path, one["mean"]) for path, one in walk(told[mine])] == [(p, one["mean"]) for p, one in walk(theirs)]
     assert without_tests(told) and told["delta"].keys() == apart["delta"].keys()
@@ -136,8 +136,8 @@ def test_training_images_are_left_out_and_scored_apart_without_tests():
 def test_training_images_alone_have_no_verdict_interval_or_p():
     data = made()
     known = a_map()._replace(training_images=fingerprint(data))
-    summary, _ = evaluate(data, known, tasks=["t2t"], diagnostics=False)
-    plain, _ = evaluate(data, a_map(), tasks=["t2t"], diagnostics=False)
+    summary = evaluate(data, known, tasks=["t2t"], diagnostics=False).summary
+    plain = evaluate(data, a_map(), tasks=["t2t"], diagnostics=False).summary
     assert summary["training_images"] == {"known": True, "images": 24, "seen": 24, "by_key": 24, "by_row": 24}
     assert "verdict" not in summary
     for tree in (summary["metrics"], summary["delta"], summary["scores"]["mapped"]):
@@ -151,7 +151,7 @@ def test_training_images_alone_have_no_verdict_interval_or_p():
 def test_a_few_fresh_images_are_enough_to_be_scored(fresh):
     data = made(lacking=True)
     known = a_map()._replace(training_images=fingerprint(data.take(np.arange(IMAGES - fresh))))
-    summary, _ = evaluate(data, known)
+    summary = evaluate(data, known).summary
     assert summary["data"]["images"] == fresh and summary["verdict"]["both"] == "no evidence"
 
 
@@ -185,7 +185,7 @@ def test_duplicates_in_groups_are_no_more_images():
             text_keys=keys,
             groups=groups,
         )
-        summary, _ = evaluate(doubled, tasks=[], scores=False, diagnostics=False)
+        summary = evaluate(doubled, tasks=[], scores=False, diagnostics=False).summary
         figure = summary["baselines"]["identity"]["both"]["MRR"]
         widths.append(figure["high"] - figure["low"])
         wanted = (48, "image") if groups is None else (24, "group of images")
@@ -194,7 +194,7 @@ def test_duplicates_in_groups_are_no_more_images():
 
 
 def test_scores_look_at_the_bank_and_at_nothing_else(found):
-    data, rest, _, (summary, _) = found
+    data, rest, _, (summary, *_) = found
     assert summary["scores"]["bank"] == {"images": 14, "most_rows": BANK_ROWS, "transductive": False}
     part, place = make_part(data, np.arange(len(data))), LANGUAGES.index("en")
     done = csls(unit(data.text["en"]), unit(data.image), Banks(unit(rest.text["en"]), unit(rest.image)))
@@ -207,7 +207,7 @@ def test_scores_look_at_the_bank_and_at_nothing_else(found):
 
 
 def test_pool_curves_end_at_the_whole_gallery_and_begin_above_chance(found):
-    data, _, _, (summary, _) = found
+    data, _, _, (summary, *_) = found
     for direction in ("t2i", "i2t"):
         curve = summary["pool_curves"][direction]
         assert curve["sizes"] == sorted(curve["sizes"]) and curve["sizes"][-1] == len(data)
@@ -218,7 +218,7 @@ def test_pool_curves_end_at_the_whole_gallery_and_begin_above_chance(found):
 
 
 def test_histograms_are_shares_of_own_and_other_images(found):
-    data, _, _, (summary, grams) = found
+    data, _, _, (summary, grams, _) = found
     drawn = summary["similarities"]
     middle = (np.array(drawn["edges"][1:]) + drawn["edges"][:-1]) / 2
     for state in ("identity", "mapped"):
@@ -234,7 +234,7 @@ def test_histograms_are_shares_of_own_and_other_images(found):
 
 def test_without_a_map_a_bank_or_a_wish():
     data = made()
-    summary, grams = evaluate(data, tasks=["t2t"], diagnostics=False)
+    summary, grams, _ = evaluate(data, tasks=["t2t"], diagnostics=False)
     assert summary["scores"]["bank"]["transductive"] is True
     assert {"metrics", "delta", "map", "diagnostics"}.isdisjoint(summary) and grams == {}
     for name in ("identity", "chance"):
@@ -242,29 +242,29 @@ def test_without_a_map_a_bank_or_a_wish():
 
 
 def test_images_that_lack_a_language_are_counted():
-    summary, _ = evaluate(made(lacking=True), scores=False, tasks=[])
+    summary = evaluate(made(lacking=True), scores=False, tasks=[]).summary
     assert summary["diagnostics"]["identity"]["rows"] == IMAGES // 2
     assert any("12 of 24 images" in note for note in summary["notes"])
     few = made(lacking=True).take(np.arange(6))
-    summary, grams = evaluate(few, scores=False, tasks=[])
+    summary, grams, _ = evaluate(few, scores=False, tasks=[])
     assert "diagnostics" not in summary and grams == {} and "3 of 6" in summary["notes"][0]
 
 
 @pytest.mark.parametrize("d_text", [4, 9])
 def test_captions_of_another_width_are_cut_or_padded(d_text):
-    summary, _ = evaluate(made(d_text=d_text), a_map(d_text), tasks=["via_image"])
+    summary = evaluate(made(d_text=d_text), a_map(d_text), tasks=["via_image"]).summary
     assert np.isfinite(summary["delta"]["via_image"]["MRR"]["mean"])
     assert "modality_gap" not in summary["diagnostics"]["identity"]["macro"]
     assert "modality_gap" in summary["diagnostics"]["mapped"]["macro"]
 
 
 def test_one_language_alone():
-    summary, _ = evaluate(made().with_languages(["en"]), a_map(name="residual_mlp"))
+    summary = evaluate(made().with_languages(["en"]), a_map(name="residual_mlp")).summary
     assert set(summary["metrics"]) == {"t2i", "i2t", "both"} and summary["map"] is None
 
 
 def test_a_map_a_language_is_described_a_language():
-    summary, _ = evaluate(made(), a_map(name="per_language(residual)"), tasks=[], scores=False)
+    summary = evaluate(made(), a_map(name="per_language(residual)"), tasks=[], scores=False).summary
     assert set(summary["map"]["per_language"]) == set(LANGUAGES)
 
 

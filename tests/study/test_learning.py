@@ -1,5 +1,7 @@
 """The learning curve: which images are left out, and that nothing else changes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.learning import SHARES, learning_curve, plan_learning, subset_folds
 from ccalign_jax.study.plan import plan_sweep
-from ccalign_jax.study.run import run_sweep, summarise
+from ccalign_jax.study.run import run_sweep
 
 DATA = synthetic(80, dimensions=8, languages=("de", "en"))
 QUICK = ("epochs=2", "steps_per_epoch=4", "batch_images=8", "temperature=0.03,0.07", "learning_rate=0.01")
@@ -107,7 +109,7 @@ def curve():
 def test_the_largest_size_is_the_plain_sweep_to_the_digit(curve):
     replicates, found, _ = curve
     swept = run_sweep(plan_sweep(DATA, CONFIG, plan_folds(DATA, CONFIG)))
-    summary = summarise(swept, replicates=replicates)
+    summary = dataclasses.replace(swept, replicates=replicates).summary
     (family,), last = summary["families"], found["points"][-1]
     assert last["pairs"] == 60 and len(set(family["per_fold"])) > 1  # each fold chooses for itself
     for way in ("t2i", "i2t", "both"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.study.optimism import seed_optimism
+from ccalign_jax.study.outcomes import seed_optimism
 
 IDENTITY = (0.25, 0.25)  # R@1 of both folds, in both directions
 

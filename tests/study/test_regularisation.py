@@ -1,5 +1,6 @@
 """The regularisation path: its two ends, what grows along it, and the choice that a sweep would make."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,10 +12,10 @@ from ccalign_jax.solvers.closed_forms import RIDGE_PENALTIES
 from ccalign_jax.statistics import holm
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.intervals import draw_replicates
+from ccalign_jax.study.outcomes import select
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.regularisation import WEAKER, plan_path, regularisation_path
-from ccalign_jax.study.run import run_sweep, summarise
-from ccalign_jax.study.summary import select
+from ccalign_jax.study.run import run_sweep
 
 
 def turned(count=96, d=8, *, seed=0):
@@ -52,7 +53,7 @@ def swept():
     """A sweep of ridge on the same folds, with its summary on the same replicates."""
     config = SweepConfig(aligners=("ridge",), folds=4)
     found = run_sweep(plan_sweep(DATA, config, plan_folds(DATA, config)))
-    return found, summarise(found, replicates=resampled(DATA))
+    return found, dataclasses.replace(found, replicates=resampled(DATA)).summary
 
 
 def means(points, *keys):

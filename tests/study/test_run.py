@@ -11,11 +11,12 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.errors import InputError
 from ccalign_jax.study import sweep
 from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.holdout import measure_test_parts
+from ccalign_jax.study.measure_maps import measure_test_parts
+from ccalign_jax.study.outcomes import select
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import refit
-from ccalign_jax.study.run import run_sweep, summarise
-from ccalign_jax.study.summary import select
+from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.summary import Summary
 
 QUICK = {"epochs": 2, "steps_per_epoch": 2, "batch_images": 8}
 
@@ -151,7 +152,7 @@ def test_repeats_report_every_image_again(planned):
 
 def test_without_resamples_nothing_is_claimed(whole):
     assert "statistics" not in whole.summary and whole.replicates is None
-    assert summarise(whole) == whole.summary
+    assert dataclasses.replace(whole).summary == whole.summary
 
 
 @pytest.mark.slow
@@ -236,7 +237,8 @@ def test_a_refit_that_diverges_leaves_identity(burst):
     wild = burst.outcomes[1]
     wrong = dataclasses.replace(wild, epochs=[2, 2])
     summary = {**burst.summary, "best": wild.name, "notes": []}
-    found = dataclasses.replace(burst, outcomes=[burst.outcomes[0], wrong], summary=summary)
+    found = dataclasses.replace(burst, outcomes=[burst.outcomes[0], wrong])
+    found.estimates = Summary(summary, [])
     assert refit(found).about["aligner"] == found.summary["best"] == "identity"
     assert found.summary["notes"] == [
         f"best: refitted on all images, {wild.name} diverged at step 2, before epoch 2; best/ holds identity"

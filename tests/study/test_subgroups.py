@@ -11,9 +11,9 @@ from ccalign_jax.statistics import holm
 from ccalign_jax.study import subgroups
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.intervals import draw_replicates, two_sided
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.subgroups import crowding, gain_by_subgroup
-from ccalign_jax.study.summary import Outcome
 
 COUNT, FOLDS = 120, 3
 LANGUAGES = ("de", "en", "ja")
@@ -68,7 +68,7 @@ def first(folds, way, language, times=None):
 def test_disparity_is_best_less_worst_language(both_arms):
     plan = planned()
     before, chosen, replicates = both_arms(plan)
-    found = gain_by_subgroup(plan, before, chosen, replicates)["disparity"]
+    found = gain_by_subgroup(plan, before, chosen, replicates)[0]["disparity"]
     assert set(found) == {"t2i", "i2t"}
     p = []
     for way, entry in found.items():
@@ -100,7 +100,7 @@ def test_disparity_is_best_less_worst_language(both_arms):
 def test_one_language_alone_has_no_disparity(both_arms, options, there):
     plan = planned(**options)
     before, chosen, replicates = both_arms(plan)
-    assert ("disparity" in gain_by_subgroup(plan, before, chosen, replicates)) is there
+    assert ("disparity" in gain_by_subgroup(plan, before, chosen, replicates)[0]) is there
 
 
 @pytest.mark.parametrize("tile", [2048, 7])
@@ -158,7 +158,7 @@ def test_quarters_by_the_nearest_other_image(both_arms):
     groups[:20] //= 2
     plan = planned(groups=groups)
     before, chosen, replicates = both_arms(plan)
-    found = gain_by_subgroup(plan, before, chosen, replicates)["difficulty"]
+    found = gain_by_subgroup(plan, before, chosen, replicates)[0]["difficulty"]
     alike = [crowding(plan.data.image[fold.test], plan.data.groups[fold.test]) for fold in plan.folds]
     edges = np.percentile(np.concatenate(alike), [25, 50, 75])
     places = [(values[:, None] > edges).sum(axis=1) for values in alike]  # nearest to each other tie, on one side
@@ -180,7 +180,7 @@ def test_bins_by_the_number_of_captions(both_arms, kind):
     counts, names = CAPTIONS[kind]
     plan = planned(np.resize(counts, COUNT))
     before, chosen, replicates = both_arms(plan)
-    found = gain_by_subgroup(plan, before, chosen, replicates)["captions"]
+    found = gain_by_subgroup(plan, before, chosen, replicates)[0]["captions"]
     each = [np.resize(counts, COUNT)[fold.test] + 2 for fold in plan.folds]
     if names is None:  # so many that they are put together, into quarters
         names = [entry["name"] for entry in found["bins"]]
@@ -196,14 +196,14 @@ def test_bins_by_the_number_of_captions(both_arms, kind):
 
 def test_one_bin_says_nothing(both_arms):
     plan = planned()
-    assert "captions" not in gain_by_subgroup(plan, *both_arms(plan))
+    assert "captions" not in gain_by_subgroup(plan, *both_arms(plan))[0]
 
 
 def test_images_of_a_kind_that_a_fold_lacks_are_counted(both_arms):
     captions = np.ones(COUNT, int)
     captions[::2], captions[0] = 2, 9
     plan = planned(captions)
-    found = gain_by_subgroup(plan, *both_arms(plan))["captions"]
+    found = gain_by_subgroup(plan, *both_arms(plan))[0]["captions"]
     assert [entry["name"] for entry in found["bins"]] == ["3", "4"]
     assert [entry["images"] for entry in found["bins"]] == [60, 59] and "1 images are left out" in found["what"]
 
@@ -211,7 +211,7 @@ def test_images_of_a_kind_that_a_fold_lacks_are_counted(both_arms):
 def test_an_image_that_repeats_report_is_counted_once(both_arms):
     plan = planned(np.resize([1, 2], COUNT), repeats=2)
     before, chosen, replicates = both_arms(plan)
-    found = gain_by_subgroup(plan, before, chosen, replicates)
+    found = gain_by_subgroup(plan, before, chosen, replicates)[0]
     assert len(plan.folds) == 2 * FOLDS
     assert [entry["images"] for entry in found["captions"]["bins"]] == [60, 60]
 
@@ -219,7 +219,7 @@ def test_an_image_that_repeats_report_is_counted_once(both_arms):
 def test_what_did_not_change_gained_nowhere(both_arms):
     plan = planned(np.resize([1, 2], COUNT))
     before, _, replicates = both_arms(plan)
-    found = gain_by_subgroup(plan, before, [before] * FOLDS, replicates)
+    found = gain_by_subgroup(plan, before, [before] * FOLDS, replicates)[0]
     nothing = {"mean": 0.0, "std": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_adjusted": 1.0, "p_folds": 1.0}
     for key in ("difficulty", "captions"):
         for entry in found[key]["bins"]:

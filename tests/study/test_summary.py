@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from ccalign_jax.study.summary import best_of, make_summary, select
+from ccalign_jax.study.outcomes import best_of, select
+from ccalign_jax.study.summary import make_summary
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def summarise(fold_of):
             outcomes=outcomes,
             best=outcomes[0],
             notes=["note"],
-        )
+        ).content
 
     return make
 

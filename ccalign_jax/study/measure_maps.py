@@ -1,7 +1,8 @@
-"""What is measured of a finished sweep on the images it reports on: the ways between languages, and diagnostics."""
+"""Measure maps on the test parts: tasks between languages of every trial, and more of what the folds chose."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,16 +16,16 @@ from ccalign_jax.metrics import rank_tasks
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.measure import IDENTITY, Measurement, add_measurement, measure_pairs
-from ccalign_jax.study.run import SweepResult, summarise
-from ccalign_jax.study.score_corrections import BANK_ROWS, Corrections, correct_mapped, correction_entries
-from ccalign_jax.study.subgroups import gain_by_subgroup
-from ccalign_jax.study.summary import Outcome, select
+from ccalign_jax.study.outcomes import Outcome, select
+from ccalign_jax.study.run import SweepResult
+from ccalign_jax.study.score_corrections import Corrections, correct_mapped
+from ccalign_jax.study.summary import MapMeasurements
 from ccalign_jax.study.threads import in_threads
 from ccalign_jax.training import Part, Recipe, map_part
 
 __all__ = ["SWEEP_TASKS", "measure_test_parts"]
 
-SWEEP_TASKS = ("t2t", "via_image", "via_image_oracle")  # the soft way costs as much as all others together
+SWEEP_TASKS = ("t2t", "via_image", "via_image_oracle")  # the soft one costs as much as all others together
 MIN_ROWS = 5
 
 Measure = TypeVar("Measure")
@@ -40,7 +41,7 @@ def measure_test_parts(
     diagnostics: bool = True,
     progress: Progress = lambda what, done, total: None,
 ) -> SweepResult:
-    """The result with text to text figures of every trial, and scores on top and diagnostics of what was chosen.
+    """Measure tasks between languages of every trial, and score corrections and diagnostics of what was chosen.
 
     What was chosen: identity, measured once for all, and in each fold the choice of each family of trials; of each
     pivot where there are more than `MAX_FAMILIES`.
@@ -49,7 +50,7 @@ def measure_test_parts(
         result: from `run_sweep`.
         tasks: between languages, of `metrics.PAIR_TASKS`, none where there is one language; by default
             `SWEEP_TASKS`, or of more than `MAX_FAMILIES` the direct one alone.
-        scores: whether to rank by the scores without parameters, too; their banks are training rows of the fold.
+        scores: whether to rank under the score corrections, too; their banks are training rows of the fold.
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
@@ -61,7 +62,6 @@ def measure_test_parts(
     if len(plan.data.languages) < 2:
         tasks = ()
     outcomes = [result.identity, *result.outcomes]
-    by_name = {outcome.name: outcome for outcome in outcomes}
     wanted = _chosen(result) if diagnostics or scores else {}
     states = []
     for outcome in outcomes:
@@ -69,14 +69,14 @@ def measure_test_parts(
             families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
             if outcome.test[fold] is not None and (tasks or families):
                 states.append((outcome, fold, families))
-    measure = _Holdouts(result, tasks, scores=scores, diagnostics=diagnostics)
+    measure = _TestParts(result, tasks, scores=scores, diagnostics=diagnostics)
     found = in_threads(lambda state: measure(state[0], state[1], chosen=bool(state[2])), states)
     # By family and fold: what folds chose is measured in the order of the trials.
     described: dict[str, dict[int, Mapping[str, Any]]] = {family: {} for family in wanted}
     scored: dict[str, dict[int, Corrections]] = {family: {} for family in wanted}
-    notes = list(plan.notes)
+    notes = list(result.notes)
     for done, ((outcome, fold, families), one) in enumerate(zip(states, found, strict=True), start=1):
-        progress(f"holdout of {outcome.name}", done, len(states))
+        progress(f"test part of {outcome.name}", done, len(states))
         if one.pairs is not None:
             outcome.test[fold] = add_measurement(outcome.test[fold], one.pairs)
         for family in families:
@@ -88,36 +88,28 @@ def measure_test_parts(
         diagnostics = False
         notes.append(f"no diagnostics: fewer than {MIN_ROWS} images of a fold have every language")
     if scores and plan.config.heldout_language is not None:
-        notes.append(f"scores on top look for neighbours of {plan.config.heldout_language} among the other languages")
-    result.replicates = replicates = draw_replicates(plan.data.groups, seed=plan.config.seed)
-    summary = summarise(result, notes=notes, replicates=replicates)
-    if scores:
-        bank = min(len(fold.train) for fold in plan.folds)
-        summary["scores"] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": False}}
-        summary["scores"] |= correction_entries(
-            _in_fold_order(scored),
-            replicates,
-            test_share=plan.test_share,
-            optimistic=plan.config.protocol == "seed",
+        notes.append(
+            f"score corrections look for neighbours of {plan.config.heldout_language} among the other languages"
         )
-    if diagnostics:
-        summary["diagnostics"] = {family: _mean(each) for family, each in _in_fold_order(described).items()}
-    chosen = [by_name[name] for name in summary["selected"]["per_fold"]]
-    summary["where"] = gain_by_subgroup(plan, result.identity, chosen, replicates)
-    result.summary = summary
-    return result
+    means = {family: _mean(each) for family, each in _in_fold_order(described).items()} if diagnostics else {}
+    return dataclasses.replace(
+        result,
+        notes=notes,
+        replicates=draw_replicates(plan.data.groups, seed=plan.config.seed),
+        maps=MapMeasurements(_in_fold_order(scored) if scores else {}, means),
+    )
 
 
 class _Found(NamedTuple):
-    """What `_Holdouts` measures of a state on a fold: tasks between languages, scores on top, diagnostics."""
+    """What `_TestParts` measures of a state on a fold: tasks between languages, score corrections, diagnostics."""
 
     pairs: Measurement | None = None
     corrections: Corrections | None = None
     described: Mapping[str, Any] | None = None
 
 
-class _Holdouts:
-    """Measures a map on the images that a fold reports."""
+class _TestParts:
+    """Measures a map on the test part of a fold."""
 
     def __init__(self, result: SweepResult, tasks: Sequence[str], *, scores: bool, diagnostics: bool):
         self.result, self.plan, self.tasks = result, result.plan, tasks
@@ -128,7 +120,7 @@ class _Holdouts:
         self.banks = [make_part(self.plan.data, fold.train, languages) for fold in self.plan.folds] if scores else []
 
     def __call__(self, outcome: Outcome, fold: int, *, chosen: bool) -> _Found:
-        """Measure an outcome on a fold; scores on top and diagnostics only of what was chosen."""
+        """Measure an outcome on a fold; score corrections and diagnostics only of what was chosen."""
         plan, languages = self.plan, self.plan.data.languages
         kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
         aligner, params = plan.space.aligner(*kind), {} if outcome.trial is None else outcome.params[fold]

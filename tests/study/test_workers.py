@@ -11,12 +11,12 @@ import pytest
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
-from ccalign_jax.study import shares
+from ccalign_jax.study import workers
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.jobs import whole_job
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.shares import Distributed, work
 from ccalign_jax.study.trained import TrainedRuns
+from ccalign_jax.study.workers import Distributed, work
 from ccalign_jax.training import make_mesh
 
 
@@ -109,7 +109,7 @@ def test_a_run_goes_on_on_other_devices_and_processes(plan, tmp_path, both):
 
 
 def test_nothing_to_do_ends_at_once(plan, both, monkeypatch):
-    monkeypatch.setattr(shares, "TrainedRuns", None)
+    monkeypatch.setattr(workers, "TrainedRuns", None)
     assert Distributed(both[0], plan).assign({}, last=True) == []
     work(plan, both[1])
 

@@ -1,4 +1,4 @@
-"""The rows of results.csv: by hand, and those of a sweep against its summary."""
+"""The rows of results.csv and records.csv: by hand, and those of a sweep against its summary."""
 
 import csv
 
@@ -7,8 +7,10 @@ import pytest
 
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.intervals import Replicates, bounds, replicate_metrics
-from ccalign_jax.study.results_csv import csv_rows
+from ccalign_jax.study.records import record_rows, result_rows
 from ccalign_jax.study.summary import make_summary
+
+KINDS = {"level": "metrics", "change": "delta", "train": "train_metrics", "gap": "gap"}
 
 
 def test_rows_by_hand(outcome, fold_of):
@@ -18,7 +20,7 @@ def test_rows_by_hand(outcome, fold_of):
         **{"data": {}, "protocol": "nested", "identity": identity, "chance": [fold_of(0.1)] * 2},
         **{"outcomes": [trial], "best": trial, "notes": []},
     )
-    rows = list(csv_rows([identity, trial], ["l2"], summary))
+    rows = list(result_rows([identity, trial], ["l2"], summary.arms))
     assert len(rows) == 2 * (2 + 1) * 3 * 2 + 1  # outcomes, folds and all, ways, macro and en; and en (unmapped)
     assert rows[0] == {
         **{"trial": "identity", "pivot": "", "aligner": "identity", "loss": "", "fold": "all", "language": "macro"},
@@ -110,3 +112,64 @@ def test_means_over_folds_are_means_of_their_rows(rows):
         each = [float(row["mAP"]) for row in rows if place(row)[2:] == (way, "en") and row["fold"] != "all"]
         means = [float(row["mAP"]) for row in rows if place(row)[2:] == (way, "en") and row["fold"] == "all"]
         np.testing.assert_allclose(np.reshape(each, (-1, 4)).mean(axis=1), means, atol=2e-6)
+
+
+def test_a_record_an_arm_kind_place_and_metric(outcome, fold_of):
+    identity, trial = outcome("identity", [0.2, 0.4], [0.5, 0.5]), outcome("b", [0.5, 0.25], [0.3, 0.4])
+    made = make_summary(
+        **{"data": {}, "protocol": "nested", "identity": identity, "chance": [fold_of(0.1)] * 2},
+        **{"outcomes": [trial], "best": trial, "notes": []},
+    )
+    records = list(record_rows(made.arms))
+    assert made.content["records"] == "records.csv"
+    assert {(row["role"], row["arm"]) for row in records} == {
+        *(("baseline", name) for name in ("identity", "chance")),
+        *(("trial", "b"), ("family", "image/residual/infonce"), ("selected", "selected")),
+    }
+    places, metrics = 3 * 2, len(METRICS)
+    assert len([row for row in records if row["arm"] == "chance"]) == places * metrics
+    of_trial = [row for row in records if row["arm"] == "b"]
+    assert len(of_trial) == (3 * places * metrics) + 3  # level, change and train; gap of R@1 of macro means
+    (change,) = (
+        row
+        for row in of_trial
+        if (row["kind"], row["task"], row["group"], row["metric"]) == ("change", "t2i", "en", "R@1")
+    )
+    nothing = dict.fromkeys(("low", "high", "p", "p_adjusted", "p_folds"), "")
+    place = {"kind": "change", "task": "t2i", "group": "en", "metric": "R@1"}
+    spread = {"mean": "0.075000", "std": "0.318198"}
+    assert change == {"role": "trial", "arm": "b", "against": "identity", **place, **spread, **nothing}
+    assert {row["against"] for row in of_trial if row["kind"] != "change"} == {""}
+
+
+def test_the_records_of_a_sweep_are_its_summary(solved):
+    """Every number of the nested estimates stands once in the records, and no other does."""
+    summary = solved[1].summary
+    with (solved[0] / "records.csv").open(encoding="utf-8") as file:
+        records = {
+            tuple(row[key] for key in ("role", "arm", "against", "kind", "task", "group", "metric")): row
+            for row in csv.DictReader(file)
+        }
+    arms = [("trial", one["name"], one) for one in summary["trials"]]
+    arms += [("family", f"{one['pivot']}/{one['aligner']}/{one['loss']}", one) for one in summary["families"]]
+    arms += [("selected", "selected", summary["selected"])]
+    arms += [("baseline", "identity", {"metrics": summary["baselines"]["identity"]})]
+    arms += [("baseline", "identity", {"train_metrics": summary["baselines"]["identity_train"]})]
+    arms += [("baseline", "chance", {"metrics": summary["baselines"]["chance"]})]
+    for key in ("difficulty", "captions"):
+        for one in summary["where"].get(key, {}).get("bins", ()):
+            arms.append(("subgroup", f"{key}: {one['name']}", {"delta": one["delta"]}))
+    seen = set()
+    for role, arm, found in arms:
+        for kind, key in KINDS.items():
+            for task, figures in found.get(key, {}).items():
+                groups = {"macro": figures, **figures.get("per_language", {})}
+                of_metrics = {name: [key for key in each if key != "per_language"] for name, each in groups.items()}
+                for group, metric in ((name, key) for name, keys in of_metrics.items() for key in keys):
+                    place = (role, arm, "identity" if kind == "change" else "", kind, task, group, metric)
+                    seen.add(place)
+                    for column, value in groups[group][metric].items():
+                        assert records[place][column] == ("" if value is None else f"{value:.6f}")
+    left = {place for place in records if place not in seen}
+    assert {(place[0], place[3]) for place in left} <= {("subgroup", "level")}
+    assert len(seen) > 1000

@@ -1,0 +1,122 @@
+"""Descriptions of an evaluated set: recall by gallery size, histograms of similarities, inner products, the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ccalign_jax.aligners import linear_part
+from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
+from ccalign_jax.metrics import TextTasks, recall_curve
+from ccalign_jax.numerics import unit_float32
+from ccalign_jax.study.measure import Measurement
+from ccalign_jax.training import Part
+
+__all__ = [
+    "RankedSet",
+    "complete_images",
+    "describe_linear",
+    "gallery_curves",
+    "sample_grams",
+    "similarity_histograms",
+]
+
+POOLS = (5, 10, 20, 50)  # galleries to expect R@1 in, and ten, a hundred, … times as many
+HISTOGRAM_ROWS = 1000
+HISTOGRAM_BINS = 60
+GRAM_ROWS = 100
+MIN_ROWS = 5
+
+
+class RankedSet(NamedTuple):
+    """A data set under one map: unit rows in one space, their part, the ranks of all queries, and the measurement."""
+
+    data: EmbeddingSet
+    part: Part
+    text: list[np.ndarray]
+    image: np.ndarray
+    tasks: TextTasks
+    measured: Measurement
+
+
+def gallery_curves(ranked: Mapping[str, RankedSet], part: Part) -> dict[str, Any]:
+    """R@1 to expect in smaller galleries, the mean over languages, for as large a gallery as every language has.
+
+    Empty where an image has more captions in one language than there are in another.
+    """
+    images = len(part.images)
+    golds = [(np.asarray(gold) >= 0).sum(axis=1) for gold in part.captions_of]
+    galleries = {"t2i": [images] * len(golds), "i2t": [len(rows) for rows in part.captions]}
+    found: dict[str, Any] = {}
+    for direction, gallery in galleries.items():
+        answers = [1 if direction == "t2i" else np.maximum(gold, 1) for gold in golds]
+        most = max(int(np.max(answer)) for answer in answers)
+        sizes = [size * 10**power for power in range(9) for size in POOLS]
+        sizes = sorted({size for size in (*sizes, min(gallery)) if most <= size <= min(gallery)})
+        if not sizes:
+            return {}
+        found[direction] = {"sizes": sizes}
+        for name, state in ranked.items():
+            each = zip(getattr(state.tasks, direction), gallery, answers, strict=True)
+            curves = [recall_curve(ranks, size, sizes, gold=answer) for ranks, size, answer in each]
+            found[direction][name] = np.mean(curves, axis=0).tolist()
+        share = [1.0 if direction == "t2i" else gold[gold > 0].mean() for gold in golds]
+        found[direction]["chance"] = [float(np.mean(share)) / size for size in sizes]
+    return found
+
+
+def similarity_histograms(ranked: Mapping[str, RankedSet]) -> dict[str, Any]:
+    """Histograms of the cosine of captions with their own image, and with another; the mean over languages."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
+    for name, state in ranked.items():
+        found[name] = {"positive": [], "negative": []}
+        for rows, owner in zip(state.text, state.part.image_of, strict=True):
+            chosen = sample_rows(len(rows), HISTOGRAM_ROWS)
+            scores = rows[chosen] @ state.image[sample_rows(len(state.image), HISTOGRAM_ROWS)].T
+            other = owner[chosen][:, None] != sample_rows(len(state.image), HISTOGRAM_ROWS)
+            found[name]["positive"].append(np.sum(rows * state.image[owner], axis=1))
+            found[name]["negative"].append(scores[other])
+    everything = [values for kinds in found.values() for each in kinds.values() for values in each if len(values)]
+    low, high = (np.clip(end, -1, 1) for end in (min(map(np.min, everything)), max(map(np.max, everything))))
+    edges = np.linspace(low, max(high, low + 1e-3), HISTOGRAM_BINS + 1)
+
+    def shares(each: list[np.ndarray]) -> list[float]:
+        counts = [np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] for values in each if len(values)]
+        return np.mean([count / count.sum() for count in counts], axis=0).tolist() if counts else []
+
+    states = {name: {kind: shares(each) for kind, each in kinds.items()} for name, kinds in found.items()}
+    return {"edges": edges.tolist(), **states}
+
+
+def complete_images(states: Mapping[str, EmbeddingSet]) -> tuple[dict[str, EmbeddingSet], list[str]]:
+    """One caption of every language of the images that have them all, in each state; and notes on them."""
+    whole = next(iter(states.values()))
+    count = int((whole.caption_counts() > 0).all(axis=0).sum())
+    if count < MIN_ROWS:
+        return {}, [f"no diagnostics: {count} of {len(whole)} images have every language, {MIN_ROWS} are needed"]
+    said = [f"diagnostics: on the first captions of {count} of {len(whole)} images, those that have every language"]
+    return {name: one.first_captions().complete() for name, one in states.items()}, said
+
+
+def sample_grams(data: EmbeddingSet) -> dict[str, np.ndarray]:
+    """Inner products `[s, s]` of the same images, of each language and of the images."""
+    chosen = sample_rows(len(data), GRAM_ROWS)
+    sets = {language: unit_float32(data.text[language][chosen]) for language in data.languages}
+    sets["image"] = unit_float32(data.image[chosen])
+    return dict(zip(sets, gram_matrices(list(sets.values())), strict=True))
+
+
+def describe_linear(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """Diagnostics of the matrix of the captions' side, or of each language's; None of a map that is not linear."""
+    matrix_of = linear_part(checkpoint.aligner)
+    if matrix_of is None:
+        return None
+    matrix = np.asarray(matrix_of(checkpoint.params))
+    if matrix.ndim == 2:
+        return diagnose_map(matrix)
+    languages = checkpoint.about["languages"]
+    return {"per_language": {name: diagnose_map(one) for name, one in zip(languages, matrix, strict=True)}}
