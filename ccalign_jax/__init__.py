@@ -39,9 +39,9 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "metrics", "numerics", "pivots", "plugins",
-    "precision", "processes", "reporting", "seed_maps", "settings", "solvers", "statistics", "study", "tiles",
-    "training",
+    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "measurement", "metrics", "numerics",
+    "pivots", "plugins", "precision", "processes", "reporting", "seed_maps", "settings", "solvers", "statistics",
+    "study", "threads", "tiles", "training",
 )  # fmt: skip
 
 

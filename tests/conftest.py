@@ -30,7 +30,8 @@ from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.metrics import METRICS
+from ccalign_jax.measurement.measure import ImageSums, Measurement, Place, add_measurement, subgroup
+from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.pivots import PIVOTS
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
@@ -201,3 +202,55 @@ def seed_study(real_data) -> SeedStudy:
         pytest.skip(f"the seed program's reports and maps are not beside the real data, at {folder}")
     data = load(path)
     return SeedStudy(folder, data, seed_folds(data)[0])
+
+
+def sums_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> ImageSums:
+    """Per-image sums of queries at these ranks, each with one answer and no tie."""
+    rank, owner = np.asarray(ranks, float), np.asarray(owner, int)
+    gain = np.where(rank <= 10, 1 / np.log2(1 + rank), 0)
+    values = np.stack([rank <= 1, rank <= 5, rank <= 10, 1 / rank, 1 / rank, gain], axis=1)
+    assert len(values.T) == len(mean_metrics())
+    sums = np.zeros((images, len(mean_metrics())))
+    np.add.at(sums, owner, values)
+    return ImageSums(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
+
+
+@pytest.fixture(scope="session")
+def image_sums() -> Callable[..., ImageSums]:
+    """`image_sums(ranks, owner, images)`; see `sums_of`."""
+    return sums_of
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[..., Measurement]:
+    """`measured(images, languages, seed=, most=, better=)` is a random measurement of these rows of the data.
+
+    Captions of an image are none to `most`, ranks 1 to 12; a larger `better` moves more of them to the front.
+    """
+
+    def make(
+        images: Sequence[int],
+        languages: Sequence[str] = ("de", "en"),
+        *,
+        seed: int = 0,
+        most: int = 3,
+        better: float = 0.0,
+        tasks: Sequence[str] = ("t2i", "i2t"),
+    ) -> Measurement:
+        rng, count = np.random.default_rng(seed), len(images)
+        sums: dict[Place, ImageSums] = {}
+        for task in tasks:
+            for language in languages:
+                owner = np.repeat(np.arange(count), rng.integers(0 if most > 1 else 1, most + 1, size=count))
+                rank = 1 + rng.integers(12, size=len(owner))
+                moved = np.random.default_rng([seed, 1]).random(len(owner)) < better
+                sums[task, language] = sums_of(np.where(moved, 1, rank), owner, count)
+        return with_values(sums, images)
+
+    return make
+
+
+def with_values(sums: dict[Place, ImageSums], images: Sequence[int]) -> Measurement:
+    """A measurement of these sums; its values are those of both directions."""
+    found = Measurement({}, sums, np.asarray(images))
+    return add_measurement(found, subgroup(found, np.ones(len(images), bool)))

@@ -25,6 +25,7 @@ ORDER = (
     "processes",
     "numerics",
     "precision",
+    "threads",
     "tiles",
     "losses",
     "aligners",
@@ -39,6 +40,7 @@ ORDER = (
     "checkpoints",
     "seed_maps",
     "export",
+    "measurement",
     "reporting",
     "study",
 )

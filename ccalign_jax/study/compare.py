@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.errors import InputError
+from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.measure import IDENTITY
+from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.reporting import comparison_table
-from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_replicates
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
-from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 

@@ -15,15 +15,9 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose
-from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
-from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
-from ccalign_jax.study.apply import apply
-from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.config import read_data
-from ccalign_jax.study.estimates import estimate, estimate_means, level_entry
-from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_replicates
-from ccalign_jax.study.measure import (
+from ccalign_jax.measurement.estimates import estimate, estimate_means, level_entry
+from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.measure import (
     DIRECTIONS,
     IDENTITY,
     add_measurement,
@@ -31,7 +25,13 @@ from ccalign_jax.study.measure import (
     measure,
     measure_pairs,
 )
-from ccalign_jax.study.records import ArmEntry
+from ccalign_jax.measurement.records import ArmEntry
+from ccalign_jax.measurement.replicates import draw_replicates
+from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
+from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
+from ccalign_jax.study.apply import apply
+from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.config import read_data
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import (
     correct_scores,

@@ -11,10 +11,10 @@ from jaxtyping import Bool
 from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.errors import InputError
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
+from ccalign_jax.measurement.measure import IDENTITY, is_macro
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import IDENTITY, is_macro
 from ccalign_jax.study.outcomes import arm_of, select
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep

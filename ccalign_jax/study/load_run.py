@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
+from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.file_names import file_name, plain_name
@@ -24,7 +25,6 @@ from ccalign_jax.study.folder import (
     read_summary,
     run_digest,
 )
-from ccalign_jax.study.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.training import LanguageRanks, Part
 
 __all__ = ["SELECTED", "FinishedRun", "RankedFolds", "read_run"]

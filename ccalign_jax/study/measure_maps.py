@@ -12,15 +12,15 @@ from jaxtyping import Array
 
 from ccalign_jax._names import MAX_FAMILIES
 from ccalign_jax.diagnostics import diagnose
+from ccalign_jax.measurement.measure import IDENTITY, Measurement, add_measurement, measure_pairs
+from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import rank_tasks
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.intervals import draw_replicates
-from ccalign_jax.study.measure import IDENTITY, Measurement, add_measurement, measure_pairs
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.run import SweepResult
 from ccalign_jax.study.score_corrections import Corrections, correct_mapped
 from ccalign_jax.study.summary import MapMeasurements
-from ccalign_jax.study.threads import in_threads
+from ccalign_jax.threads import in_threads
 from ccalign_jax.training import Part, Recipe, map_part
 
 __all__ = ["SWEEP_TASKS", "measure_test_parts"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax.measurement.estimates import Entry
+from ccalign_jax.measurement.inference import Arm
+from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, Measurement
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.estimates import Entry
-from ccalign_jax.study.inference import Arm
-from ccalign_jax.study.measure import BOTH, DIRECTIONS, Measurement
 from ccalign_jax.study.race import Beaten
 from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
 

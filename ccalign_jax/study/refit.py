@@ -16,11 +16,11 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
+from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import consensus_rows, device_embeddings, train_rows, without_language
 from ccalign_jax.study.closed import closed_fit
-from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.outcomes import refit_epoch
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.grids import NUMBERS, SIZES
-from ccalign_jax.study.measure import IDENTITY
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.training import Trial
 

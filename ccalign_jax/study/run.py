@@ -12,11 +12,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial

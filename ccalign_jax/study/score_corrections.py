@@ -11,16 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ccalign_jax.measurement.estimates import Entry, estimate
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
+from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
+from ccalign_jax.measurement.records import ArmEntry
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.metrics import SCORINGS, Banks, Ranks, Scoring, rank_pairs
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.estimates import Entry, estimate
-from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import IDENTITY, Measurement, measure
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.records import ArmEntry
-from ccalign_jax.study.threads import in_threads
+from ccalign_jax.threads import in_threads
 from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe, map_part
 
 __all__ = [

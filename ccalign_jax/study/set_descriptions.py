@@ -11,9 +11,9 @@ from ccalign_jax.aligners import linear_part
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
+from ccalign_jax.measurement.measure import Measurement
 from ccalign_jax.metrics import TextTasks, recall_curve
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.study.measure import Measurement
 from ccalign_jax.training import Part
 
 __all__ = [

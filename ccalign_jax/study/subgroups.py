@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ccalign_jax.measurement.estimates import Entry, Estimates, estimate_means
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
+from ccalign_jax.measurement.intervals import two_sided
+from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
+from ccalign_jax.measurement.records import ArmEntry
+from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
-from ccalign_jax.study.estimates import Entry, Estimates, estimate_means
-from ccalign_jax.study.inference import Arm, Inference, adjust
-from ccalign_jax.study.intervals import Replicates, replicate_metrics, two_sided
-from ccalign_jax.study.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.records import ArmEntry
 
 __all__ = ["crowding", "gain_by_subgroup"]
 

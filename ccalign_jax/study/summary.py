@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.measurement.estimates import Entry, change_entry, estimate_means, level_entry
+from ccalign_jax.measurement.inference import Inference, adjust, describe_statistics
+from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, chance_measurement
+from ccalign_jax.measurement.records import ArmEntry
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.estimates import Entry, change_entry, estimate_means, level_entry
-from ccalign_jax.study.inference import Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import Replicates
-from ccalign_jax.study.measure import DIRECTIONS, IDENTITY, Measurement, chance_measurement
 from ccalign_jax.study.outcomes import (
     Outcome,
     arm_of,
@@ -25,7 +26,6 @@ from ccalign_jax.study.outcomes import (
 )
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import describe_race
-from ccalign_jax.study.records import ArmEntry
 from ccalign_jax.study.result_notes import divergence_notes, edge_notes, pairing_notes
 from ccalign_jax.study.score_corrections import (
     Corrections,

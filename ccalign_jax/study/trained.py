@@ -25,7 +25,7 @@ from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.jobs import Job, Result
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.threads import ahead
+from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
     Embeddings,
     FitResult,

@@ -12,19 +12,20 @@ import jax
 import numpy as np
 
 from ccalign_jax.checkpoints import save_checkpoint, save_tree
+from ccalign_jax.measurement.measure import DIRECTIONS
+from ccalign_jax.measurement.records import record_rows
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
 from ccalign_jax.study.file_names import file_name
 from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, read_config, run_digest
-from ccalign_jax.study.measure import DIRECTIONS
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.records import record_rows, result_rows
 from ccalign_jax.study.refit import describe, refit
+from ccalign_jax.study.result_rows import result_rows
 from ccalign_jax.study.run import SweepResult
 from ccalign_jax.study.summary import RECORDS
 from ccalign_jax.training import Group

@@ -59,7 +59,7 @@ class Clock:
         """Time every call of `owner.name` as this part; or only those that no other part has made."""
         import jax
 
-        from ccalign_jax.study.measure import Measurement
+        from ccalign_jax.measurement.measure import Measurement
 
         call: Callable[..., Any] = getattr(owner, name)
 
@@ -93,7 +93,8 @@ def main(argv: list[str]) -> None:
     import jax
     import numpy as np
 
-    from ccalign_jax.study import folder, inference, measure_maps, plan, run, summary, write
+    from ccalign_jax.measurement import inference
+    from ccalign_jax.study import folder, measure_maps, plan, run, summary, write
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
     from ccalign_jax.training import crossing, make_mesh, sweep
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS, mean_metrics
+from ccalign_jax.measurement.measure import Measurement, Place
+from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import SweepResult
 from ccalign_jax.study.config import SweepConfig, plan_folds
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_sweep
@@ -48,58 +48,6 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     result = measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
     write_results(folder, result)
     return out, result
-
-
-def sums_of(ranks: Sequence[int], owner: Sequence[int], images: int) -> ImageSums:
-    """Per-image sums of queries at these ranks, each with one answer and no tie."""
-    rank, owner = np.asarray(ranks, float), np.asarray(owner, int)
-    gain = np.where(rank <= 10, 1 / np.log2(1 + rank), 0)
-    values = np.stack([rank <= 1, rank <= 5, rank <= 10, 1 / rank, 1 / rank, gain], axis=1)
-    assert len(values.T) == len(mean_metrics())
-    sums = np.zeros((images, len(mean_metrics())))
-    np.add.at(sums, owner, values)
-    return ImageSums(sums, np.bincount(owner, minlength=images).astype(float), rank, owner)
-
-
-@pytest.fixture(scope="session")
-def image_sums() -> Callable[..., ImageSums]:
-    """`image_sums(ranks, owner, images)`; see `sums_of`."""
-    return sums_of
-
-
-@pytest.fixture(scope="session")
-def measured() -> Callable[..., Measurement]:
-    """`measured(images, languages, seed=, most=, better=)` is a random measurement of these rows of the data.
-
-    Captions of an image are none to `most`, ranks 1 to 12; a larger `better` moves more of them to the front.
-    """
-
-    def make(
-        images: Sequence[int],
-        languages: Sequence[str] = ("de", "en"),
-        *,
-        seed: int = 0,
-        most: int = 3,
-        better: float = 0.0,
-        tasks: Sequence[str] = ("t2i", "i2t"),
-    ) -> Measurement:
-        rng, count = np.random.default_rng(seed), len(images)
-        sums: dict[Place, ImageSums] = {}
-        for task in tasks:
-            for language in languages:
-                owner = np.repeat(np.arange(count), rng.integers(0 if most > 1 else 1, most + 1, size=count))
-                rank = 1 + rng.integers(12, size=len(owner))
-                moved = np.random.default_rng([seed, 1]).random(len(owner)) < better
-                sums[task, language] = sums_of(np.where(moved, 1, rank), owner, count)
-        return with_values(sums, images)
-
-    return make
-
-
-def with_values(sums: dict[Place, ImageSums], images: Sequence[int]) -> Measurement:
-    """A measurement of these sums; its values are those of both directions."""
-    found = Measurement({}, sums, np.asarray(images))
-    return add_measurement(found, subgroup(found, np.ones(len(images), bool)))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.splits import Fold, Inner, nested_folds, official_folds, seed_folds
+from ccalign_jax.measurement.measure import measure
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.study.arrays import (
     caption_means,
@@ -19,7 +20,6 @@ from ccalign_jax.study.arrays import (
     plan_fits,
     without_language,
 )
-from ccalign_jax.study.measure import measure
 from ccalign_jax.training import map_part, rank_part
 
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from ccalign_jax.measurement.estimates import CHANGE_COLUMNS, Entry, Estimates
+from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
-from ccalign_jax.study.estimates import CHANGE_COLUMNS, Entry, Estimates
 from ccalign_jax.study.file_names import file_name
-from ccalign_jax.study.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.study.intervals import draw_replicates
 
 IMAGES, FOLDS = 100, 4
 LANGUAGES = ("de", "en")

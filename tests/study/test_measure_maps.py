@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
+from ccalign_jax.measurement.replicates import PAIR_REPLICATES
 from ccalign_jax.metrics import SCORINGS, rank_text_pairs, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.intervals import PAIR_REPLICATES
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.score_corrections import bank_rows
 from ccalign_jax.training import Part, PartRows

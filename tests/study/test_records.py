@@ -5,9 +5,11 @@ import csv
 import numpy as np
 import pytest
 
+from ccalign_jax.measurement.intervals import bounds
+from ccalign_jax.measurement.records import record_rows
+from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.intervals import Replicates, bounds, replicate_metrics
-from ccalign_jax.study.records import record_rows, result_rows
+from ccalign_jax.study.result_rows import result_rows
 from ccalign_jax.study.summary import make_summary
 
 KINDS = {"level": "metrics", "change": "delta", "train": "train_metrics", "gap": "gap"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ccalign_jax.study.measure import Measurement, Place, is_macro, nest_values
+from ccalign_jax.measurement.measure import Measurement, Place, is_macro, nest_values
 
 __all__ = [
     "Entry",

@@ -6,10 +6,7 @@ import pytest
 
 from ccalign_jax.aligners import make_aligner
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.metrics import METRICS, Ranks, mean_metrics, rank_tasks, retrieval_metrics
-from ccalign_jax.numerics import unit_float32
-from ccalign_jax.study.arrays import device_embeddings, make_part
-from ccalign_jax.study.measure import (
+from ccalign_jax.measurement.measure import (
     MEDIAN,
     add_measurement,
     chance_measurement,
@@ -18,6 +15,9 @@ from ccalign_jax.study.measure import (
     nest_values,
     subgroup,
 )
+from ccalign_jax.metrics import METRICS, Ranks, mean_metrics, rank_tasks, retrieval_metrics
+from ccalign_jax.numerics import unit_float32
+from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.training import map_part, rank_part
 
 LANGUAGES = ("de", "en", "ja")

@@ -7,18 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax.measurement.estimates import Entry, Estimates, differences, estimate, estimate_means
+from ccalign_jax.measurement.intervals import bounds, change_tests
+from ccalign_jax.measurement.measure import UNMAPPED, Measurement, Place
+from ccalign_jax.measurement.replicates import PAIR_REPLICATES, Replicates, minus_replicates, replicate_metrics
 from ccalign_jax.statistics import LEVEL, corrected_resampled_t, holm, verdict
-from ccalign_jax.study.estimates import Entry, Estimates, differences, estimate, estimate_means
-from ccalign_jax.study.intervals import (
-    PAIR_REPLICATES,
-    Replicates,
-    bounds,
-    change_tests,
-    minus_replicates,
-    replicate_metrics,
-)
-from ccalign_jax.study.measure import UNMAPPED, Measurement, Place
-from ccalign_jax.study.threads import in_threads
+from ccalign_jax.threads import in_threads
 
 __all__ = ["Arm", "Inference", "adjust", "describe_statistics"]
 

@@ -5,18 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
+from ccalign_jax.measurement import intervals
+from ccalign_jax.measurement import replicates as replicates_of_metrics
+from ccalign_jax.measurement.intervals import bounds, change_tests, two_sided
+from ccalign_jax.measurement.measure import MEDIAN, ImageSums, Measurement
+from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics, replicates_of
 from ccalign_jax.metrics import mean_metrics
-from ccalign_jax.study import intervals
-from ccalign_jax.study.intervals import (
-    bounds,
-    change_tests,
-    draw_replicates,
-    minus_replicates,
-    replicate_metrics,
-    replicates_of,
-    two_sided,
-)
-from ccalign_jax.study.measure import MEDIAN, ImageSums, Measurement
 
 FEW = {"replicates": 40, "flips": 40, "seed": 0}
 
@@ -297,8 +291,9 @@ def test_a_change_has_the_interval_of_the_differences(measured):
 
 
 def test_pairs_of_languages_take_fewer_resamples(measured, monkeypatch):
-    monkeypatch.setattr(intervals, "PAIR_REPLICATES", 15)
-    monkeypatch.setattr(intervals, "PAIR_MEDIANS", 7)
+    for module in (intervals, replicates_of_metrics):
+        monkeypatch.setattr(module, "PAIR_REPLICATES", 15)
+    monkeypatch.setattr(replicates_of_metrics, "PAIR_MEDIANS", 7)
     base, mine = (
         measured(range(20), ("de->en", "en->de"), seed=1, better=better, tasks=("t2t",)) for better in (0, 0.5)
     )

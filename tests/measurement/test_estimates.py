@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.study.estimates import differences, estimate, estimate_means, mean_and_std
-from ccalign_jax.study.measure import Measurement
+from ccalign_jax.measurement.estimates import differences, estimate, estimate_means, mean_and_std
+from ccalign_jax.measurement.measure import Measurement
 
 ALL, EN = ("t2i", None), ("t2i", "en")
 
