@@ -26,16 +26,16 @@ def bounds(
         kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
         level: of the interval.
     """
-    least = {"level": 0.0, "change": -1.0}[kind]
+    lowest = {"level": 0.0, "change": -1.0}[kind]
     found = {}
-    for place, figure in replicates.items():
-        value = figure.shares.sum(axis=1)
-        stretch = interval_stretch(figure.linear, figure.left_out, level=level)
-        end = np.stack(percentile_interval(figure.means, level=level))
-        low, high = np.clip(value + stretch * (end - value), least, 1.0)
+    for place, metric in replicates.items():
+        value = metric.shares.sum(axis=1)
+        stretch = interval_stretch(metric.linear, metric.left_out, level=level)
+        end = np.stack(percentile_interval(metric.means, level=level))
+        low, high = np.clip(value + stretch * (end - value), lowest, 1.0)
         each = dict(zip(mean_metrics(), zip(low, high, strict=True), strict=True))
-        if len(figure.median):
-            each[MEDIAN] = percentile_interval(figure.median, level=level)
+        if len(metric.median):
+            each[MEDIAN] = percentile_interval(metric.median, level=level)
         found[place] = {name: (float(a), float(b)) for name, (a, b) in each.items()}
     return found
 

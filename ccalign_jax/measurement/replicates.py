@@ -34,7 +34,7 @@ PAIR_REPLICATES, PAIR_MEDIANS = 2_000, 200  # of the many pairs of languages
 
 
 class Replicates(NamedTuple):
-    """The same for every figure of a study, so that all differences are paired.
+    """The same for every metric of a study, so that all differences are paired.
 
     Attributes:
         cluster_of: `[n]`, the cluster of each image of the data: itself, or its group.
@@ -50,12 +50,12 @@ class Replicates(NamedTuple):
 
 
 class MetricReplicates(NamedTuple):
-    """One figure in every replicate: means over folds.
+    """One metric in every replicate: means over folds.
 
     Attributes:
         means: `[means, replicates]`, those of `mean_metrics()`.
         median: `[fewer replicates]`, or none.
-        shares: `[means, clusters]`, what each cluster adds to the figure as it was measured.
+        shares: `[means, clusters]`, what each cluster adds to the metric as it was measured.
         linear, left_out: `[means, clusters]`, its residuals (`statistics.ratio_residuals`).
     """
 
@@ -98,7 +98,7 @@ def replicates_of(images: Int[np.ndarray, " s"], replicates: Replicates) -> Repl
 def replicate_metrics(folds: Sequence[Measurement], replicates: Replicates) -> dict[Place, MetricReplicates]:
     """The metrics of every place that all folds have, in every replicate.
 
-    An image that several folds report, as repeats do, is drawn as often in each. `both` is the mean of the two
+    An image in several test parts, as under repeats, is drawn as often in each. `both` is the mean of the two
     directions.
     """
     drawn = [_fold_weights(fold, replicates) for fold in folds]
@@ -109,20 +109,20 @@ def replicate_metrics(folds: Sequence[Measurement], replicates: Replicates) -> d
     ):
         each = [_fold_replicates(fold, some, pairs, count, medians) for fold, some in zip(folds, drawn, strict=True)]
         found |= _fold_means(each, replicates.weights.shape[1])
-    for (task, name), figure in list(found.items()):
+    for (task, name), metric in list(found.items()):
         other = found.get(("i2t", name))
         if task == "t2i" and other is not None:
-            found[BOTH, name] = MetricReplicates(*(0.5 * (a + b) for a, b in zip(figure, other, strict=True)))
+            found[BOTH, name] = MetricReplicates(*(0.5 * (a + b) for a, b in zip(metric, other, strict=True)))
     return found
 
 
 def minus_replicates(
     mine: Mapping[Place, MetricReplicates], base: Mapping[Place, MetricReplicates]
 ) -> dict[Place, MetricReplicates]:
-    """The differences of the figures that both have."""
+    """The differences of the metrics that both have."""
     return {
-        place: MetricReplicates(*(a - b for a, b in zip(figure, base[place], strict=True)))
-        for place, figure in mine.items()
+        place: MetricReplicates(*(a - b for a, b in zip(metric, base[place], strict=True)))
+        for place, metric in mine.items()
         if place in base
     }
 
@@ -163,7 +163,7 @@ class _FoldReplicates(NamedTuple):
 
 
 def _fold_replicates(fold: Measurement, drawn: _Drawn, pairs: bool, count: int, medians: int) -> _FoldReplicates | None:
-    """The figures of one fold: of pairs of languages, or all others; none where it has none."""
+    """The metrics of one fold: of pairs of languages, or all others; none where it has none."""
     columns = {place: column for place, column in fold.sums.items() if is_pair(place) is pairs}
     if not columns:
         return None

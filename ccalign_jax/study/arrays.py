@@ -46,7 +46,7 @@ def device_embeddings(data: EmbeddingSet) -> Embeddings:
 
 
 def train_rows(data: EmbeddingSet, embeddings: Embeddings, heldout: str | None) -> Embeddings:
-    """The embeddings with no caption of one language to draw in training; its rows stay, to be reported."""
+    """The embeddings with no caption of one language to draw in training; its rows stay, to be tested on."""
     if heldout is None:
         return embeddings
     seen = np.array([language != heldout for language in data.languages])
@@ -167,14 +167,14 @@ def fold_arrays(
         folds: plans.
         fits: of these folds, from `plan_fits`.
         consensus: the kinds of `consensus_rows` that pivots ask for.
-        heldout: the language that is reported and not trained on; None reports all.
+        heldout: the language that is tested on and not trained on; None tests on all.
     """
     seen = None if heldout is None else [language for language in data.languages if language != heldout]
-    told = None if heldout is None else [heldout]
+    tested = None if heldout is None else [heldout]
     test, train_eval, validation = _stack_alike(
         [
-            [make_part(data, fold.test, told) for fold in folds],
-            [make_part(data, fold.train_eval, told) for fold in folds],
+            [make_part(data, fold.test, tested) for fold in folds],
+            [make_part(data, fold.train_eval, tested) for fold in folds],
             [make_part(data, images, seen) for images in fits.validation],
         ]
     )

@@ -55,7 +55,7 @@ def closed_runs(
         group: of a closed form.
         space: widths and languages of the data.
         plan: what is to be solved for.
-        embeddings: all rows; captions that are not counted are reported, not solved for.
+        embeddings: all rows; captions that are not counted are tested on, not solved for.
         arrays: of the plan.
     """
     aligner = space.aligner(_stand_in(group.aligner), Recipe())

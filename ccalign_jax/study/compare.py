@@ -1,4 +1,4 @@
-"""Two finished runs on the same data against each other: paired, image by image, on what both report."""
+"""Two finished runs on the same data against each other: paired, image by image, on their test parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ccalign_jax.study.output_folder import OutputFolder
 __all__ = ["compare", "comparison_folder", "comparison_rows", "write_comparison"]
 
 COMPARISON = "comparison.json"
-# Choices on which it depends what data a sweep has, and which images its folds report.
+# Choices on which it depends what data a sweep has, and which test images its folds have.
 OF_DATA = ("languages", "limit", "duplicate_cosine")
 OF_FOLDS = ("folds", "split", "repeats", "seed")
 
@@ -47,10 +47,10 @@ def compare(
     Returns:
         `{"schema", "a", "b", "data", "protocol", "folds", "repeats", "seed", "notes", "statistics", "a_metrics",
         "b_metrics", "delta", "verdict"}`. `a` and `b` are `{"run", "name", "per_fold"}`; `delta` is b minus a; the
-        figures are those of `summary.json`.
+        estimates are those of `summary.json`.
 
     Raises:
-        InputError: a folder is not a finished sweep's, a trial is unknown, or data, protocol or reported images differ.
+        InputError: a folder is not a finished sweep's, a trial is unknown, or data, protocol or test images differ.
     """
     a, b = read_run(run_a), read_run(run_b)
     _check_comparable(a, b)
@@ -82,14 +82,14 @@ def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of `comparison.csv`: one a direction × language (and `macro`) × metric, with both levels and the change.
 
     Example:
-        >>> figure = {"mean": 0.5, "std": None}
-        >>> both = {"t2i": {"R@1": figure, "per_language": {}}}
+        >>> estimate = {"mean": 0.5, "std": None}
+        >>> both = {"t2i": {"R@1": estimate, "per_language": {}}}
         >>> next(comparison_rows({"a_metrics": both, "b_metrics": both, "delta": both}))["a"]
         '0.500000'
     """
     sides = {"a": comparison["a_metrics"], "b": comparison["b_metrics"], "delta": comparison["delta"]}
-    for direction, figures in comparison["delta"].items():
-        for language in ("macro", *figures["per_language"]):
+    for direction, estimates in comparison["delta"].items():
+        for language in ("macro", *estimates["per_language"]):
             at = {
                 side: found[direction] if language == "macro" else found[direction]["per_language"][language]
                 for side, found in sides.items()
@@ -122,30 +122,30 @@ def write_comparison(folder: OutputFolder, comparison: Mapping[str, Any]) -> Non
 
 
 def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:
-    """That both runs report the same images of the same data, under protocols whose figures mean the same."""
+    """Check that both runs test on the same images of the same data, under the same protocol."""
     one, other = a.summary["data"], b.summary["data"]
     mine, theirs = b.config, a.config
     again = "sweep one of them again as the other was"
     if mine.protocol != theirs.protocol:
         raise InputError(
             f"{b.path}: the protocol is {mine.protocol}, that of {a.path} is {theirs.protocol}, and seed chooses on "
-            f"what it reports; {again}"
+            f"its test images; {again}"
         )
     if one["sha256"] != other["sha256"]:
         if one["name"] != other["name"]:
             raise InputError(f"{b.path}: its data are {other['name']}, those of {a.path} {one['name']}; {again}")
-        said = _differences(a, b, [*OF_DATA, "seed"] if mine.limit is not None else OF_DATA)
-        why = said or f"both are of {one['name']}, which has changed in between"
+        differences = _differences(a, b, [*OF_DATA, "seed"] if mine.limit is not None else OF_DATA)
+        why = differences or f"both are of {one['name']}, which has changed in between"
         raise InputError(f"{b.path}: its data are not those of {a.path}: {why}; {again}")
     if mine.heldout_language != theirs.heldout_language:
-        said = _differences(a, b, ["heldout_language"])
-        raise InputError(f"{b.path}: reports other languages than {a.path}: {said}; {again}")
-    reported = a.rows("test"), b.rows("test")
-    alike = [np.array_equal(*rows) for rows in zip(*reported, strict=False)]
-    if len(reported[0]) != len(reported[1]) or not all(alike):
-        what = f"fold {alike.index(False)} reports other images" if not all(alike) else "it has more or fewer folds"
-        said = _differences(a, b, OF_FOLDS) or "their folds were made in another way"
-        raise InputError(f"{b.path}: {what} than {a.path}: {said}; {again}")
+        differences = _differences(a, b, ["heldout_language"])
+        raise InputError(f"{b.path}: tests on other languages than {a.path}: {differences}; {again}")
+    tested = a.rows("test"), b.rows("test")
+    alike = [np.array_equal(*rows) for rows in zip(*tested, strict=False)]
+    if len(tested[0]) != len(tested[1]) or not all(alike):
+        what = f"fold {alike.index(False)} has other test images" if not all(alike) else "it has more or fewer folds"
+        differences = _differences(a, b, OF_FOLDS) or "their folds were made differently"
+        raise InputError(f"{b.path}: {what} than {a.path}: {differences}; {again}")
 
 
 def _differences(a: FinishedRun, b: FinishedRun, choices: Iterable[str]) -> str:
@@ -163,11 +163,15 @@ def _notes(a: FinishedRun, b: FinishedRun, trial_a: str, trial_b: str) -> Iterat
         yield "part of the change: a and b train on other images"
     inner = [{key: rows.tobytes() for key, rows in run.plan.items() if "/inner/" in key} for run in (a, b)]
     if inner[0] != inner[1]:
-        ways = [run.summary["inner"] for run in (a, b)]
-        words = f"a by {ways[0]}, b by {ways[1]}" if ways[0] != ways[1] else f"both by {ways[0]}, but not the same"
-        yield f"part of the change: epochs and trials are chosen in another way, {words}"
+        choices = [run.summary["inner"] for run in (a, b)]
+        words = (
+            f"a by {choices[0]}, b by {choices[1]}"
+            if choices[0] != choices[1]
+            else f"both by {choices[0]}, but not the same"
+        )
+        yield f"part of the change: epochs and trials are chosen differently, {words}"
     if a.config.protocol == "seed":
-        yield "both are optimistic: under protocol seed a fold chooses by the images that it reports"
+        yield "both are optimistic: under protocol seed a fold chooses on its test images"
     for side, run, trial in (("a", a, trial_a), ("b", b, trial_b)):
         count = len(run.summary["trials"])
         if trial not in (SELECTED, IDENTITY) and count > 1:

@@ -40,7 +40,7 @@ def make_curves(
     Args:
         path: from `plan_path`; None for no path.
         learning: from `plan_learning`, of the same data and seed; empty for no learning curve.
-        bar: shows the progress of one curve, whose unit it is given; `reporting.progress_bar`, say.
+        bar: shows the progress of one curve, whose unit it is given; such as `reporting.progress_bar`.
 
     Returns:
         `data`, `folds`, `inner` and `statistics` as in the summary of a sweep, `config` of each curve, `path` (see
@@ -99,8 +99,8 @@ def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if "penalty" in point:
                 head["penalty"] = "inf" if point["penalty"] is None else f"{point['penalty']:g}"
             moved = {key: point[key] for key in ("norm", "rotation") if point.get(key)}
-            for way in point["holdout"]:
+            for task in point["holdout"]:
                 cells = figure_cells(moved)
                 for part in ("holdout", "train", "delta", "gap"):
-                    cells |= figure_cells(point[part][way], f"{part}_")
-                yield {**head, "direction": way, "chosen_in": point.get("chosen_in", ""), **cells}
+                    cells |= figure_cells(point[part][task], f"{part}_")
+                yield {**head, "direction": task, "chosen_in": point.get("chosen_in", ""), **cells}

@@ -98,7 +98,7 @@ def evaluate(
         tasks: tasks between languages, of `metrics.PAIR_TASKS`.
         scores: also rank under the score corrections, such as CSLS.
         diagnostics: also describe the sets and the map; on the images that have every language, first captions.
-        nulls: also say what the paired diagnostics read by chance.
+        nulls: also give the paired diagnostics under random pairings.
         seed: of the replicates that intervals and p-values come from.
         progress: called with what goes on, steps done, and steps in all.
 
@@ -164,8 +164,8 @@ def evaluate(
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else describe_linear(checkpoint)
-        found, said = complete_images(states)
-        summary["notes"] += said
+        found, notes = complete_images(states)
+        summary["notes"] += notes
         if found:
             summary["diagnostics"] = {}
             for name, one in found.items():

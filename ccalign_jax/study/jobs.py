@@ -28,7 +28,7 @@ class Job(NamedTuple):
         kind: `score` fits and scores the pairs; `test` fits and ranks the folds, at the epochs that their scores
             choose; `whole` does both on every fold.
         pairs: `[p, 2]`, (fit, part) to score.
-        folds: `[f]` to report.
+        folds: `[f]` to test.
         curves: `[f, points, 3]`, the mean scores of the inner fits of each of these folds.
         diverged: `[f]`, the first step at which one of these inner fits diverged; 0 if none did.
     """

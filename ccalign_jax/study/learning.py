@@ -1,4 +1,4 @@
-"""The learning curve: the same folds report, and fewer and fewer images train and choose."""
+"""The learning curve: the same test parts, and fewer and fewer images for training and validation."""
 
 from __future__ import annotations
 
@@ -72,16 +72,16 @@ def learning_curve(
 
     Returns:
         `family`, `about`, `points` (`pairs`, the mean number of images trained on, what `Entry.nest_point` gives, with
-        changes adjusted over the points, and `identity` on the holdouts), and that `identity` once more.
+        changes adjusted over the points, and `identity` on the test parts), and that `identity` once more.
     """
     points, entries = [], []
     for number, plan in enumerate(plans):
         pairs = round(np.mean([len(fold.train) for fold in plan.folds]))
 
-        def told(what: str, done: int, total: int, *, number: int = number, pairs: int = pairs) -> None:
+        def tell(what: str, done: int, total: int, *, number: int = number, pairs: int = pairs) -> None:
             progress(f"{pairs} images: {what}", number * total + done, len(plans) * total)
 
-        found = run_sweep(plan, progress=told)
+        found = run_sweep(plan, progress=tell)
         inference = Inference(Arm((IDENTITY,), found.identity.test), replicates, test_share=plan.test_share)
         entries.append(inference.entry(arm_of(select(found.outcomes, per_fold=True))))
         points.append({"pairs": pairs, "identity": inference.levels().only(is_macro).nest()})
@@ -93,18 +93,18 @@ def learning_curve(
 
 
 def _about(plans: Sequence[Plan]) -> str:
-    said = "images are left out of all but what reports, so that fewer choose, too"
+    about = "images are left out of training and validation parts alike; test parts stay"
     few = [plan for plan in plans if any(len(fold.train_eval) < len(fold.test) for fold in plan.folds)]
     if not few:
-        return said
+        return about
     images = max(len(fold.train) for plan in few for fold in plan.folds)
-    return f"{said}; with up to {images} the training sample is smaller than the holdout: fewer rivals, a wider gap"
+    return f"{about}; with up to {images} the training sample is smaller than the test part, so the gap is wider"
 
 
 def subset_folds(data: EmbeddingSet, folds: Sequence[Fold], share: float, *, seed: int = 0) -> list[Fold]:
-    """The plans with a share of the images in all that is not reported; what is reported stays.
+    """The plans with a share of the images of training and validation; test parts stay.
 
-    The images are drawn once for all folds, as large a share of each reported part, groups whole: those of a smaller
+    The images are drawn once for all folds, as large a share of each test part, groups whole: those of a smaller
     share are among those of a larger one, and inner fits that folds have in common stay in common. With a share of 1
     the plans are as they were. A training sample is filled up from what else is trained on, if there is enough.
 
@@ -136,7 +136,7 @@ def subset_folds(data: EmbeddingSet, folds: Sequence[Fold], share: float, *, see
 
 
 def _drawn(data: EmbeddingSet, folds: Sequence[Fold], share: float, seed: int) -> Bool[np.ndarray, " n"]:
-    """Which images are kept: of each reported part the first in an order of the groups that no share changes."""
+    """Which images are kept: of each test part the first in an order of the groups that no share changes."""
     part_of = np.full(len(data), -1)
     for number, fold in reversed(list(enumerate(folds))):
         part_of[fold.test] = number

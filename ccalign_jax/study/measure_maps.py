@@ -189,7 +189,7 @@ def _described(rows: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
 
 
 def _mean(found: Sequence[Any]) -> Any:
-    """Nested figures of several folds as their means; what is no number is that of the first."""
+    """Nested diagnostics of several folds as their means; what is no number is that of the first."""
     first = found[0]
     if isinstance(first, Mapping):
         return {key: _mean([one[key] for one in found if key in one]) for key in first}

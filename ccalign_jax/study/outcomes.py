@@ -48,7 +48,7 @@ class Outcome:
         diverged: the first step after which a parameter was NaN or infinite, in the runs behind each fold; 0 for none.
         beaten: by fold, why the trial cannot be chosen there: the race dropped it.
 
-    A trial that the race dropped has nothing in its place but `diverged`: None in each list, unless it is reported on
+    A trial that the race dropped has nothing in its place but `diverged`: None in each list, unless it is tested on
     every fold all the same, for the tables.
     """
 
@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it was reported on every fold."""
+        """Whether it was tested on every fold."""
         return all(measured is not None for measured in self.test)
 
     @property
@@ -150,7 +150,7 @@ def seed_optimism(outcomes: Sequence[Outcome], identity: Outcome) -> dict[str, A
     criterion, t2i R@1, and again never the start. The fits are the same, so that it costs nothing.
 
     Args:
-        outcomes: every trial, with its curves on the reported folds.
+        outcomes: every trial, with its curves on the test parts.
         identity: the baseline.
 
     Returns:

@@ -61,16 +61,16 @@ class Plan(NamedTuple):
         counts = {len(fold.inner) for fold in self.folds}
         several = f"{counts.pop() if len(counts) == 1 else 'several'} inner folds"
         if self.config.protocol == "seed":
-            return "the reported folds themselves"
+            return "the test parts themselves"
         if counts == {1} or several == "1 inner folds":
-            return "one inner part of the images that are not reported"
-        reported = [fold.test for fold in self.folds]
-        crossed = all(any(np.array_equal(one.validation, rows) for rows in reported) for one in self.folds[0].inner)
+            return "one inner part of the other images"
+        tested = [fold.test for fold in self.folds]
+        crossed = all(any(np.array_equal(one.validation, rows) for rows in tested) for one in self.folds[0].inner)
         return f"each of the other {len(self.folds[0].inner)} folds in turn" if crossed else several
 
     @property
     def test_share(self) -> float:
-        """Images that are reported over images that are fitted, the mean over folds."""
+        """Test images over training images, the mean over folds."""
         return float(np.mean([len(fold.test) / len(fold.train) for fold in self.folds]))
 
     @property
@@ -102,7 +102,7 @@ class Plan(NamedTuple):
         return {pivot.consensus for pivot in pivots if pivot.consensus is not None}
 
     @property
-    def least(self) -> int:
+    def min_train_size(self) -> int:
         """Images in the smallest training part."""
         return min(map(len, self.fits.train))
 
@@ -149,15 +149,16 @@ def plan_sweep(
             f"left out {unused} of {len(data)} images: no fold has them, such as those that show what test images do"
         )
     if config.heldout_language is not None:
-        notes.append(f"{config.heldout_language} is held out: not trained on, and all figures are of it alone")
+        notes.append(f"{config.heldout_language} is held out: not trained on, and all metrics are of it alone")
     if any(trial.recipe.precision == "bfloat16" for trial in found.trials) and is_emulated():
         notes.append("bfloat16 products are slower than float32 ones here: this CPU has no AMX")
     if not informed:
         notes.append(_uninformed_note(data, found.trials))
     plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed)
     sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
-    for size in sorted(size for size in sizes if size > plan.least):
-        notes.append(f"batches of {size} images are cut to {plan.least}: the smallest training part has no more")
+    smallest = plan.min_train_size
+    for size in sorted(size for size in sizes if size > smallest):
+        notes.append(f"batches of {size} images are cut to {smallest}: the smallest training part has no more")
     return plan
 
 

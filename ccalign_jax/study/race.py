@@ -61,7 +61,7 @@ class Beaten(NamedTuple):
 
 
 def can_race(plan: FitPlan) -> bool:
-    """Whether a race can save fits: where several inner parts choose, by other fits than the one that is reported."""
+    """Whether a race can save fits: where several inner parts choose, by other fits than the one that is tested."""
     several = all(len(inner) > 1 for inner in plan.inner)
     return several and not set(plan.test) & {fit for inner in plan.inner for fit, _ in inner}
 

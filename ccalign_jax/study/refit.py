@@ -1,4 +1,4 @@
-"""One map outside the sweep: the chosen trial refitted, and what its checkpoint says."""
+"""One map outside the sweep: the chosen trial refitted, and the description in its checkpoint."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, im
 
 
 def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:
-    """What the JSON of a checkpoint says of a trial's map; None is identity."""
+    """The JSON of a checkpoint on a trial's map; None is identity."""
     config = plan.config
     return describe_map(trial, epoch, space=plan.space, data=plan.data.name, protocol=config.protocol, seed=config.seed)
 
@@ -141,7 +141,7 @@ def train_one(
     stop: int = 0,
     mesh: Mesh | None = None,
 ) -> FitResult:
-    """One fit outside the sweep: `validation` picks the epoch, or without it `stop` says which to return.
+    """One fit outside the sweep: `validation` picks the epoch, or without it `stop` is the one to return.
 
     With a mesh of several devices every batch is spread over them.
     """

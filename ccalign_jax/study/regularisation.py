@@ -86,7 +86,7 @@ def plan_path(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Pla
 def regularisation_path(
     plan: Plan, replicates: Replicates, *, progress: Progress = lambda what, done, total: None
 ) -> dict[str, Any]:
-    """How a map moves, fits its training images and retrieves on holdouts, from the identity to no constraint.
+    """How a map moves, fits its training images and retrieves on test parts, from the identity to no constraint.
 
     Args:
         plan: from `plan_path`.
@@ -96,7 +96,7 @@ def regularisation_path(
     Returns:
         `aligner`, `pivot`, `about`; `points`, from strong to weak penalties: `penalty` (None for the identity), `norm`
         ‖W − E‖ and `rotation` (degrees, the mean angle of the nearest orthogonal map; None where W is not square) as
-        figures over folds, what `Entry.nest_point` gives (changes are adjusted over the points but the identity), and
+        means over folds, what `Entry.nest_point` gives (changes are adjusted over the points but the identity), and
         `chosen_in`, the number of folds whose inner parts choose the point; and `chosen`: the `points` that the folds
         choose, and what they earn.
     """

@@ -38,12 +38,12 @@ def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterat
             continue
         tried = [one.trial for one in outcomes if one.trial is not None and one.family == family]
         trials = [trial for trial, _ in members]
-        said = [found for key in SEARCHED if (found := _edge(key, trials, tried))]
-        said += ["the last epoch"] if all(last for _, last in members) else []
-        if said:
+        edges = [found for key in SEARCHED if (found := _edge(key, trials, tried))]
+        edges += ["the last epoch"] if all(last for _, last in members) else []
+        if edges:
             yield (
                 f"{'/'.join(family)}: in {len(members)} of {len(chosen)} folds the choice is at the edge of the grid: "
-                f"{', '.join(said)}; better values may lie beyond, so widen --grid or --hyper"
+                f"{', '.join(edges)}; better values may lie beyond, so widen --grid or --hyper"
             )
 
 

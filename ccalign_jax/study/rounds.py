@@ -26,11 +26,11 @@ PARTS = 1000  # of the whole, in which progress is counted
 
 
 class TrialRuns(NamedTuple):
-    """A trial on the folds that it was reported on.
+    """A trial on the folds that it was tested on.
 
     Attributes:
         trial: its index.
-        runs: by fold; without those that it was dropped from, unless it is reported on all folds.
+        runs: by fold; without those that it was dropped from, unless it is tested on all folds.
         beaten: by fold, where it was dropped and so cannot be chosen.
         diverged: by fold, the first step at which a fit behind it diverged, 0 for none; also where it was dropped.
     """
@@ -47,7 +47,7 @@ def every_trial(
     """The results of each trial, as soon as it is done.
 
     Without a race each is run whole. With one, all are scored on one inner part of each fold, those that are not
-    beaten there on all others, and those that are not beaten then are fitted and reported. Closed forms are run whole.
+    beaten there on all others, and those that are not beaten then are fitted and tested. Closed forms are run whole.
 
     Args:
         trained: of the plan.
@@ -79,11 +79,11 @@ def every_trial(
     jobs = race.test_jobs()
     for trial in racing:
         if trial.index not in jobs:
-            yield race.reported(trial.index, None, None)
+            yield race.tested(trial.index, None, None)
     count.expect(jobs)
     for index, result in distributed.results(trained, jobs, last=True):
         count.done(index, jobs[index])
-        yield race.reported(index, jobs[index], result)
+        yield race.tested(index, jobs[index], result)
 
 
 def _whole(plan: Plan, index: int, result: Result) -> TrialRuns:
@@ -133,7 +133,7 @@ class _Race:
         self.pairs: list[list[Pair]] = [[pair] for pair in first_pairs(plan.fits)]  # of each fold, that are scored next
         self.found: dict[int, dict[Pair, PairScores]] = {trial.index: {} for trial in trials}
         self.beaten: dict[int, dict[int, Beaten]] = {trial.index: {} for trial in trials}
-        self.whole = set(self.trials)  # trials that are reported on every fold, so that each family has one
+        self.whole = set(self.trials)  # trials that are tested on every fold, so that each family has one
 
     def folds(self, index: int) -> list[int]:
         """The folds that a trial is to be run on."""
@@ -190,7 +190,7 @@ class _Race:
         self.pairs = [list(inner) for inner in self.plan.fits.inner]
 
     def test_jobs(self) -> dict[int, Job]:
-        """The folds that each trial is to be reported on."""
+        """The folds that each trial is to be tested on."""
         found = {}
         for index in self.trials:
             curves = {
@@ -200,7 +200,7 @@ class _Race:
                 found[index] = test_job(curves)
         return found
 
-    def reported(self, index: int, job: Job | None, result: Result | None) -> TrialRuns:
+    def tested(self, index: int, job: Job | None, result: Result | None) -> TrialRuns:
         """All that is known of a trial."""
         runs = {} if job is None else {fold: _at(result, row) for row, fold in enumerate(job.folds.tolist())}
         diverged = {fold: self._diverged(index, fold) for fold in range(len(self.pairs))}

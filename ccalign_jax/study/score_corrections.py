@@ -40,7 +40,7 @@ __all__ = [
 Corrections = dict[str, Measurement]  # by the name of the score, on one fold
 
 BANK_STEP = 500
-BANK_ROWS = 5000  # of each side: the neighbourhoods of more tell hardly more, and take their time
+BANK_ROWS = 5000  # of each side: more rows hardly change the neighbourhoods, and take their time
 
 
 def take_bank(rows: np.ndarray, *, seed: int) -> tuple[Array, Array]:
@@ -78,7 +78,7 @@ def correct_scores(
     bank_image: np.ndarray,
     languages: Sequence[str],
 ) -> Corrections:
-    """Retrieval both ways under every scoring, by its name in `metrics.SCORINGS`.
+    """Retrieval in both directions under every score correction, by its name in `metrics.SCORINGS`.
 
     Args:
         text: for each language `[m_l, d]` unit rows.
@@ -103,7 +103,7 @@ def correct_scores(
 
 
 def correct_mapped(rows: PartRows, bank: PartRows, languages: Sequence[str]) -> Corrections:
-    """`correct_scores` of the mapped rows of a report part, with those of a training part as the bank."""
+    """`correct_scores` of the mapped rows of a test part, with those of a training part as the bank."""
     return correct_scores(rows.text, rows.image, rows.part, *bank_rows(bank), languages)
 
 
@@ -142,8 +142,8 @@ def correction_entries(
         scored: for each state, of which identity is one, the corrections of every fold.
         replicates: of the data.
         test_share: as in `Inference`.
-        optimistic: whether maps were chosen on the images that are reported.
-        tested: the states whose figures have intervals and p-values; by default all.
+        optimistic: whether maps were chosen on the test images.
+        tested: the states whose metrics have intervals and p-values; by default all.
     """
     arms = {
         state: {name: Arm((state, name), [corrections[name] for corrections in folds]) for name in folds[0]}

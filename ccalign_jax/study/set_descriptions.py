@@ -98,8 +98,8 @@ def complete_images(states: Mapping[str, EmbeddingSet]) -> tuple[dict[str, Embed
     count = int((whole.caption_counts() > 0).all(axis=0).sum())
     if count < MIN_ROWS:
         return {}, [f"no diagnostics: {count} of {len(whole)} images have every language, {MIN_ROWS} are needed"]
-    said = [f"diagnostics: on the first captions of {count} of {len(whole)} images, those that have every language"]
-    return {name: one.first_captions().complete() for name, one in states.items()}, said
+    notes = [f"diagnostics: on the first captions of {count} of {len(whole)} images, those that have every language"]
+    return {name: one.first_captions().complete() for name, one in states.items()}, notes
 
 
 def sample_grams(data: EmbeddingSet) -> dict[str, np.ndarray]:

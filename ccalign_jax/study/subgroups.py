@@ -43,7 +43,7 @@ def gain_by_subgroup(
     """
     sides = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
     before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
-    replicates = replicates._replace(medians=0)  # no figure here is a median
+    replicates = replicates._replace(medians=0)  # no metric here is a median
     found: dict[str, Any] = {}
     arms: list[ArmEntry] = []
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
@@ -64,8 +64,8 @@ def gain_by_subgroup(
     ):
         bins, lost = _bins(places, labels, before, after, replicates, plan)
         if len(bins) > 1:
-            said = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
-            found[key] = {"what": f"{what}{said}", "bins": [one.nest() for one in bins]}
+            left_out = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
+            found[key] = {"what": f"{what}{left_out}", "bins": [one.nest() for one in bins]}
             arms += [ArmEntry("subgroup", f"{key}: {one.name}", one.entry) for one in bins]
     return found, arms
 
@@ -106,27 +106,27 @@ def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], repl
     levels = {side: estimate_means([fold.values for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
     row = mean_metrics().index(METRIC)
-    for way in DIRECTIONS:
+    for task in DIRECTIONS:
         entry: dict[str, Any] = {}
         spread: dict[str, np.ndarray] = {}
         for side in sides:
-            names = [name for task, name in levels[side].places if task == way and name is not None]
-            each = {name: levels[side].at((way, name), METRIC) for name in names}
+            names = [name for other, name in levels[side].places if other == task and name is not None]
+            each = {name: levels[side].at((task, name), METRIC) for name in names}
             best, worst = max(each, key=each.__getitem__), min(each, key=each.__getitem__)
-            drawn = np.stack([found_in[side][way, name].means[row] for name in each])
+            drawn = np.stack([found_in[side][task, name].means[row] for name in each])
             spread[side] = drawn.max(axis=0) - drawn.min(axis=0)
-            difference = _spread_figure(each[best] - each[worst], spread[side])
+            difference = _spread_estimate(each[best] - each[worst], spread[side])
             entry[side] = {"best": best, "worst": worst, "difference": difference}
         change = spread["after"] - spread["before"]
         mean = entry["after"]["difference"]["mean"] - entry["before"]["difference"]["mean"]
-        found[way] = {**entry, "change": {**_spread_figure(mean, change), "p": two_sided(change)}}
-    adjusted = holm(np.array([found[way]["change"]["p"] for way in DIRECTIONS]))
-    for way, p in zip(DIRECTIONS, adjusted, strict=True):
-        found[way]["change"]["p_adjusted"] = float(p)
+        found[task] = {**entry, "change": {**_spread_estimate(mean, change), "p": two_sided(change)}}
+    adjusted = holm(np.array([found[task]["change"]["p"] for task in DIRECTIONS]))
+    for task, p in zip(DIRECTIONS, adjusted, strict=True):
+        found[task]["change"]["p_adjusted"] = float(p)
     return found
 
 
-def _spread_figure(mean: float, replicates: Float[np.ndarray, " replicates"]) -> dict[str, float | None]:
+def _spread_estimate(mean: float, replicates: Float[np.ndarray, " replicates"]) -> dict[str, float | None]:
     low, high = percentile_interval(replicates)
     return {"mean": float(mean), "std": None, "low": float(low), "high": float(high)}
 
@@ -160,7 +160,7 @@ def _bins(
         masks = [place == number for place in places]
         images = len(np.unique(np.concatenate([one.images[mask] for one, mask in zip(before, masks, strict=True)])))
         sides = [[subgroup(fold, mask) for fold, mask in zip(side, masks, strict=True)] for side in (before, after)]
-        if not all((way, None) in fold.values for side in sides for fold in side for way in DIRECTIONS):
+        if not all((task, None) in fold.values for side in sides for fold in side for task in DIRECTIONS):
             lost += images
             continue
         inference = Inference(Arm((IDENTITY,), sides[0]), replicates, test_share=plan.test_share)
@@ -168,7 +168,7 @@ def _bins(
     adjust([one.entry for one in found], optimistic=plan.config.protocol == "seed")
 
     def shown(place: Place) -> bool:
-        return place in [(way, None) for way in (*DIRECTIONS, BOTH)]
+        return place in [(task, None) for task in (*DIRECTIONS, BOTH)]
 
     return [
         one._replace(levels=one.levels.only(shown, (METRIC,)), entry=one.entry.only(shown, (METRIC,))) for one in found

@@ -187,7 +187,7 @@ class TrainedRuns:
         """Some runs of a group in their order; meanwhile the next are fitted, and the next group's program is compiled.
 
         On a CPU the scores of one run and the fit of another fill the cores better than either alone; an accelerator
-        has no room for a second slice, and needs none.
+        has no memory for a second batch of trials, and needs none.
         """
         width = self._width(number, len(runs))
         program = self._compiled(number, width).result()
@@ -207,7 +207,7 @@ class TrainedRuns:
                 yield trial, fit, found(place)
 
     def _found(self, found: Trajectory) -> Callable[[int], Trajectory]:
-        """The run at a place of a slice, on the first device, where all is scored."""
+        """The run at a place of a batch of trials, on the first device, where all is scored."""
         if self.mesh is None:
             return functools.partial(take, found)
         parts, first = runs_of_devices(found, self.mesh), self.mesh.devices[0]
@@ -222,7 +222,7 @@ class TrainedRuns:
     def _compile(self, group: Group, width: int) -> Program:
         inputs = slice_inputs([(group.trials[0], 0)], key=self.key, width=width)
         program = make_program(
-            group, self.plan.space, least=self.plan.least, accelerator=self.accelerator, mesh=self.mesh
+            group, self.plan.space, least=self.plan.min_train_size, accelerator=self.accelerator, mesh=self.mesh
         )
         return program.compile(*self.spread, *inputs)
 
@@ -257,8 +257,8 @@ def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.nda
     """A digest of what a trial follows from: a grid file, a plan, a version or a device may change before a resume."""
     recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
     made_by = (__version__, jax.__version__, jax.default_backend())
-    told = (group.pivot, group.aligner, group.loss, recipe, trial.index, tuple(trial.hyper), made_by)
-    digest = hashlib.sha256(repr(told).encode())
+    settings = (group.pivot, group.aligner, group.loss, recipe, trial.index, tuple(trial.hyper), made_by)
+    digest = hashlib.sha256(repr(settings).encode())
     for rows in jax.tree.leaves([dataclasses.asdict(fold) for fold in folds]):
         digest.update(f"{len(rows)}\n".encode() + np.asarray(rows, np.int64).tobytes())
     return np.frombuffer(digest.digest(), np.uint8)
