@@ -225,7 +225,7 @@ def test_under_the_seed_protocol_both_are_called_optimistic(copy):
 @pytest.mark.parametrize(
     "choices, parts",
     [
-        ({"seed": 1}, ["fold 0 reports other images", "--seed is 1, there 0"]),
+        ({"seed": 1}, ["fold 0 has other test images", "--seed is 1, there 0"]),
         ({"folds": 3}, ["--folds is 3, there 4"]),
         ({"repeats": 2}, ["more or fewer folds", "--repeats is 2, there 1"]),
         ({"limit": 40}, ["its data", "--limit is 40, there None"]),

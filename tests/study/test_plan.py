@@ -13,10 +13,10 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
     [
         ({"folds": 5}, "each of the other 4 folds in turn"),
         ({"folds": 4, "repeats": 2}, "each of the other 3 folds in turn"),
-        ({"folds": 3}, "one inner part of the images that are not reported"),
-        ({"folds": 5, "inner_folds": 1}, "one inner part of the images that are not reported"),
+        ({"folds": 3}, "one inner part of the other images"),
+        ({"folds": 5, "inner_folds": 1}, "one inner part of the other images"),
         ({"folds": 4, "inner_folds": 3}, "3 inner folds"),
-        ({"protocol": "seed", "folds": 4}, "the reported folds themselves"),
+        ({"protocol": "seed", "folds": 4}, "the test parts themselves"),
     ],
 )
 def test_what_selects_in_words(planned, options, words):
@@ -36,7 +36,7 @@ def test_what_no_fold_has_is_said(planned, toy):
     plan = planned(data, split="official")
     (note,) = (note for note in plan.notes if "left out" in note)
     assert note.startswith("left out 2 of 60 images")
-    assert plan.inner == "one inner part of the images that are not reported"
+    assert plan.inner == "one inner part of the other images"
     assert not any("left out" in note for note in planned(toy()).notes)
 
 

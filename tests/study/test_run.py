@@ -198,7 +198,7 @@ def test_the_seed_protocol_reports_where_it_selects(toy):
         assert only.selection[fold] == pytest.approx(report.values["t2i", None]["R@1"], abs=1e-6)
     summary = found.summary
     assert summary["best"] == only.name and found.best.about["epoch"] >= 1
-    assert summary["inner"] == "the reported folds themselves"
+    assert summary["inner"] == "the test parts themselves"
     for way in ("t2i", "i2t", "both"):
         told = summary["optimism"][way]["R@1"]
         assert told["claimed"] == pytest.approx(summary["selected"]["delta"][way]["R@1"]["mean"], abs=1e-6)
