@@ -84,8 +84,7 @@ def measure(ranks: LanguageRanks, part: Part, languages: Sequence[str]) -> Measu
 
     Args:
         ranks: of each language on the part, text to image and image to text.
-        part: of the data.
-        languages: their names.
+        part, languages: of the data.
     """
     count = len(part.images)
     queries = []
@@ -151,11 +150,7 @@ def subgroup(measurement: Measurement, images: Bool[np.ndarray, " n"]) -> Measur
         at: dict(zip(means, (each.sums.sum(axis=0) / each.counts.sum()).tolist(), strict=True))
         for at, each in sums.items()
     }
-    values = _with_macro(values)
-    if all((direction, None) in values for direction in DIRECTIONS):
-        t2i, i2t = (values[direction, None] for direction in DIRECTIONS)
-        values[BOTH, None] = {metric: 0.5 * (t2i[metric] + i2t[metric]) for metric in means}
-    return Measurement(values, sums, measurement.images[images])
+    return Measurement(_with_both(_with_macro(values)), sums, measurement.images[images])
 
 
 def by_task(places: Iterable[Place]) -> dict[str, list[Place]]:
@@ -179,12 +174,13 @@ def nest_values(values: Mapping[Place, Any]) -> dict[str, dict[str, Any]]:
         {'t2i': {'R@1': 0.5, 'per_language': {'en': {'R@1': 0.5}}}}
     """
     found: dict[str, dict[str, Any]] = {}
-    for (task, name), each in values.items():
-        if name is None:
-            found[task] = dict(each)
-    for (task, name), each in values.items():
-        if name is not None:
-            found.setdefault(task, {}).setdefault("per_language", {})[name] = each
+    for task, places in by_task(values).items():
+        found[task] = {}
+        for place in places:
+            if place[1] is None:
+                found[task] |= values[place]
+            else:
+                found[task].setdefault("per_language", {})[place[1]] = values[place]
     return found
 
 
@@ -209,12 +205,7 @@ def is_pair(place: Place) -> bool:
 
 
 def is_macro(place: Place) -> bool:
-    """Whether the place is a mean over languages, or over pairs of languages.
-
-    Example:
-        >>> is_macro(("t2i", None)), is_macro(("t2i", "en"))
-        (True, False)
-    """
+    """Whether the place is a mean over languages, or over pairs of languages."""
     return place[1] is None
 
 

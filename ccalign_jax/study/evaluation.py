@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.measurement.estimates import estimate, estimate_means, level_entry
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
@@ -32,6 +31,16 @@ from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.config import read_data
+from ccalign_jax.study.evaluated_set import (
+    Overlap,
+    RankedSet,
+    complete_images,
+    describe_linear,
+    find_overlap,
+    gallery_curves,
+    sample_grams,
+    similarity_histograms,
+)
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import (
     correct_scores,
@@ -40,17 +49,9 @@ from ccalign_jax.study.score_corrections import (
     describe_bank,
     nest_corrections,
 )
-from ccalign_jax.study.set_descriptions import (
-    RankedSet,
-    complete_images,
-    describe_linear,
-    gallery_curves,
-    sample_grams,
-    similarity_histograms,
-)
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
 
-__all__ = ["Evaluation", "Overlap", "evaluate", "find_overlap"]
+__all__ = ["Evaluation", "evaluate"]
 
 MAPPED = "mapped"
 
@@ -175,43 +176,6 @@ def evaluate(
                 grams[name] = sample_grams(one)
     progress("done", len(kinds) * len(states), len(kinds) * len(states))
     return Evaluation(summary, grams, records)
-
-
-class Overlap(NamedTuple):
-    """A data set split into a map's training images and others.
-
-    Attributes:
-        scored: the other images; all, if every image is a training image or none is known to be.
-        left_out: the training images; None if none is left out.
-        about: counts, the `training_images` entry of a summary.
-    """
-
-    scored: EmbeddingSet
-    left_out: EmbeddingSet | None
-    about: dict[str, Any]
-
-    @property
-    def tested(self) -> bool:
-        """Whether intervals and tests of the map's change mean anything: not on its training images."""
-        return self.left_out is not None or not self.about["seen"]
-
-
-def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
-    """Split a data set into training images of a map and others.
-
-    Args:
-        data: to be evaluated.
-        checkpoint: with or without fingerprints of its training images.
-    """
-    if checkpoint.training_images is None:
-        return Overlap(data, None, {"known": False, "images": len(data), "seen": None})
-    found = recognise(data, checkpoint.training_images)
-    seen, by_key, by_row = (int(each.sum()) for each in (found.images, found.by_key, found.by_row))
-    about = {"known": True, "images": len(data), "seen": seen, "by_key": by_key, "by_row": by_row}
-    if seen in (0, len(data)):
-        return Overlap(data, None, about)
-    fresh = data.keep(~found.images, "they are training images of the map")
-    return Overlap(fresh, data.take(np.flatnonzero(found.images)), about)
 
 
 def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, EmbeddingSet]:

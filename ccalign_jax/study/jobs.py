@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -9,11 +11,23 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from ccalign_jax._version import __version__
+from ccalign_jax.data import Fold
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.training import FitPlan, PairScores, RunResult, Trial, scored_epochs
+from ccalign_jax.training import FitPlan, Group, PairScores, RunResult, Trial, scored_epochs
 
-__all__ = ["Job", "Result", "job_cost", "pack_jobs", "score_job", "test_job", "unpack_jobs", "whole_job"]
+__all__ = [
+    "Job",
+    "Result",
+    "job_cost",
+    "pack_jobs",
+    "run_fingerprint",
+    "score_job",
+    "test_job",
+    "unpack_jobs",
+    "whole_job",
+]
 
 PATH_POINTS = 20  # of a closed form, about
 
@@ -111,3 +125,14 @@ def job_cost(plan: Plan, trial: Trial, job: Job) -> float:
     share += [2 * len(plan.folds[int(fold)].test) / len(plan.data) for fold in job.folds]
     captions, images = sum(map(len, plan.data.text.values())), len(plan.data)
     return training + sum(2 * each * captions * (params + each * images * plan.space.d_image) for each in share)
+
+
+def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:
+    """A digest of what a trial follows from: a grid file, a plan, a version or a device may change before a resume."""
+    recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
+    made_by = (__version__, jax.__version__, jax.default_backend())
+    settings = (group.pivot, group.aligner, group.loss, recipe, trial.index, tuple(trial.hyper), made_by)
+    digest = hashlib.sha256(repr(settings).encode())
+    for rows in jax.tree.leaves([dataclasses.asdict(fold) for fold in folds]):
+        digest.update(f"{len(rows)}\n".encode() + np.asarray(rows, np.int64).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)

@@ -75,15 +75,13 @@ def summarise(
     replicates: Replicates | None = None,
     maps: MapMeasurements | None = None,
 ) -> Summary:
-    """Summarise the outcomes of a plan.
+    """Summarise the outcomes of a plan's trials.
 
     Args:
-        plan: that was run.
-        identity: the baseline.
-        outcomes: of every trial.
+        plan, identity, outcomes: as in `SweepResult`.
         notes: sentences that come first.
         replicates: from which intervals and p-values come; without them they stay open.
-        maps: score corrections and diagnostics of what the folds chose; with them, gains by subgroup are added, too.
+        maps: of what the folds chose; with them, gains by subgroup are added, too.
     """
     per_fold = plan.config.protocol == "nested"
     whole = [outcome for outcome in outcomes if outcome.is_whole]
@@ -94,12 +92,14 @@ def summarise(
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
     tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
-    parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
     found, arms = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
         identity=identity,
-        chance=[chance_measurement(part, plan.data.languages, tasks=tasks) for part in parts],
+        chance=[
+            chance_measurement(plan.part(fold, "test"), plan.data.languages, tasks=tasks)
+            for fold in range(len(plan.folds))
+        ],
         outcomes=outcomes,
         best=best,
         notes=notes,
@@ -162,8 +162,7 @@ def make_summary(
     """Estimate all trials, what the folds chose of each family, and what they selected of all.
 
     Args:
-        data: from `describe_data`.
-        protocol: of the config.
+        data, protocol: as in the summary.
         identity, chance: baselines.
         outcomes: every trial; those that a race dropped from a fold have no entry of their own.
         best: the one to refit.
@@ -213,10 +212,11 @@ def make_summary(
         reference = select(solved, per_fold=per_fold)
         against = Inference(arm_of(reference, train=False), replicates, test_share=test_share)
         known[CLOSED] = level_entry(against.levels())
-        for role, described, several in (("family", chosen, picks), ("selected", [selected], [pick])):
-            for each, name, entry in zip(
-                described, names if role == "family" else [role], entries(several, against), strict=True
-            ):
+        for role, named, described, several in (
+            ("family", names, chosen, picks),
+            ("selected", ["selected"], [selected], [pick]),
+        ):
+            for each, name, entry in zip(described, named, entries(several, against), strict=True):
                 nested = entry.nest()
                 each |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
                 arms.append(ArmEntry(role, name, change_entry(entry.delta), CLOSED))

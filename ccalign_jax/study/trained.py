@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,13 +16,11 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from ccalign_jax._version import __version__
-from ccalign_jax.data import Fold
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.closed import closed_runs
 from ccalign_jax.study.folder import RunFolder
-from ccalign_jax.study.jobs import Job, Result
+from ccalign_jax.study.jobs import Job, Result, run_fingerprint
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
@@ -47,7 +44,7 @@ from ccalign_jax.training import (
     test_folds,
 )
 
-__all__ = ["TrainedRuns", "run_fingerprint"]
+__all__ = ["TrainedRuns"]
 
 AHEAD = 2  # fits
 
@@ -141,7 +138,7 @@ class TrainedRuns:
         stored = self.folder.load_result(
             self.name(trial.index, job), lambda: (0, tuple(job[1:]), self._result_like(group, job))
         )
-        if stored is None or not np.array_equal(stored[0], self._stamp(group, trial)):
+        if stored is None or not np.array_equal(stored[0], run_fingerprint(group, trial, self.plan.folds)):
             return None
         return stored[2] if job.same_as(job.kind, stored[1]) else None
 
@@ -152,7 +149,7 @@ class TrainedRuns:
         for trial, result in (
             self._closed(group, jobs) if group.aligner in CLOSED_FORMS else self._trained(number, jobs, later)
         ):
-            kept = (self._stamp(group, trial), tuple(jobs[trial][1:]), result)
+            kept = (run_fingerprint(group, trial, self.plan.folds), tuple(jobs[trial][1:]), result)
             self.folder.save_result(self.name(trial.index, jobs[trial]), kept)
             yield trial.index, result
 
@@ -244,21 +241,7 @@ class TrainedRuns:
         like = FitResult(*(leaf for _ in FitResult._fields))._replace(params=self._params_like(group))
         return RunResult(like, ranks, ranks)
 
-    def _stamp(self, group: Group, trial: Trial) -> np.ndarray:
-        return run_fingerprint(group, trial, self.plan.folds)
-
 
 def _stack(folds: Mapping[int, RunResult]) -> RunResult:
     """The results of some folds, stacked in the order of the folds."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *(folds[fold] for fold in sorted(folds)))
-
-
-def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:
-    """A digest of what a trial follows from: a grid file, a plan, a version or a device may change before a resume."""
-    recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
-    made_by = (__version__, jax.__version__, jax.default_backend())
-    settings = (group.pivot, group.aligner, group.loss, recipe, trial.index, tuple(trial.hyper), made_by)
-    digest = hashlib.sha256(repr(settings).encode())
-    for rows in jax.tree.leaves([dataclasses.asdict(fold) for fold in folds]):
-        digest.update(f"{len(rows)}\n".encode() + np.asarray(rows, np.int64).tobytes())
-    return np.frombuffer(digest.digest(), np.uint8)

@@ -17,9 +17,9 @@ from jaxtyping import PyTree
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
 from ccalign_jax.study.folder import RunFolder, pack_result
-from ccalign_jax.study.jobs import Job, Result, pack_jobs, unpack_jobs
+from ccalign_jax.study.jobs import Job, Result, pack_jobs, run_fingerprint, unpack_jobs
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
+from ccalign_jax.study.trained import TrainedRuns
 
 __all__ = ["Distributed", "RemoteStore", "work"]
 

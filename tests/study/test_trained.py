@@ -11,9 +11,10 @@ from ccalign_jax.data import nested_folds
 from ccalign_jax.study import trained
 from ccalign_jax.study.arrays import plan_fits
 from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.jobs import run_fingerprint
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
+from ccalign_jax.study.trained import TrainedRuns
 
 
 class Killed(Exception):

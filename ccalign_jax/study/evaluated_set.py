@@ -1,4 +1,4 @@
-"""Descriptions of an evaluated set: recall by gallery size, histograms of similarities, inner products, the map."""
+"""An evaluated set: training images in it, recall by gallery size, histograms of similarities, inner products."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from ccalign_jax.aligners import linear_part
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
 from ccalign_jax.measurement.measure import Measurement
 from ccalign_jax.metrics import TextTasks, recall_curve
@@ -17,9 +18,11 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.training import Part
 
 __all__ = [
+    "Overlap",
     "RankedSet",
     "complete_images",
     "describe_linear",
+    "find_overlap",
     "gallery_curves",
     "sample_grams",
     "similarity_histograms",
@@ -41,6 +44,43 @@ class RankedSet(NamedTuple):
     image: np.ndarray
     tasks: TextTasks
     measured: Measurement
+
+
+class Overlap(NamedTuple):
+    """A data set split into a map's training images and others.
+
+    Attributes:
+        scored: the other images; all, if every image is a training image or none is known to be.
+        left_out: the training images; None if none is left out.
+        about: counts, the `training_images` entry of a summary.
+    """
+
+    scored: EmbeddingSet
+    left_out: EmbeddingSet | None
+    about: dict[str, Any]
+
+    @property
+    def tested(self) -> bool:
+        """Whether intervals and tests of the map's change mean anything: not on its training images."""
+        return self.left_out is not None or not self.about["seen"]
+
+
+def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
+    """Split a data set into training images of a map and others.
+
+    Args:
+        data: to be evaluated.
+        checkpoint: with or without fingerprints of its training images.
+    """
+    if checkpoint.training_images is None:
+        return Overlap(data, None, {"known": False, "images": len(data), "seen": None})
+    found = recognise(data, checkpoint.training_images)
+    seen, by_key, by_row = (int(each.sum()) for each in (found.images, found.by_key, found.by_row))
+    about = {"known": True, "images": len(data), "seen": seen, "by_key": by_key, "by_row": by_row}
+    if seen in (0, len(data)):
+        return Overlap(data, None, about)
+    fresh = data.keep(~found.images, "they are training images of the map")
+    return Overlap(fresh, data.take(np.flatnonzero(found.images)), about)
 
 
 def gallery_curves(ranked: Mapping[str, RankedSet], part: Part) -> dict[str, Any]:
