@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ccalign_jax.reporting import CURVES, make_plots, make_tables
 from ccalign_jax.measurement.inference import describe_statistics
 from ccalign_jax.measurement.replicates import draw_replicates
+from ccalign_jax.reporting import CURVES, make_plots, make_tables
 from ccalign_jax.study.learning import learning_curve
 from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.output_folder import OutputFolder
