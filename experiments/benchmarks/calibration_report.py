@@ -27,8 +27,10 @@ def judge(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def share(hits: Iterable[bool]) -> dict[str, float]:
-    """A rate and its 95 % interval (Wilson)."""
+    """A rate and its 95 % interval (Wilson); NaN of nothing, as of a trial that a race always dropped."""
     values = np.asarray(list(hits), bool)
+    if not len(values):
+        return {"share": np.nan, "low": np.nan, "high": np.nan, "n": 0}
     ends = stats.binomtest(int(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
     return {"share": float(values.mean()), "low": float(ends.low), "high": float(ends.high), "n": len(values)}
 
@@ -166,6 +168,8 @@ def tables(found: Mapping[str, Any]) -> str:
 
 
 def _rate(rate: Mapping[str, float]) -> str:
+    if not rate["n"]:
+        return ""
     return f"{100 * rate['share']:.1f} % [{100 * rate['low']:.1f}, {100 * rate['high']:.1f}]"
 
 

@@ -55,7 +55,7 @@ def test_the_share_that_is_reported(planned):
 
 def test_batches_fit_into_the_smallest_part_that_is_fitted(planned):
     """Which serves the choice: of five folds three are left to it, of sixty images 36."""
-    assert planned(folds=5).min_train_size == 36 and planned(folds=5, inner_folds=1).least == 38
+    assert planned(folds=5).min_train_size == 36 and planned(folds=5, inner_folds=1).min_train_size == 38
     hyper = ("batch_images=40", "epochs=1")
     (note,) = (note for note in planned(folds=5, hyper=hyper).notes if "batches" in note)
     assert "batches of 40 images are cut to 36" in note
