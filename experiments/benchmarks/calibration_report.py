@@ -200,7 +200,7 @@ def plot(found: Mapping[str, Any]) -> Any:
         claims.invert_yaxis()
         claims.set(title="false claims of a gain (null worlds)", xlabel="% of worlds")
         claims.legend(loc="lower right", fontsize=8)
-        rows = list(found["null"]["coverage"])
+        rows = [row for row, each in found["null"]["coverage"].items() if each["both"]["n"]]
         coverage.axvspan(93, 97, color=GREY, alpha=0.2)
         for way, shift, colour in zip(WAYS, (-0.2, 0.0, 0.2), CYCLE, strict=False):
             rates = [found["null"]["coverage"][row][way] for row in rows]
