@@ -5,12 +5,12 @@ from ccalign_jax.reporting.console import Preview as Preview
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
 from ccalign_jax.reporting.format import count_words as count_words
-from ccalign_jax.reporting.latex import to_latex as to_latex
 from ccalign_jax.reporting.metrics import comparison_table as comparison_table
 from ccalign_jax.reporting.metrics import comparison_words as comparison_words
 from ccalign_jax.reporting.page import Panel as Panel
 from ccalign_jax.reporting.page import make_plots as make_plots
 from ccalign_jax.reporting.page import make_tables as make_tables
+from ccalign_jax.reporting.page import to_html as to_html
 from ccalign_jax.reporting.panels import save_png as save_png
 from ccalign_jax.reporting.panels import to_svg as to_svg
 from ccalign_jax.reporting.reports import CURVES as CURVES
@@ -23,5 +23,5 @@ from ccalign_jax.reporting.sentences import best_words as best_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline
 from ccalign_jax.reporting.sentences import headline as headline
 from ccalign_jax.reporting.table import Table as Table
-from ccalign_jax.reporting.table import to_html as to_html
+from ccalign_jax.reporting.table import to_latex as to_latex
 from ccalign_jax.reporting.table import to_markdown as to_markdown

@@ -83,7 +83,7 @@ def baselines(summary: Summary) -> list[Baseline]:
         found.append(_baseline(summary, SELECTED, "selected", summary["selected"]["metrics"], summary["selected"]))
     if trained:
         key = family_key(trained[0])
-        state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, scores stand on pivots
+        state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, those of pivots
         what = "" if state == key else ", the choice of each fold"
         found += _corrections(summary, state, f"score corrections of {state_name(summary, state)}{what}")
     return found
@@ -96,7 +96,7 @@ def baselines_table(summary: Summary) -> Table:
     for one in others:
         blocks.setdefault(one.group, []).append(_row(one))
     change = change_heading(summary)
-    columns = [name for way in DIRECTIONS for name in (f"{way}\nR@1", change)]
+    columns = [name for task in DIRECTIONS for name in (f"{task}\nR@1", change)]
     return make_table(
         "Baselines: R@1 on the test part, from no parameters to trained maps",
         ("map", "verdict", f"mean of both\n{change}", *columns),
@@ -116,9 +116,9 @@ def scores_table(summary: Summary) -> Table | None:
         rows = []
         for scoring, metrics in scores[state].items():
             one = _baseline(summary, state, scoring_name(summary, scoring), metrics)
-            levels = {BOTH: both(metrics), **{way: metrics[way]["R@1"] for way in DIRECTIONS}}
-            cells = [cell for way in levels for cell in (level(levels[way]), changed(one.change[way]))]
-            rows.append([one.name, one.verdict, *cells, *(level(metrics[way]["mAP"]) for way in DIRECTIONS)])
+            levels = {BOTH: both(metrics), **{task: metrics[task]["R@1"] for task in DIRECTIONS}}
+            cells = [cell for task in levels for cell in (level(levels[task]), changed(one.change[task]))]
+            rows.append([one.name, one.verdict, *cells, *(level(metrics[task]["mAP"]) for task in DIRECTIONS)])
         blocks.append((state, rows))
     bank, known = scores["bank"], any(row[1] for _, rows in blocks for row in rows)
     source = (
@@ -131,7 +131,7 @@ def scores_table(summary: Summary) -> Table | None:
     adjusted = "[ ]: 95 % interval. p: paired sign flips over images, adjusted (Holm) for all scores on all states."
     return make_table(
         "Score corrections, R@1, mean over languages",
-        ("score", "verdict", *columns, *(f"{way}\nmAP" for way in DIRECTIONS)),
+        ("score", "verdict", *columns, *(f"{task}\nmAP" for task in DIRECTIONS)),
         blocks,
         alignment="ll",
         notes=(
@@ -152,7 +152,7 @@ def baselines_plot(summary: Summary) -> Figure:
         if one.group != group:
             group = one.group
             rows.append((group, None))
-        rows.append((one.name, {way: {"R@1": change} for way, change in one.change.items()}))
+        rows.append((one.name, {task: {"R@1": change} for task, change in one.change.items()}))
     return changes_figure("baselines", rows)
 
 
@@ -182,8 +182,8 @@ def _change(one: Baseline) -> str:
 
 def _row(one: Baseline, *, is_identity: bool = False) -> list[str]:
     cells = [one.name, one.verdict, "" if is_identity else changed(one.change[BOTH])]
-    for way in DIRECTIONS:
-        cells += [level(one.metrics[way]["R@1"]), "" if is_identity else changed(one.change[way])]
+    for task in DIRECTIONS:
+        cells += [level(one.metrics[task]["R@1"]), "" if is_identity else changed(one.change[task])]
     return cells
 
 
@@ -242,9 +242,9 @@ def _baseline(
     """The change is the one that the other tables quote, where there is one: the last digit may round otherwise."""
     part = metrics if part is None else part
     if "delta" in part:
-        changes = {way: part["delta"][way]["R@1"] for way in DIRECTIONS} | {BOTH: both(part["delta"])}
+        changes = {task: part["delta"][task]["R@1"] for task in DIRECTIONS} | {BOTH: both(part["delta"])}
         return Baseline(group, name, metrics, changes, verdict_cell(part))
     identity = summary["baselines"][IDENTITY]
-    gained = {way: metrics[way]["R@1"]["mean"] - identity[way]["R@1"]["mean"] for way in DIRECTIONS}
+    gained = {task: metrics[task]["R@1"]["mean"] - identity[task]["R@1"]["mean"] for task in DIRECTIONS}
     gained[BOTH] = sum(gained.values()) / len(gained)
-    return Baseline(group, name, metrics, {way: {"mean": change} for way, change in gained.items()})
+    return Baseline(group, name, metrics, {task: {"mean": change} for task, change in gained.items()})

@@ -97,7 +97,7 @@ def to_rich(table: Table) -> rich.table.Table:
 
 @contextlib.contextmanager
 def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]]:
-    """Progress on stderr: a bar in a terminal, else a line at each tenth of the way.
+    """Progress on stderr: a bar in a terminal, else a line at each tenth of the work.
 
     Args:
         unit: what is counted.
@@ -123,7 +123,7 @@ def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]
     )
     from rich.table import Column
 
-    # A long name gives way, so that bar and clocks stay whole in a narrow terminal.
+    # A long name is cut, so that bar and clocks stay whole in a narrow terminal.
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     bar = Progress(
         BarColumn(bar_width=20),
@@ -147,9 +147,9 @@ class Preview:
 
     Example:
         >>> preview = Preview()
-        >>> preview("identity", [{way: {"R@1": 0.5} for way in ("t2i", "i2t", "both")}])
+        >>> preview("identity", [{task: {"R@1": 0.5} for task in ("t2i", "i2t", "both")}])
         R@1 t2i .500, i2t .500                       identity
-        >>> preview("image/residual/infonce", [{way: {"R@1": 0.625} for way in ("t2i", "i2t", "both")}])
+        >>> preview("image/residual/infonce", [{task: {"R@1": 0.625} for task in ("t2i", "i2t", "both")}])
         R@1 t2i .625, i2t .625, mean of both +.125   residual W = I + ΔW, image pivot, InfoNCE
     """
 
@@ -163,13 +163,13 @@ class Preview:
             name: of a baseline, or PIVOT/ALIGNER/LOSS.
             folds: metrics of each.
         """
-        t2i, i2t, both = (mean(fold[way]["R@1"] for fold in folds) for way in ("t2i", "i2t", "both"))
-        said = f"R@1 t2i {plain(t2i)}, i2t {plain(i2t)}"
+        t2i, i2t, both = (mean(fold[task]["R@1"] for fold in folds) for task in ("t2i", "i2t", "both"))
+        line = f"R@1 t2i {plain(t2i)}, i2t {plain(i2t)}"
         if self.base is None:
             self.base = both
         else:
-            said += f", mean of both {signed(both - self.base)}"
-        print(f"{said:<{PREVIEW_WIDTH}} {key_words(name)}", flush=True)
+            line += f", mean of both {signed(both - self.base)}"
+        print(f"{line:<{PREVIEW_WIDTH}} {key_words(name)}", flush=True)
 
 
 class _Lines:

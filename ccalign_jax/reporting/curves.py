@@ -39,8 +39,8 @@ def path_table(curves: Curves) -> Table | None:
         rows.append([head, *_path_cells(point), level(point.get("norm"), 2), level(point.get("rotation"), 1), times])
     chosen = [["chosen", *_path_cells(path["chosen"]), "", "", ""]] if "chosen" in path else []
     name = f"{aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}"
-    columns = [head for way in DIRECTIONS for head in (f"{way} R@1\ntest", CHANGE)]
-    columns += [f"{way} R@1\ntrain" for way in DIRECTIONS]
+    columns = [head for task in DIRECTIONS for head in (f"{task} R@1\ntest", CHANGE)]
+    columns += [f"{task} R@1\ntrain" for task in DIRECTIONS]
     return make_table(
         f"{curves['data']['name']}: {name}, by penalty towards identity",
         ("penalty", "verdict", f"mean of both\n{CHANGE}", *columns, "‖W − E‖", "rotation,\ndegrees", "chosen"),
@@ -64,13 +64,13 @@ def learning_table(curves: Curves) -> Table | None:
     rows = []
     for point in sorted(learning["points"], key=lambda point: point["pairs"]):
         cells = [str(point["pairs"]), verdict_cell(point), _change(point, "both")]
-        for way in DIRECTIONS:
-            gap = _gap(point, way)
-            cells += [level(find(point, part, way, "R@1")) for part in ("identity", "holdout")]
-            cells += [_change(point, way), changed(gap) if has_interval(gap) else signed(gap["mean"])]
+        for task in DIRECTIONS:
+            gap = _gap(point, task)
+            cells += [level(find(point, part, task, "R@1")) for part in ("identity", "holdout")]
+            cells += [_change(point, task), changed(gap) if has_interval(gap) else signed(gap["mean"])]
         rows.append(cells)
     columns = [
-        name for way in DIRECTIONS for name in (f"{way} R@1\nidentity", f"{way} R@1\ntest", CHANGE, f"gap\n{way}")
+        name for task in DIRECTIONS for name in (f"{task} R@1\nidentity", f"{task} R@1\ntest", CHANGE, f"gap\n{task}")
     ]
     return make_table(
         f"{curves['data']['name']}: {key_words(learning['family'])}, by number of training images",
@@ -94,19 +94,19 @@ def path_plot(curves: Curves) -> Figure | None:
     places = path_places(points)
     figure, panels = make_panels("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     folds = sum(point.get("chosen_in") or 0 for point in points)
-    for axes, way in zip(panels, DIRECTIONS, strict=False):
+    for axes, task in zip(panels, DIRECTIONS, strict=False):
         for part, dashes in (("holdout", "-"), ("train", "--")):
-            _draw_curve(axes, places, [find(point, part, way, "R@1") for point in points], COLOURS[way], dashes)
+            _draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
-            axes.axhline(points[0]["holdout"][way]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
+            axes.axhline(points[0]["holdout"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
         for place, point in zip(places, points, strict=True):
             if times := point.get("chosen_in"):
-                at = (place, point["holdout"][way]["R@1"]["mean"])
-                axes.plot(*at, "D", color=COLOURS[way], markersize=7, zorder=5)
+                at = (place, point["holdout"][task]["R@1"]["mean"])
+                axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
                 axes.annotate(
                     f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9
                 )
-        axes.set(title=DIRECTION_WORDS[way])
+        axes.set(title=DIRECTION_WORDS[task])
     top = max(axes.get_ylim()[1] for axes in panels[:2])
     for axes in panels[:2]:
         axes.set_ylim(0, top)
@@ -134,10 +134,10 @@ def learning_plot(curves: Curves) -> Figure | None:
     figure, (change, gap) = make_panels("by number of training images", 2, height=3.8, sharex=True)
     for axes in (change, gap):
         axes.axhline(0, color=INK, linewidth=1, zorder=1)
-    for way in DIRECTIONS:
-        deltas = [find(point, "delta", way, "R@1") for point in points]
-        _draw_curve(change, sizes, deltas, COLOURS[way], "-", label=DIRECTION_WORDS[way])
-        _draw_curve(gap, sizes, [_gap(point, way) for point in points], COLOURS[way], "-")
+    for task in DIRECTIONS:
+        deltas = [find(point, "delta", task, "R@1") for point in points]
+        _draw_curve(change, sizes, deltas, COLOURS[task], "-", label=DIRECTION_WORDS[task])
+        _draw_curve(gap, sizes, [_gap(point, task) for point in points], COLOURS[task], "-")
     for axes in (change, gap):
         axes.set_xscale("log")
         axes.set_xticks(_apart(sizes), [f"{size:,}" for size in _apart(sizes)])
@@ -178,9 +178,9 @@ def _path_cells(point: Point) -> list[str]:
     """Verdict, change of both directions, each on the test part, each on training images; identity has no changes."""
     changes = "penalty" not in point or penalty_of(point) < math.inf
     cells = [verdict_cell(point), _change(point, "both")] if changes else ["", ""]
-    for way in DIRECTIONS:
-        cells += [level(find(point, "holdout", way, "R@1")), _change(point, way) if changes else ""]
-    return [*cells, *(level(find(point, "train", way, "R@1")) for way in DIRECTIONS)]
+    for task in DIRECTIONS:
+        cells += [level(find(point, "holdout", task, "R@1")), _change(point, task) if changes else ""]
+    return [*cells, *(level(find(point, "train", task, "R@1")) for task in DIRECTIONS)]
 
 
 def _notes(rows: Iterable[Sequence[str]], number: str) -> tuple[str, ...]:
@@ -188,14 +188,14 @@ def _notes(rows: Iterable[Sequence[str]], number: str) -> tuple[str, ...]:
     return (cells, VERDICT_NOTE) if any(row[1] for row in rows) else ()
 
 
-def _change(point: Point, way: str) -> str:
+def _change(point: Point, task: str) -> str:
     delta = point.get("delta")
-    return changed(both(delta) if way == "both" else find(delta, way, "R@1")) if delta else ""
+    return changed(both(delta) if task == "both" else find(delta, task, "R@1")) if delta else ""
 
 
-def _gap(point: Point, way: str) -> Estimate:
-    known: Estimate | None = find(point, "gap", way, "R@1")
-    train, test = (point[part][way]["R@1"]["mean"] for part in ("train", "holdout"))
+def _gap(point: Point, task: str) -> Estimate:
+    known: Estimate | None = find(point, "gap", task, "R@1")
+    train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "holdout"))
     return known or {"mean": train - test}
 
 

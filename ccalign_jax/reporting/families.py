@@ -61,12 +61,12 @@ MAX_COLUMNS = 12  # of languages; more than that are summarised
 
 def pivots_table(summary: Summary) -> Table:
     """Every family under its pivot: its changes in both directions and from text to text, and its gap."""
-    paths = [*((way, metric) for metric in MAIN_METRICS for way in DIRECTIONS), ("t2t", "R@1")]
+    paths = [*((task, metric) for metric in MAIN_METRICS for task in DIRECTIONS), ("t2t", "R@1")]
 
     def row(name: str, part: Mapping[str, Any]) -> list[str]:
         shown, show = (part["delta"], changed) if "delta" in part else (part["metrics"], level)
         cells = [both(shown), *(find(shown, *path) for path in paths)]
-        gaps = [gap(part, way) or NOTHING for way in DIRECTIONS]
+        gaps = [gap(part, task) or NOTHING for task in DIRECTIONS]
         return [name, verdict_cell(part), *map(show, cells), *gaps]
 
     blocks = [("", [row("identity (levels)", identity_part(summary))])]
@@ -77,7 +77,7 @@ def pivots_table(summary: Summary) -> Table:
     started = any(cells[0].endswith(START) for _, rows in blocks for cells in rows)
     return make_table(
         f"What each pivot changes on the test part{setting_words(summary['families'])}",
-        ("aligner", "verdict", "both\nΔR@1", *(f"{way}\nΔ{metric}" for way, metric in paths), "gap\nt2i", "gap\ni2t"),
+        ("aligner", "verdict", "both\nΔR@1", *(f"{task}\nΔ{metric}" for task, metric in paths), "gap\nt2i", "gap\ni2t"),
         blocks,
         alignment="ll",
         notes=(
@@ -107,10 +107,10 @@ def pivots_by_language_table(summary: Summary) -> Table:
     columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", gained)
     cells = _each_language if few else _extremes
     blocks = []
-    for way, words in DIRECTION_WORDS.items():
-        rows = [["identity (levels)", *cells(identity[way], languages, changes=False)]]
+    for task, words in DIRECTION_WORDS.items():
+        rows = [["identity (levels)", *cells(identity[task], languages, changes=False)]]
         for label, family in zip(family_labels(families), families, strict=True):
-            rows.append([label, *cells(family["delta"][way], languages, changes=True)])
+            rows.append([label, *cells(family["delta"][task], languages, changes=True)])
         blocks.append((words, rows))
     return make_table(
         f"What each pivot changes in each language, R@1 on the test part{setting_words(families)}",
@@ -157,8 +157,8 @@ def trials_table(summary: Summary) -> Table:
         times = summary["selected"]["per_fold"].count(trial["name"])
         cells = [aligner_name(trial["aligner"]), *(words[key](trial[key]) for key in named)]
         cells += [*(_number(trial["hyper"].get(key)) for key in varied), other, verdict_cell(trial)]
-        for way in DIRECTIONS:
-            cells += [level(trial["metrics"][way]["R@1"]), changed(trial["delta"][way]["R@1"])]
+        for task in DIRECTIONS:
+            cells += [level(trial["metrics"][task]["R@1"]), changed(trial["delta"][task]["R@1"])]
         cells += [gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
         return [*cells, f"{times} of {summary['folds']}" if times else ""]
 
@@ -169,7 +169,7 @@ def trials_table(summary: Summary) -> Table:
         (
             *(key.replace("_", "\n") for key in columns),
             "verdict",
-            *(name for way in DIRECTIONS for name in (f"{way}\nR@1", change_heading(summary))),
+            *(name for task in DIRECTIONS for name in (f"{task}\nR@1", change_heading(summary))),
             *("gap\nt2i", "score", "epochs", "chosen"),
         ),
         [("", [row(trial, other) for trial, other in zip(trials, others, strict=True)])],
@@ -188,7 +188,7 @@ def trials_table(summary: Summary) -> Table:
 def training_plot(summary: Summary) -> Figure | None:
     """Selection metrics by epoch of the best trial of each trained family shown; a dot marks the epoch chosen.
 
-    Where several folds chose different epochs, it stands at their median. Closed forms have no epochs.
+    Where several folds chose different epochs, it is at their median. Closed forms have no epochs.
     """
     shown = set(map(family_key, shown_families(summary)))
     best = [trial for trial in best_trials(summary) if family_key(trial) in shown and not is_solved(trial)]

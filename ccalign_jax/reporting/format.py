@@ -1,4 +1,4 @@
-"""Estimates, counts and choices as text, written the same way everywhere."""
+"""Estimates, counts and choices as text, written in one form everywhere."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def both(metrics: Mapping[str, Any], metric: str = "R@1") -> Estimate:
         {'mean': 0.375}
     """
     mean = find(metrics, BOTH, metric)
-    return mean or {"mean": sum(metrics[way][metric]["mean"] for way in DIRECTIONS) / len(DIRECTIONS)}
+    return mean or {"mean": sum(metrics[task][metric]["mean"] for task in DIRECTIONS) / len(DIRECTIONS)}
 
 
 def gap(part: Mapping[str, Any], direction: str) -> str:

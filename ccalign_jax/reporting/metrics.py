@@ -46,12 +46,12 @@ def metrics_table(summary: Summary) -> Table:
     for metric in metric_names(identity["t2i"]):
         shown = measure_name(metric)
         cells = [shown.words]
-        for way in DIRECTIONS:
-            cells += [*compared(summary, way, metric), plain(find(chance, way, metric, "mean"), shown.places)]
+        for task in DIRECTIONS:
+            cells += [*compared(summary, task, metric), plain(find(chance, task, metric, "mean"), shown.places)]
         rows.append(cells)
     return make_table(
         "Every metric, mean over languages",
-        ("metric", *(name for way in DIRECTIONS for name in (*headings(summary, way), f"{way}\nchance"))),
+        ("metric", *(name for task in DIRECTIONS for name in (*headings(summary, task), f"{task}\nchance"))),
         [("", rows)],
         notes=(
             "A caption has one image, so that t2i mAP is MRR. An image may have several captions: R@k, MRR and median "
@@ -88,13 +88,13 @@ def comparison_words(comparison: Comparison) -> tuple[str, ...]:
     a, b, delta = comparison["a"], comparison["b"], comparison["delta"]
     images = comparison["data"].get("images")
     place = f"the same {count_words(images, 'image')}" if images else "the same images"
-    said = [f"b, {b['name']} ({b['run']}), against a, {a['name']} ({a['run']}), on {place}."]
+    sentences = [f"b, {b['name']} ({b['run']}), against a, {a['name']} ({a['run']}), on {place}."]
     parts = [comparison[part] for part in ("a_metrics", "b_metrics", "delta")]
     earned = [
-        result_words(words, *(part[way]["R@1"] for part in parts), stated=find(comparison, "verdict", way) or "")
-        for way, words in DIRECTION_WORDS.items()
+        result_words(words, *(part[task]["R@1"] for part in parts), stated=find(comparison, "verdict", task) or "")
+        for task, words in DIRECTION_WORDS.items()
     ]
-    said.append(f"From a to b: {'; '.join(earned)}.")
+    sentences.append(f"From a to b: {'; '.join(earned)}.")
     both = find(delta, BOTH, "R@1")
     found = find(comparison, "verdict", BOTH) or verdict(both, optimistic=is_optimistic(comparison))
     if both is not None and found:
@@ -104,20 +104,20 @@ def comparison_words(comparison: Comparison) -> tuple[str, ...]:
             LOSS: "Loss: b is worse than a",
             NO_EVIDENCE: "No evidence that b is better than a, or worse",
         }[found]
-        said.append(f"{lead}, in the mean of both directions ({change_words(both)}).")
-    return tuple(said)
+        sentences.append(f"{lead}, in the mean of both directions ({change_words(both)}).")
+    return tuple(sentences)
 
 
 def _comparison_blocks(comparison: Comparison) -> Iterator[tuple[str, list[list[str]]]]:
     delta = comparison["delta"]
-    for way, words in {**DIRECTION_WORDS, BOTH: "mean of both directions"}.items():
-        metrics = metric_names(delta.get(way, {}))
+    for task, words in {**DIRECTION_WORDS, BOTH: "mean of both directions"}.items():
+        metrics = metric_names(delta.get(task, {}))
         if metrics:
-            yield words, [_comparison_row(comparison, measure_name(one).words, way, one) for one in metrics]
-    for way, words in DIRECTION_WORDS.items():
-        languages = find(delta, way, "per_language") or {}
+            yield words, [_comparison_row(comparison, measure_name(one).words, task, one) for one in metrics]
+    for task, words in DIRECTION_WORDS.items():
+        languages = find(delta, task, "per_language") or {}
         if len(languages) > 1:
-            rows = [_comparison_row(comparison, name, way, "per_language", name, "R@1") for name in languages]
+            rows = [_comparison_row(comparison, name, task, "per_language", name, "R@1") for name in languages]
             yield f"{words}, R@1 of each language", rows
 
 
@@ -144,16 +144,16 @@ def pool_plot(summary: Summary) -> Figure | None:
         sharex=True,
         height_ratios=(2.4, 1) if after else (1,),
     )
-    for place, way in enumerate(DIRECTIONS):
-        axes, curve = panels[place], curves[way]
+    for place, task in enumerate(DIRECTIONS):
+        axes, curve = panels[place], curves[task]
         axes.plot(curve["sizes"], curve["identity"], "o-", color=GREY, markersize=4, label="identity")
         if after:
-            axes.plot(curve["sizes"], curve["mapped"], "o-", color=COLOURS[way], markersize=4, label="mapped")
+            axes.plot(curve["sizes"], curve["mapped"], "o-", color=COLOURS[task], markersize=4, label="mapped")
             moved = [late - early for early, late in zip(curve["identity"], curve["mapped"], strict=True)]
             panels[2 + place].axhline(0, color=INK, linewidth=1)
-            panels[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[way], markersize=4)
+            panels[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[task], markersize=4)
         axes.plot(curve["sizes"], curve["chance"], ":", color=INK, linewidth=1.2, label="chance")
-        axes.set_title(DIRECTION_WORDS[way])
+        axes.set_title(DIRECTION_WORDS[task])
         axes.legend(loc="upper right")
     for axes in panels:
         _plain_log(axes)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax.reporting.format import NOTHING, Summary, count_words
 from ccalign_jax.reporting.panels import to_svg
-from ccalign_jax.reporting.table import Table, to_html
+from ccalign_jax.reporting.table import WIDEST_NAME, Table, is_heading, stacked
 from ccalign_jax.reporting.verdicts import bars_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_ROWS = 40  # longer tables are folded away
+FEW = 20  # signs of a cell of words that is not broken
 
 
 class Panel(NamedTuple):
@@ -25,7 +26,7 @@ class Panel(NamedTuple):
 
     Attributes:
         name: of the files of table and plot.
-        section: the heading of the page that it stands under, as do its neighbours with the same one.
+        section: its heading on the page, shared with neighbours of the same section.
         table: of the summary; None where the summary lacks what it shows.
         plot: likewise.
         caption: below the plot; `{bars}` in it becomes what the bars of this summary are.
@@ -68,7 +69,7 @@ def render_page(
         summary: of a sweep or an evaluation; its `notes` are listed.
         tables, plots: by the name of their panel, those that there are.
         title, heading: of the page.
-        headline: sentences; what stands between backticks is to be typed.
+        headline: sentences; text between backticks is to be typed.
         appendix: titles and nested mappings, listed at the end.
     """
     import jinja2
@@ -105,8 +106,46 @@ def _parts(panel: Panel, summary: Summary, tables: Mapping[str, Table], plots: M
         yield f"<figure>\n{to_svg(plots[panel.name])}\n{caption}</figure>"
 
 
+def to_html(table: Table) -> str:
+    """A `<table>` and its notes, escaped.
+
+    Example:
+        >>> "<td>a&lt;b</td>" in to_html(Table("T", ("n", "x"), (("1", "a<b"),), "ll"))
+        True
+    """
+    side = {"l": "", "r": ' class="r"', "c": ' class="c"'}
+    sides = [side[letter] for letter in table.alignment]
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(cell).replace(chr(10), "<br>")}</th>'
+        for cell, kind in zip(table.columns, sides, strict=True)
+    )
+    lines = ['<div class="table"><table>', f"<caption>{escape(table.title)}</caption>"]
+    lines += [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    for number, row in enumerate(table.rows):
+        start = '<tr class="rule">' if number and number in table.rules else "<tr>"
+        if is_heading(row):
+            cells = f'<th scope="rowgroup" colspan="{len(row)}">{escape(row[0])}</th>'
+        else:
+            long = ' class="long"' if len(row[0]) > WIDEST_NAME else sides[0]
+            cells = f'<th scope="row"{long}>{escape(row[0])}</th>'
+            cells += "".join(map(_html_cell, row[1:], sides[1:]))
+        lines.append(f"{start}{cells}</tr>")
+    lines += ["</tbody>", "</table></div>"]
+    if table.notes:
+        lines += ['<ul class="notes">', *(f"<li>{escape(note)}</li>" for note in table.notes), "</ul>"]
+    return "\n".join(lines) + "\n"
+
+
+def _html_cell(cell: str, kind: str) -> str:
+    """A `<td>`; its interval is below the rest, and a few words stay on one line."""
+    first, _, interval = stacked(cell).partition("\n")
+    below = f'<span class="interval">{interval}</span>' if interval else ""
+    few = ' class="few"' if not kind and " " in cell and len(cell) <= FEW else kind
+    return f"<td{few}>{escape(first)}{below}</td>"
+
+
 def _typed(sentence: str) -> str:
-    """A sentence, escaped; what stands between backticks is code, which breaks between words alone."""
+    """A sentence, escaped; text between backticks is code, which breaks between words alone."""
     return re.sub(
         r"`([^`]+)`", lambda found: " ".join(f"<code>{word}</code>" for word in found[1].split(" ")), escape(sentence)
     )

@@ -82,25 +82,25 @@ def make_panels(
 def changes_figure(
     label: str,
     rows: Sequence[tuple[str, Mapping[str, Any] | None]],
-    ways: Sequence[str] = (*DIRECTIONS, BOTH),
+    tasks: Sequence[str] = (*DIRECTIONS, BOTH),
     *,
     markers: Mapping[int, str] | None = None,
 ) -> Figure:
-    """A figure of changes of R@1 against identity with their intervals, or their spread over folds: one panel a way.
+    """A figure of changes of R@1 against identity with their intervals, or spread over folds: one panel a direction.
 
     Args:
         label: of the figure.
-        rows: a name, and R@1 by way; a name with None is a heading.
-        ways: directions, and `both` for their mean.
+        rows: a name, and R@1 by direction; a name with None is a heading.
+        tasks: directions, and `both` for their mean.
         markers: of rows that do not get a dot.
     """
-    wide = len(ways) < 3
-    figure, panels = make_panels(label, len(ways), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
-    for axes, way in zip(panels, ways, strict=True):
-        changes = [find(delta, way, "R@1") for _, delta in rows]
-        _draw_changes(axes, changes, COLOURS[way], markers or {}, room=0.25 if wide else 0.45)
+    wide = len(tasks) < 3
+    figure, panels = make_panels(label, len(tasks), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
+    for axes, task in zip(panels, tasks, strict=True):
+        changes = [find(delta, task, "R@1") for _, delta in rows]
+        _draw_changes(axes, changes, COLOURS[task], markers or {}, room=0.25 if wide else 0.45)
         axes.locator_params(axis="x", nbins=5 if wide else 3)
-        axes.set(title=DIRECTION_WORDS.get(way, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
+        axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
     name_rows(panels[0], [name for name, _ in rows])
     for (_, delta), text in zip(rows, panels[0].get_yticklabels(), strict=True):
         text.set_fontweight("bold" if delta is None else "normal")

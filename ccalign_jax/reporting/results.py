@@ -39,9 +39,9 @@ def main_table(summary: Summary) -> Table:
         delta = part.get("delta")
         cells = [name, verdict_cell(part), changed(both(delta)) if delta else ""]
         for metric in metrics:
-            for way in DIRECTIONS:
-                cells += [show(part["metrics"][way][metric]), changed(delta[way][metric]) if delta else ""]
-        return [*cells, *(gap(part, way) for way in DIRECTIONS)]
+            for task in DIRECTIONS:
+                cells += [show(part["metrics"][task][metric]), changed(delta[task][metric]) if delta else ""]
+        return [*cells, *(gap(part, task) for task in DIRECTIONS)]
 
     groups = by_pivot(families)
     if len(summary["families"]) > MAX_FAMILIES:  # one of each pivot: no group to head
@@ -51,7 +51,7 @@ def main_table(summary: Summary) -> Table:
     chance = {"metrics": summary["baselines"]["chance"]}
     last = [row("selected", summary["selected"]), row("chance", chance, lambda estimate: plain(estimate["mean"]))]
     change = change_heading(summary)
-    columns = [name for metric in metrics for way in DIRECTIONS for name in (f"{way}\n{metric}", change)]
+    columns = [name for metric in metrics for task in DIRECTIONS for name in (f"{task}\n{metric}", change)]
     return make_table(
         f"{summary['data']['name']}: retrieval on the test part{setting_words(families)}",
         ("aligner", "verdict", f"mean of both\n{change}", *columns, "gap\nt2i", "gap\ni2t"),
@@ -190,18 +190,18 @@ def overfitting_plot(summary: Summary) -> Figure:
     families = shown_families(summary)
     parts = [identity_part(summary), *families, summary["selected"]]
     figure, panels = make_panels("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
-    for axes, way in zip(panels, DIRECTIONS, strict=True):
-        colour = COLOURS[way]
-        identity = summary["baselines"][IDENTITY][way]["R@1"]["mean"]
+    for axes, task in zip(panels, DIRECTIONS, strict=True):
+        colour = COLOURS[task]
+        identity = summary["baselines"][IDENTITY][task]["R@1"]["mean"]
         axes.axvline(identity, color=INK, linewidth=1, linestyle=":", zorder=1)
         for row, part in enumerate(parts):
-            test, train = (find(part, key, way, "R@1", "mean") for key in ("metrics", "train_metrics"))
+            test, train = (find(part, key, task, "R@1", "mean") for key in ("metrics", "train_metrics"))
             if train is not None:
                 axes.plot([test, train], [row, row], color=colour, linewidth=2, alpha=0.5, zorder=2)
                 axes.plot(train, row, "o", markerfacecolor="none", markeredgecolor=colour, markersize=8, zorder=3)
             axes.plot(test, row, "o", color=colour, markersize=6, zorder=4)
         axes.margins(x=0.08)
-        axes.set(title=DIRECTION_WORDS[way], xlabel="R@1")
+        axes.set(title=DIRECTION_WORDS[task], xlabel="R@1")
     name_rows(panels[0], ["identity", *family_labels(families), "selected"])
     panels[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
     panels[0].plot([], [], "o", markerfacecolor="none", markeredgecolor=GREY, markersize=8, label="training images")

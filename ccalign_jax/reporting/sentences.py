@@ -28,30 +28,30 @@ from ccalign_jax.reporting.verdicts import (
 def headline(summary: Summary) -> tuple[str, ...]:
     """The trial that was chosen, its change in both directions, and how far to trust it."""
     selected = summary["selected"]
-    said = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
+    sentences = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
     free = baselines_words(summary)
     if set(selected["per_fold"]) == {IDENTITY}:
-        said += ["No trial beat the embeddings as they are on the inner parts, so that nothing is changed.", free]
-        return tuple(filter(None, said))
+        sentences += ["No trial beat the embeddings as they are on the inner parts, so that nothing is changed.", free]
+        return tuple(filter(None, sentences))
     parts = (summary["baselines"]["identity"], selected["metrics"], selected["delta"])
     earned = [
-        result_words(DIRECTION_WORDS[way], *(part[way]["R@1"] for part in parts), stated=verdict_of(selected, way))
-        for way in DIRECTIONS
+        result_words(DIRECTION_WORDS[task], *(part[task]["R@1"] for part in parts), stated=verdict_of(selected, task))
+        for task in DIRECTIONS
     ]
-    said.append(f"Against identity, on images kept out of training: {'; '.join(earned)}.")
-    said += [both_words(selected), closed_words(summary), free]
+    sentences.append(f"Against identity, on images kept out of training: {'; '.join(earned)}.")
+    sentences += [both_words(selected), closed_words(summary), free]
     if is_tested(summary):
-        said += [interval_words(summary), folds_words(summary)]
+        sentences += [interval_words(summary), folds_words(summary)]
     else:
-        said += _spread_words(summary)
+        sentences += _spread_words(summary)
     if is_optimistic(summary):
         optimistic = "Optimistic: under the seed protocol the choice was made on the very folds that are reported."
-        said.append(f"{optimistic} {optimism_words(summary)}".strip())
-    return tuple(filter(None, said))
+        sentences.append(f"{optimistic} {optimism_words(summary)}".strip())
+    return tuple(filter(None, sentences))
 
 
 def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> tuple[str, ...]:
-    """Which map is kept, where, and the command that applies it; what stands between backticks is to be typed.
+    """Which map is kept, where, and the command that applies it; text between backticks is to be typed.
 
     Args:
         summary: of a sweep.
@@ -104,9 +104,9 @@ def folds_words(summary: Summary) -> str:
 def _spread_words(summary: Summary) -> Iterator[str]:
     """How far the spread over folds allows a conclusion, where there are no intervals."""
     folds = summary["folds"]
-    changes = {way: summary["selected"]["delta"][way]["R@1"] for way in DIRECTIONS}
+    changes = {task: summary["selected"]["delta"][task]["R@1"] for task in DIRECTIONS}
     small = [
-        way for way, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]
+        task for task, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]
     ]
     if small:
         which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
@@ -120,9 +120,9 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
     if "metrics" not in summary:
         read = [
-            f"{DIRECTION_WORDS[way]} R@1 {plain(identity[way]['R@1']['mean'])} "
-            f"(chance {plain(chance[way]['R@1']['mean'])})"
-            for way in DIRECTIONS
+            f"{DIRECTION_WORDS[task]} R@1 {plain(identity[task]['R@1']['mean'])} "
+            f"(chance {plain(chance[task]['R@1']['mean'])})"
+            for task in DIRECTIONS
         ]
         return (f"The embeddings as they are, on {place_words(summary)}.", f"Mean over languages: {', '.join(read)}.")
     words = {**DIRECTION_WORDS, "t2t": "text to text"}
@@ -130,7 +130,7 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     changes = [
         result_words(words[task], *(part[task]["R@1"] for part in parts)) for task in words if task in summary["delta"]
     ]
-    said = [
+    sentences = [
         f"Map {summary['name']} on {place_words(summary)}.",
         training_words(summary),
         f"Against identity: {'; '.join(changes)}.",
@@ -138,7 +138,7 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
         _free_words(summary),
         interval_note(summary),
     ]
-    return tuple(filter(None, said))
+    return tuple(filter(None, sentences))
 
 
 def _free_words(summary: Mapping[str, Any]) -> str:
@@ -202,8 +202,8 @@ def training_words(summary: Summary) -> str:
             "it says how well the map fits them. Its change on fresh images is in the summary.json of its own "
             "sweep (selected), or comes from evaluating images that it was not trained on."
         )
-    means = {way: [plain(about[state][way]["R@1"]["mean"]) for state in (IDENTITY, "metrics")] for way in DIRECTIONS}
-    read = [f"{DIRECTION_WORDS[way]} {before} → {after}" for way, (before, after) in means.items()]
+    means = {task: [plain(about[state][task]["R@1"]["mean"]) for state in (IDENTITY, "metrics")] for task in DIRECTIONS}
+    read = [f"{DIRECTION_WORDS[task]} {before} → {after}" for task, (before, after) in means.items()]
     return (
         f"{about['seen']} of {whole} are training images of the map ({counts}) and are left out of all else; among "
         f"themselves, without verdict: R@1 {', '.join(read)}."

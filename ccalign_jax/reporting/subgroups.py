@@ -39,10 +39,10 @@ def languages_table(summary: Summary) -> Table:
         notes.append("± is the standard deviation over folds, not a confidence interval.")
     if any(name.endswith(UNMAPPED) for name in _languages(summary)):
         notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
-    paths = [(way, "R@1") for way in DIRECTIONS]
+    paths = [(task, "R@1") for task in DIRECTIONS]
     return make_table(
         "Each language, R@1 on the test part",
-        ("language", *(f"{way}\n{name}" for way in DIRECTIONS for name in (*states(summary), "change"))),
+        ("language", *(f"{task}\n{name}" for task in DIRECTIONS for name in (*states(summary), "change"))),
         [("", _language_rows(summary, paths)), ("", [_mean_row(summary, paths)])],
         notes=notes,
     )
@@ -53,7 +53,7 @@ def retrieval_table(summary: Summary) -> Table:
     metrics = main_metrics(summary)
     if "metrics" not in summary:
         metrics[1:1] = ["R@5", "R@10"]
-    paths = [(way, metric) for metric in metrics for way in DIRECTIONS]
+    paths = [(task, metric) for metric in metrics for task in DIRECTIONS]
     chance = ["chance", *(cell for path in paths for cell in by_chance(summary, *path))]
     images = count_words(summary["data"]["images"], "image")
     notes = [DIRECTION_NOTE, f"The gallery is all {images} scored: R@k falls as it grows."]
@@ -82,7 +82,7 @@ def _languages(summary: Summary) -> list[str]:
 
 def _language_rows(summary: Summary, paths: Sequence[tuple[str, str]]) -> list[list[str]]:
     return [
-        [name, *(cell for way, metric in paths for cell in compared(summary, way, "per_language", name, metric))]
+        [name, *(cell for task, metric in paths for cell in compared(summary, task, "per_language", name, metric))]
         for name in _languages(summary)
     ]
 
@@ -135,7 +135,7 @@ def languages_plot(summary: Summary) -> Figure:
 
 def _by_language(metrics: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
     """R@1 by task and language; of text to text, the mean over the languages of the gallery."""
-    found = {way: {name: one["R@1"] for name, one in metrics[way]["per_language"].items()} for way in DIRECTIONS}
+    found = {task: {name: one["R@1"] for name, one in metrics[task]["per_language"].items()} for task in DIRECTIONS}
     pairs: dict[str, list[float]] = {}
     for pair, one in (find(metrics, "t2t", "per_language") or {}).items():
         pairs.setdefault(split_pair(pair)[0], []).append(one["R@1"]["mean"])
@@ -151,16 +151,16 @@ def disparity_table(summary: Summary) -> Table | None:
         return None
     metrics = {"before": summary["baselines"][IDENTITY], "after": summary["selected"]["metrics"]}
 
-    def named(state: str, way: str, language: str) -> str:
-        return f"{language} {plain(find(metrics[state], way, 'per_language', language, 'R@1', 'mean'))}"
+    def named(state: str, task: str, language: str) -> str:
+        return f"{language} {plain(find(metrics[state], task, 'per_language', language, 'R@1', 'mean'))}"
 
     rows = []
-    for way, found in disparity.items():
+    for task, found in disparity.items():
         cells: list[str] = []
         for state in metrics:
             each = found[state]
-            cells += [named(state, way, each["best"]), named(state, way, each["worst"]), level(each["difference"])]
-        rows.append([DIRECTION_WORDS[way], *cells, changed(found["change"])])
+            cells += [named(state, task, each["best"]), named(state, task, each["worst"]), level(each["difference"])]
+        rows.append([DIRECTION_WORDS[task], *cells, changed(found["change"])])
     columns = [f"{name}\n{state}" for state in metrics for name in ("best", "worst", "difference")]
     return make_table(
         "Disparity of languages: R@1 of the best less that of the worst, on the test part",
@@ -201,10 +201,10 @@ def _groups_table(summary: Summary, grouping: str) -> Table | None:
     rows = []
     for each in found["bins"]:
         cells = [each["name"], str(each["images"]), verdict_cell(each), changed(find(each["delta"], "both", "R@1"))]
-        for way in DIRECTIONS:
-            cells += [level(each["identity"][way]["R@1"]), changed(each["delta"][way]["R@1"])]
+        for task in DIRECTIONS:
+            cells += [level(each["identity"][task]["R@1"]), changed(each["delta"][task]["R@1"])]
         rows.append(cells)
-    columns = [name for way in DIRECTIONS for name in (f"{way} R@1\nidentity", CHANGE)]
+    columns = [name for task in DIRECTIONS for name in (f"{task} R@1\nidentity", CHANGE)]
     return make_table(
         f"Subgroups {GROUPINGS[grouping]}: R@1 on the test part, selected against identity",
         ("images", "number", "verdict", f"mean of both\n{CHANGE}", *columns),

@@ -1,15 +1,23 @@
-"""Tables of strings as Markdown and HTML; see `latex` and `console` for the other forms."""
+"""Tables of strings as Markdown and LaTeX; see `page` for HTML and `console` for terminals."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from html import escape
 
 WIDEST_NAME = 45  # signs of a row's name; a wider one is broken
-FEW = 20  # signs of a cell of words that is not broken
 INTERVAL = re.compile(r"\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]")  # "-" where a file cannot hold "−"
+WIDEST, WIDEST_SMALL = 80, 120  # signs of a line as it is, and in a smaller font
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "*": "{*}"},
+    "[": "{[}",  # at the start of a row, \\ would take it for its argument
+    **{"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "→": r"$\rightarrow$", "Δ": r"$\Delta$"},
+    **{"‖": r"$\Vert$", "·": r"$\cdot$", "–": "--", "—": "---", "\n": " "},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +34,6 @@ class Table:
 
     Raises:
         ValueError: a row or the alignment has another number of cells than `columns`.
-
-    Example:
-        >>> Table("Sizes", ("name", "n"), (("a", "1"),), "lr").rows
-        (('a', '1'),)
     """
 
     title: str
@@ -48,12 +52,7 @@ class Table:
                 raise ValueError(f"row {row!r} has {len(row)} cells for {wide} columns")
 
     def take(self, columns: Sequence[int]) -> Table:
-        """Only these columns, in this order; a row that says nothing in them has dashes, so that it heads nothing.
-
-        Example:
-            >>> Table("Sizes", ("name", "n"), (("a", "1"),), "lr").take([1]).columns
-            ('n',)
-        """
+        """Only these columns, in this order; a row without a value in them has dashes, so that it is no heading."""
         return dataclasses.replace(
             self,
             columns=tuple(self.columns[column] for column in columns),
@@ -187,44 +186,6 @@ def to_markdown(table: Table) -> str:
     return "\n".join([f"**{_markdown(table.title)}**", "", *grid, *notes]) + "\n"
 
 
-def to_html(table: Table) -> str:
-    """A `<table>` and its notes, escaped.
-
-    Example:
-        >>> "<td>a&lt;b</td>" in to_html(Table("T", ("n", "x"), (("1", "a<b"),), "ll"))
-        True
-    """
-    side = {"l": "", "r": ' class="r"', "c": ' class="c"'}
-    sides = [side[letter] for letter in table.alignment]
-    head = "".join(
-        f'<th scope="col"{kind}>{escape(cell).replace(chr(10), "<br>")}</th>'
-        for cell, kind in zip(table.columns, sides, strict=True)
-    )
-    lines = ['<div class="table"><table>', f"<caption>{escape(table.title)}</caption>"]
-    lines += [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    for number, row in enumerate(table.rows):
-        start = '<tr class="rule">' if number and number in table.rules else "<tr>"
-        if is_heading(row):
-            cells = f'<th scope="rowgroup" colspan="{len(row)}">{escape(row[0])}</th>'
-        else:
-            long = ' class="long"' if len(row[0]) > WIDEST_NAME else sides[0]
-            cells = f'<th scope="row"{long}>{escape(row[0])}</th>'
-            cells += "".join(map(_html_cell, row[1:], sides[1:]))
-        lines.append(f"{start}{cells}</tr>")
-    lines += ["</tbody>", "</table></div>"]
-    if table.notes:
-        lines += ['<ul class="notes">', *(f"<li>{escape(note)}</li>" for note in table.notes), "</ul>"]
-    return "\n".join(lines) + "\n"
-
-
-def _html_cell(cell: str, kind: str) -> str:
-    """A `<td>`; its interval is below the rest, and a few words stay on one line."""
-    first, _, interval = stacked(cell).partition("\n")
-    below = f'<span class="interval">{interval}</span>' if interval else ""
-    few = ' class="few"' if not kind and " " in cell and len(cell) <= FEW else kind
-    return f"<td{few}>{escape(first)}{below}</td>"
-
-
 def _markdown(text: str) -> str:
     """Escaped, but for the brackets of intervals, which are no link, and for the sign of a small p, which is no tag."""
     text = " ".join(text.split("\n"))
@@ -233,3 +194,55 @@ def _markdown(text: str) -> str:
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)  # within a word an underscore is plain
     text = text.replace("&", "&amp;")
     return re.sub(r"<(?!\.\d)", "&lt;", re.sub(r">(?!\.\d)", "&gt;", text))
+
+
+def to_latex(table: Table) -> str:
+    r"""A LaTeX table of booktabs; where it is too wide, intervals go below their estimates, and columns into blocks."""
+    caption = " ".join([table.title + ("." if table.notes else ""), *table.notes])
+    small = sum(wide + 2 for wide in column_widths(_broken(table))) > WIDEST
+    if small:
+        table = dataclasses.replace(table, rows=tuple(tuple(map(stacked, row)) for row in table.rows))
+    names = max((len(row[0]) for row in table.rows if not is_heading(row)), default=0)
+    lines = [rf"\caption{{{_latex(caption)}}}"]
+    for number, block in enumerate(column_blocks(_broken(table), WIDEST_SMALL)):
+        lines += ([r"\par\medskip"] if number else []) + _tabular(table.take(block), long_names=names > WIDEST_NAME)
+    font = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if small else []
+    return "\n".join([r"\begin{table}", *("  " + line for line in (r"\centering", *font, *lines)), r"\end{table}", ""])
+
+
+def _tabular(table: Table, *, long_names: bool) -> list[str]:
+    """One block of columns; a row whose cells have several lines takes as many."""
+    body = [" & ".join(map(_latex, line)) + r" \\" for line in _lines(table.columns, bottom=True)]
+    body.append(r"\midrule")
+    for number, row in enumerate(table.rows):
+        if number and number in table.rules:
+            body.append(r"\midrule")
+        if is_heading(row):
+            body.append(rf"\multicolumn{{{len(row)}}}{{l}}{{\emph{{{_latex(row[0])}}}}} \\")
+        else:
+            body += [" & ".join(map(_latex, line)) + r" \\" for line in _lines(row)]
+    sides = rf"p{{.36\linewidth}}{table.alignment[1:]}" if long_names else table.alignment
+    inside = ["  " + line for line in (r"\toprule", *body, r"\bottomrule")]
+    return [rf"\begin{{tabular}}{{{sides}}}", *inside, r"\end{tabular}"]
+
+
+def _lines(cells: Sequence[str], *, bottom: bool = False) -> Iterator[list[str]]:
+    """Cells of several lines as rows of their own; short ones at the top, or at the bottom."""
+    parts = [cell.split("\n") for cell in cells]
+    high = max(map(len, parts))
+    for line in range(high):
+        shifts = [high - len(part) if bottom else 0 for part in parts]
+        yield [
+            part[line - shift] if 0 <= line - shift < len(part) else ""
+            for part, shift in zip(parts, shifts, strict=True)
+        ]
+
+
+def _broken(table: Table) -> Table:
+    """The table as wide as it is set: long names are broken, and headings span all columns."""
+    rows = ((("" if is_heading(row) else row[0][:WIDEST_NAME]), *row[1:]) for row in table.rows)
+    return dataclasses.replace(table, rows=tuple(rows))
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)

@@ -60,7 +60,7 @@ def verdict_cell(part: Mapping[str, Any]) -> str:
         >>> verdict_cell({"verdict": {"both": "no evidence", "t2i": "gain", "i2t": "no evidence"}})
         'no evidence +·'
     """
-    return f"{verdict_of(part)} {''.join(MARKS[verdict_of(part, way)] for way in DIRECTIONS)}".strip()
+    return f"{verdict_of(part)} {''.join(MARKS[verdict_of(part, task)] for task in DIRECTIONS)}".strip()
 
 
 def is_tested(summary: Summary) -> bool:
@@ -133,7 +133,7 @@ def both_words(part: Mapping[str, Any]) -> str:
         >>> change = {"both": {"R@1": {"mean": 0.004, "low": -0.006, "high": 0.014, "p_adjusted": 0.41}}}
         >>> both_words({"delta": change})
         'No evidence of a gain: the mean of both directions changed by +.004 (95 % interval −.006 to +.014, p = .410).'
-        >>> both_words({"delta": {way: {"R@1": {"mean": 0.1}} for way in ("t2i", "i2t")}})
+        >>> both_words({"delta": {task: {"R@1": {"mean": 0.1}} for task in ("t2i", "i2t")}})
         'The mean of both directions rose by .100.'
     """
     change, found = both(part["delta"]), verdict_of(part)

@@ -5,9 +5,8 @@ import pytest
 
 from ccalign_jax.diagnostics import PAIRED, diagnose, diagnose_map
 from ccalign_jax.metrics import METRICS, SCORINGS
-from ccalign_jax.reporting import EVALUATION, make_tables
+from ccalign_jax.reporting import EVALUATION, make_tables, to_latex
 from ccalign_jax.reporting.format import difference, plain
-from ccalign_jax.reporting.latex import to_latex
 from ccalign_jax.reporting.measures import MEASURES, measure_name, scoring_name
 from ccalign_jax.study.evaluation_csv import diagnostics_rows
 
