@@ -11,8 +11,8 @@ from ccalign_jax.reporting.page import Panel as Panel
 from ccalign_jax.reporting.page import make_plots as make_plots
 from ccalign_jax.reporting.page import make_tables as make_tables
 from ccalign_jax.reporting.page import to_html as to_html
-from ccalign_jax.reporting.panels import save_png as save_png
-from ccalign_jax.reporting.panels import to_svg as to_svg
+from ccalign_jax.reporting.plots import save_png as save_png
+from ccalign_jax.reporting.plots import to_svg as to_svg
 from ccalign_jax.reporting.reports import CURVES as CURVES
 from ccalign_jax.reporting.reports import EVALUATION as EVALUATION
 from ccalign_jax.reporting.reports import SWEEP as SWEEP

@@ -19,7 +19,7 @@ from ccalign_jax.reporting.format import (
 )
 from ccalign_jax.reporting.measures import scoring_name, states
 from ccalign_jax.reporting.names import Family, aligner_name, best_by, family_key, family_labels, is_solved, state_name
-from ccalign_jax.reporting.panels import changes_figure
+from ccalign_jax.reporting.plots import changes_figure
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import (
     CHANGE,

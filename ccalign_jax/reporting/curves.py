@@ -10,7 +10,7 @@ from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.reporting.format import Estimate, both, changed, find, has_interval, level, signed
 from ccalign_jax.reporting.measures import DIRECTION_WORDS
 from ccalign_jax.reporting.names import aligner_name, key_words, pivot_name
-from ccalign_jax.reporting.panels import COLOURS, GREY, INK, bars, make_panels, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, make_subplots, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import CHANGE, NO_EVIDENCE, VERDICT_NOTE, verdict, verdict_cell
 
@@ -92,9 +92,9 @@ def path_plot(curves: Curves) -> Figure | None:
         return None
     points = _path_points(curves)
     places = path_places(points)
-    figure, panels = make_panels("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
+    figure, subplots = make_subplots("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     folds = sum(point.get("chosen_in") or 0 for point in points)
-    for axes, task in zip(panels, DIRECTIONS, strict=False):
+    for axes, task in zip(subplots, DIRECTIONS, strict=False):
         for part, dashes in (("holdout", "-"), ("train", "--")):
             _draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
@@ -107,19 +107,19 @@ def path_plot(curves: Curves) -> Figure | None:
                     f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9
                 )
         axes.set(title=DIRECTION_WORDS[task])
-    top = max(axes.get_ylim()[1] for axes in panels[:2])
-    for axes in panels[:2]:
+    top = max(axes.get_ylim()[1] for axes in subplots[:2])
+    for axes in subplots[:2]:
         axes.set_ylim(0, top)
-    panels[0].set_ylabel("R@1")
-    for axes, key, words in zip(panels[2:], ("norm", "rotation"), ("‖W − E‖", "rotation, degrees"), strict=True):
+    subplots[0].set_ylabel("R@1")
+    for axes, key, words in zip(subplots[2:], ("norm", "rotation"), ("‖W − E‖", "rotation, degrees"), strict=True):
         _draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
         axes.set(ylabel=words, ylim=(0, None), xlabel="penalty λ towards identity")
-    for axes in panels:
+    for axes in subplots:
         for place, point in zip(places, points, strict=True):
             if times := point.get("chosen_in"):
                 axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
         axes.grid(axis="y")
-    _penalty_ticks(panels[2], points, places)
+    _penalty_ticks(subplots[2], points, places)
     _path_legend(figure, chosen=folds > 0)
     return figure
 
@@ -131,7 +131,7 @@ def learning_plot(curves: Curves) -> Figure | None:
         return None
     points = sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
     sizes = [point["pairs"] for point in points]
-    figure, (change, gap) = make_panels("by number of training images", 2, height=3.8, sharex=True)
+    figure, (change, gap) = make_subplots("by number of training images", 2, height=3.8, sharex=True)
     for axes in (change, gap):
         axes.axhline(0, color=INK, linewidth=1, zorder=1)
     for task in DIRECTIONS:

@@ -36,7 +36,7 @@ from ccalign_jax.reporting.names import (
     shown_families,
     trial_names,
 )
-from ccalign_jax.reporting.panels import CYCLE, DASHES, make_panels, styled
+from ccalign_jax.reporting.plots import CYCLE, DASHES, make_subplots, styled
 from ccalign_jax.reporting.results import identity_part, shown_note
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import (
@@ -197,10 +197,10 @@ def training_plot(summary: Summary) -> Figure | None:
     labels = family_labels(best)
     columns = max(1, min(3, len(best), 100 // max(map(len, labels))))  # side by side as many as have room
     height = 3.4 + 0.22 * -(-len(best) // columns)
-    figure, panels = make_panels("selection metrics by epoch", 3, height=height, sharey=False)
+    figure, subplots = make_subplots("selection metrics by epoch", 3, height=height, sharey=False)
     aligners = list(dict.fromkeys(trial["aligner"] for trial in best))
     styles = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
-    for axes, key in zip(panels, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
+    for axes, key in zip(subplots, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
         for trial, label in zip(best, labels, strict=True):
             curve = trial["curve"][key]
             epochs = trial["curve"].get("epoch", range(len(curve)))  # older summaries score every epoch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.diagnostics import maps
 from ccalign_jax.reporting.format import Summary, plain, signed
-from ccalign_jax.reporting.panels import BLUE, GREY, INK, WIDTH, make_panels, styled
+from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, make_subplots, styled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +41,9 @@ def gram_plot(summary: Summary) -> Figure | None:
     low, high = np.quantile(off, (0.01, 0.99))
     colours = matplotlib.colormaps["viridis"].resampled(SHADES)
     side = min((WIDTH - 1) / len(names), 2.6)
-    figure, panels = make_panels("Gram matrices", len(names), rows=len(grams), height=0.7 + side * len(grams))
+    figure, subplots = make_subplots("Gram matrices", len(names), rows=len(grams), height=0.7 + side * len(grams))
     figure.set_layout_engine("compressed")
-    for number, axes in enumerate(panels):
+    for number, axes in enumerate(subplots):
         state, name = list(grams)[number // len(names)], names[number % len(names)]
         drawn = axes.imshow(grams[state][name], vmin=low, vmax=high, cmap=colours, interpolation="none")
         axes.set(xticks=[], yticks=[])
@@ -54,7 +54,7 @@ def gram_plot(summary: Summary) -> Figure | None:
             axes.set_ylabel(state)
     count = len(next(iter(grams.values()))[names[0]])
     some = f"; the first {SHOWN} of {len(languages)} languages" if len(languages) > SHOWN else ""
-    figure.colorbar(drawn, ax=panels, extend="both", shrink=0.8, label="inner product")
+    figure.colorbar(drawn, ax=subplots, extend="both", shrink=0.8, label="inner product")
     figure.supxlabel(f"{count} images, in the same order everywhere{some}", fontsize=10)
     return figure
 
@@ -68,14 +68,14 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
     names = set_names(summary)
     if len(matrices) > 1:
         matrices["change"] = matrices["mapped"] - matrices["identity"]
-    # Few sets: three panels in a row. Many: two, that every set may be named.
+    # Few sets: three subplots in a row. Many: two, that every set may be named.
     columns = len(matrices) if len(names) <= NUMBERED or len(matrices) < 3 else 2
     rows = -(-len(matrices) // columns)
     side, fontsize = min(WIDTH / columns, 4.4) - 0.3, 6.5 if len(names) > 20 else 9
-    figure, panels = make_panels("Gram correlation", columns, rows=rows, height=rows * side + 0.2)
+    figure, subplots = make_subplots("Gram correlation", columns, rows=rows, height=rows * side + 0.2)
     figure.set_layout_engine("compressed")
     lowest = min(min(_defined(matrices[state])) for state in summary["diagnostics"])
-    for axes, (state, matrix) in zip(panels, matrices.items(), strict=False):
+    for axes, (state, matrix) in zip(subplots, matrices.items(), strict=False):
         size = max(FAINT, *map(abs, _defined(matrix)))
         low, high = (-size, size) if state == "change" else (min(lowest, 0.0), 1.0)
         colours = "RdBu" if state == "change" else "viridis"
@@ -88,7 +88,7 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
             _write(axes, drawn, matrix, change=state == "change")
         axes.set_title(state if len(matrices) > 1 else "Gram correlation")
         figure.colorbar(drawn, ax=axes, shrink=0.8 if len(names) > NUMBERED else 0.6, pad=0.02)
-    for axes in panels[len(matrices) :]:
+    for axes in subplots[len(matrices) :]:
         axes.set_axis_off()
     return figure
 
@@ -100,23 +100,23 @@ def spectra_plot(summary: Summary) -> Figure | None:
     if found is None:
         return None
     images = any("spectra_image" in one for one in found.values())
-    figure, panels = make_panels("spectra of the rows", 2 if images else 1, height=3.4, sharey=True)
+    figure, subplots = make_subplots("spectra of the rows", 2 if images else 1, height=3.4, sharey=True)
     for (state, one), colour in zip(found.items(), (GREY, BLUE), strict=False):
-        _band(panels[0], [_shape(values) for values in one["spectra"].values()], colour, state)
+        _band(subplots[0], [_shape(values) for values in one["spectra"].values()], colour, state)
         if "spectra_image" in one:
             shares = _shape(one["spectra_image"])
             dashes = "--" if state == "mapped" else "-"  # a map that leaves the images alone hides nothing
-            panels[-1].plot(range(1, len(shares) + 1), shares, dashes, color=colour, linewidth=1.8, label=state)
+            subplots[-1].plot(range(1, len(shares) + 1), shares, dashes, color=colour, linewidth=1.8, label=state)
     over = ", median and range of languages" if len(found["identity"]["spectra"]) > 1 else ""
-    for axes, title in zip(panels, (f"captions{over}", "images"), strict=False):
+    for axes, title in zip(subplots, (f"captions{over}", "images"), strict=False):
         axes.set(title=title, xlabel="component", yscale="log")
         axes.grid()
         axes.legend(loc="upper right")
-    low, high = panels[0].get_ylim()
+    low, high = subplots[0].get_ylim()
     between = "25" if high <= 100 * low else ""  # labels between the powers of ten, where there are few of these
-    panels[0].yaxis.set_major_formatter("{x:g}")
-    panels[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
-    panels[0].set_ylabel("singular value over the norm")
+    subplots[0].yaxis.set_major_formatter("{x:g}")
+    subplots[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
+    subplots[0].set_ylabel("singular value over the norm")
     return figure
 
 
@@ -127,15 +127,15 @@ def map_plot(summary: Summary) -> Figure | None:
     if not found:
         return None
     angles = [one["rotation_degrees"] for one in found.values() if one["rotation_degrees"] is not None]
-    figure, panels = make_panels("the map itself", 2 if angles else 1, height=3.0)
-    _band(panels[0], [one["singular_values"] for one in found.values()], BLUE, "W")
-    panels[0].axhline(1, color=INK, linewidth=1, linestyle=":")
-    panels[0].set(xlabel="component", ylabel="singular value", ylim=(0, None))
+    figure, subplots = make_subplots("the map itself", 2 if angles else 1, height=3.0)
+    _band(subplots[0], [one["singular_values"] for one in found.values()], BLUE, "W")
+    subplots[0].axhline(1, color=INK, linewidth=1, linestyle=":")
+    subplots[0].set(xlabel="component", ylabel="singular value", ylim=(0, None))
     if angles:
-        _band(panels[1], angles, BLUE, "W")
-        panels[1].set(xlabel="direction", ylabel="rotation (degrees)", ylim=(0, None))
+        _band(subplots[1], angles, BLUE, "W")
+        subplots[1].set(xlabel="direction", ylabel="rotation (degrees)", ylim=(0, None))
     over = f", median and range of {len(found)} languages" if len(found) > 1 else ""
-    for axes, title in zip(panels, ("how it stretches", "how it turns"), strict=False):
+    for axes, title in zip(subplots, ("how it stretches", "how it turns"), strict=False):
         axes.set_title(title + over)
         axes.grid()
     return figure

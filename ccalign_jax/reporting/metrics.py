@@ -16,7 +16,7 @@ from ccalign_jax.reporting.measures import (
     metric_names,
     states,
 )
-from ccalign_jax.reporting.panels import BLUE, COLOURS, GREY, INK, make_panels, styled
+from ccalign_jax.reporting.plots import BLUE, COLOURS, GREY, INK, make_subplots, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import (
     CHANGE,
@@ -136,7 +136,7 @@ def pool_plot(summary: Summary) -> Figure | None:
     if curves is None:
         return None
     after = "mapped" in curves["t2i"]
-    figure, panels = make_panels(
+    figure, subplots = make_subplots(
         *("R@1 by gallery size", 2),
         rows=2 if after else 1,
         height=4.6 if after else 3.2,
@@ -145,24 +145,24 @@ def pool_plot(summary: Summary) -> Figure | None:
         height_ratios=(2.4, 1) if after else (1,),
     )
     for place, task in enumerate(DIRECTIONS):
-        axes, curve = panels[place], curves[task]
+        axes, curve = subplots[place], curves[task]
         axes.plot(curve["sizes"], curve["identity"], "o-", color=GREY, markersize=4, label="identity")
         if after:
             axes.plot(curve["sizes"], curve["mapped"], "o-", color=COLOURS[task], markersize=4, label="mapped")
             moved = [late - early for early, late in zip(curve["identity"], curve["mapped"], strict=True)]
-            panels[2 + place].axhline(0, color=INK, linewidth=1)
-            panels[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[task], markersize=4)
+            subplots[2 + place].axhline(0, color=INK, linewidth=1)
+            subplots[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[task], markersize=4)
         axes.plot(curve["sizes"], curve["chance"], ":", color=INK, linewidth=1.2, label="chance")
         axes.set_title(DIRECTION_WORDS[task])
         axes.legend(loc="upper right")
-    for axes in panels:
+    for axes in subplots:
         _plain_log(axes)
         axes.grid()
-    for axes, what in zip(panels[-2:], ("images", "captions"), strict=True):
+    for axes, what in zip(subplots[-2:], ("images", "captions"), strict=True):
         axes.set_xlabel(f"{what} in the gallery")
-    panels[0].set(ylabel="R@1, expected", ylim=(0, None))
+    subplots[0].set(ylabel="R@1, expected", ylim=(0, None))
     if after:
-        panels[2].set_ylabel("change")
+        subplots[2].set_ylabel("change")
     return figure
 
 
@@ -173,9 +173,9 @@ def similarity_plot(summary: Summary) -> Figure | None:
     if not find(found, "identity", "negative"):  # a single image has no other
         return None
     edges, named = found["edges"], [state for state in states(summary) if state in found]
-    figure, panels = make_panels("cosines of captions with images", len(named), height=3.2, sharey=True, sharex=True)
+    figure, subplots = make_subplots("cosines of caption and image", len(named), height=3.2, sharey=True, sharex=True)
     filled = []
-    for axes, state in zip(panels, named, strict=True):
+    for axes, state in zip(subplots, named, strict=True):
         own, other = found[state]["positive"], found[state]["negative"]
         overlap = sum(map(min, own, other))
         filled += [place for place, shares in enumerate(zip(own, other, strict=True)) if max(shares) > MIN_SHARE]
@@ -184,9 +184,9 @@ def similarity_plot(summary: Summary) -> Figure | None:
             axes.stairs(shares, edges, color=colour, linewidth=1.6, label=label)
         axes.set(title=f"{state}: overlap {plain(overlap)}", xlabel="cosine of caption and image")
         axes.grid(axis="y")
-    panels[0].set_xlim(edges[min(filled)], edges[max(filled) + 1])
-    panels[0].set_ylabel("share of the pairs")
-    panels[0].legend(loc="upper right")
+    subplots[0].set_xlim(edges[min(filled)], edges[max(filled) + 1])
+    subplots[0].set_ylabel("share of the pairs")
+    subplots[0].legend(loc="upper right")
     return figure
 
 

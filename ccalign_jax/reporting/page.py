@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax.reporting.format import NOTHING, Summary, count_words
-from ccalign_jax.reporting.panels import to_svg
+from ccalign_jax.reporting.plots import to_svg
 from ccalign_jax.reporting.table import WIDEST_NAME, Table, is_heading, stacked
 from ccalign_jax.reporting.verdicts import bars_words
 

@@ -21,7 +21,7 @@ from ccalign_jax.reporting.format import (
 )
 from ccalign_jax.reporting.measures import DIRECTION_NOTE, DIRECTION_WORDS, main_metrics
 from ccalign_jax.reporting.names import best_by, by_pivot, choice_words, family_labels, setting_words, shown_families
-from ccalign_jax.reporting.panels import COLOURS, GREY, INK, changes_figure, make_panels, name_rows, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, changes_figure, make_subplots, name_rows, styled
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import both_words, change_heading, evidence_notes, is_optimistic, verdict_cell
 
@@ -177,7 +177,7 @@ def _race_note(summary: Summary) -> Iterator[str]:
 
 
 def changes_plot(summary: Summary) -> Figure:
-    """Change of R@1 against identity for each shown family and the choice, one panel a direction."""
+    """Change of R@1 against identity for each shown family and the choice, one subplot a direction."""
     families = shown_families(summary)
     names = [*family_labels(families), "selected"]
     rows = [(name, part["delta"]) for name, part in zip(names, [*families, summary["selected"]], strict=True)]
@@ -189,8 +189,8 @@ def overfitting_plot(summary: Summary) -> Figure:
     """R@1 on training and test images for identity, each shown family and the choice; the bar between is the gap."""
     families = shown_families(summary)
     parts = [identity_part(summary), *families, summary["selected"]]
-    figure, panels = make_panels("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
-    for axes, task in zip(panels, DIRECTIONS, strict=True):
+    figure, subplots = make_subplots("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
+    for axes, task in zip(subplots, DIRECTIONS, strict=True):
         colour = COLOURS[task]
         identity = summary["baselines"][IDENTITY][task]["R@1"]["mean"]
         axes.axvline(identity, color=INK, linewidth=1, linestyle=":", zorder=1)
@@ -202,9 +202,9 @@ def overfitting_plot(summary: Summary) -> Figure:
             axes.plot(test, row, "o", color=colour, markersize=6, zorder=4)
         axes.margins(x=0.08)
         axes.set(title=DIRECTION_WORDS[task], xlabel="R@1")
-    name_rows(panels[0], ["identity", *family_labels(families), "selected"])
-    panels[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
-    panels[0].plot([], [], "o", markerfacecolor="none", markeredgecolor=GREY, markersize=8, label="training images")
-    panels[0].plot([], [], ":", color=INK, linewidth=1, label="identity on the test part")
+    name_rows(subplots[0], ["identity", *family_labels(families), "selected"])
+    subplots[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
+    subplots[0].plot([], [], "o", markerfacecolor="none", markeredgecolor=GREY, markersize=8, label="training images")
+    subplots[0].plot([], [], ":", color=INK, linewidth=1, label="identity on the test part")
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -18,7 +18,7 @@ from ccalign_jax.reporting.measures import (
     states,
 )
 from ccalign_jax.reporting.names import choice_words
-from ccalign_jax.reporting.panels import COLOURS, GREY, INK, bars, changes_figure, join_legend, make_panels, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, changes_figure, join_legend, make_subplots, styled
 from ccalign_jax.reporting.sentences import interval_note, place_words, training_words
 from ccalign_jax.reporting.table import Table, make_table
 from ccalign_jax.reporting.verdicts import CHANGE, INTERVAL_NOTE, clusters, is_tested, verdict_cell, verdict_notes
@@ -101,9 +101,9 @@ def languages_plot(summary: Summary) -> Figure:
     last, tasks = list(each)[-1], [task for task in each[IDENTITY] if all(task in found for found in each.values())]
     languages = list(each[IDENTITY]["t2i"])
     height = 1.3 + max(0.6, (0.34 if len(languages) <= MANY else 0.24) * len(languages))
-    figure, panels = make_panels("R@1 by language, each state", len(tasks), height=height, sharey=True)
+    figure, subplots = make_subplots("R@1 by language, each state", len(tasks), height=height, sharey=True)
     thick = 0.8 / len(each)
-    for axes, task in zip(panels, tasks, strict=True):
+    for axes, task in zip(subplots, tasks, strict=True):
         for place, (state, found) in enumerate(each.items()):
             known = {row: found[task][name] for row, name in enumerate(languages) if name in found[task]}
             rows = [row + (place - (len(each) - 1) / 2) * thick for row in known]
@@ -126,8 +126,8 @@ def languages_plot(summary: Summary) -> Figure:
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.set(title={**DIRECTION_WORDS, "t2t": "text to text"}[task], xlabel="R@1")
-    panels[0].set_yticks(range(len(languages)), languages)
-    panels[0].set_ylim(len(languages) - 0.4, -0.6)
+    subplots[0].set_yticks(range(len(languages)), languages)
+    subplots[0].set_ylim(len(languages) - 0.4, -0.6)
     if changes(summary) is not None:
         join_legend(figure, {"identity": GREY, f"{last}, with its change": [COLOURS[task] for task in tasks]})
     return figure

@@ -177,10 +177,10 @@ def plot(found: Mapping[str, Any]) -> Any:
     """Four panels: p-values, claims on null worlds, coverage, power."""
     from matplotlib import style
 
-    from ccalign_jax.reporting.panels import BLUE, CYCLE, GREY, INK, ORANGE, STYLE, make_panels
+    from ccalign_jax.reporting.plots import BLUE, CYCLE, GREY, INK, ORANGE, STYLE, make_subplots
 
     with style.context(["default", STYLE]):
-        figure, (values, claims, coverage, power) = make_panels("calibration", 2, height=8.0, rows=2)
+        figure, (values, claims, coverage, power) = make_subplots("calibration", 2, height=8.0, rows=2)
         at = np.arange(1, 101) / 100
         values.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
         for way, colour in zip(WAYS, CYCLE, strict=False):

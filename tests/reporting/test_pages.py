@@ -18,7 +18,7 @@ from ccalign_jax.reporting import (
     render_report,
     reports,
 )
-from ccalign_jax.reporting.panels import make_panels
+from ccalign_jax.reporting.plots import make_subplots
 from ccalign_jax.reporting.subgroups import languages_plot
 from ccalign_jax.reporting.table import make_table
 
@@ -62,7 +62,7 @@ def test_a_panel_that_is_added_to_the_list_is_on_the_page_in_its_place(make, mon
         return make_table("How many images", ("what", "images"), [("", [(summary["data"]["name"], "100")])])
 
     def plot(summary):
-        return make_panels("images", 1, height=2)[0]
+        return make_subplots("images", 1, height=2)[0]
 
     place = [panel.name for panel in SWEEP].index("trials")
     panel = Panel("images", "Images", table, plot, "All & counting ({bars})")

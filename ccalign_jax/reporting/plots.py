@@ -1,4 +1,4 @@
-"""The parts that plots share: colours, panels, changes with their intervals, and files that are the same each time."""
+"""The parts that plots share: colours, subplots, changes with their intervals, SVG and PNG that are reproducible."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
     return drawn
 
 
-def make_panels(
+def make_subplots(
     label: str, columns: int, *, height: float, sharey: Sharing = False, rows: int = 1, **settings: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of the common width and its panels, row by row; `settings` are those of `Figure.subplots`."""
+    """A figure of the common width and its subplots, row by row; `settings` are those of `Figure.subplots`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", label=label)
@@ -86,7 +86,7 @@ def changes_figure(
     *,
     markers: Mapping[int, str] | None = None,
 ) -> Figure:
-    """A figure of changes of R@1 against identity with their intervals, or spread over folds: one panel a direction.
+    """A figure of changes of R@1 against identity with their intervals, or spread over folds: one subplot a direction.
 
     Args:
         label: of the figure.
@@ -95,14 +95,14 @@ def changes_figure(
         markers: of rows that do not get a dot.
     """
     wide = len(tasks) < 3
-    figure, panels = make_panels(label, len(tasks), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
-    for axes, task in zip(panels, tasks, strict=True):
+    figure, subplots = make_subplots(label, len(tasks), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
+    for axes, task in zip(subplots, tasks, strict=True):
         changes = [find(delta, task, "R@1") for _, delta in rows]
         _draw_changes(axes, changes, COLOURS[task], markers or {}, room=0.25 if wide else 0.45)
         axes.locator_params(axis="x", nbins=5 if wide else 3)
         axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
-    name_rows(panels[0], [name for name, _ in rows])
-    for (_, delta), text in zip(rows, panels[0].get_yticklabels(), strict=True):
+    name_rows(subplots[0], [name for name, _ in rows])
+    for (_, delta), text in zip(rows, subplots[0].get_yticklabels(), strict=True):
         text.set_fontweight("bold" if delta is None else "normal")
     return figure
 
@@ -158,7 +158,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def join_legend(figure: Figure, colours: Mapping[str, Any]) -> None:
-    """A legend below all panels; several colours of one label stand side by side."""
+    """A legend below all subplots; several colours of one label stand side by side."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.patches import Patch
 
