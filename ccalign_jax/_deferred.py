@@ -1,4 +1,4 @@
-"""Packages whose functions are loaded when one is first asked for, so that names and summaries need no jax."""
+"""Packages whose functions are loaded on first use, so that names and summaries need no jax."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["deferred"]
 
 
 def deferred(package: str, module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package that has what a module in it has, without loading it before.
+    """`__getattr__` and `__dir__` of a package that re-exports a module in it, which is loaded on first use.
 
     Args:
         package: `__name__` of the package.

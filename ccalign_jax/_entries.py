@@ -1,4 +1,4 @@
-"""What a new entry of a registry must be, so that names of trials can be taken apart and every setting is read."""
+"""Checks of new registry entries, so that names of trials can be parsed and every setting is read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ccalign_jax.errors import InputError
 
 __all__ = ["check_entry"]
 
-NAME = r"[A-Za-z][A-Za-z0-9_.-]*"  # no / , ( = : or space: they part a trial's name
+NAME = r"[A-Za-z][A-Za-z0-9_.-]*"  # no / , ( = : or space: they separate the parts of a trial's name
 RESERVED = ("all", "closed", "closed_form", "list", "none")
 
 

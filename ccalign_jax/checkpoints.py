@@ -1,4 +1,4 @@
-"""Checkpoints of parameters: an Orbax tree, and a JSON beside it that says what it is and its SHA-256."""
+"""Checkpoints of parameters: an Orbax tree, with a JSON description and its SHA-256 beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, split_name
+from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, maps_unseen_languages
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
@@ -31,7 +31,7 @@ SCHEMA = 1
 
 
 class Checkpoint(NamedTuple):
-    """A map ready to use.
+    """A stored map.
 
     Attributes:
         aligner: pure functions.
@@ -47,7 +47,7 @@ class Checkpoint(NamedTuple):
     training_images: Fingerprints | None = None
 
     def language_number(self, language: str) -> int:
-        """The number of a language, or -1 for one that was not in training: the part that all share maps it.
+        """The number of a language, or -1 for one that was not in training, which the shared part maps.
 
         Raises:
             InputError: the map has parts of its own for each language, and none for this one.
@@ -55,8 +55,7 @@ class Checkpoint(NamedTuple):
         known = self.about["languages"]
         if language in known:
             return known.index(language)
-        outer, inner = split_name(self.about["aligner"])
-        if "per_language" in outer or inner == "pooled_ridge":
+        if not maps_unseen_languages(self.about["aligner"]):
             raise InputError(
                 f"{self.about['aligner']} has no map for {language}; leave it out with --languages={','.join(known)}"
             )
@@ -174,7 +173,7 @@ def _load_training_images(file: Path) -> Fingerprints | None:
 
 
 def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) -> None:
-    """Refuse an aligner that is not registered: a program that registers its own may have written the map."""
+    """Refuse an aligner that is not registered, such as one of a plugin that is not loaded."""
     parts = re.findall(r"[^(),\s]+", str(about.get("aligner", "")))
     unknown = [part for part in parts if part not in ALIGNERS and part not in COMBINATORS]
     if unknown:
@@ -217,8 +216,8 @@ def _checkpointer() -> Any:
 
 def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
     """Hexadecimal digest over the names and bytes of all files of a checkpoint, and its description."""
-    said = {key: value for key, value in about.items() if key != "sha256"}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    content = {key: value for key, value in about.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     files = sorted(file for file in (folder / TREE).rglob("*") if file.is_file())
     for file in [*files, *folder.glob(TRAINING_IMAGES)]:
         name, content = Path(os.path.relpath(file, folder / TREE)).as_posix(), file.read_bytes()

@@ -1,4 +1,4 @@
-"""Row norms and masked log-sum-exp, safe in value and in gradient, and what maps over items of several shapes."""
+"""Unit rows and masked log-sum-exp, safe in value and in gradient, and maps over items of several shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ __all__ = [
     "masked_log_sum_exp",
     "place_within",
     "resize_rows",
-    "safe_norm",
     "scale_rows",
     "unit_float32",
     "unit_rows",
@@ -26,20 +25,6 @@ AnyArray = Array | np.ndarray  # results of compiled code, on the device or fetc
 
 Tree = TypeVar("Tree")
 Result = TypeVar("Result")
-
-
-def safe_norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
-    """Euclidean norm of each row, last axis kept; 0 with gradient 0 for a zero row.
-
-    Args:
-        rows: `[..., d]`, any float dtype and size; the sum runs in float32 at least.
-
-    Example:
-        >>> float(safe_norm(jnp.array([3.0, 4.0]))[0])
-        5.0
-    """
-    scaled, scale = _scaled(jnp.asarray(rows))
-    return _norm(scaled) / scale
 
 
 def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
@@ -54,21 +39,16 @@ def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         [[0.0, 1.0], [0.0, 0.0]]
     """
     rows = jnp.asarray(rows)
-    scaled, _ = _scaled(rows)
-    norm = _norm(scaled)
-    none = norm == 0
-    return jnp.where(none, 0.0, scaled / jnp.where(none, 1.0, norm)).astype(rows.dtype)
-
-
-def _norm(rows: Float[Array, "*n d"]) -> Float[Array, "*n 1"]:
-    square = jnp.sum(jnp.square(rows), axis=-1, keepdims=True)
+    scaled = _scaled(rows)
+    square = jnp.sum(jnp.square(scaled), axis=-1, keepdims=True)
     none = square == 0
-    # The square root of a zero has an infinite slope, and `where` alone would turn it into NaN.
-    return jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, square)))
+    # The square root of a zero has an infinite slope, and `where` after the root would turn it into NaN.
+    norm = jnp.sqrt(jnp.where(none, 1.0, square))
+    return jnp.where(none, 0.0, scaled / norm).astype(rows.dtype)
 
 
-def _scaled(rows: Float[Array, "*n d"]) -> tuple[Float[Array, "*n d"], Float[Array, "*n 1"]]:
-    """Rows in float32 at least times a power of two that takes their largest entry to about one, and that power.
+def _scaled(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
+    """Rows, in float32 at least, times a power of two that takes their largest entry to about one.
 
     Powers of two change no bit of a quotient, and entries of about one have squares that neither overflow nor vanish.
     """
@@ -76,8 +56,7 @@ def _scaled(rows: Float[Array, "*n d"]) -> tuple[Float[Array, "*n d"], Float[Arr
     largest = jnp.max(jnp.abs(jax.lax.stop_gradient(rows)), axis=-1, keepdims=True, initial=0.0)
     most = jnp.finfo(rows.dtype).maxexp - 2  # beyond it the power itself would be a denormal number, which XLA drops
     exponent = jnp.clip(jnp.frexp(largest)[1], -most, most)
-    scale = jnp.ldexp(jnp.ones_like(largest), -exponent)
-    return rows * scale, scale
+    return rows * jnp.ldexp(jnp.ones_like(largest), -exponent)
 
 
 def unit_float32(rows: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:

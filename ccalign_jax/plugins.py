@@ -1,4 +1,4 @@
-"""Modules of others that register aligners, losses, pivots and metrics when they are imported."""
+"""Plugins: modules that register aligners, losses, pivots and metrics when they are imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUP = "ccalign_jax.plugins"  # of entry points
 
 
 def load_plugin(plugin: str | os.PathLike[str]) -> ModuleType:
-    """Import a module that registers something; once, however often it is asked for.
+    """Import a plugin, once.
 
     The file's folder, or else the working directory, comes last on `sys.path`, so that a plugin finds its neighbours.
 
@@ -36,17 +36,17 @@ def load_plugin(plugin: str | os.PathLike[str]) -> ModuleType:
         ccalign_jax.errors.InputError: --plugin=nowhere.py: no such file; give a module's name or the path of a .py file
     """
     given = os.fspath(plugin)
-    said, path = f"--plugin={given}", Path(given).absolute()
+    flag, path = f"--plugin={given}", Path(given).absolute()
     if path.suffix == ".py":
         if not path.is_file():
-            raise InputError(f"{said}: no such file; give a module's name or the path of a .py file")
+            raise InputError(f"{flag}: no such file; give a module's name or the path of a .py file")
         _last_on_path(path.parent)
-        return _loaded_from(path, said) or _imported(said, lambda: _import_file(path))
+        return _loaded_from(path, flag) or _imported(flag, lambda: _import_file(path))
     _last_on_path(Path.cwd())
     top = given.partition(".")[0]
     if not top or (top not in sys.modules and importlib.util.find_spec(top) is None):
-        raise InputError(f"{said}: no such module on sys.path or here; give its name, or the path of a .py file")
-    return _imported(said, lambda: importlib.import_module(given))
+        raise InputError(f"{flag}: no such module on sys.path or here; give its name, or the path of a .py file")
+    return _imported(flag, lambda: importlib.import_module(given))
 
 
 def load_installed() -> None:
@@ -65,7 +65,7 @@ def _last_on_path(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def _loaded_from(path: Path, said: str) -> ModuleType | None:
+def _loaded_from(path: Path, flag: str) -> ModuleType | None:
     """The module of this file, if it is loaded.
 
     Raises:
@@ -76,7 +76,7 @@ def _loaded_from(path: Path, said: str) -> ModuleType | None:
     if loaded is not None and os.path.realpath(getattr(loaded, "__file__", None) or "") == os.path.realpath(path):
         return loaded
     if loaded is not None or name in sys.stdlib_module_names or "." in name:
-        raise InputError(f"{said}: {name} is the name of another module; give the file another name")
+        raise InputError(f"{flag}: {name} is the name of another module; give the file another name")
     return None
 
 
@@ -93,7 +93,7 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _imported(said: str, load: Callable[[], ModuleType]) -> ModuleType:
+def _imported(flag: str, load: Callable[[], ModuleType]) -> ModuleType:
     """What `load` returns; any exception in one line that names the plugin."""
     try:
         return load()
@@ -101,4 +101,4 @@ def _imported(said: str, load: Callable[[], ModuleType]) -> ModuleType:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = "" if last.filename.startswith("<frozen") else f" ({last.filename}:{last.lineno})"
-        raise InputError(f"{said}: {kind}{' '.join(str(error).split())}{where}") from error
+        raise InputError(f"{flag}: {kind}{' '.join(str(error).split())}{where}") from error

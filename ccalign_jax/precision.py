@@ -1,4 +1,4 @@
-"""Products of matrices in bfloat16: the factors rounded, the sums in float32."""
+"""Matrix products in bfloat16: factors rounded, sums in float32."""
 
 from __future__ import annotations
 

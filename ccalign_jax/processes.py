@@ -1,4 +1,4 @@
-"""The processes of one run: how they find each other, what they tell each other, and how the loss of one ends all."""
+"""Processes of one run: discovery, communication through a key-value store, and termination when one is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOST_WORDS = (
     "the same command with --resume goes on, on any number of processes and devices\n"
 )
 PATIENCE = 1_000  # milliseconds between two looks whether process 0 has ended
-FAREWELL = 20_000  # milliseconds that a process waits for others to hear why it ends
+FAREWELL = 20_000  # milliseconds that a process waits for others to read why it ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Processes:
         return list(units[self.number :: self.count])
 
     def put(self, name: str, content: bytes = b"") -> None:
-        """Put something in the store, once."""
+        """Store a value, once."""
         self._ask("key_value_set_bytes", f"ccalign/content/{name}", content)
         self._ask("key_value_set", f"ccalign/names/{name}", "set")  # last: what is listed is there
 
@@ -69,12 +69,12 @@ class Processes:
         return content
 
     def delete(self, name: str) -> None:
-        """Take something from the store."""
+        """Delete a value from the store."""
         for kind in ("names", "content"):
             self._ask("key_value_delete", f"ccalign/{kind}/{name}")
 
     def _ask(self, what: str, *inputs: Any) -> Any:
-        """What the store answers; None if it has not within the time given."""
+        """Answer of the store; None if there is none within the time given."""
         import jax
 
         try:
@@ -87,7 +87,7 @@ class Processes:
             raise
 
     def end(self) -> None:
-        """Wait until process 0 comes here too, and part."""
+        """Wait until process 0 has come here too, and leave."""
         global _joined
         if self.count == 1:
             return
@@ -106,7 +106,7 @@ _joined = ALONE
 
 
 def check(coordinator: str | None, count: int | None, number: int | None) -> None:
-    """Refuse what makes no sense together, before any work.
+    """Refuse flags that do not fit each other, before any work.
 
     Args:
         coordinator: HOST:PORT of process 0; None to look for a cluster.
@@ -142,7 +142,7 @@ def check(coordinator: str | None, count: int | None, number: int | None) -> Non
 def join(
     coordinator: str | None = None, count: int | None = None, number: int | None = None, *, lost_after: int = 60
 ) -> Processes:
-    """Meet the other processes of the run, by hand or in a cluster that is found; alone where there is neither.
+    """Join the other processes of the run, as given or as the cluster has it; alone where there is neither.
 
     Must come before anything is computed: jax then knows its devices. A loss ends every process with a line on stderr
     and the status `LOST`.
@@ -191,21 +191,22 @@ def leave(status: int) -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is said. Whoever passes the barrier last may find process 0 gone already, which jax would tell at length.
+    # The message is printed. The last process at the barrier may find process 0 gone, which jax would report at length.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _on_abort(lambda: os._exit(status))
     try:
         if _joined.number == 0:
             _joined.put("ended/0")
-        _joined.store.wait_at_barrier("ccalign/left", FAREWELL)  # who listens ends by itself, and says so
+        # Processes that read the store end by themselves, with a message.
+        _joined.store.wait_at_barrier("ccalign/left", FAREWELL)
     except Exception:
-        pass  # the others are at work, and jax tells them
+        pass  # the others compute, and are ended by jax
     finally:
         os._exit(status)
 
 
 def _in_a_cluster() -> bool:
-    """Whether something that jax knows (Cloud TPU, GKE, SLURM, Open MPI) started several processes of this program.
+    """Whether a cluster that jax detects (Cloud TPU, GKE, SLURM, Open MPI) started several processes of this program.
 
     In Kubernetes only pods of indexed jobs have a number; asking for it anywhere else would fail.
     """
@@ -221,7 +222,7 @@ def _in_a_cluster() -> bool:
 
 
 def _on_abort(end: Callable[[], object]) -> None:
-    """What an abort does from here on: jax aborts in C++ where a process is lost, past all Python."""
+    """Handle aborts from here on: where a process is lost, jax aborts in C++, past all Python."""
     _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: end()))
     # Not signal.signal: its handlers wait for the main thread to run Python again, which never comes.
     library = ctypes.CDLL(None)

@@ -105,7 +105,7 @@ def _mlp_params(path: Path, content: dict[str, Any]) -> Params:
         raise InputError(f"{path}: layers that do not fit each other: {shapes}; save the map again")
     if "eye_rect" in state:
         eye = _matrix(path, state, "eye_rect")
-        # Square, so that either way round it is the same; where widths differ, both ways are read.
+        # A square one is its own transpose; where widths differ, both orders are read.
         wanted = np.eye(len(expand), contract.shape[1], dtype=np.float32)
         if not (np.array_equal(eye, wanted) or np.array_equal(eye, wanted.T)):
             raise InputError(f"{path}: eye_rect is not the identity, so that the MLP is not x + …; save it with that")

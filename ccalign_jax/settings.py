@@ -11,21 +11,21 @@ LARGEST_SIZE = 2**20  # an array of more is a mistake, and counts of steps leave
 
 
 class Setting(NamedTuple):
-    """One setting; the type of its default says what kind it is: a number, a whole number, a word, or true or false.
+    """One setting; the type of its default is its kind: a number, a whole number, a word, or true or false.
 
     Attributes:
         default: its value where neither a grid nor `--hyper` gives one.
         summary: one line of what it is.
-        least: the smallest value of a number.
-        most: the largest.
+        minimum: the smallest value of a number.
+        maximum: the largest.
         excluded: an end of the range that is not allowed itself; None if both are.
         words: those that a word may be.
     """
 
     default: float | int | bool | str
     summary: str
-    least: float = 0.0
-    most: float = LARGEST
+    minimum: float = 0.0
+    maximum: float = LARGEST
     excluded: float | None = None
     words: tuple[str, ...] = ()
 
@@ -47,12 +47,12 @@ class Setting(NamedTuple):
         if self.words:
             return " or ".join(self.words)
         if self.is_size:
-            return f"a whole number from {self.least:g} to {int(self.most)}"
-        if self.most < LARGEST:
-            return f"in [{self.least:g}, {self.most:g}{')' if self.excluded == self.most else ']'}"
-        if self.least == -LARGEST:
+            return f"a whole number from {self.minimum:g} to {int(self.maximum)}"
+        if self.maximum < LARGEST:
+            return f"in [{self.minimum:g}, {self.maximum:g}{')' if self.excluded == self.maximum else ']'}"
+        if self.minimum == -LARGEST:
             return "any number"
-        return f"{'above' if self.excluded == self.least else 'at least'} {self.least:g}"
+        return f"{'above' if self.excluded == self.minimum else 'at least'} {self.minimum:g}"
 
     def takes(self, value: float | int | bool | str) -> bool:
         """Whether a value of its kind is among those allowed.
@@ -66,11 +66,11 @@ class Setting(NamedTuple):
         if isinstance(value, str) or self.words:
             return value in self.words
         whole = not self.is_size or value == int(value)
-        return whole and self.least <= value <= self.most and value != self.excluded
+        return whole and self.minimum <= value <= self.maximum and value != self.excluded
 
 
-def _size(default: int, summary: str, *, least: int = 1) -> Setting:
-    return Setting(default, summary, least=least, most=LARGEST_SIZE)
+def _size(default: int, summary: str, *, minimum: int = 1) -> Setting:
+    return Setting(default, summary, minimum=minimum, maximum=LARGEST_SIZE)
 
 
 # Numbers are fields of `training.Hyper`, all others of `training.Recipe`.
@@ -78,17 +78,17 @@ SETTINGS: dict[str, Setting] = {
     "learning_rate": Setting(1e-3, "peak of the schedule", excluded=0.0),
     "l2": Setting(5e-4, "weight decay, added to the clipped gradient before Adam"),
     # Scores divided by less lose their digits, and their exponentials leave float32.
-    "temperature": Setting(0.07, "of contrastive losses", least=1e-4),
+    "temperature": Setting(0.07, "of contrastive losses", minimum=1e-4),
     "prox": Setting(0.0, "weight of the squared distance from identity"),
     "ortho": Setting(0.0, "weight of the squared distance of W'W from I"),
     "clip": Setting(1.0, "largest norm of the gradient; 0: none"),
     "warmup": Setting(24.0, "steps of linear warm-up"),
-    "dropout": Setting(0.0, "on hidden layers", most=1.0, excluded=1.0),
+    "dropout": Setting(0.0, "on hidden layers", maximum=1.0, excluded=1.0),
     "spectral": Setting(0.0, "weight of the squared largest singular value of W - E"),
     "noise": Setting(0.0, "Gaussian noise on rows, as a share of their length"),
     "mix": Setting(0.0, "FuseMix: alpha of the Beta that mixes pairs; 0: none"),
     "image_weight": Setting(1.0, "of images against captions, under the pivot auxiliary"),
-    "bias": Setting(-10.0, "of the sigmoid loss", least=-LARGEST),
+    "bias": Setting(-10.0, "of the sigmoid loss", minimum=-LARGEST),
     "margin": Setting(0.2, "of the triplet loss"),
     "uniformity_weight": Setting(1.0, "of uniformity against alignment"),
     "structure_weight": Setting(1.0, "of structure against InfoNCE"),
@@ -102,7 +102,7 @@ SETTINGS: dict[str, Setting] = {
     "features": _size(1024, "of kernel maps"),
     "experts": _size(4, "of mixtures"),
     "neighbours": _size(10, "that RCSLS looks at"),
-    "tile": _size(0, "captions and images whose scores exist at one time; 0: as many as suit the batch", least=0),
+    "tile": _size(0, "captions and images whose scores exist at one time; 0: as many as suit the batch", minimum=0),
     "learned_temperature": Setting(False, "train the temperature too, from the one given"),
     "replacement": Setting(False, "draw images with replacement"),
     "mask_positives": Setting(True, "known positives are no negatives"),

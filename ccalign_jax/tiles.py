@@ -31,13 +31,13 @@ def even_tiles(count: int, size: int) -> tuple[int, int]:
 def visit_tiles(
     visit: Visit, rows: Tree, columns: Other, row_state: Any, column_state: Any, *, row_size: int, column_size: int
 ) -> tuple[Any, Any]:
-    """Carry what is known of each row, and of each column, through all tiles of rows against columns.
+    """Carry the states of rows and of columns through all tiles of rows against columns.
 
-    Whatever sums up what all columns say of a row, and all rows of a column, takes one pass over their products.
+    A reduction over columns for each row, and over rows for each column, takes one pass over their products.
 
     Args:
         visit: `(rows, columns, row_state, column_state) -> (row_state, column_state)` of a tile. Rows that fill the
-            last tile up are zeros, and False in a mask: let a mask among the leaves tell.
+            last tile up are zeros, and False in a mask: let a mask be among the leaves.
         rows: tree of arrays `[r, ...]`.
         columns: tree of arrays `[c, ...]`.
         row_state: tree of arrays `[r, ...]` to begin with.

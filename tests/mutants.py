@@ -42,8 +42,8 @@ MUTANTS = (
     ),
     Mutant(  # wrong sign
         "losses/_ranking.py",
-        "return language_mean(jax.nn.relu(margin + hardest - way.own), pairs, axis_name)",
-        "return language_mean(jax.nn.relu(margin - hardest + way.own), pairs, axis_name)",
+        "return language_mean(jax.nn.relu(margin + hardest - direction.own), pairs, axis_name)",
+        "return language_mean(jax.nn.relu(margin - hardest + direction.own), pairs, axis_name)",
         ("losses/test_ranking.py",),
     ),
     Mutant(  # each row is among its own neighbours
@@ -53,7 +53,7 @@ MUTANTS = (
         ("losses/test_structure.py",),
     ),
     Mutant(  # missing captions are summed
-        "losses/_reduction.py",
+        "losses/_batch.py",
         "sums = jnp.sum(jnp.where(mask, terms, 0.0), axis=1)",
         "sums = jnp.sum(terms, axis=1)",
         ("losses/test_regression.py", "losses/test_contrastive.py"),

@@ -7,6 +7,7 @@ from ccalign_jax.aligners._names import AlignerName as AlignerName
 from ccalign_jax.aligners._names import canonical_name as canonical_name
 from ccalign_jax.aligners._names import list_names as list_names
 from ccalign_jax.aligners._names import make_aligner as make_aligner
+from ccalign_jax.aligners._names import maps_unseen_languages as maps_unseen_languages
 from ccalign_jax.aligners._names import parse_name as parse_name
 from ccalign_jax.aligners._names import registered_by as registered_by
 from ccalign_jax.aligners._names import settings_read as settings_read

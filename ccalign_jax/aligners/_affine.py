@@ -1,4 +1,4 @@
-"""Maps that are solved, not trained: rows less a mean, times a matrix, plus a mean."""
+"""Affine maps, the form of every closed-form solution: rows less a mean, times a matrix, plus a mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["affine"]
 
 
 def affine(d_text: int, d_out: int) -> Aligner:
-    """x ↦ (x − m)(E + D) + c, the identity at first; what every closed form comes to on one side.
+    """Affine map x ↦ (x − m)(E + D) + c, the identity at first; closed forms set its parameters.
 
     Parameters: `mean` `[d_text]`, `delta` `[d_text, d_out]` and `offset` `[d_out]`, all frozen: (d_text + 1) · (d_out
     + 1) − 1 in all. Cost: d_text · d_out multiply-adds a row.

@@ -29,7 +29,7 @@ class TextMap(Protocol):
 
 
 class Adapt(Protocol):
-    """Reads off training rows what depends on data before the first step; the map it gives is still the start.
+    """Set data-dependent parameters from training rows before the first step; the map stays the initial one.
 
     Rows where the mask is False may hold anything finite, and never matter.
     """
@@ -46,7 +46,7 @@ class Adapt(Protocol):
 
 
 class Aligner(NamedTuple):
-    """A map of texts and images into one space.
+    """Pure functions that map captions and images into one space.
 
     It takes unit rows and returns rows of any length; `map_captions` and `map_images` normalise both.
 
@@ -103,7 +103,7 @@ def map_images(aligner: Aligner, params: Params, rows: Float[Array, "n d_image"]
 
 
 def keep_rows(params: Params, rows: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    """The image side of a one-sided aligner: rows as they are."""
+    """Image rows unchanged, as on the image side of a one-sided aligner."""
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Aligners made of aligners: one a language, or one on each side."""
+"""Combinators of aligners: a separate map for each language, or one map for each side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["dual", "per_language"]
 
 
 def per_language(inner: Aligner, languages: int) -> Aligner:
-    """A map of its own for each language: `languages` times the parameters of `inner`, stacked.
+    """A separate map for each language: `languages` times the parameters of `inner`, stacked.
 
     Each adapts to the captions of its language, and a row costs what it costs in `inner`.
 
@@ -57,7 +57,7 @@ def per_language(inner: Aligner, languages: int) -> Aligner:
 
 
 def dual(text_side: Aligner, image_side: Aligner) -> Aligner:
-    """Both sides move: `text_side` maps captions, `image_side` maps images, into a shared space.
+    """Two-sided aligner: `text_side` maps captions and `image_side` maps images into a shared space.
 
     The parameters and the cost are those of both sides; each adapts to the rows that it maps.
 

@@ -1,4 +1,4 @@
-"""Language-conditional maps: one that all languages share, and a small part for each.
+"""Language-conditional maps: one shared by all languages, and a small part for each.
 
 A language outside the list (-1, or a number too large) has no part of its own and uses the shared map; so does one of
 the list that had no caption in training, whose part is still zero.

@@ -14,7 +14,7 @@ from ccalign_jax.aligners._base import Aligner, Params, keep_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import resize_rows, unit_rows
 
-__all__ = ["fourier", "fourier_features", "gaussian_kernel", "median_distance", "nystroem", "nystroem_features"]
+__all__ = ["fourier", "fourier_features", "gaussian_kernel", "median_distance", "nystroem"]
 
 BANDWIDTH_ROWS = 256  # 32,640 distances, whose median is known well within a per cent
 
@@ -22,7 +22,7 @@ EXACT = jax.lax.Precision.HIGHEST  # small distances are differences of large nu
 
 
 def fourier(d_text: int, d_out: int, *, features: int = 1024) -> Aligner:
-    """x ↦ xE + φ(x)A on random Fourier features, exactly the identity at first (A = 0).
+    """Kernel map x ↦ xE + φ(x)A on random Fourier features, exactly the identity at first (A = 0).
 
     φ(x) = √(2/F) (cos xΩ/σ, sin xΩ/σ), Ω standard normal and never trained; σ = 1, or by `adapt` the median
     distance between captions. F · d_out trained parameters (A), d_text · F/2 + 1 frozen ones;
@@ -69,7 +69,7 @@ def fourier(d_text: int, d_out: int, *, features: int = 1024) -> Aligner:
 
 
 def nystroem(d_text: int, d_out: int, *, features: int = 1024) -> Aligner:
-    """x ↦ xE + φ(x)A on Nyström features, exactly the identity at first (A = 0).
+    """Kernel map x ↦ xE + φ(x)A on Nyström features, exactly the identity at first (A = 0).
 
     φ(x) = k(x, Z) K^(−1/2), K = k(Z, Z), with F landmarks Z that are never trained: by `adapt` random captions, σ the
     median distance between captions; without it random unit rows, σ = 1. K^(−1/2) is taken on the eigenvectors that
@@ -123,12 +123,6 @@ def fourier_features(params: Params, rows: Float[Array, "m d"]) -> Float[Array, 
     return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1) / jnp.sqrt(frequencies.shape[-1])
 
 
-def nystroem_features(params: Params, rows: Float[Array, "m d"]) -> Float[Array, "m features"]:
-    """φ(x) of `nystroem`: φ(x)·φ(z) = k(x, Z) K⁻¹ k(Z, z), which is k(x, z) where x is a landmark."""
-    inverse_root, kernel = _landmark_kernel(params, rows)
-    return kernel @ inverse_root
-
-
 def gaussian_kernel(
     rows: Float[Array, "m d"], others: Float[Array, "n d"], bandwidth: Float[Array, ""] | float
 ) -> Float[Array, "m n"]:
@@ -142,7 +136,7 @@ def gaussian_kernel(
 
 
 def median_distance(rows: Float[Array, "m d"], mask: Bool[Array, " m"]) -> Float[Array, ""]:
-    """The median distance between two different rows of the mask: the usual bandwidth of a Gaussian kernel.
+    """Median distance between two rows of the mask, the usual bandwidth of a Gaussian kernel.
 
     It is 1 where fewer than two rows are in the mask, or the median is 0.
 

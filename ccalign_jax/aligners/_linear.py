@@ -16,7 +16,7 @@ __all__ = ["diagonal", "identity", "linear", "low_rank", "residual", "shift"]
 
 
 def identity(d_text: int, d_out: int) -> Aligner:
-    """x ↦ xE, with no parameters: the rectangular identity where d_text ≠ d_out.
+    """Identity map x ↦ xE, with no parameters: the rectangular identity where d_text ≠ d_out.
 
     Example:
         >>> identity(2, 2).text({}, jnp.ones((1, 2)), 0).tolist()
@@ -32,7 +32,7 @@ def identity(d_text: int, d_out: int) -> Aligner:
 
 
 def shift(d_text: int, d_out: int) -> Aligner:
-    """x ↦ xE + b, exactly the identity at first (b = 0); d_out parameters, no multiply-adds.
+    """Shift x ↦ xE + b, exactly the identity at first (b = 0); d_out parameters, no multiply-adds.
 
     Example:
         >>> shift(3, 2).text({"bias": jnp.array([1.0, 2.0])}, jnp.ones((1, 3)), 0).tolist()
@@ -51,7 +51,7 @@ def shift(d_text: int, d_out: int) -> Aligner:
 
 
 def diagonal(d_text: int, d_out: int) -> Aligner:
-    """x ↦ (x ⊙ s)E with s = 1 + δ, exactly the identity at first (δ = 0).
+    """Diagonal map x ↦ (x ⊙ s)E with s = 1 + δ, exactly the identity at first (δ = 0).
 
     The parameter is δ, so that weight decay pulls to the identity. min(d_text, d_out) parameters, and as many
     multiply-adds a row.
@@ -75,7 +75,7 @@ def diagonal(d_text: int, d_out: int) -> Aligner:
 
 
 def linear(d_text: int, d_out: int) -> Aligner:
-    """x ↦ xW, W unconstrained and random at first (LeCun normal); d_text · d_out parameters and multiply-adds a row.
+    """Linear map x ↦ xW, random at first (LeCun normal); d_text · d_out parameters and multiply-adds a row.
 
     Example:
         >>> linear(3, 2).init(jax.random.key(0))["weight"].shape
@@ -95,7 +95,7 @@ def linear(d_text: int, d_out: int) -> Aligner:
 
 
 def residual(d_text: int, d_out: int) -> Aligner:
-    """x ↦ xE + xD, exactly the identity at first (D = 0); d_text · d_out parameters and multiply-adds a row.
+    """Residual map x ↦ xE + xD, the identity at first (D = 0); d_text · d_out parameters and multiply-adds a row.
 
     Example:
         >>> aligner = residual(2, 2)
@@ -116,7 +116,7 @@ def residual(d_text: int, d_out: int) -> Aligner:
 
 
 def low_rank(d_text: int, d_out: int, *, rank: int = 32) -> Aligner:
-    """x ↦ xE + xUVᵀ, exactly the identity at first (V = 0, U LeCun normal), both trained.
+    """Low-rank residual map x ↦ xE + xUVᵀ, exactly the identity at first (V = 0, U LeCun normal), both trained.
 
     The parametrisation of LoRA (Hu et al., 2022), without its scale. (d_text + d_out) · rank parameters and
     multiply-adds a row: fewer than a full D where rank < d_text · d_out / (d_text + d_out).

@@ -1,4 +1,4 @@
-"""A mixture of linear maps: each row is mapped by the experts that its own gate picks."""
+"""Mixture of linear maps, weighted for each row by a gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["mixture", "mixture_gates"]
 
 
 def mixture(d_text: int, d_out: int, *, experts: int = 4) -> Aligner:
-    """x ↦ Σ g_k(x) x(E + D_k), g = softmax(xG + b), exactly the identity at first (D_k = b = 0).
+    """Mixture of experts x ↦ Σ g_k(x) x(E + D_k), g = softmax(xG + b), exactly the identity at first (D_k = b = 0).
 
     A dense mixture of experts, without routing or a load-balancing loss. experts · (d_text · d_out + d_text + 1)
     parameters, experts · (d_text · d_out + d_text + d_out) multiply-adds a row.
@@ -47,5 +47,5 @@ def mixture(d_text: int, d_out: int, *, experts: int = 4) -> Aligner:
 
 
 def mixture_gates(params: Params, rows: Float[Array, "m d_text"]) -> Float[Array, "m experts"]:
-    """g(x) of `mixture`: how much each expert has to say, ≥ 0, a sum of 1 a row."""
+    """Gate weights g(x) of `mixture`, ≥ 0, with a sum of 1 for each row."""
     return jax.nn.softmax(rows @ params["gate"] + params["bias"], axis=-1)

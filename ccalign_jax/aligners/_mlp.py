@@ -1,4 +1,4 @@
-"""Nonlinear heads: layers built with Flax NNX, split once, and merged inside a pure function."""
+"""Nonlinear maps: layers built with Flax NNX, split once, and merged inside a pure function."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["gated_mlp", "residual_mlp"]
 
 
 def residual_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
-    """x ↦ xE + GELU(xW₁ + b₁)W₂ + b₂, exactly the identity at first (W₂ = b₂ = 0).
+    """Residual MLP x ↦ xE + GELU(xW₁ + b₁)W₂ + b₂, exactly the identity at first (W₂ = b₂ = 0).
 
     Exact GELU, dropout on the hidden layer; (d_text + 1) · hidden + (hidden + 1) · d_out parameters,
     (d_text + d_out) · hidden multiply-adds a row.
@@ -42,7 +42,7 @@ def residual_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
 
 
 def gated_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
-    """x ↦ xE + (SiLU(xW₁) ⊙ xW₂)W₃, exactly the identity at first (W₃ = 0): SwiGLU, without biases.
+    """Gated MLP (SwiGLU) x ↦ xE + (SiLU(xW₁) ⊙ xW₂)W₃ without biases, exactly the identity at first (W₃ = 0).
 
     Dropout on the hidden layer; (2 · d_text + d_out) · hidden parameters and multiply-adds a row.
 

@@ -1,4 +1,4 @@
-"""The grammar of names, `residual`, `per_language(linear)`, `dual(per_language(linear),shift)`, and what they make."""
+"""Parse aligner names, such as `dual(per_language(linear),shift)`, and build their aligners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_SHOWN = 60  # characters of a refused name
 
 
 class AlignerName(NamedTuple):
-    """A name taken apart; `str` gives its one spelling.
+    """Parsed name of an aligner; `str` gives its canonical spelling.
 
     Attributes:
         text: the aligner of captions, a key of `ALIGNERS`.
@@ -48,7 +48,7 @@ class AlignerName(NamedTuple):
 
 
 def parse_name(name: str) -> AlignerName:
-    """What a name means; spaces around its parts do not matter.
+    """Parse the name of an aligner; spaces around its parts do not matter.
 
     Raises:
         InputError: an unknown or unbalanced name, or a combination that means nothing or has a simpler name.
@@ -133,7 +133,7 @@ def list_names(names: str) -> list[str]:
 
 
 def canonical_name(name: str) -> str:
-    """The one spelling of an aligner's name.
+    """Canonical spelling of an aligner's name.
 
     Raises:
         InputError: as `parse_name`.
@@ -191,6 +191,20 @@ def settings_read(name: str) -> frozenset[str]:
     return ALIGNERS[parsed.text].reads | (frozenset() if parsed.image is None else ALIGNERS[parsed.image].reads)
 
 
+def maps_unseen_languages(name: str) -> bool:
+    """Whether an aligner of this name maps languages that were not in training.
+
+    Raises:
+        InputError: as `parse_name`.
+
+    Example:
+        >>> [maps_unseen_languages(name) for name in ("residual", "conditional", "per_language(residual)")]
+        [True, True, False]
+    """
+    parsed = parse_name(name)
+    return ALIGNERS[parsed.text].unseen_languages and not parsed.per_language
+
+
 def make_aligner(
     name: str,
     d_text: int,
@@ -209,7 +223,7 @@ def make_aligner(
         d_text: width of caption rows.
         d_image: width of image rows, and of the space that the aligner maps into.
         languages: how many languages have maps or parts of their own, where the aligner has such.
-        hidden, rank, features, experts: see `Sizes`; each aligner reads what it has use for.
+        hidden, rank, features, experts: see `Sizes`; each aligner reads those it needs.
 
     Raises:
         InputError: an unknown name, or a size that the aligner cannot have.

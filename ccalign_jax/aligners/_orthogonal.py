@@ -1,4 +1,4 @@
-"""Orthogonal maps: W is on the Stiefel manifold whatever its parameters are, and the identity where they are zero.
+"""Orthogonal maps: W on the Stiefel manifold for all values of its parameters, and the identity where they are zero.
 
 The parameters are a tangent at E, ξ = [B; C] with B skew, and a retraction takes it to the manifold: W = E + ξ to first
 order, as for a residual map. All three retractions are smooth, so that Adam needs no projection between its steps.
@@ -23,15 +23,16 @@ EXACT = jax.lax.Precision.HIGHEST  # where a device multiplies in fewer bits, W 
 
 
 def orthogonal(d_text: int, d_out: int, *, retraction: Retraction = "cayley") -> Aligner:
-    """x ↦ xW with orthonormal columns (WᵀW = I) where d_text ≥ d_out, else rows (WWᵀ = I); W = E at first.
+    """Orthogonal map x ↦ xW: orthonormal columns (WᵀW = I) where d_text ≥ d_out, else rows (WWᵀ = I); W = E at first.
 
-    Holds d_text · d_out parameters, of which the symmetric part of B, k(k + 1)/2 with k = min(d_text, d_out), is idle.
-    A row costs d_text · d_out multiply-adds, and W is made anew each step, from cheap to dear:
+    Holds d_text · d_out parameters, of which the symmetric part of B, k(k + 1)/2 with k = min(d_text, d_out), is
+    unused. A row costs d_text · d_out multiply-adds, and W is computed at each step, by one of these, the cheapest
+    first:
 
-    - `cayley`: one inverse, k × k and always well conditioned. In a plane it turns by less than 180 degrees.
-    - `exponential`: the geodesic, by the exponential of a matrix n × n, n = max(d_text, d_out). It turns by any angle.
-    - `polar`: the orthogonal matrix nearest to E + ξ, by an eigendecomposition k × k. In a plane it turns by less than
-      90 degrees.
+    - `cayley`: one inverse, k × k and always well conditioned. In a plane it rotates by less than 180 degrees.
+    - `exponential`: the geodesic, by the exponential of a matrix n × n, n = max(d_text, d_out). It rotates by any
+    angle. - `polar`: the orthogonal matrix nearest to E + ξ, by an eigendecomposition k × k. In a plane it rotates by
+    less than 90 degrees.
 
     Where d_text = d_out, det W = 1: no reflection is among them.
 

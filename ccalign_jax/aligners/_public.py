@@ -1,4 +1,4 @@
-"""What `ccalign_jax.aligners` offers beside its registry, one a line."""
+"""Public names of `ccalign_jax.aligners` beside its registry."""
 
 from ccalign_jax.aligners._affine import affine as affine
 from ccalign_jax.aligners._base import Adapt as Adapt
@@ -16,7 +16,6 @@ from ccalign_jax.aligners._kernel import fourier_features as fourier_features
 from ccalign_jax.aligners._kernel import gaussian_kernel as gaussian_kernel
 from ccalign_jax.aligners._kernel import median_distance as median_distance
 from ccalign_jax.aligners._kernel import nystroem as nystroem
-from ccalign_jax.aligners._kernel import nystroem_features as nystroem_features
 from ccalign_jax.aligners._linear import diagonal as diagonal
 from ccalign_jax.aligners._linear import identity as identity
 from ccalign_jax.aligners._linear import linear as linear

@@ -1,4 +1,4 @@
-"""Every aligner by name, and the sizes that a name does not say."""
+"""Registry of aligners by name, and the sizes that they take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ALIGNERS", "COMBINATORS", "AlignerEntry", "Sizes", "register_aligner
 
 
 class Sizes(NamedTuple):
-    """What fixes the shapes of an aligner beside its two widths; each aligner reads what it has use for.
+    """Sizes of an aligner beside its two widths; each aligner reads those it needs.
 
     Attributes:
         languages: of the data.
@@ -47,6 +47,8 @@ class AlignerEntry(NamedTuple):
             and images, which have no language, have no use for it.
         closed: whether it is solved from moments (`solvers`), not trained by a loss.
         two_sided: whether it maps images too, without `dual`.
+        fitted: whether parameters are fitted, beside the means of both sides.
+        unseen_languages: whether it maps languages that were not in training.
     """
 
     make: Callable[[int, int, Sizes], Aligner]
@@ -55,6 +57,8 @@ class AlignerEntry(NamedTuple):
     by_language: bool = False
     closed: bool = False
     two_sided: bool = False
+    fitted: bool = True
+    unseen_languages: bool = True
 
 
 def _solved(summary: str, *reads: str) -> AlignerEntry:
@@ -143,24 +147,29 @@ ALIGNERS: dict[str, AlignerEntry] = {
         frozenset({"experts"}),
     ),
     # Closed forms.
-    "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted"),
+    "centring": _solved_on_both_sides("each side less its training mean: no parameter is fitted")._replace(
+        fitted=False
+    ),
     "ridge": _solved("xW by ridge regression to identity (to 0 where that is at chance); its penalty from a path"),
     "pooled_ridge": AlignerEntry(
         lambda d_text, d_out, sizes: aligners.per_language(aligners.affine(d_text, d_out), sizes.languages),
         "ridge with a shared D and a part for each language, partially pooled",
         by_language=True,
         closed=True,
+        unseen_languages=False,
     ),
     "procrustes": _solved("xQ, the best orthogonal Q"),
     "scaled_procrustes": _solved("(x - m)sQ + c, the best orthogonal Q, scale and shift"),
     "centred_ridge": _solved_on_both_sides(
         "each side less its mean, then ridge as above: images move by their mean alone"
     ),
-    "multi_step": _solved_on_both_sides("whitened, turned, reweighted, dewhitened", "penalty"),
+    "multi_step": _solved_on_both_sides(
+        "both sides whitened, rotated, reweighted and dewhitened", "penalty"
+    ),
     "cca": _solved_on_both_sides("regularised canonical correlation analysis", "penalty"),
     "csa": _solved_on_both_sides("CCA, its directions weighted by a power of their correlation", "penalty"),
     "gcca": _solved_on_both_sides("GCCA-MAXVAR over all languages and the images", "penalty"),
-    "generalised_procrustes": _solved_on_both_sides("all languages and the images turned to their consensus"),
+    "generalised_procrustes": _solved_on_both_sides("all languages and the images rotated to their consensus"),
 }
 
 COMBINATORS: dict[str, str] = {
@@ -177,7 +186,7 @@ def register_aligner(
     reads: Iterable[str] = (),
     by_language: bool = False,
 ) -> None:
-    """Add an aligner of your own under a name that scripts, grids, reports and checkpoints then take like any other.
+    """Register an aligner under a name that scripts, grids, reports and checkpoints then accept.
 
     It is trained, and maps captions; `dual(NAME)` and `per_language(NAME)` come by themselves. Its maps are loaded
     where the module that defines `make` is loaded first (see `load_plugin`): checkpoints name that module.

@@ -1,4 +1,4 @@
-"""Data: one set of embeddings, the formats it comes in, fold plans, and a synthetic world."""
+"""Data: sets of embeddings, file formats, fold plans, and synthetic data."""
 
 from ccalign_jax.data.embedding_set import EmbeddingSet as EmbeddingSet
 from ccalign_jax.data.formats import load as load

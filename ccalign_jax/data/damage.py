@@ -30,5 +30,5 @@ def reading(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"{what} ({said.splitlines()[0]}); copy or write it again") from error
+        message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise InputError(f"{what} ({message.splitlines()[0]}); copy or write it again") from error

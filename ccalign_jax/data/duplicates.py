@@ -1,4 +1,4 @@
-"""Images that show the same thing under two keys: found by their rows, and joined into groups that stay on one side."""
+"""Duplicate images under different keys: found by cosine, and joined into groups that stay in one split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TILE_ROWS = 2048
 
 
 class DuplicateAudit(NamedTuple):
-    """Which images have duplicates, and groups that hold them together.
+    """Duplicates of a data set, and groups that keep them in one split.
 
     Attributes:
         groups: `[n]` int32, the data's groups joined through duplicates; each has the smallest number of those that it
@@ -34,7 +34,7 @@ class DuplicateAudit(NamedTuple):
         duplicate_images: images in one such pair at least.
         components: groups that hold a pair and were joined through it.
         largest: images in the largest of them, 0 if there is none.
-        most: images that near duplicates may chain into one group.
+        most: images that near duplicates may join into one group.
         cut: images of the components that had more, and so were joined through exact duplicates alone.
         repeated_captions: for each language, captions whose row stands under an image of another group too.
     """
@@ -53,10 +53,11 @@ class DuplicateAudit(NamedTuple):
 def audit_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: float = 0.05) -> DuplicateAudit:
     """Find duplicate images, and join them and the data's own groups into connected components.
 
-    Links chain: where rows are much alike, whole data sets hang together, and no fold could be made. A component of
-    more than max(10, `most_share` · n) images is therefore joined anew, through the data's own groups, which are never
-    cut, and exact duplicates (cosine above `EXACT`) alone; `cut` counts its images. Repeated captions are counted and
-    join nothing: through "a man in a red shirt" they would chain half of a set together.
+    Links are transitive: where rows are much alike they would join a whole data set, and no fold could be made. A
+    component of more than max(10, `most_share` · n) images is therefore joined anew, through the data's own groups,
+    which are never cut, and exact duplicates (cosine above `EXACT`) alone; `cut` counts its images. Repeated captions
+    are counted and
+    join nothing: through "a man in a red shirt" they would join half of a set.
 
     Args:
         data: images of any float dtype; 2048 rows at a time are compared with as many, in float64 where it matters.
@@ -98,14 +99,14 @@ def audit_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: f
 
 
 def audit_notes(audit: DuplicateAudit, data: EmbeddingSet) -> tuple[str, ...]:
-    """What an audit of the data found, a sentence each for duplicates, cut components and captions; none for nothing.
+    """Notes on an audit: a sentence each for duplicates, cut components and captions that were found.
 
     Example:
         >>> data = EmbeddingSet.build("toy", np.eye(3), {"en": np.array([[1.0, 0], [0, 1], [1, 0]])})
         >>> audit_notes(audit_duplicates(data), data)
         ('captions that repeat word for word under an image of another group: en 2 of 3; reported, not grouped',)
     """
-    said = []
+    notes = []
     size = len(data)
     if audit.duplicate_images:
         what = "exact duplicate" if audit.cosine >= EXACT else f"exact or near duplicate (cosine above {audit.cosine})"
@@ -113,9 +114,9 @@ def audit_notes(audit: DuplicateAudit, data: EmbeddingSet) -> tuple[str, ...]:
         if audit.components:
             many = f"{audit.components} groups, the largest" if audit.components > 1 else "1 group"
             note += f": joined into {many} of {audit.largest}, which only the seed protocol's folds may split"
-        said.append(note)
+        notes.append(note)
     if audit.cut:
-        said.append(
+        notes.append(
             f"near duplicates chain {audit.cut} of {size} images into groups of more than {audit.most}: in these only "
             "exact duplicates and given groups are joined, and a split may part the others; raise the cosine"
         )
@@ -125,11 +126,11 @@ def audit_notes(audit: DuplicateAudit, data: EmbeddingSet) -> tuple[str, ...]:
         if count
     ]
     if repeats:
-        said.append(
+        notes.append(
             f"captions that repeat word for word under an image of another group: {', '.join(repeats)}; "
             "reported, not grouped"
         )
-    return tuple(said)
+    return tuple(notes)
 
 
 def group_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: float = 0.05) -> EmbeddingSet:
@@ -163,7 +164,7 @@ def first_copies(rows: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
 def _join_near(
     image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"], limit: float
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], int]:
-    """Groups joined through pairs above `limit`, named by their smallest; who is in a pair; how many pairs."""
+    """Groups joined through pairs above `limit`, named by their smallest; the images in a pair; the number of pairs."""
     names, node = np.unique(groups, return_inverse=True)
     component = np.arange(len(names))
     paired, pairs = np.zeros(len(image), bool), 0

@@ -27,19 +27,19 @@ __all__ = ["EmbeddingSet"]
 class EmbeddingSet:
     """Frozen image rows and, for each language, caption rows that point at their image.
 
-    Rows are kept as stored (float16 stays float16); whoever computes takes float32 unit rows. Images
+    Rows are kept as stored (float16 stays float16); computations take float32 unit rows. Images
     are sorted by key and the captions of a language by image, in file order within an image, so that
     "the first caption" means the same everywhere. Build one with `EmbeddingSet.build`.
 
     Attributes:
-        name: what reports call the data.
+        name: of the data in reports.
         image: `[n, d_image]`, any float dtype, finite, no zero row.
         keys: `[n]` str, unique, sorted.
-        groups: `[n]` int32; equal numbers mark images that show the same thing (never split apart).
+        groups: `[n]` int32; equal numbers mark images that show the same thing and stay in one split.
         text: language to `[m_l, d_text]`, finite, no zero row.
         image_of: language to `[m_l]` int32, nondecreasing: the row of `image` each caption describes.
         split: `[n]` str, the official split of each image, or None.
-        notes: what was left out on the way here, counted, one sentence each.
+        notes: what was left out so far, counted, one sentence each.
         numbered: the images came without keys: `keys` are row numbers, which mean nothing in other data.
 
     Example:
@@ -98,11 +98,11 @@ class EmbeddingSet:
         if languages is not None:
             text = {language: text[language] for language in known_languages(name, languages, text)}
         check_languages(name, text)
-        said = list(notes)
+        found = list(notes)
         unique, order = np.unique(keys, return_index=True)
         if len(unique) < size:
             repeats = size - len(unique)
-            said.append(f"left out {repeats} of {size} images: their keys repeat, the first row of each is kept")
+            found.append(f"left out {repeats} of {size} images: their keys repeat, the first row of each is kept")
         rows: dict[str, np.ndarray] = {}
         owners: dict[str, np.ndarray] = {}
         width = None
@@ -133,14 +133,14 @@ class EmbeddingSet:
             known = unique[place] == caption_keys
             if not known.all():
                 strays = int((~known).sum())
-                said.append(f"left out {strays} of {len(known)} captions of {language}: no image has their key")
+                found.append(f"left out {strays} of {len(known)} captions of {language}: no image has their key")
             place, kept = place[known], np.flatnonzero(known)
             arrange = np.argsort(place, kind="stable")
             if len(arrange):
                 rows[language] = _take(values, kept[arrange])
                 owners[language] = place[arrange].astype(np.int32)
             else:
-                said.append(f"left out language {language}: no caption is left")
+                found.append(f"left out language {language}: no caption is left")
         if not rows:
             raise InputError(f"{name}: no caption has the key of an image; compare image_keys and text_<language>_keys")
         whole = cls(
@@ -151,14 +151,14 @@ class EmbeddingSet:
             text=rows,
             image_of=owners,
             split=None if split is None else split_names(name, split, size)[order],
-            notes=tuple(said),
+            notes=tuple(found),
             numbered=image_keys is None,
         )
         counts = whole.caption_counts().sum(0)
         if (counts == 0).any():
             note = f"left out {int((counts == 0).sum())} of {len(unique)} images: they have no caption"
             note += "" if languages is None else " in the chosen languages"
-            whole = dataclasses.replace(whole.take(np.flatnonzero(counts)), notes=(*said, note))
+            whole = dataclasses.replace(whole.take(np.flatnonzero(counts)), notes=(*found, note))
         return whole
 
     @property
@@ -223,9 +223,9 @@ class EmbeddingSet:
         if not keep.any():
             raise InputError(f"{self.name}: no image is left: {why}")
         kept = self.take(np.flatnonzero(keep))
-        said = [f"left out {int((~keep).sum())} of {len(keep)} images: {why}"]
-        said += [f"left out language {lang}: no caption is left" for lang in self.languages if lang not in kept.text]
-        return dataclasses.replace(kept, notes=(*self.notes, *said))
+        notes = [f"left out {int((~keep).sum())} of {len(keep)} images: {why}"]
+        notes += [f"left out language {lang}: no caption is left" for lang in self.languages if lang not in kept.text]
+        return dataclasses.replace(kept, notes=(*self.notes, *notes))
 
     def complete(self) -> EmbeddingSet:
         """Only images that have every language; the others are counted."""
@@ -235,12 +235,12 @@ class EmbeddingSet:
         """One caption, the first, of each image and language; the others are counted."""
         first = {lang: np.unique(self.image_of[lang], return_index=True)[1] for lang in self.languages}
         before, after = (sum(map(len, part.values())) for part in (self.image_of, first))
-        said = (f"left out {before - after} of {before} captions: only the first of each image and language is used",)
+        note = (f"left out {before - after} of {before} captions: only the first of each image and language is used",)
         return dataclasses.replace(
             self,
             text={lang: _take(self.text[lang], rows) for lang, rows in first.items()},
             image_of={lang: self.image_of[lang][rows] for lang, rows in first.items()},
-            notes=self.notes + (said if after < before else ()),
+            notes=self.notes + (note if after < before else ()),
         )
 
     def limit(self, count: int, *, seed: int = 0) -> EmbeddingSet:
@@ -261,7 +261,7 @@ class EmbeddingSet:
         if self.split is not None:
             parts["split"] = self.split
         for label, part in parts.items():
-            if part.dtype.kind == "U":  # as text: the width of its dtype remembers strings that have left
+            if part.dtype.kind == "U":  # as text: the width of its dtype depends on strings that were removed
                 part = np.frombuffer(json.dumps(part.tolist()).encode(), np.uint8)
             digest.update(json.dumps([label, part.shape, str(part.dtype)]).encode())
             digest.update(np.ascontiguousarray(part).data)

@@ -37,7 +37,7 @@ class Fingerprints(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """Which images of a data set are among fingerprinted ones.
+    """Images of a data set that are among fingerprinted ones.
 
     Attributes:
         by_key: `[n]`, the same key.
@@ -83,7 +83,7 @@ def fingerprint_rows(rows: Float[np.ndarray, "n d"]) -> Int16[np.ndarray, "n 8"]
 
 
 def recognise(data: EmbeddingSet, known: Fingerprints) -> Recognised:
-    """Which images are among the fingerprinted ones, by key, by row, or by their group.
+    """Find the images that are among the fingerprinted ones, by key, by row, or by their group.
 
     A copy of an image under another key is recognised where its row is the same; another crop or encoding of the
     picture is not.

@@ -1,4 +1,4 @@
-"""Whether fold plans, ours or a user's, can be trained, validated and tested as they stand."""
+"""Checks that fold plans, ours or a user's, can be trained, validated and tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files to `EmbeddingSet` and back: one reader a format, chosen by what lies at the path."""
+"""Read and write an `EmbeddingSet`: one reader for each file format."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
             np.savez(file, **arrays)
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"{path}: not written ({_reason(error)}); choose another folder or make room") from error
+        raise InputError(f"{path}: not written ({_reason(error)}); choose another folder or free disk space") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -171,7 +171,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Format(NamedTuple):
-    """A format is what it looks like, whether a path fits, and how to read the arguments of `EmbeddingSet.build`."""
+    """A file format: its description, whether a path has it, and a reader of the arguments of `EmbeddingSet.build`."""
 
     looks: str
     fits: Callable[[Path], bool]

@@ -1,4 +1,4 @@
-"""Shards written: what `open_shards` reads, from arrays that come piece by piece."""
+"""Write shards for `open_shards` from arrays that are given piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs on disk, in shards: too many to hold, read a few rows at a time."""
+"""Row-aligned pairs in shards on disk, read a few rows at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shards:
     """Row-aligned pairs in one or many files, as if they were one array; made by `open_shards`.
 
     Attributes:
-        name: what reports call the data.
+        name: of the data in reports.
         languages: sorted; axis 0 of the texts.
         d_text, d_image: widths.
         image_dtype, text_dtype: float16, bfloat16 or float32.
@@ -189,8 +189,8 @@ class Shards:
 
     def sha256(self) -> str:
         """Hexadecimal digest of names, sizes and layout, not of the rows."""
-        said = [[array.path.name, *array[1:4], str(array.dtype)] for file in self.files for array in file.values()]
-        return hashlib.sha256(json.dumps([self.languages, said]).encode()).hexdigest()
+        layout = [[array.path.name, *array[1:4], str(array.dtype)] for file in self.files for array in file.values()]
+        return hashlib.sha256(json.dumps([self.languages, layout]).encode()).hexdigest()
 
     def digests(self) -> dict[str, str]:
         """SHA-256 digests that a resumed run compares: `data_sha256` of the layout, `content_sha256` of all values.

@@ -1,4 +1,4 @@
-"""Fold plans: index arrays that say which images are for training, validation and test. Protocols only make plans."""
+"""Fold plans of each protocol: index arrays of the images for training, validation and test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEVELOPMENT = ("dev", "val", "valid", "validation")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inner:
-    """Images to fit on, and images that the fits are scored on to choose between them, as ascending rows."""
+    """Inner split of a fold: training images, and validation images that choose between fits, as ascending rows."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -36,12 +36,12 @@ class Inner:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fold:
-    """One plan, as ascending image rows.
+    """One fold of a plan, as ascending image rows.
 
     Attributes:
         train: images that are fitted for the test part.
-        inner: what picks the epoch and the trial, by the mean of its scores. One whose `train` is the fold's own costs
-            no fit of its own; neither do equal ones of several folds.
+        inner: splits whose mean validation score selects the epoch and the trial. One whose `train` is the fold's own
+            costs no fit of its own; neither do equal ones of several folds.
         test: test images, touched by nothing else (the seed protocol selects on them too).
         train_eval: training images on which `train_metrics` are taken.
         refit: images on which the final choice is refitted; the same in every fold of a plan.

@@ -1,4 +1,4 @@
-"""Where the arrays of a file lie on disk: the headers of all formats reduced to the same facts."""
+"""Locations of the arrays of a file on disk, from the headers of all formats."""
 
 from __future__ import annotations
 

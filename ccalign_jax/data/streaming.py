@@ -1,7 +1,7 @@
-"""Batches from shards that memory cannot hold, through Grain: shuffled, seeded, resumable.
+"""Shuffled, seeded and resumable batches from shards larger than memory, through Grain.
 
 Shuffling rows one by one would read each from another place of the disk. So an epoch shuffles chunks of neighbouring
-rows, and a window of many chunks, drawn from everywhere, is held and shuffled row by row.
+rows, and a window of many such chunks is held in memory and shuffled row by row.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def split_chunks(
     chunk_rows: int = CHUNK_ROWS,
     seed: int = 0,
 ) -> tuple[Int[np.ndarray, "k 2"], Int[np.ndarray, "h 2"]]:
-    """All rows in chunks `[start, stop)`, and apart from them a random few, in chunks too, to choose or report by.
+    """Training rows and a random few held-out rows, both in chunks `[start, stop)`.
 
     Args:
         rows: how many there are.
@@ -112,9 +112,9 @@ def import_grain() -> Any:
 class BatchStream:
     """Batches of all epochs of a run; `iter` begins at the first, in a thread of Grain that reads ahead.
 
-    Batch i is the same whoever asks for it, in whatever order, and however the rows are spread over shards: a run that
-    was stopped goes on bit by bit. In an epoch every row comes once, but for `left_out` ones, others each time, that
-    fill no batch.
+    Batch i does not depend on the order of requests, nor on how rows are spread over shards, so that a stopped run
+    continues to the same bits. In an epoch every row comes once, but for `left_out` ones, others each time, that fill
+    no batch.
 
     Args:
         shards: the data.

@@ -1,9 +1,9 @@
-"""The built-in data: a Gaussian world of images and captions whose truth is known, seeded and made in seconds.
+"""Built-in synthetic data: a seeded Gaussian model of images and captions with known ground truth.
 
-Its geometry before any alignment is fitted to the figures that the seed study published for its own 2,770 images in
+Its geometry before any alignment is fitted to the values that the seed study published for its own 2,770 images in
 nine languages (five folds of 554): retrieval at 1 in both directions, text to image by language, and mean cosine by
 language. Three numbers were chosen by hand among some 30 worlds: `shared` by the task through the image, `span` by
-effective rank and PCA, `leak` so that a ridge map gains a little. What else an alignment does to it is found out.
+effective rank and PCA, `leak` so that a ridge map gains a little. Other effects of an alignment were not fitted.
 
     fitted, seed 0                          here    published
     text to image R@1, macro                .478    .474       (each language within .02)
@@ -26,13 +26,13 @@ entropy and near-zero entries see, and no crowded regions, which make hubs. The 
 few directions: `World(exponent=1, span=0.39)` with its noise fitted anew matches it (.344), but halves the neighbour
 overlap (.041), and a ridge map gains .06 there against .04 here, where the study's own maps gained .02 to .03.
 Effective rank by language runs the other way (ar 155, en 125 on 2,214 images; published 120 and 158): here a worse
-language is noisier, there it is poorer. Direct text-to-text retrieval is saturated (R@1 1.00, pool 554), because the
-noise that captions share is what fits the task through the image; `World(shared=0)` gives .5 from en to de.
+language is noisier, there it is poorer. Direct text-to-text retrieval is saturated (R@1 1.00, gallery of 554), because
+the noise that captions share is what fits the task through the image; `World(shared=0)` gives .5 from en to de.
 
 Published neighbours among the languages (pt, es, fr, de, it) are .005 to .007 apart, within the noise of a seed; they
-were fitted up to .01 apart, on seeds 0 to 7. On ten other seeds at 2,770 images both macro figures stay within .02 and
+were fitted up to .01 apart, on seeds 0 to 7. On ten other seeds at 2,770 images both macro averages stay within .02 and
 each language within .04; the order holds for all pairs published more than .01 apart on nine, of all nine languages on
-two (and on seed 0). At 1,500 images, with two pools: macro within .04, each language within .06, that order on six.
+two (and on seed 0). At 1,500 images, with two galleries: macro within .04, each language within .06, that order on six.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ _TEXT = {
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """The numbers of the generator; the defaults are the fitted ones.
+    """Parameters of the generator; the defaults are the fitted ones.
 
     An image row is `unit(unit(s + e) + shift)` and a caption row `unit(unit((s + e)(I + D)) + shift)`: a signal s that
     an image and its captions have in common, noise e, a distortion D that every caption suffers, and a shift for the
     modality. Direction j has the signal variance λ ∝ j^-exponent (sum 1) and the noise variance ν = −λ + √(λ² + λ/c)
     times a scale. Then λ / ((λ + ν)² − λ²) = c for every j: at scale 1 the best bilinear score of a pair, its
-    log-likelihood ratio, weighs all directions alike, so identity is near optimal and a learnt map has little to win.
+    log-likelihood ratio, weighs all directions alike, so that identity is near optimal and a learnt map gains little.
 
-    A null world is one `dataclasses.replace` away: `distortion=0, leak=0` leaves nothing systematic to be mended.
+    A null world is one `dataclasses.replace` away: `distortion=0, leak=0` leaves no systematic error to correct.
 
     Attributes:
         exponent: how fast the signal decays over the directions.
@@ -129,7 +129,7 @@ class World:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Truth:
-    """What a synthetic set was made with, as `truth` tells it.
+    """Ground truth of a synthetic set.
 
     Attributes:
         basis: `[d, d]`, orthonormal rows: the directions, the strongest signal first.
@@ -208,7 +208,7 @@ def synthetic(
 ) -> EmbeddingSet:
     """Make the synthetic set: `images` images, `captions` captions of each in every language, float32 unit rows.
 
-    Each language draws from its own stream: fewer languages give the same rows of those that stay.
+    Each language has its own random stream: with fewer languages the rows of the others stay the same.
 
     Raises:
         InputError: no image, no caption, fewer than 4 dimensions, no language, a language twice, or a negative seed.

@@ -1,18 +1,17 @@
-"""Diagnostics: what sets of rows and maps look like, how alike two sets are, and what chance alone would read."""
+"""Diagnostics of sets of rows and of maps: spectra, similarity, hubness, language probes and permutation nulls."""
 
 from ccalign_jax.diagnostics.block import diagnose as diagnose
 from ccalign_jax.diagnostics.block import diagnose_map as diagnose_map
 from ccalign_jax.diagnostics.hubness import hub_share as hub_share
 from ccalign_jax.diagnostics.hubness import hub_skew as hub_skew
 from ccalign_jax.diagnostics.hubness import k_occurrence as k_occurrence
-from ccalign_jax.diagnostics.hubness import shared_k_occurrence as shared_k_occurrence
+from ccalign_jax.diagnostics.hubness import share_ties as share_ties
 from ccalign_jax.diagnostics.neighbours import cknna as cknna
 from ccalign_jax.diagnostics.neighbours import mutual_neighbours as mutual_neighbours
 from ccalign_jax.diagnostics.neighbours import nearest_rows as nearest_rows
 from ccalign_jax.diagnostics.neighbours import neighbour_jaccard as neighbour_jaccard
 from ccalign_jax.diagnostics.null import PAIRED as PAIRED
 from ccalign_jax.diagnostics.null import Calibrated as Calibrated
-from ccalign_jax.diagnostics.null import calibrate as calibrate
 from ccalign_jax.diagnostics.null import calibrate_pairs as calibrate_pairs
 from ccalign_jax.diagnostics.null import sample_rows as sample_rows
 from ccalign_jax.diagnostics.probe import Probe as Probe

@@ -1,4 +1,4 @@
-"""All diagnostics of one state of the data at once: per language, between languages, and against the images."""
+"""All diagnostics of one set of embeddings: per language, between languages, and against the images."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def diagnose(
 
     Returns:
         Plain numbers, ready for JSON. `rows`, `sampled_rows`, `neighbours`, `languages`; `per_language` and `image`
-        (name to figure), `macro` (the mean over languages); `between_languages` (name to `matrix`, in the order of
+        (name to value), `macro` (the mean over languages); `between_languages` (name to `matrix`, in the order of
         `languages`, and `mean` over i < j, None for one language); `with_image` (name to `per_language` and `mean`);
         `spectra` (singular values of the centred rows); `probe`; `nulls` (`between_languages`: name to "a|b",
         `with_image`: name to language, each the fields of `Calibrated`).
@@ -79,7 +79,7 @@ def diagnose(
     near = [neighbours.nearest_rows(gram, k) for gram in grams]
     spectra = [spectrum.variances(rows) for rows in everything]
     singles = [_single(*parts) for parts in zip(everything, sampled, grams, near, spectra, strict=True)]
-    figures = dict(zip(languages, singles[: len(languages)], strict=True))
+    values = dict(zip(languages, singles[: len(languages)], strict=True))
     pairs = _paired(grams, near)
     size = len(languages)
     found: dict[str, Any] = {
@@ -87,7 +87,7 @@ def diagnose(
         "sampled_rows": len(chosen),
         "neighbours": k,
         "languages": languages,
-        "per_language": figures,
+        "per_language": values,
         "macro": {},
         "between_languages": {name: _matrix(pairs[name][:size, :size]) for name in PAIRED},
         "spectra": {name: np.sqrt(one).tolist() for name, one in zip(languages, spectra, strict=False)},
@@ -98,9 +98,9 @@ def diagnose(
         found["with_image"] = {name: _column(languages, pairs[name][:size, -1]) for name in PAIRED}
         if everything[-1].shape[1] == everything[0].shape[1]:
             for place, name in enumerate(languages):
-                figures[name]["modality_gap"] = similarity.modality_gap(everything[place], everything[-1])
-                figures[name] |= _across(sampled[place], sampled[-1], k)
-    found["macro"] = {name: float(np.mean([one[name] for one in figures.values()])) for name in figures[languages[0]]}
+                values[name]["modality_gap"] = similarity.modality_gap(everything[place], everything[-1])
+                values[name] |= _across(sampled[place], sampled[-1], k)
+    found["macro"] = {name: float(np.mean([one[name] for one in values.values()])) for name in values[languages[0]]}
     if probe and size > 1:
         found["probe"] = {
             "seed": language_probe(sets)._asdict(),
@@ -145,7 +145,7 @@ def diagnose_map(matrix: Float[AnyArray, "d_text d_image"]) -> dict[str, Any]:
 def _single(
     rows: np.ndarray, sampled: np.ndarray, gram: np.ndarray, near: np.ndarray, variances: np.ndarray
 ) -> dict[str, float]:
-    """The figures of one set; the seed study's under the names of its reports."""
+    """Diagnostics of one set; those of the seed study by the names of its reports."""
     occurrence = np.bincount(near.ravel(), minlength=len(gram))
     shared = hubness.share_ties(gram, near)
     return {

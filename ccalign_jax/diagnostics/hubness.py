@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from ccalign_jax.diagnostics.neighbours import NEIGHBOURS, nearest_rows
 
-__all__ = ["hub_share", "hub_skew", "k_occurrence", "share_ties", "shared_k_occurrence"]
+__all__ = ["hub_share", "hub_skew", "k_occurrence", "share_ties"]
 
 SAME_SCORE = 1e-6  # inner products of unit rows in float32 that are nearer than this tie
 
@@ -32,8 +32,8 @@ def k_occurrence(scores: Float[np.ndarray, "q g"], k: int = NEIGHBOURS, *, same:
     return np.bincount(nearest_rows(scores, k, same=same).ravel(), minlength=scores.shape[1])
 
 
-def shared_k_occurrence(
-    scores: Float[np.ndarray, "q g"], k: int = NEIGHBOURS, *, same: bool = True
+def share_ties(
+    scores: Float[np.ndarray, "q g"], near: Int[np.ndarray, "q k"], *, same: bool = True
 ) -> Float[np.ndarray, " g"]:
     """N_k with ties shared: items that tie for a query's last places each get an equal part of them.
 
@@ -41,24 +41,14 @@ def shared_k_occurrence(
 
     Args:
         scores: `[q, g]` inner products of unit rows; less than 1e-6 apart is a tie.
-        k: neighbours a query.
+        near: `[q, k]` neighbours of each query, from `nearest_rows`.
         same: query i is item i, and never its own neighbour.
 
-    Raises:
-        ValueError: fewer than k items.
-
     Example:
-        >>> shared_k_occurrence(np.array([[0.5, 0.5, 0.1]]), 1, same=False).tolist()
+        >>> scores = np.array([[0.5, 0.5, 0.1]])
+        >>> share_ties(scores, nearest_rows(scores, 1, same=False), same=False).tolist()
         [0.5, 0.5, 0.0]
     """
-    near = nearest_rows(scores, k, same=same)
-    return share_ties(scores, near, same=same)
-
-
-def share_ties(
-    scores: Float[np.ndarray, "q g"], near: Int[np.ndarray, "q k"], *, same: bool = True
-) -> Float[np.ndarray, " g"]:
-    """`shared_k_occurrence` where `nearest_rows` has found the neighbours already."""
     last = np.take_along_axis(scores, near, axis=1).min(axis=1)[:, None]
     above = scores > last + SAME_SCORE
     level = (scores >= last - SAME_SCORE) & ~above

@@ -1,4 +1,4 @@
-"""How alike row-aligned sets are near by: the neighbours that rows share, and CKNNA."""
+"""Local similarity of row-aligned sets: shared neighbours, and CKNNA."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NEIGHBOURS = 10  # the seed study's k
 def nearest_rows(scores: Float[np.ndarray, "q g"], k: int = NEIGHBOURS, *, same: bool = True) -> Int[np.ndarray, "q k"]:
     """The k items of highest score of each query, in no order; of items that tie for the last places, some.
 
-    Which of them is up to NumPy's partition of the negated scores, as in the seed study's program: no rule, but what
-    its figures rest on. Captions that repeat tie, so that figures on them differ in the third digit between CPUs.
+    Which of them is up to NumPy's partition of the negated scores, as in the seed study's program: no rule, but its
+    results rest on it. Captions that repeat tie, so that results on them differ in the third digit between CPUs.
 
     Args:
         scores: `[q, g]`.
@@ -48,7 +48,7 @@ def nearest_rows(scores: Float[np.ndarray, "q g"], k: int = NEIGHBOURS, *, same:
 
 
 def shared_neighbours(a: Int[np.ndarray, "n k"], b: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
-    """How many neighbours each row has in common between two sets.
+    """Number of neighbours that each row shares between two sets.
 
     Example:
         >>> shared_neighbours(np.array([[1, 2], [0, 2]]), np.array([[2, 1], [3, 2]])).tolist()

@@ -1,4 +1,4 @@
-"""Permutation nulls: what a diagnostic of row-aligned sets reads where the alignment of the rows means nothing."""
+"""Permutation nulls of diagnostics of row-aligned sets: their distribution when rows are aligned at random."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ccalign_jax.diagnostics.neighbours import NEIGHBOURS, local_hsic, nearest_r
 from ccalign_jax.diagnostics.similarity import Moments
 from ccalign_jax.numerics import AnyArray
 
-__all__ = ["NULL_ROWS", "PAIRED", "SAMPLE_ROWS", "Calibrated", "calibrate", "calibrate_pairs", "sample_rows"]
+__all__ = ["NULL_ROWS", "PAIRED", "SAMPLE_ROWS", "Calibrated", "calibrate_pairs", "sample_rows"]
 
 SAMPLE_ROWS = 2000
-NULL_ROWS = 554  # the seed study's holdout
+NULL_ROWS = 554  # the seed study's test split
 QUANTILE = 0.95
 PAIRED = (
     "gram_correlation",
@@ -39,15 +39,15 @@ Rows = Float[AnyArray, "n d"]
 
 
 class Calibrated(NamedTuple):
-    """A figure against its permutation null.
+    """A diagnostic against its permutation null.
 
     Attributes:
         value: on the rows as they are aligned.
         null_mean: mean over the permutations.
         null_std: standard deviation over them, ddof 1.
-        p: (1 + how many permutations read at least as much) / (1 + permutations), one-sided.
-        calibrated: (value − null_mean) / (maximum − null_mean): 0 is no more than chance, 1 is perfect.
-        gated: (value − τ) / (maximum − τ), at least 0, with τ the 95 % quantile of the permutations and the value.
+        p: (1 + number of permutations with at least this value) / (1 + permutations), one-sided.
+        calibrated: (value − null_mean) / (1 − null_mean): 0 is no more than chance, 1 is perfect.
+        gated: (value − τ) / (1 − τ), at least 0, with τ the 95 % quantile of the permutations and the value.
     """
 
     value: float
@@ -70,52 +70,6 @@ def sample_rows(count: int, limit: int = SAMPLE_ROWS) -> Int[np.ndarray, " m"]:
     return np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
 
 
-def calibrate(
-    statistic: str | Callable[[Array, Array], Array],
-    a: Rows,
-    b: Rows,
-    key: Array,
-    permutations: int = 200,
-    *,
-    k: int = NEIGHBOURS,
-    maximum: float = 1.0,
-) -> Calibrated:
-    """A paired diagnostic of two sets, against the same with the rows of one permuted.
-
-    After Gröger, Wen & Brbić, 2026, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
-    2602.14486. Their own calibrated score is `gated`; `calibrated` compares with the mean instead, as the adjusted
-    Rand index does.
-
-    Args:
-        statistic: one of `PAIRED`, computed from Gram matrices and neighbours that are permuted, not recomputed; or
-            any function of two row-aligned arrays, in JAX.
-        a: `[n, d_a]`.
-        b: `[n, d_b]`, row i belongs to row i of `a`.
-        key: draws the permutations.
-        permutations: how many.
-        k: neighbours, where the statistic has any.
-        maximum: what the statistic reads at best.
-
-    Raises:
-        ValueError: an unknown name, or row counts that differ.
-
-    Example:
-        >>> rows = jax.random.normal(jax.random.key(0), (40, 5))
-        >>> found = calibrate("mutual_neighbours", rows, 2 * rows, jax.random.key(1), 99)
-        >>> found.value, found.p, found.calibrated
-        (1.0, 0.01, 1.0)
-    """
-    if isinstance(statistic, str):
-        if statistic not in PAIRED:
-            raise ValueError(f"no paired statistic {statistic!r}; there are {', '.join(PAIRED)}")
-        return calibrate_pairs([a, b], key, permutations, k=k, names=[statistic])[statistic][0, 1]
-    if len(a) != len(b):
-        raise ValueError(f"a has {len(a)} rows and b {len(b)}; row i of one must belong to row i of the other")
-    a, b = jnp.asarray(a), jnp.asarray(b)
-    read = jax.jit(lambda a, b, orders: jax.lax.map(lambda order: statistic(a, b[order]), orders))
-    return _summary(np.asarray(read(a, b, _orders(key, permutations, len(b)))), maximum)
-
-
 def calibrate_pairs(
     sets: Sequence[Rows],
     key: Array,
@@ -124,7 +78,11 @@ def calibrate_pairs(
     k: int = NEIGHBOURS,
     names: Sequence[str] = PAIRED,
 ) -> dict[str, dict[tuple[int, int], Calibrated]]:
-    """Every paired diagnostic between all pairs of row-aligned sets, against the same permutations.
+    """Every paired diagnostic between all pairs of row-aligned sets, against the same with the rows of one permuted.
+
+    After Gröger, Wen & Brbić, 2026, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
+    2602.14486. Their own calibrated score is `gated`; `calibrated` compares with the mean instead, as the adjusted
+    Rand index does. All pairs share the permutations.
 
     Args:
         sets: `[n, d_s]` each; n of some hundreds: time and memory grow with n².
@@ -138,6 +96,12 @@ def calibrate_pairs(
 
     Raises:
         ValueError: row counts that differ, or too few rows for k.
+
+    Example:
+        >>> rows = jax.random.normal(jax.random.key(0), (40, 5))
+        >>> found = calibrate_pairs([rows, 2 * rows], jax.random.key(1), 99)["mutual_neighbours"][0, 1]
+        >>> found.value, found.p, found.calibrated
+        (1.0, 0.01, 1.0)
     """
     grams = similarity.gram_matrices(sets)
     orders = _orders(key, permutations, len(grams[0]))
@@ -152,21 +116,21 @@ def calibrate_pairs(
         read |= _global_nulls(ranks, orders, pairs, {"gram_rank_correlation": similarity.gram_correlation})
     if {"neighbour_jaccard", "mutual_neighbours", "cknna"} & set(names):
         read |= _local_nulls(grams, orders, pairs, k)
-    return {name: {pair: _summary(read[name][:, place], 1.0) for place, pair in enumerate(pairs)} for name in names}
+    return {name: {pair: _summary(read[name][:, place]) for place, pair in enumerate(pairs)} for name in names}
 
 
 def _orders(key: Array, permutations: int, count: int) -> Int[Array, "p n"]:
-    """The order as it is, and then the permutations: one program reads the value and its null, rounding included."""
+    """The identity and then the permutations: one program computes the value and its null, with equal rounding."""
     drawn = jax.vmap(lambda key: jax.random.permutation(key, count))(jax.random.split(key, permutations))
     return jnp.concatenate([jnp.arange(count)[None], drawn])
 
 
-def _summary(read: Float[np.ndarray, " p"], maximum: float) -> Calibrated:
+def _summary(read: Float[np.ndarray, " p"]) -> Calibrated:
     value, null = float(read[0]), np.asarray(read[1:], np.float64)
     mean, bar = float(null.mean()), float(np.quantile(read, QUANTILE))
 
     def above(floor: float) -> float:
-        return (value - floor) / (maximum - floor) if maximum > floor else 0.0
+        return (value - floor) / (1.0 - floor) if floor < 1.0 else 0.0
 
     return Calibrated(
         value=value,

@@ -1,4 +1,4 @@
-"""How well a linear classifier tells the language of a row: the seed study's probe, and one that splits by image."""
+"""Language probes: accuracy of a linear classifier, with the seed study's random split and with a split by image."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ class Probe(NamedTuple):
         accuracy: in [0, 1].
         chance: one over the number of languages.
         rows: rows fitted and tested on.
-        shuffled: accuracy with shuffled labels, what the same protocol reads where there is nothing to find; None
-            where it was not asked for.
+        shuffled: accuracy with shuffled labels, the control of the same protocol; None where it was not asked for.
     """
 
     accuracy: float
@@ -35,7 +34,7 @@ class Probe(NamedTuple):
 
 
 def language_probe(text: Mapping[str, Float[AnyArray, "n d"]]) -> Probe:
-    """The seed study's probe: 2,000 random rows of each language, and a random 30 % of them to test on.
+    """Language probe of the seed study: 2,000 random rows of each language, a random 30 % of them for test.
 
     One `default_rng(0)` draws from each language in the order given; the split is scikit-learn's stratified one with
     random_state 0. Translations of one caption fall on both sides: near the boundary of aligned languages a row's
@@ -65,7 +64,7 @@ def language_probe(text: Mapping[str, Float[AnyArray, "n d"]]) -> Probe:
 
 
 def language_probe_by_image(text: Mapping[str, Float[AnyArray, "n d"]], *, control: bool = True) -> Probe:
-    """The probe with all captions of an image on one side, and its control with shuffled labels.
+    """Language probe with all captions of an image on one side of the split, and its control with shuffled labels.
 
     Args:
         text: unit rows of each language, at least two; row i of each describes image i.
@@ -181,7 +180,7 @@ def stratified_split(labels: Int[np.ndarray, " n"], *, seed: int = 0) -> tuple[n
 
 
 def _proportional(counts: np.ndarray, draws: int, state: np.random.RandomState) -> np.ndarray:
-    """`draws` shared out by `counts`, remainders to the largest, ties among them at random."""
+    """`draws` allotted in proportion to `counts`, remainders to the largest, ties among them at random."""
     exact = counts / counts.sum() * draws
     given = np.floor(exact)
     left = int(draws - given.sum())
@@ -220,4 +219,4 @@ def _accuracy(rows, labels, train, test, classes: int) -> float:
 
 def _check(text: Mapping[str, Float[AnyArray, "n d"]]) -> None:
     if len(text) < 2:
-        raise ValueError(f"the probe tells languages apart; there is only {', '.join(text) or 'none'}")
+        raise ValueError(f"the probe needs two languages; there is only {', '.join(text) or 'none'}")

@@ -1,4 +1,4 @@
-"""How alike row-aligned sets are as wholes: Gram correlation, CKA, and the gap between modalities."""
+"""Global similarity of row-aligned sets: Gram correlation, CKA, and the modality gap."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAT = 1e-12  # below this share of the mean square of its diagonal, the varianc
 
 
 class Moments(NamedTuple):
-    """What Gram correlation and both CKA need to know of `s` row-aligned sets; float64.
+    """Sums over Gram matrices of `s` row-aligned sets, sufficient for Gram correlation and both CKA; float64.
 
     Attributes:
         inner: `[s, s]` sums over i ≠ j of products of entries, each less the mean of its own off-diagonal entries.
@@ -123,8 +123,8 @@ def gram_correlation(sums: Moments) -> Float[np.ndarray, "s s"]:
 def biased_cka(sums: Moments) -> Float[np.ndarray, "s s"]:
     """Linear CKA, ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖) of centred rows, in [0, 1]; above 0 for independent sets of few rows.
 
-    Kornblith et al., 2019, "Similarity of Neural Network Representations Revisited". It reads .48 between independent
-    noise of 554 rows in 512 dimensions, and so tells nothing across different n or d: see `unbiased_cka`.
+    Kornblith et al., 2019, "Similarity of Neural Network Representations Revisited". It is .48 between independent
+    noise of 554 rows in 512 dimensions, so values at different n or d are not comparable: see `unbiased_cka`.
     """
     rows = sums.row_sums + sums.diagonal
     total = rows.sum(axis=1)

@@ -1,4 +1,4 @@
-"""What one set of rows, or one map, looks like by itself: spectrum, effective rank, isotropy, entropy, rotation."""
+"""Spectrum, effective rank, isotropy and entropy of one set of rows, and rotation angles of a map."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def variances(rows: Float[AnyArray, "n d"]) -> Float[np.ndarray, " r"]:
 
 
 def effective_rank(spectrum: Float[np.ndarray, " r"]) -> float:
-    """exp of the entropy of the shares of `spectrum`: how many equal directions would be as spread out; 0 for none.
+    """Effective rank: exp of the entropy of the shares of `spectrum`; 0 for an empty one.
 
-    Give it `variances(rows)` for the seed study's figure. Roy & Vetterli, 2007, "The effective rank: a measure of
+    Give it `variances(rows)` for the seed study's value. Roy & Vetterli, 2007, "The effective rank: a measure of
     effective dimensionality", who named it, take the singular values themselves: `variances(rows) ** 0.5`, which reads
     higher. Both grow with the number of rows: compare only at equal n.
 
@@ -131,7 +131,7 @@ def histogram_entropy(rows: Float[AnyArray, "n d"], *, relative: bool = False) -
 
 
 def rotation_angles(matrix: Float[AnyArray, "d d"]) -> Float[np.ndarray, " d"]:
-    """Angles by which the polar factor of a square map turns its invariant planes, in degrees, descending, [0, 180].
+    """Rotation angles of the polar factor of a square map in its invariant planes, in degrees, descending, [0, 180].
 
     The polar factor U Vᵀ of W = U S Vᵀ is the orthogonal map nearest to W; its eigenvalues are exp(±iθ). A plane gives
     its angle twice; a reflection counts as 180.

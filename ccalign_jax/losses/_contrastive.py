@@ -1,4 +1,4 @@
-"""Contrastive losses over a batch of images and their captions: a softmax over what an anchor could be paired with."""
+"""Contrastive losses over a batch of images and their captions: a softmax over the candidates of each anchor."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ccalign_jax.losses._batch import language_mean
 from ccalign_jax.losses._directions import Pool
-from ccalign_jax.losses._reduction import language_mean
 from ccalign_jax.losses._sums import Sums, batch_sums
 from ccalign_jax.losses._tiled import Exchange, Tile
 
@@ -32,8 +32,8 @@ def clip_loss(
 ) -> Float[Array, ""]:
     """Symmetric InfoNCE, the mean of text→image and image→text, with known positives masked.
 
-    Caption (l, i) and image i are a pair. In text→image a caption tells its image from the other images
-    of the batch; in image→text an image tells each of its captions from the captions of other images.
+    Caption (l, i) and image i are a pair. In text→image each caption is an anchor, and its negatives are the other
+    images of the batch; in image→text each image is an anchor, and its negatives are the captions of other images.
     Image rows are never repeated: the logits are `[languages · b, b]`. Every language weighs the same
     whatever the number of its captions.
 
@@ -55,8 +55,8 @@ def clip_loss(
             computes them again, and can itself not be differentiated, nor the loss in forward mode. None holds the
             whole matrix. "auto" does so in small batches, where it is faster, and takes tiles in large ones: see
             `auto_tile`, which counts the captions and images of all devices.
-        exchange: in tiles, how the images of other devices come by: from neighbour to neighbour ("ring"), so that
-            memory stays that of one device's batch, or to all at once ("gather").
+        exchange: in tiles, how devices exchange images: from neighbour to neighbour ("ring"), so that memory stays that
+            of one device's batch, or all at once ("gather").
 
     Returns:
         The loss, float32 or wider; 0 where nothing has a rival.
@@ -95,11 +95,11 @@ def clip_loss(
     )
     pairs = both[0].anchors
 
-    def one_way(way: Sums) -> Array:
-        terms = way.of[name] - way.own
+    def one_direction(direction: Sums) -> Array:
+        terms = direction.of[name] - direction.own
         return language_mean(jax.nn.softplus(terms) if mask_positives else terms, pairs, axis_name)
 
-    return 0.5 * (one_way(both[0]) + one_way(both[1]))
+    return 0.5 * (one_direction(both[0]) + one_direction(both[1]))
 
 
 def supcon_loss(
@@ -121,7 +121,8 @@ def supcon_loss(
     The positives P of a caption are the images of its group, those of an image all captions of its group
     in every language; the candidates A are all that exist on the other side, positives among them:
     "out" is −mean over p in P of log(eˢᵖ / Σ over A of eˢ), "in" is −log of the mean over P of the same
-    fraction. "Out" asks every positive to score alike; "in", never larger, is content with the best one.
+    fraction. "Out" is lowest where all positives score alike; "in", never larger, is low as soon as one of them scores
+    high.
 
     Args:
         text, image, temperature, mask, image_mask, groups, axis_name, tile, exchange: as in `clip_loss`.
@@ -161,23 +162,23 @@ def supcon_loss(
         exchange=exchange,
     )
 
-    def one_way(way: Sums) -> Array:
-        count = way.of["count_of_positives"]
+    def one_direction(direction: Sums) -> Array:
+        count = direction.of["count_of_positives"]
         some = jnp.maximum(count, 1)
-        right = way.of[of_positives] / some if form == "out" else way.of[of_positives] - jnp.log(some)
-        return language_mean(way.of["log_sum_of_all"] - right, way.anchors & (count > 0), axis_name)
+        right = direction.of[of_positives] / some if form == "out" else direction.of[of_positives] - jnp.log(some)
+        return language_mean(direction.of["log_sum_of_all"] - right, direction.anchors & (count > 0), axis_name)
 
-    return 0.5 * (one_way(both[0]) + one_way(both[1]))
+    return 0.5 * (one_direction(both[0]) + one_direction(both[1]))
 
 
 def learned_temperature(log_scale: float | Float[Array, ""], *, largest: float = 100.0) -> Float[Array, ""]:
-    """The temperature 1 / min(exp(log_scale), largest): what CLIP trains, so that no logit exceeds `largest`.
+    """Learned temperature of CLIP, 1 / min(exp(log_scale), largest), so that no logit exceeds `largest`.
 
     A step of the parameter multiplies the temperature, which stays positive. Start at log(1 / 0.07) ≈ 2.66.
 
     Args:
         log_scale: the parameter, the logarithm of the inverse temperature. Beyond log(largest) the gradient is
-            that at the bound: a parameter that overshot can return, where a plain `minimum` would hold it fast.
+            that at the bound: a parameter that overshot can return, where a plain `minimum` has no gradient.
         largest: the greatest inverse temperature, > 0.
 
     References:

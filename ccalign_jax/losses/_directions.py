@@ -1,4 +1,4 @@
-"""Both directions of retrieval in a batch, laid out alike so that a loss is written once for both."""
+"""Scores of both retrieval directions in a batch, in one layout, so that a loss is written once for both."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ccalign_jax.losses._reduction import as_languages, gather, known_positives, one_each, places, similarity
+from ccalign_jax.losses._batch import as_languages, gather, known_positives, one_each, places, similarity
 
 __all__ = ["Direction", "Pool", "check_pool", "directions"]
 
@@ -15,10 +15,10 @@ Pool = Literal["union", "per_language"]
 
 
 class Direction(NamedTuple):
-    """Captions that look for images, or images that look for captions.
+    """Scores of one retrieval direction in a batch, text→image or image→text.
 
-    Candidates are those of all devices. Images are looked for once a language; captions are one pool a
-    language, or one pool of all languages. An axis of length one stands for every pool, language or anchor.
+    Candidates are those of all devices. Text→image has one pool of candidates for each language; image→text one for
+    each language, or one for all languages. An axis of length one stands for every pool, language or anchor.
 
     Attributes:
         scores: `[pools, b, candidates]`, the similarity of each anchor to each candidate.
@@ -35,13 +35,8 @@ class Direction(NamedTuple):
     anchors: Bool[Array, "#pools b"]
 
     @property
-    def positives(self) -> Bool[Array, "#pools b candidates"]:
-        """The right answers: the pair's own and every other that shows the same thing."""
-        return self.exists & self.known
-
-    @property
     def rivals(self) -> Bool[Array, "#pools b candidates"]:
-        """The wrong answers."""
+        """The negatives: candidates that show something else."""
         return self.exists & ~self.known
 
 

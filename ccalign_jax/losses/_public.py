@@ -1,4 +1,4 @@
-"""What `ccalign_jax.losses` offers beside its registry, one a line."""
+"""Public names of `ccalign_jax.losses` beside its registry."""
 
 from ccalign_jax.losses._contrastive import clip_loss as clip_loss
 from ccalign_jax.losses._contrastive import learned_temperature as learned_temperature

@@ -1,4 +1,4 @@
-"""Losses that look at the nearest rivals alone: the hardest one (triplet), or the mean of the k nearest (RCSLS)."""
+"""Losses on the hardest negatives: the hardest one (triplet), or the mean of the k nearest (RCSLS)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ccalign_jax.losses._batch import language_mean
 from ccalign_jax.losses._directions import Direction, Pool, directions
-from ccalign_jax.losses._reduction import language_mean
 
 __all__ = ["rcsls_loss", "triplet_loss"]
 
@@ -23,7 +23,7 @@ def triplet_loss(
     i2t_pool: Pool = "union",
     axis_name: str | None = None,
 ) -> Float[Array, ""]:
-    """Hinge of each pair against its hardest rival, max(0, margin + rival − own), text→image plus image→text.
+    """Triplet loss with the hardest rival, max(0, margin + rival − own), text→image plus image→text.
 
     Known positives are no rivals. Rivals that tie for the hardest share its gradient.
 
@@ -51,11 +51,11 @@ def triplet_loss(
     )
     pairs = both[0].anchors
 
-    def one_way(way: Direction) -> Array:
-        hardest = jnp.max(jnp.where(way.rivals, way.scores, -jnp.inf), axis=-1)
-        return language_mean(jax.nn.relu(margin + hardest - way.own), pairs, axis_name)
+    def one_direction(direction: Direction) -> Array:
+        hardest = jnp.max(jnp.where(direction.rivals, direction.scores, -jnp.inf), axis=-1)
+        return language_mean(jax.nn.relu(margin + hardest - direction.own), pairs, axis_name)
 
-    return one_way(both[0]) + one_way(both[1])
+    return one_direction(both[0]) + one_direction(both[1])
 
 
 def rcsls_loss(
@@ -72,14 +72,14 @@ def rcsls_loss(
 ) -> Float[Array, ""]:
     """Relaxed CSLS: −2 own + mean of the caption's nearest images + mean of the image's nearest captions.
 
-    What CSLS retrieval ranks by, as a loss: pairs come close, and hubs, rows near to everything, move off.
+    It pulls pairs together and penalises hubs, rows that are near to all others.
 
     Args:
         text, image, mask, image_mask, groups, axis_name: as in `clip_loss`. Every language weighs the same.
         neighbours: how many of the nearest, ≥ 1, static; all of them where there are fewer.
         mask_positives: known positives are no neighbours. False lets them be, the pair itself among them, as
-            Joulin et al. do over a whole vocabulary; in a batch with few neighbours the pair then
-            cancels a good part of its own pull.
+            Joulin et al. do over a whole vocabulary; in a batch with few neighbours the pair then cancels much of its
+            own gradient.
         i2t_pool: an image's neighbours are among the captions of all languages, or of the pair's own.
 
     Returns:
@@ -103,12 +103,12 @@ def rcsls_loss(
     )
     pairs = both[0].anchors
 
-    def one_way(way: Direction) -> Array:
-        may_be = way.rivals if mask_positives else way.exists
-        scores = jnp.where(may_be, way.scores, -jnp.inf)
+    def one_direction(direction: Direction) -> Array:
+        may_be = direction.rivals if mask_positives else direction.exists
+        scores = jnp.where(may_be, direction.scores, -jnp.inf)
         nearest, _ = jax.lax.top_k(scores, min(neighbours, scores.shape[-1]))
         found = nearest > -jnp.inf
         mean = jnp.sum(jnp.where(found, nearest, 0.0), axis=-1) / jnp.maximum(jnp.sum(found, axis=-1), 1)
-        return language_mean(mean - way.own, pairs, axis_name)
+        return language_mean(mean - direction.own, pairs, axis_name)
 
-    return one_way(both[0]) + one_way(both[1])
+    return one_direction(both[0]) + one_direction(both[1])

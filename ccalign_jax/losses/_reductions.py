@@ -1,4 +1,4 @@
-"""What the scores of an anchor may add up to over its candidates, each with its slope: what a loss is made of."""
+"""Reductions of the scores of an anchor over its candidates, each with its derivative: the parts of a loss."""
 
 from __future__ import annotations
 

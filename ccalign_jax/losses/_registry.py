@@ -1,4 +1,4 @@
-"""The losses that a sweep knows by name, each behind the same call."""
+"""Registry of losses by name, all with one signature."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["LOSSES", "BatchLoss", "LossEntry", "register_loss"]
 
 
 class BatchLoss(Protocol):
-    """A loss as `fit` calls it: raw rows in, whatever it does not use ignored.
+    """Signature of a loss in `fit`: rows as they are; arguments that a loss does not use are ignored.
 
     `original` holds the caption rows before the map, `[languages, b, d_text]`. A setting that is left out
-    takes the default of the loss that reads it. Of `tile` and `exchange` nothing depends but memory and time.
+    takes the default of the loss that reads it. `tile` and `exchange` change memory and time only.
     """
 
     def __call__(
@@ -52,8 +52,8 @@ class LossEntry(NamedTuple):
     """A named loss.
 
     Attributes:
-        call: the loss behind the call that all share.
-        has_negatives: whether it pushes apart, so that both sides may move.
+        call: the loss, with the signature that all share.
+        has_negatives: whether it has negatives, so that both sides may be trained.
         reads: the settings that change its value, numbers and choices alike.
         summary: one line of what it is.
         tiled: whether it can do without the matrix of scores, and takes a `tile`.
@@ -76,7 +76,7 @@ Deferred = Callable[[], Callable[..., "Array"]]
 
 
 def _against_all(loss: Deferred, reads: set[str], summary: str, *, tiled: bool = False) -> LossEntry:
-    """A loss that holds every caption against every image; it is given the settings that it reads, no others."""
+    """Entry of a loss over all pairs of a batch, which is passed the settings that it reads and no others."""
     taken = reads | TILING if tiled else reads
 
     def call(
@@ -103,7 +103,7 @@ def _against_all(loss: Deferred, reads: set[str], summary: str, *, tiled: bool =
 
 
 def _towards_target(loss: Deferred, summary: str) -> LossEntry:
-    """A loss that pulls captions to where their targets are, and has nothing to set."""
+    """Entry of a loss that pulls captions to their targets and has no settings."""
 
     def call(
         anchors: Array, targets: Array, *, mask: Array, target_mask: Array, axis_name: str | None, **_unread: Any
@@ -126,7 +126,7 @@ def _gram_of_unit_rows(anchors: Array, targets: Array, **masks: Any) -> Array:
 def _infonce_and_structure(
     anchors: Array, targets: Array, *, original: Array | None = None, structure_weight: Any = 1.0, **rest: Any
 ) -> Array:
-    """Alone, structure is at its best where nothing is learned; without `original` the term is left out."""
+    """InfoNCE plus the structure loss, whose minimum alone is the identity; without `original` InfoNCE alone."""
     total = _INFONCE.call(anchors, targets, **rest)
     if original is None:
         return total
@@ -151,41 +151,41 @@ LOSSES: dict[str, LossEntry] = {
     "supcon_in": _against_all(
         lambda: partial(losses.supcon_loss, form="in"),
         {"temperature", "i2t_pool"},
-        "supervised contrastive, content with the best positive",
+        "supervised contrastive, the mean over positives inside the logarithm",
         tiled=True,
     ),
     "supcon_out": _against_all(
         lambda: partial(losses.supcon_loss, form="out"),
         {"temperature", "i2t_pool"},
-        "supervised contrastive, all positives alike",
+        "supervised contrastive, the mean over positives outside the logarithm",
         tiled=True,
     ),
     "sigmoid": _against_all(
         lambda: losses.sigmoid_loss,
         {"temperature", "bias"},
-        "every caption and image a pair or not, each decided alone",
+        "binary cross-entropy of every caption-image pair",
         tiled=True,
     ),
     "triplet": _against_all(lambda: losses.triplet_loss, {"margin", "i2t_pool"}, "hinge against the hardest rival"),
     "rcsls": _against_all(
         lambda: losses.rcsls_loss,
         {"neighbours", "mask_positives", "i2t_pool"},
-        "nearer to the target than to its nearest rivals",
+        "relaxed CSLS: nearer to the target than to the k nearest rivals",
     ),
     "alignment_uniformity": _against_all(
         lambda: losses.alignment_uniformity_loss,
         {"uniformity_weight"},
-        "pairs together, all else spread over the sphere",
+        "alignment of pairs, uniformity of all rows on the sphere",
     ),
     "structure": LossEntry(
         _infonce_and_structure,
         True,
         _INFONCE.reads | {"structure_weight"},
-        "InfoNCE, and captions keep the neighbours that they had before the map",
+        "InfoNCE plus the divergence of neighbour distributions before and after the map",
     ),
     "mse": _towards_target(lambda: losses.mse_loss, "squared distance to the target"),
     "cosine": _towards_target(lambda: losses.cosine_loss, "1 - cosine to the target"),
-    "gram": _towards_target(lambda: _gram_of_unit_rows, "captions lie to each other as their targets do"),
+    "gram": _towards_target(lambda: _gram_of_unit_rows, "Gram matrix of captions against that of their targets"),
 }
 
 
@@ -198,7 +198,7 @@ def register_loss(
     has_negatives: bool = True,
     tiled: bool = False,
 ) -> None:
-    """Add a loss of your own under a name that scripts, grids and reports then take like any other.
+    """Register a loss under a name that scripts, grids and reports then accept.
 
     Args:
         name: letters, digits, `_`, `-` and `.`.
@@ -209,7 +209,7 @@ def register_loss(
         summary: one line of what it is, for `--losses=list`.
         reads: which of `temperature`, `mask_positives`, `i2t_pool`, `bias`, `margin`, `neighbours`,
             `uniformity_weight` and `structure_weight` change its value; it is given these and no others.
-        has_negatives: whether it pushes apart, so that captions and images may both move.
+        has_negatives: whether it has negatives, so that captions and images may both be trained.
         tiled: whether it can do without the matrix of scores, and takes `tile` and `exchange`, too.
 
     Raises:

@@ -1,11 +1,11 @@
-"""Losses that pull each caption to its target and push nothing away."""
+"""Regression losses: each caption towards its target, without negatives."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ccalign_jax.losses._reduction import as_languages, language_mean
+from ccalign_jax.losses._batch import as_languages, language_mean
 from ccalign_jax.numerics import unit_rows
 
 __all__ = ["cosine_loss", "mse_loss"]

@@ -1,4 +1,4 @@
-"""Penalties on a map: its distance from identity, as a whole or at worst, and from an orthogonal one."""
+"""Penalties on a map: its distance from identity in Frobenius or spectral norm, and from an orthogonal map."""
 
 from __future__ import annotations
 
@@ -58,11 +58,10 @@ def ortho_penalty(
 
 
 def spectral_penalty(deviation: Float[Array, "*maps d_in d_out"], *, steps: int = 16) -> Float[Array, ""]:
-    """‖D‖₂², the squared largest singular value: how far at worst the map moves a unit row from identity.
+    """‖D‖₂², the squared spectral norm: the largest squared distance that the map moves a unit row.
 
-    Prox bounds the sum over all directions, so that it bends the one direction that pays like every
-    other; this one leaves what stays below the largest alone. It is not the excess of ‖W‖₂ over 1: where
-    the rows are normalised after the map, the scale of W means nothing.
+    Prox penalises all singular values; this penalty affects the largest one alone. It is not the excess of ‖W‖₂ over 1:
+    where the rows are normalised after the map, the scale of W means nothing.
 
     The singular vector comes from power iteration and is held fixed, which leaves the gradient exact where
     the iteration has converged; before, the value is too small, never too large.

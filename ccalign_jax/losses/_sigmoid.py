@@ -1,10 +1,10 @@
-"""The sigmoid loss: every caption and image of a batch are a pair or not, each decided alone."""
+"""Sigmoid loss: binary classification of every caption–image pair of a batch."""
 
 from __future__ import annotations
 
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._reduction import language_mean
+from ccalign_jax.losses._batch import language_mean
 from ccalign_jax.losses._sums import batch_sums
 from ccalign_jax.losses._tiled import Exchange, Tile
 
@@ -24,7 +24,7 @@ def sigmoid_loss(
     tile: Tile = "auto",
     exchange: Exchange = "ring",
 ) -> Float[Array, ""]:
-    """Binary cross-entropy of every caption against every image, summed over the images.
+    """Sigmoid loss: binary cross-entropy of every caption against every image, summed over the images.
 
     A caption's term is −Σ over images j of log sigmoid(±(similarity / temperature + bias)), + where image j
     shows what the caption's own image shows. The mean over captions is the sum over all pairs divided by
@@ -65,6 +65,6 @@ def sigmoid_loss(
         axis_name=axis_name,
         tile=tile,
         exchange=exchange,
-        both_ways=False,
+        both_directions=False,
     )
     return language_mean(towards_images.of["binary_cost"], towards_images.anchors, axis_name)

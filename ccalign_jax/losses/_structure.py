@@ -1,11 +1,11 @@
-"""Losses over the similarities within a side: Gram matching, and neighbours that a map should leave as they were."""
+"""Losses on similarities within one side: Gram matrix matching, and preservation of neighbour distributions."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ccalign_jax.losses._reduction import as_languages, gather, language_mean, one_each, places, similarity
+from ccalign_jax.losses._batch import as_languages, gather, language_mean, one_each, places, similarity
 from ccalign_jax.numerics import masked_log_sum_exp
 
 __all__ = ["gram_loss", "structure_loss"]
@@ -20,7 +20,7 @@ def gram_loss(
 ) -> Float[Array, ""]:
     """Mean squared difference of the captions' Gram matrix and the targets', off the diagonal.
 
-    Turning all captions alike changes nothing: what is matched is how captions lie to each other, not where.
+    It does not change under a rotation of all captions, so it does not align by itself.
 
     Args:
         text, target, axis_name: as in `clip_loss`; used as given, so pass unit rows for cosine similarity.
@@ -52,11 +52,11 @@ def structure_loss(
     mask: Bool[Array, "*languages b"] | None = None,
     axis_name: str | None = None,
 ) -> Float[Array, ""]:
-    """How far a map changes who is near to whom: Jensen–Shannon divergence of neighbour distributions.
+    """Jensen–Shannon divergence of the neighbour distributions of rows before and after a map.
 
     Row i's distribution over the other rows of its language is the softmax of its similarities divided by
-    the temperature, once among the mapped rows and once among the original ones. Zero for every
-    rotation, so it keeps structure and aligns nothing: add it to a loss that does.
+    the temperature, once among the mapped rows and once among the original ones. Zero for every rotation, so it does
+    not align by itself: add it to a loss that does.
 
     Args:
         mapped: `[b, d]` or `[languages, b, d]`; used as given, so pass unit rows for cosine similarity.

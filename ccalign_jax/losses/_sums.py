@@ -1,4 +1,4 @@
-"""What the scores of captions, and of images, add up to in a batch: from the matrix of scores, or tile by tile."""
+"""Reductions of the scores in a batch, over images and over captions: from the matrix of scores, or tile by tile."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ccalign_jax.losses._batch import as_languages, group_numbers, one_each, similarity
 from ccalign_jax.losses._directions import Direction, Pool, check_pool, directions
-from ccalign_jax.losses._reduction import as_languages, group_numbers, one_each, similarity
 from ccalign_jax.losses._reductions import REDUCTIONS
 from ccalign_jax.losses._tiled import Captions, Exchange, Images, Tile, TilePlan, auto_tile, tiled_sums
 
@@ -18,7 +18,7 @@ __all__ = ["Sums", "batch_sums"]
 
 
 class Sums(NamedTuple):
-    """Captions that look for images, or images that look for captions; pools and languages as in `Direction`.
+    """Reductions of the scores of one retrieval direction; pools and languages as in `Direction`.
 
     Attributes:
         of: `[pools, b]` each, by name of `REDUCTIONS`.
@@ -45,16 +45,16 @@ def batch_sums(
     axis_name: str | None,
     tile: Tile,
     exchange: Exchange,
-    both_ways: bool = True,
+    both_directions: bool = True,
 ) -> tuple[Sums, Sums]:
-    """These sums over scores, similarity / temperature + bias, text→image and image→text.
+    """Reductions of the scores similarity / temperature + bias, text→image and image→text.
 
     Args:
         names: of `REDUCTIONS`.
         bias: 0 by default.
         tile: captions and images a tile; None holds all scores at once, "auto" asks `auto_tile`.
-        exchange: how tiles see the images of other devices.
-        both_ways: False leaves the second undefined where it would cost something.
+        exchange: how tiles read the images of other devices.
+        both_directions: False leaves the second undefined where it would cost something.
 
     Raises:
         ValueError: shapes that do not fit, an unknown `i2t_pool`, `exchange` or tile, or a tile below 1.
@@ -70,7 +70,7 @@ def batch_sums(
         both = directions(
             text, image, mask=mask, image_mask=image_mask, groups=groups, i2t_pool=i2t_pool, axis_name=axis_name
         )
-        one, other = (_whole(way, names, temperature, bias) for way in both)
+        one, other = (_whole(direction, names, temperature, bias) for direction in both)
         return one, other
     if tile < 1:
         raise ValueError(f"tile is {tile}; it must be 'auto', None, or at least 1")
@@ -85,7 +85,7 @@ def batch_sums(
         return jnp.broadcast_to(jnp.asarray(number, jnp.promote_types(text.dtype, jnp.float32)), mask.shape)
 
     scale, offset = at_rows(1.0 / temperature), at_rows(0.0 if bias is None else bias)
-    plan = TilePlan(names, names if both_ways else (), tile, axis_name, exchange)
+    plan = TilePlan(names, names if both_directions else (), tile, axis_name, exchange)
     captions = Captions(text, scale, offset, pairs, jnp.broadcast_to(groups, mask.shape))
     of_captions, of_images = tiled_sums(plan, captions, Images(image, image_mask, groups))
     own = similarity("lbd,bd->lb", text, image) * scale + offset
@@ -99,8 +99,14 @@ def batch_sums(
     )
 
 
-def _whole(way: Direction, names: tuple[str, ...], temperature: float | Array, bias: float | Array | None) -> Sums:
-    scores, own = way.scores / temperature, way.own / temperature
+def _whole(
+    direction: Direction, names: tuple[str, ...], temperature: float | Array, bias: float | Array | None
+) -> Sums:
+    scores, own = direction.scores / temperature, direction.own / temperature
     if bias is not None:
         scores, own = scores + bias, own + bias
-    return Sums({name: REDUCTIONS[name].reduce(scores, way.known, way.exists, -1) for name in names}, own, way.anchors)
+    return Sums(
+        {name: REDUCTIONS[name].reduce(scores, direction.known, direction.exists, -1) for name in names},
+        own,
+        direction.anchors,
+    )

@@ -1,7 +1,7 @@
-"""Sums over scores without the matrix of scores: tile by tile, recomputed for the gradient, over devices too.
+"""Reductions of scores without the matrix of scores: tile by tile, recomputed for the gradient, over devices too.
 
-Memory is linear in the batch. A tile serves both directions: captions add up what images say, images what captions say.
-Over devices it is images that travel: there are as many times more captions as there are languages.
+Memory is linear in the batch. A tile serves both directions: it is reduced over images and over captions. Devices
+exchange images, since captions are more by the number of languages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._reduction import similarity
+from ccalign_jax.losses._batch import similarity
 from ccalign_jax.losses._reductions import REDUCTIONS
 from ccalign_jax.tiles import visit_tiles
 
@@ -24,20 +24,20 @@ Exchange = Literal["ring", "gather"]
 Tile = int | Literal["auto"] | None
 # On a CPU tiles are faster once the scores, and as many slopes, leave the cache (experiments/benchmarks/tiled_loss.py).
 TILED_FROM, AUTO_TILE = 2048 * 2048, 1024
-# An accelerator has the whole matrix faster, and at some 4 GiB something better to do with its memory.
+# An accelerator computes the whole matrix faster; from some 4 GiB on, tiles save its memory.
 ACCELERATOR_TILED_FROM, ACCELERATOR_TILE = 16_384 * 16_384, 8192
 Totals = tuple[Array, ...]
 
 
 class TilePlan(NamedTuple):
-    """What is static.
+    """Static choices of a tiled sum.
 
     Attributes:
         captions: names of `REDUCTIONS` that each caption gets over the images.
         images: those that each image gets over the captions, of each language by itself.
         size: captions, and images, a tile.
         axis_name: mapped axis over which the batch is spread; None where it is not.
-        exchange: how images travel: `ring`, from neighbour to neighbour, or `gather`, to all at once.
+        exchange: how devices exchange images: `ring`, from neighbour to neighbour, or `gather`, to all at once.
     """
 
     captions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Alignment and uniformity: pairs together, everything else spread over the sphere."""
+"""Alignment and uniformity: pairs close to each other, all rows spread over the sphere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ccalign_jax.losses._reduction import as_languages, gather, known_positives, language_mean, one_each, similarity
+from ccalign_jax.losses._batch import as_languages, gather, known_positives, language_mean, one_each, similarity
 from ccalign_jax.numerics import unit_rows
 
 __all__ = ["alignment_uniformity_loss"]

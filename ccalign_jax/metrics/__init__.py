@@ -1,16 +1,13 @@
-"""Retrieval metrics: exact tie-safe ranks, the figures that follow from them, and scores without parameters."""
+"""Exact tie-safe ranks, retrieval metrics, and training-free score corrections."""
 
 from ccalign_jax.metrics.counts import Ranks as Ranks
-from ccalign_jax.metrics.crosslingual import TextTask as TextTask
-from ccalign_jax.metrics.crosslingual import rank_text_pairs as rank_text_pairs
-from ccalign_jax.metrics.crosslingual import rank_via_image as rank_via_image
-from ccalign_jax.metrics.pool import expected_recall as expected_recall
-from ccalign_jax.metrics.pool import recall_curve as recall_curve
+from ccalign_jax.metrics.gallery_size import expected_recall as expected_recall
+from ccalign_jax.metrics.gallery_size import recall_curve as recall_curve
 from ccalign_jax.metrics.ranks import BLOCK_ENTRIES as BLOCK_ENTRIES
 from ccalign_jax.metrics.ranks import Scorer as Scorer
 from ccalign_jax.metrics.ranks import cosine_scores as cosine_scores
 from ccalign_jax.metrics.ranks import rank as rank
-from ccalign_jax.metrics.ranks import rank_both_ways as rank_both_ways
+from ccalign_jax.metrics.ranks import rank_both_directions as rank_both_directions
 from ccalign_jax.metrics.ranks import rank_pairs as rank_pairs
 from ccalign_jax.metrics.ranks import ranks_from_scores as ranks_from_scores
 from ccalign_jax.metrics.retrieval import METRICS as METRICS

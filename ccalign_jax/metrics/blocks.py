@@ -1,4 +1,4 @@
-"""Rows read and mapped block by block, and states carried through all tiles of sides that need not fit in memory."""
+"""Rows that need not fit in memory, read and mapped block by block, and states carried through all tiles of scores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]
 
 
 class Rows(Protocol):
-    """What rows are read from: a NumPy array, a memory map, an HDF5 data set, ..."""
+    """Source of rows: a NumPy array, a memory map, an HDF5 data set, ..."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...

@@ -1,4 +1,4 @@
-"""From counts of what stands above and level with each gold answer to ranks: expected over the ties, never a sort."""
+"""Ranks from counts of the items above and level with each gold answer, in expectation over ties, without sorting."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def each_answer_once(gold: Gold) -> Gold:
 def ranks_from_counts(
     gold_scores: Float[Array, "q k"], exists: Bool[Array, "q k"], above: Int[Array, "q k"], level: Int[Array, "q k"]
 ) -> Ranks:
-    """Ranks from what all of the gallery says of each gold answer.
+    """Ranks from counts of the items above and level with each gold answer.
 
     Args:
         gold_scores: `[q, k]`, the score of each gold answer.
@@ -177,7 +177,7 @@ def _discounted_gain(
 ) -> Float[Array, " q"]:
     """Sum over the gold answers of the gain expected at each, over the sum if they stood first.
 
-    Unlike precision, what a gold answer gains hangs on its own place alone: the mean over its tie group.
+    Unlike precision, the gain of a gold answer depends on its own place alone: the mean over its tie group.
     """
     gains = jnp.asarray(GAINS, jnp.float32)
     first, last = (gains[jnp.minimum(places, NDCG_PLACES)] for places in (above, above + level))

@@ -1,4 +1,4 @@
-"""Exact, tie-safe ranks from tiles of scores: counts of better and equal rivals, never a sort."""
+"""Exact, tie-safe ranks from tiles of scores: counts of better and equal rivals, without sorting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "Scorer",
     "cosine_scores",
     "rank",
-    "rank_both_ways",
+    "rank_both_directions",
     "rank_pairs",
     "ranks_from_scores",
     "tile_rows",
@@ -165,7 +165,7 @@ def rank_pairs(
         Text→image ranks `[m]` (every caption a query among all images) and image→text ranks `[n]` (every
         image that has captions a query among all captions).
     """
-    return rank_both_ways(
+    return rank_both_directions(
         text,
         image,
         image_of[:, None],
@@ -177,7 +177,7 @@ def rank_pairs(
     )
 
 
-def rank_both_ways(
+def rank_both_directions(
     queries: PyTree[Array],
     gallery: PyTree[Array],
     gold: Int[Array, "q k"],
@@ -200,7 +200,7 @@ def rank_both_ways(
 
     Example:
         >>> there = jnp.arange(2)[:, None]
-        >>> [side.better.tolist() for side in rank_both_ways(jnp.eye(2), jnp.ones((2, 2)), there, there)]
+        >>> [side.better.tolist() for side in rank_both_directions(jnp.eye(2), jnp.ones((2, 2)), there, there)]
         [[0, 0], [0, 0]]
     """
     rows, items = (jax.tree.leaves(side)[0].shape[0] for side in (queries, gallery))

@@ -93,7 +93,7 @@ METRICS: dict[str, Metric] = {
 
 
 def register_metric(name: str, per_query: Callable[[Ranks], Float[AnyArray, " q"]]) -> None:
-    """Add a metric, the mean over queries of a function of their ranks; a sweep then reports it with the others.
+    """Register a metric, the mean over queries of a function of their ranks; a sweep then reports it with the others.
 
     Args:
         name: in summaries and tables.
@@ -122,7 +122,7 @@ def mean_metrics() -> tuple[str, ...]:
 
 
 def resolve_ties(ranks: Ranks, how: Literal["optimistic", "pessimistic"]) -> Ranks:
-    """The ranks with every tie won or lost: the bounds between which any sort must fall.
+    """Optimistic or pessimistic ranks, with every tie won or lost: bounds for any order of the ties.
 
     `average_precision` and `ndcg` are left at their expectation.
     """
@@ -157,18 +157,18 @@ def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
     return found
 
 
-def macro(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def macro(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The unweighted mean of each metric over languages.
 
     Example:
         >>> macro([{"R@1": 0.25}, {"R@1": 0.75}])
         {'R@1': 0.5}
     """
-    return {metric: float(np.mean([one[metric] for one in figures])) for metric in figures[0]}
+    return {metric: float(np.mean([one[metric] for one in metrics])) for metric in metrics[0]}
 
 
 def all_tied(gold: Int[np.ndarray, "q k"], gallery: int) -> Ranks:
-    """The ranks of a score that tells nothing, every item equal: their metrics are those of chance.
+    """Ranks of a constant score, under which all items tie: their metrics are those of chance.
 
     Args:
         gold: `[q, k]` as in `rank`; only the number of different answers ≥ 0 of a query matters.

@@ -1,8 +1,8 @@
-"""Scores on top of any aligner, without parameters: what trained maps must beat, against hubs and modality gaps.
+"""Training-free score corrections against hubs and modality gaps, for any aligner.
 
 Each function prepares both sides once, with banks of other rows: `done = csls(text, image, Banks(texts, images))`.
-The score is then the inner product of what comes back, whatever searches for the largest: `rank_pairs(*done, …)`
-here, an index of inner products elsewhere. Banks come from the training side; with rows
+The score is then the inner product of the rows returned, for `rank_pairs(*done, …)` or any index of inner products.
+Banks come from the training side; with rows
 that are retrieved in a score is transductive, and then its name must say so: see `transductive`.
 """
 
@@ -50,11 +50,11 @@ class Banks(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """Both sides made ready: the score is the inner product of their rows.
+    """Prepared rows of both sides; the score is their inner product.
 
-    It serves both directions: whatever is taken off for a query is the same for all of its rivals. What is taken off
-    stands in two more columns: a score must come out of the matrix product whole, for a compiler that adds something
-    to it may do so in two places with two roundings, and a gold answer would not tie with itself.
+    It serves both directions: what is subtracted for a query is the same for all of its rivals. It stands in two more
+    columns: a score must come out of the matrix product whole, for a compiler that adds something to it may do so in
+    two places with two roundings, and a gold answer would not tie with itself.
 
     Attributes:
         queries: `[q, d]` or `[q, d + 2]`.
@@ -91,7 +91,7 @@ def cosine(
 def centred_cosine(
     queries: Float[Array, "q d"], gallery: Float[Array, "g d"], banks: Banks, *, block_entries: int = BLOCK_ENTRIES
 ) -> Scoring:
-    """Cosine after each side's bank mean is taken off its rows: what is left of a modality gap is no offset.
+    """Cosine of rows less the mean of their side's bank, which removes a constant modality gap.
 
     Args:
         queries, gallery: rows `[q, d]` and `[g, d]`, as the aligner maps them; one that is the mean becomes zero.
@@ -155,9 +155,9 @@ def inverted_softmax(
     inverse_temperature: float | Float[Array, ""] = 30.0,
     block_entries: int = BLOCK_ENTRIES,
 ) -> Scoring:
-    """β x·y less the log of Σ exp(β x'·y) over the bank of queries x': how likely the item is to mean this query.
+    """Inverted softmax: β x·y less the log of Σ exp(β x'·y) over the bank of queries x'.
 
-    The softmax runs over queries, not over the gallery, so that an item near to every query is no one's answer.
+    The softmax runs over queries, not over the gallery, so that hubs, items near to every query, score low.
 
     Args:
         queries, gallery: unit rows `[q, d]` and `[g, d]`.
@@ -194,7 +194,7 @@ def nearest_neighbour_normalization(
     weight: float | Float[Array, ""] = 0.75,
     block_entries: int = BLOCK_ENTRIES,
 ) -> Scoring:
-    """x·y − α b(y), b the mean score of the k queries of the bank that are nearest to the item.
+    """Nearest neighbour normalization: x·y − α b(y), b the mean score of the k queries of the bank nearest to the item.
 
     Args:
         queries, gallery: unit rows `[q, d]` and `[g, d]`.
@@ -231,10 +231,10 @@ SCORINGS: dict[str, Callable[..., Scoring]] = {
 
 
 def transductive(name: str) -> Callable[..., Scoring]:
-    """A scoring whose banks are the queries and the gallery themselves: it sees all of the test at once.
+    """Transductive score correction, whose banks are the queries and the gallery themselves.
 
     Call what comes back with `(queries, gallery, *, query_mask=None, gallery_mask=None, **settings)`, and
-    report its figures as transductive: they cannot be had for one query alone.
+    report its metrics as transductive: they need all test queries at once.
 
     Args:
         name: as in `SCORINGS`.
@@ -259,7 +259,7 @@ def transductive(name: str) -> Callable[..., Scoring]:
 def take_off(
     queries: Float[Array, "q d"], off_query: Float[Array, " q"], gallery: Float[Array, "g d"], off_gallery: Array
 ) -> Scoring:
-    """Rows whose inner products are those of the given ones, less what either side has to be taken off."""
+    """Rows whose inner products are those of the given ones, less an offset of each side."""
     before = [queries, -off_query[:, None], jnp.ones_like(off_query)[:, None]]
     after = [gallery, jnp.ones_like(off_gallery)[:, None], -off_gallery[:, None]]
     return Scoring(jnp.concatenate(before, axis=1), jnp.concatenate(after, axis=1))
@@ -268,5 +268,5 @@ def take_off(
 def _check_widths(queries: Array, gallery: Array, banks: Banks) -> None:
     shapes = [rows.shape for rows in (queries, gallery, banks.queries, banks.gallery)]
     if any(len(shape) != 2 or shape[1] != shapes[0][1] for shape in shapes) or 0 in (shapes[2][0], shapes[3][0]):
-        said = ", ".join(str(list(shape)) for shape in shapes)
-        raise ValueError(f"queries, gallery and their banks are {said}; give rows of one width, and no empty bank")
+        given = ", ".join(str(list(shape)) for shape in shapes)
+        raise ValueError(f"queries, gallery and their banks are {given}; give rows of one width, and no empty bank")

@@ -1,6 +1,6 @@
 """Exact ranks among millions of rows that need not fit in memory: both directions in one pass over tiles of scores.
 
-A gold answer's score must be the very number that its rivals are held against: the same inner product from a matrix
+A gold answer's score must be bitwise the score that its rivals are compared with: the same inner product from a matrix
 product of another shape may differ in its last bit. So gold pairs are gathered into blocks and tiles of the shapes that
 all others have, and what must tie with itself is checked to have done so.
 """

@@ -1,4 +1,4 @@
-"""Every way to retrieve between the captions of all languages and their images, with what the ways share done once."""
+"""Every retrieval task between captions of all languages and images, with the work that they share done once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax._names import PAIR_TASKS
 from ccalign_jax.metrics.counts import Ranks
-from ccalign_jax.metrics.crosslingual import gold_captions, image_weights, mask_scores, weighted_rows
-from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores, rank, rank_both_ways, tile_rows
+from ccalign_jax.metrics.ranks import BLOCK_ENTRIES, cosine_scores, rank, rank_both_directions
+from ccalign_jax.metrics.via_images import ImagesOfCaptions, images_of_captions
 from ccalign_jax.numerics import AnyArray
-from ccalign_jax.tiles import map_row_tiles
 
 __all__ = ["PAIR_TASKS", "TextTasks", "ordered_pairs", "rank_tasks"]
 
@@ -24,7 +23,7 @@ Tree = TypeVar("Tree")
 
 
 class TextTasks(NamedTuple):
-    """Ranks of every query on every task.
+    """Ranks of every query on each retrieval task.
 
     Attributes:
         t2i: for each language, its captions among the images.
@@ -33,7 +32,7 @@ class TextTasks(NamedTuple):
             next three, where the task was not asked for.
         via_image: likewise through the image nearest to the query.
         via_image_soft: through the mean of all images, weighted by a softmax of their scores.
-        via_image_oracle: through the query's own image.
+        via_image_oracle: through the query's own image, an upper bound for retrieval through one image.
     """
 
     t2i: tuple[Ranks, ...]
@@ -50,15 +49,6 @@ class _Side(NamedTuple):
     text: Float[Array, "m d"]
     image_of: Int[Array, " m"]
     captions_of: Int[Array, "n k"]
-
-
-class _Led(NamedTuple):
-    """Nearest and softmax-mean image of each caption of one language."""
-
-    nearest: Int[Array, " m"]
-    unlike: Bool[Array, " m"]  # whether images that differ are equally near
-    hard: Float[Array, "m d"]
-    soft: Float[Array, "m d"] | None  # where that way is taken
 
 
 def ordered_pairs(languages: int) -> list[tuple[int, int]]:
@@ -82,11 +72,11 @@ def rank_tasks(
     temperature: float | Float[Array, ""] = 0.01,
     block_entries: int = BLOCK_ENTRIES,
 ) -> TextTasks:
-    """The ranks of `rank_pairs`, `rank_text_pairs` and `rank_via_image` for all languages, under the inner product.
+    """Ranks of text–image retrieval and of retrieval between all pairs of languages, under the inner product.
 
-    A block of scores serves both of its directions. That of images against captions also holds all that the hard way
-    through an image needs, and its oracle is the image as a query. Call it from outside of `jit`: it compiles its
-    steps itself, once for each shape that the languages have.
+    Between languages the gold answers are all captions of the query's image. A caption whose image has none in the
+    second language is no query (`tied` is 0). Call it from outside of `jit`: it compiles its steps itself, once for
+    each shape that the languages have.
 
     Args:
         text: for each language `[m_l, d]` unit rows.
@@ -95,7 +85,7 @@ def rank_tasks(
         captions_of: for each language `[n, k_l]` captions of each image, -1 for none.
         image_mask: True where the row is an image; all by default.
         tasks: which of `PAIR_TASKS` to take between languages.
-        temperature: > 0; of the soft way.
+        temperature: > 0; of `via_image_soft`.
         block_entries: how many scores may be held at once.
 
     Raises:
@@ -126,7 +116,7 @@ def rank_tasks(
         if through:
             soft = "via_image_soft" in through
             led = [
-                _lead(shelf.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
+                images_of_captions(shelf.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
                 for shelf, _ in shelves
             ]
             found |= _between_images(shelves, led, image, through, block_entries)
@@ -182,7 +172,7 @@ def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_
 @partial(jax.jit, static_argnames="block_entries")
 def _with_images(side: _Side, image: Array, image_mask: Array, *, block_entries: int) -> tuple[Ranks, Ranks]:
     gold = side.image_of[:, None]
-    ranked = partial(rank_both_ways, query_mask=side.image_of >= 0, gallery_mask=image_mask)
+    ranked = partial(rank_both_directions, query_mask=side.image_of >= 0, gallery_mask=image_mask)
     return ranked(side.text, image, gold, side.captions_of, block_entries=block_entries)
 
 
@@ -190,41 +180,16 @@ def _with_images(side: _Side, image: Array, image_mask: Array, *, block_entries:
 def _caption_pairs(shelf: _Side, other: _Side, pairs: Int[Array, "p 2"], *, block_entries: int) -> tuple[Ranks, Ranks]:
     def one_pair(pair: Int[Array, " 2"]) -> tuple[Ranks, Ranks]:
         a, b = _row(shelf, pair[0]), _row(other, pair[1])
-        ranked = partial(rank_both_ways, query_mask=a.image_of >= 0, gallery_mask=b.image_of >= 0)
+        ranked = partial(rank_both_directions, query_mask=a.image_of >= 0, gallery_mask=b.image_of >= 0)
         return ranked(a.text, b.text, _gold(a, b), _gold(b, a), block_entries=block_entries)
 
     return jax.lax.map(one_pair, pairs)
 
 
-@partial(jax.jit, static_argnames=("soft", "block_entries"))
-def _lead(
-    text: Float[Array, "l m d"],
-    image: Array,
-    image_mask: Array,
-    temperature: float | Array,
-    *,
-    soft: bool,
-    block_entries: int,
-) -> _Led:
-    def one_tile(tile: Float[Array, "t d"]) -> _Led:
-        scores = mask_scores(cosine_scores(tile, image), image_mask)
-        nearest = jnp.argmax(scores, axis=1)
-        alone = jnp.sum(scores == jnp.max(scores, axis=1, keepdims=True)) == len(tile)
-        hard = jax.lax.cond(
-            alone,
-            lambda: image[nearest],
-            lambda: weighted_rows(image_weights(scores, "hard", temperature), image).astype(image.dtype),
-        )
-        mean = weighted_rows(image_weights(scores, "soft", temperature), image) if soft else None
-        return _Led(nearest, jnp.any(hard != image[nearest], axis=1), hard, mean)
-
-    return jax.lax.map(lambda rows: map_row_tiles(one_tile, rows, size=tile_rows(len(image), block_entries)), text)
-
-
 @partial(jax.jit, static_argnames=("through", "block_entries"))
 def _through_images(
     shelf: _Side,
-    led: _Led,
+    led: ImagesOfCaptions,
     rows: Int[Array, " a"],
     gallery: _Side,
     image: Array,
@@ -241,7 +206,7 @@ def _through_images(
             rank, gold=_gold(side, gallery), gallery_mask=gallery.image_of >= 0, block_entries=block_entries
         )
 
-        def score_nearest(tile: _Led, captions: Array) -> Array:
+        def score_nearest(tile: ImagesOfCaptions, captions: Array) -> Array:
             """The scores of image rows stand in the block already; those of their means do not."""
             if block is None:
                 return cosine_scores(tile.hard, captions)
@@ -249,11 +214,11 @@ def _through_images(
                 jnp.any(tile.unlike), lambda: cosine_scores(tile.hard, captions), lambda: block[tile.nearest]
             )
 
-        ways = {
+        tasks = {
             "via_image": lambda: ranked(leads._replace(soft=leads.nearest), gallery.text, score=score_nearest),
             "via_image_soft": lambda: ranked(leads.soft, gallery.text),
         }
-        return [ways[task]() for task in through]
+        return [tasks[task]() for task in through]
 
     return jax.lax.map(one_language, rows)
 
@@ -265,7 +230,9 @@ def _pick(ranks: Ranks, image_of: Int[Array, " m"]) -> Ranks:
 
 
 def _gold(side: _Side, other: _Side) -> Int[Array, "m k"]:
-    return gold_captions(side.text, other.text, side.image_of, other.image_of, other.captions_of)
+    """Captions of the other language of each caption's image, -1 for none."""
+    captions = other.captions_of[jnp.maximum(side.image_of, 0)]
+    return jnp.where((side.image_of >= 0)[:, None], captions, -1)
 
 
 def _fetch(tree: Tree) -> Tree:

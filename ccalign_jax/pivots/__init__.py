@@ -1,4 +1,4 @@
-"""Pivots: what a batch is aligned to."""
+"""Pivots: the targets that captions, and images, are aligned to."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Every pivot by name: what a batch is aligned to. A pivot turns a batch into the terms of the objective."""
+"""Registry of pivots by name. A pivot turns a batch into the terms of the objective: anchors and their targets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
         image: `[b, d_image]`.
         image_mask: `[b]`, True where the row is a real image.
         groups: `[b]`, equal numbers for images that show the same thing.
-        consensus: `[b, d_image]`, what the views of each image agree on, for the pivots that were prepared for.
+        consensus: `[b, d_image]`, the consensus of the views of each image, for the pivots that need it.
     """
 
     text: Float[Array, "languages b d_text"]
@@ -49,7 +49,7 @@ class Term(NamedTuple):
         mask: `[languages, b]`, True where the anchor exists.
         target_mask: True where the target exists, of the shape of the targets without d.
         weight: of this term.
-        original: the anchors before the map, `[languages, b, d_before]`, for losses that look back.
+        original: the anchors before the map, `[languages, b, d_before]`, for losses that compare with them.
     """
 
     anchors: Float[Array, "languages b d"]
@@ -74,7 +74,7 @@ Terms = Callable[["Aligner", "Params", Batch, TextRows, Weights], list[Term]]
 
 
 class Pivot(NamedTuple):
-    """What captions are aligned to.
+    """A pivot: the targets that captions are aligned to.
 
     Attributes:
         name: `image`, `text:en`, `centroid`, `auxiliary:en`, `consensus`, `gcca`, `symmetric`.
@@ -176,7 +176,7 @@ def register_pivot(
     within_text: bool = False,
     reads: Iterable[str] = (),
 ) -> None:
-    """Add a pivot of your own, what captions are aligned to, under a name that scripts, grids and reports then take.
+    """Register a pivot, a choice of targets, under a name that scripts, grids and reports then accept.
 
     Args:
         name: letters, digits, `_`, `-` and `.`.

@@ -52,7 +52,7 @@ def centroid_terms(aligner: Aligner, params: Params, batch: Batch, map_text: Tex
 
 
 def consensus_terms(aligner: Aligner, params: Params, batch: Batch, map_text: TextRows, hyper: Weights) -> list[Term]:
-    """Captions and images each to what all views agree on; an image counts as much as all captions of it."""
+    """Captions and images each to the consensus of all views; an image counts as much as all captions of it."""
     if batch.consensus is None:
         raise ValueError("the batch has no consensus; prepare it from the training images first")
     mapped, rows = aligner.image(params, batch.image)[None], batch.image[None]

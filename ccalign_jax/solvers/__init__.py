@@ -6,7 +6,6 @@ eigendecomposition takes a tenth of a second. Results are cast to float32 where 
 """
 
 from ccalign_jax.solvers.cca import CCAPath as CCAPath
-from ccalign_jax.solvers.cca import cca as cca
 from ccalign_jax.solvers.cca import cca_map as cca_map
 from ccalign_jax.solvers.cca import cca_path as cca_path
 from ccalign_jax.solvers.cca import csa_rows as csa_rows
@@ -16,7 +15,6 @@ from ccalign_jax.solvers.consensus import generalised_procrustes as generalised_
 from ccalign_jax.solvers.moments import Moments as Moments
 from ccalign_jax.solvers.moments import add_rows as add_rows
 from ccalign_jax.solvers.moments import centred as centred
-from ccalign_jax.solvers.moments import centring as centring
 from ccalign_jax.solvers.moments import empty_moments as empty_moments
 from ccalign_jax.solvers.moments import merge as merge
 from ccalign_jax.solvers.pooled_ridge import PooledRidge as PooledRidge
@@ -28,8 +26,6 @@ from ccalign_jax.solvers.procrustes import procrustes as procrustes
 from ccalign_jax.solvers.ridge import Ridge as Ridge
 from ccalign_jax.solvers.ridge import RidgePath as RidgePath
 from ccalign_jax.solvers.ridge import leave_one_out as leave_one_out
-from ccalign_jax.solvers.ridge import leave_one_out_residuals as leave_one_out_residuals
-from ccalign_jax.solvers.ridge import ridge as ridge
 from ccalign_jax.solvers.ridge import ridge_map as ridge_map
 from ccalign_jax.solvers.ridge import ridge_path as ridge_path
 from ccalign_jax.solvers.separation import identity_informs as identity_informs

@@ -1,4 +1,4 @@
-"""Regularised canonical correlation analysis, and the similarity that weights its columns by their correlation."""
+"""Regularised canonical correlation analysis (CCA), and canonical similarity analysis (CSA)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccalign_jax.solvers._eigen import condition_number, eigendecompose, inverse
 from ccalign_jax.solvers.moments import Moments, centred, means
 from ccalign_jax.solvers.procrustes import TwoSided
 
-__all__ = ["CCAPath", "cca", "cca_map", "cca_path", "csa_rows"]
+__all__ = ["CCAPath", "cca_map", "cca_path", "csa_rows"]
 
 
 class CCAPath(NamedTuple):
@@ -39,7 +39,7 @@ class CCAPath(NamedTuple):
 
 
 def cca_path(moments: Moments) -> CCAPath:
-    """What canonical correlation analyses of the same rows share: one eigendecomposition a side.
+    """Eigendecompositions that canonical correlation analyses of the same rows share, one a side.
 
     Args:
         moments: of text rows and targets.
@@ -63,11 +63,17 @@ def cca_path(moments: Moments) -> CCAPath:
 
 
 def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimensions: int | None = None) -> TwoSided:
-    """The solution of the path at one penalty a side, by one SVD of the whitened cross-covariance.
+    """Canonical correlation analysis at one penalty a side, by one SVD of the whitened cross-covariance.
+
+    Over the training rows, columns of both sides have variance 1 and the largest correlations. Hotelling, 1936,
+    "Relations between two sets of variates", with the covariances C_xx + λI and C_yy + μI of the canonical ridge
+    (Vinod, 1976); n ≤ d needs them, or every correlation is 1. With them variances are below 1, and `correlations` are
+    the singular values of (C_xx + λI)^-½ C_xy (C_yy + μI)^-½, below the correlations proper.
 
     Args:
         path: from `cca_path`.
-        text_penalty: λ over the mean variance of a text dimension.
+        text_penalty: λ over the mean variance of a text dimension. Far below 1, hundreds of columns of noise weigh as
+            much as the first.
         target_penalty: μ over the mean variance of a target dimension.
         dimensions: how many of the most correlated columns are kept; all by default. Maps of fewer are the first
             columns of this.
@@ -94,29 +100,6 @@ def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimens
     )
 
 
-def cca(moments: Moments, *, penalty: float = 1.0, dimensions: int | None = None) -> TwoSided:
-    """Maps of both sides whose columns, over the training rows, have variance 1 and the largest correlations.
-
-    Hotelling, 1936, "Relations between two sets of variates", with the covariances C_xx + λI and C_yy + μI of the
-    canonical ridge (Vinod, 1976); n ≤ d needs them, or every correlation is 1. With them variances are below 1, and
-    `correlations` are the singular values of (C_xx + λI)^-½ C_xy (C_yy + μI)^-½, below the correlations proper.
-
-    Args:
-        moments: of text rows and targets.
-        penalty: λ over the mean variance of a text dimension, and μ over that of a target dimension. What is far below
-            1 lets hundreds of columns of noise weigh as much as the first.
-        dimensions: how many columns are kept, from the first, most correlated; min(d_text, d_target) by default.
-
-    Example:
-        >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
-        >>> rows = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 3.0], [0.0, -3.0]])
-        >>> found = cca(add_rows(empty_moments(2, 2), rows, rows[:, ::-1]), penalty=0.0)
-        >>> found.correlations.round(6).tolist()
-        [1.0, 1.0]
-    """
-    return cca_map(cca_path(moments), text_penalty=penalty, target_penalty=penalty, dimensions=dimensions)
-
-
 def csa_rows(projected: Float[AnyArray, "n k"], correlations: Float[AnyArray, " k"]) -> Float[Array, "n k"]:
     """Rows whose inner products are the canonical similarity Σᵢ ρᵢ aᵢbᵢ / (‖a‖ ‖b‖) of projected rows a and b.
 
@@ -124,8 +107,8 @@ def csa_rows(projected: Float[AnyArray, "n k"], correlations: Float[AnyArray, " 
     The rows are not unit rows, and taking their cosine instead is another similarity.
 
     Args:
-        projected: `[n, k]`, rows of either side through its map of `cca`; a zero row stays zero.
-        correlations: `[k]`, those of `cca`, at least 0.
+        projected: `[n, k]`, rows of either side through its map of `cca_map`; a zero row stays zero.
+        correlations: `[k]`, those of `cca_map`, at least 0.
 
     Example:
         >>> text, image = csa_rows(jnp.array([[3.0, 4.0]]), jnp.array([1.0, 0.5])), jnp.array([[2.0, 0.0]])

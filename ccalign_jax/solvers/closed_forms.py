@@ -1,4 +1,4 @@
-"""Every closed form by the name of its aligner: from pairs of rows to a path of maps that begins at the identity.
+"""Registry of closed forms by aligner name: from pairs of rows to a regularisation path that begins at the identity.
 
 The maps are parameters of `aligners.affine`, of `per_language(affine)` or of `dual(affine, affine)`, as the aligner of
 the same name has them: x ↦ (x − mean)(E + delta) + offset on each side, so that zeros are the identity. Every map ends
@@ -52,11 +52,11 @@ AffineParams = dict[str, Float[np.ndarray, "..."]]
 
 
 class Pairs(NamedTuple):
-    """The captions of the training images and what each is to meet, an entry a language; only those that meet a row.
+    """Captions of the training images and their target rows, an entry a language; only captions with a target.
 
     Attributes:
         text: `[m_l, d_text]`, caption rows.
-        image_of: `[m_l]`, the row of `target` that each caption is to meet.
+        image_of: `[m_l]`, the row of `target` of each caption.
         target: `[n, d_target]`, a row an image; those that no caption points at may hold anything. Languages may share
             one array.
         weights: `[m_l]`, positive; of one sum for languages that are to weigh the same.
@@ -74,7 +74,7 @@ class Pairs(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What `Pairs` come down to once their rows have passed: enough for all forms but those that look for a consensus.
+    """Second moments of `Pairs` in each language: sufficient for all forms but those that look for a consensus.
 
     Attributes:
         moments: of each language; of one weight for languages that are to weigh the same.
@@ -104,7 +104,7 @@ class Path(NamedTuple):
 
     @property
     def diverged(self) -> Int[np.ndarray, " points"]:
-        """Zeros: a closed form takes no steps that could diverge."""
+        """Zeros: a closed form has no steps that could diverge."""
         return np.zeros(len(self.points), np.int32)
 
     def at(self, point: int) -> Any:
@@ -132,14 +132,10 @@ class Solve(Protocol):
 
 
 class ClosedForm(NamedTuple):
-    """A closed form: `path(pairs, penalty=…)`, and the kinds of pivots that it goes with, the most usual first.
-
-    `from_moments` is whether it can do with what is `Gathered`.
-    """
+    """A closed form: `path(pairs, penalty=…)`, and the kinds of pivots that it goes with, the most usual first."""
 
     path: Solve
     pivots: tuple[str, ...]
-    from_moments: bool = True
 
 
 def _path(points: Sequence[Any], losses: Float[np.ndarray, " solutions"] | None = None) -> Path:
@@ -211,8 +207,8 @@ def _centred_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
 
 
 def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
-    """The penalties are the path's own. Here a language weighs as many images as it has: if few, its map keeps near
-    those of the others."""
+    """The penalties are the path's own. A language weighs as many images as it has: with few, its map stays near those
+    of the others."""
     points = []
     if isinstance(pairs, Gathered):
         images = list(pairs.images)
@@ -344,6 +340,6 @@ CLOSED_FORMS: dict[str, ClosedForm] = {
     "multi_step": ClosedForm(_multi_step, ("symmetric",)),
     "cca": ClosedForm(partial(_canonical, powers=(0.0,)), ("symmetric",)),
     "csa": ClosedForm(partial(_canonical, powers=CSA_POWERS), ("symmetric",)),
-    "gcca": ClosedForm(_gcca, ("gcca",), from_moments=False),
-    "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",), from_moments=False),
+    "gcca": ClosedForm(_gcca, ("gcca",)),
+    "generalised_procrustes": ClosedForm(_generalised_procrustes, ("consensus",)),
 }

@@ -1,4 +1,4 @@
-"""One space for more than two views of the same things, with rows missing: MAXVAR and generalised Procrustes."""
+"""Consensus of several views with missing rows: MAXVAR generalised CCA and generalised Procrustes analysis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIE = 1e-8  # of the mean eigenvalue: keeps a direction without data where it is
 
 
 class Consensus(NamedTuple):
-    """A map of each view into a shared space of k dimensions, and where the rows meet there; float64.
+    """Maps of the views into a shared space of k dimensions, and the consensus rows there; float64.
 
     Attributes:
         maps: `[d_v, k]` a view: rows of view v go to (x − means[v]) · maps[v].
@@ -120,7 +120,7 @@ def gcca(
     dimensions: int | None = None,
     centre: bool = True,
 ) -> Consensus:
-    """MAXVAR generalised CCA: consensus rows G that linear maps of all views come nearest to.
+    """MAXVAR generalised CCA: consensus rows G with the least distance from linear maps of all views.
 
     The least Σᵥ ‖Kᵥ(G − XᵥUᵥ)‖² + λᵥ‖Uᵥ‖² where Kᵥ keeps the rows that view v has and the columns of G are
     orthogonal, counting each row as often as a view has it. Carroll, 1968; Kettenring, 1971, "Canonical analysis of
@@ -181,10 +181,10 @@ def generalised_procrustes(
     tolerance: float = 1e-7,
     max_steps: int = 1000,
 ) -> Consensus:
-    """Orthogonal maps of all views that bring their rows nearest to their mean.
+    """Generalised Procrustes analysis: orthogonal maps of all views that bring their rows nearest to their mean.
 
     The least Σᵥ ‖Kᵥ(G − XᵥTᵥ)‖² with G the mean over the views that have a row. Gower, 1975, "Generalized Procrustes
-    analysis", without his scaling. The mean and the maps take turns, each step at its best given the other, on second
+    analysis", without his scaling. The mean and the maps are updated in turn, each optimal given the other, on second
     moments alone; of two complete views the solution is `procrustes`. It starts where each view is turned to the
     anchor.
 

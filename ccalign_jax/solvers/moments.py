@@ -1,4 +1,4 @@
-"""Second moments of pairs of rows, gathered chunk by chunk: all that the closed forms need of the data."""
+"""Second moments of pairs of rows, summed chunk by chunk: all that closed forms need of the data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float
 
 from ccalign_jax.numerics import AnyArray
 
-__all__ = ["Moments", "add_rows", "centred", "centring", "empty_moments", "merge"]
+__all__ = ["Moments", "add_rows", "centred", "empty_moments", "merge"]
 
 BLOCK_ROWS = 4096  # rows that exist in float64 at one time
 
 
 class Moments(NamedTuple):
-    """Sums over pairs of a text row and the row it is to meet, float64. Each pair counts as often as its weight says.
+    """Weighted sums over pairs of a text row and its target row, float64.
 
     Several languages are several `Moments`: captions that are missing are pairs that were not added, and `merge`
     gives those of all languages together.
@@ -61,7 +61,7 @@ def add_rows(
     *,
     weights: Float[AnyArray, " n"] | Bool[AnyArray, " n"] | None = None,
 ) -> Moments:
-    """The moments with more pairs of rows in them; the order and the size of chunks change no more than rounding.
+    """The moments with more pairs of rows added; the order and the size of chunks change no more than rounding.
 
     Products are formed in float64, in which those of float32 entries are exact: formed in float32 they move a ridge
     solution for real embeddings, whose first eigenvalue is hundreds of times the mean, in its third decimal.
@@ -132,18 +132,6 @@ def means(moments: Moments) -> tuple[Float[np.ndarray, " d_text"], Float[np.ndar
     if moments.weight <= 0:
         raise ValueError("these moments hold no rows, so there is no mean; add rows first")
     return moments.text_sum / moments.weight, moments.target_sum / moments.weight
-
-
-def centring(moments: Moments) -> dict[str, Float[np.ndarray, " d"]]:
-    """The mean row of each side, to be subtracted: `{"text_mean": [d_text], "image_mean": [d_target]}`, float32.
-
-    Example:
-        >>> rows = np.array([[1.0, 0.0], [0.0, 2.0]])
-        >>> centring(add_rows(empty_moments(2, 2), rows, 2 * rows))["image_mean"].tolist()
-        [1.0, 2.0]
-    """
-    text_mean, target_mean = means(moments)
-    return {"text_mean": text_mean.astype(np.float32), "image_mean": target_mean.astype(np.float32)}
 
 
 def centred(moments: Moments) -> Moments:

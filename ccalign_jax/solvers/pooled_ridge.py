@@ -1,4 +1,4 @@
-"""Partial pooling: a map for each language that is a shared map and a deviation of its own, solved together."""
+"""Partially pooled ridge regression: the map of each language is a shared map plus a deviation, solved jointly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PooledRidge(NamedTuple):
 def pooled_ridge(
     moments: Sequence[Moments], *, shared_penalty: float, own_penalty: float, to_identity: bool = True
 ) -> PooledRidge:
-    """The maps E + D + D_l with the least Σ_l ‖Y_l − X_l(E + D + D_l)‖² + λ‖D‖² + μ Σ_l ‖D_l‖².
+    """Partially pooled ridge: E + D + D_l with the least Σ_l ‖Y_l − X_l(E + D + D_l)‖² + λ‖D‖² + μ Σ_l ‖D_l‖².
 
     With μ → ∞ it is one ridge over all languages, with λ → ∞ a ridge for each; between, a language with few captions
     keeps closer to the others. Eliminating D_l leaves one system of size d_text for D; at the solution λD = μ Σ_l D_l.

@@ -1,4 +1,4 @@
-"""Orthogonal maps: Procrustes, and the chain that whitens, maps, re-weights and de-whitens."""
+"""Orthogonal Procrustes, and the multi-step framework that whitens, maps, re-weights and de-whitens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Procrustes(NamedTuple):
 
 
 def procrustes(moments: Moments, *, penalty: float = 1e-8, scale: bool = False, centre: bool = False) -> Procrustes:
-    """The orthogonal map W that brings text rows nearest to their targets: U Vᵀ of XᵀY + λE = U S Vᵀ.
+    """Orthogonal Procrustes: the orthogonal W that brings text rows nearest to targets, U Vᵀ of XᵀY + λE = U S Vᵀ.
 
     Schönemann, 1966, "A generalized solution of the orthogonal Procrustes problem", whose λ is 0. With λ it is the
     least ‖Y − XW‖² + λ‖W − E‖²; a small one leaves directions without data, as n < d has them, as they are. For
@@ -104,7 +104,7 @@ def multi_step(
     dimensions: int | None = None,
     centre: bool = True,
 ) -> TwoSided:
-    """Both sides whitened, turned to each other, weighted by their correlation, and de-whitened.
+    """Multi-step mapping: both sides whitened, rotated to each other, weighted by their correlation, and de-whitened.
 
     Artetxe, Labaka & Agirre, 2018, "Generalizing and improving bilingual word embedding mappings with a multi-step
     framework of linear transformations" (AAAI), where λ is 0. Options give others: no whitening and weights 0 turn by

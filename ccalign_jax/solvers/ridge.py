@@ -16,16 +16,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ccalign_jax.numerics import AnyArray
-from ccalign_jax.solvers._eigen import condition_number, eigendecompose, inverse, mean_eigenvalue, scaled_penalty
+from ccalign_jax.solvers._eigen import condition_number, eigendecompose, inverse, mean_eigenvalue
 from ccalign_jax.solvers.moments import Moments, centred, check_weights, means
 
 __all__ = [
     "Ridge",
     "RidgePath",
     "leave_one_out",
-    "leave_one_out_residuals",
     "less_identity",
-    "ridge",
     "ridge_map",
     "ridge_path",
 ]
@@ -89,10 +87,12 @@ def less_identity(
 
 
 def ridge_path(moments: Moments, *, centre: bool = False, to_identity: bool = True) -> RidgePath:
-    """All ridge solutions at the cost of one eigendecomposition.
+    """Ridge solutions for all penalties, at the cost of one eigendecomposition.
+
+    Hoerl & Kennard, 1970, "Ridge Regression: Biased Estimation for Nonorthogonal Problems".
 
     Args:
-        moments: of text rows and targets.
+        moments: of text rows and targets; n may be smaller than d.
         centre: fit rows less their means, that is, with an unpenalised offset.
         to_identity: shrink the map to the identity, or to zero.
 
@@ -135,27 +135,6 @@ def ridge_map(path: RidgePath, lam: float) -> Ridge:
     if not path.to_identity:
         delta -= np.eye(*delta.shape)
     return Ridge(delta, path.text_mean, path.target_mean, condition_number(shifted))
-
-
-def ridge(moments: Moments, *, penalty: float, centre: bool = False, to_identity: bool = True) -> Ridge:
-    """The map W = E + D with the least ‖Y − XW‖² + λ‖D‖², or λ‖W‖² towards zero; λ = penalty · mean eigenvalue of XᵀX.
-
-    Hoerl & Kennard, 1970, "Ridge Regression: Biased Estimation for Nonorthogonal Problems".
-
-    Args:
-        moments: of text rows and targets; n may be smaller than d.
-        penalty: relative λ, at least 0; 1 is as much as the data of an average direction, ∞ is the identity, or zero.
-        centre: fit rows less their means.
-        to_identity: shrink the map to the identity, or to zero.
-
-    Example:
-        >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
-        >>> rows = np.eye(2)
-        >>> ridge(add_rows(empty_moments(2, 2), rows, 3 * rows), penalty=1.0).delta.round(6).tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
-    """
-    path = ridge_path(moments, centre=centre, to_identity=to_identity)
-    return ridge_map(path, scaled_penalty(penalty, path.mean_eigenvalue))
 
 
 def leave_one_out(
@@ -214,38 +193,12 @@ def leave_one_out(
         turned *= turned
         squares += turned @ alone
         leverage = (turned @ weight + path.mean_leverage) * scale[block, None]
-        errors[block] = _over_rest(np.maximum(squares, 0.0), leverage, exponent=2)
+        remaining = 1.0 - leverage
+        determined = remaining <= DETERMINED
+        errors[block] = np.where(
+            determined, np.inf, np.maximum(squares, 0.0) / np.where(determined, 1.0, remaining) ** 2
+        )
     return errors
-
-
-def leave_one_out_residuals(
-    path: RidgePath,
-    text: Float[AnyArray, "n d_text"],
-    target: Float[AnyArray, "n d_target"],
-    lam: float,
-    *,
-    weights: Float[AnyArray, " n"] | Bool[AnyArray, " n"] | None = None,
-) -> Float[np.ndarray, "n d_target"]:
-    """The residuals eᵢ / (1 − hᵢᵢ) themselves, for one plain λ; `leave_one_out` gives their squared lengths.
-
-    Example:
-        >>> from ccalign_jax.solvers.moments import add_rows, empty_moments
-        >>> text, target = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
-        >>> path = ridge_path(add_rows(empty_moments(1, 1), text, target))
-        >>> leave_one_out_residuals(path, text, target, 1.0).round(6).tolist()
-        [[0.2], [1.0]]
-    """
-    scale = np.ones(len(text)) if weights is None else check_weights(weights, len(text))
-    inverses = inverse(path.eigenvalues + _checked(lam))
-    found = np.empty((len(text), path.projected.shape[1]))
-    for start in range(0, len(text), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        rows, rest = _residual_rows(path, text[block], target[block])
-        turned = rows @ path.eigenvectors
-        leverage = (np.square(turned) @ inverses + path.mean_leverage) * scale[block]
-        rest -= (turned * inverses) @ path.projected
-        found[block] = _over_rest(rest, leverage[:, None])
-    return found
 
 
 def _checked(lambdas: Sequence[float] | Float[AnyArray, "*k"] | float) -> Float[np.ndarray, "*k"]:
@@ -276,12 +229,3 @@ def _residual_rows(
     """Rows less their means, in float64: of the text, and of the target or what the identity leaves of it."""
     rows, rest = np.asarray(text, np.float64) - path.text_mean, np.asarray(target, np.float64) - path.target_mean
     return rows, less_identity(rest, rows) if path.to_identity else rest
-
-
-def _over_rest(
-    values: Float[np.ndarray, "n k"], leverage: Float[np.ndarray, "n j"], exponent: int = 1
-) -> Float[np.ndarray, "n k"]:
-    """values / (1 − leverage)^exponent, with j = k or 1; infinite where nothing is left."""
-    rest = 1.0 - leverage
-    determined = rest <= DETERMINED
-    return np.where(determined, np.inf, values / np.where(determined, 1.0, rest) ** exponent)

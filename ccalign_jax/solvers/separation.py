@@ -1,4 +1,4 @@
-"""How well the identity separates pairs from other rows, which decides what regressions shrink to."""
+"""Separation of pairs from other rows under the identity, which decides what regressions shrink to."""
 
 from __future__ import annotations
 

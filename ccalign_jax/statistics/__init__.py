@@ -1,7 +1,6 @@
-"""How sure a figure or a change is: replicates of clusters, sign flips, many tests at once, folds, and the verdict."""
+"""Inference for metrics: cluster bootstrap, sign-flip tests, multiple testing, tests over folds, and verdicts."""
 
 from ccalign_jax.statistics._bootstrap import bootstrap_weights as bootstrap_weights
-from ccalign_jax.statistics._bootstrap import median_replicates as median_replicates
 from ccalign_jax.statistics._bootstrap import percentile_interval as percentile_interval
 from ccalign_jax.statistics._bootstrap import ratio_replicates as ratio_replicates
 from ccalign_jax.statistics._bootstrap import weighted_medians as weighted_medians

@@ -1,4 +1,4 @@
-"""The cluster bootstrap: ratios and medians in replicates of whole clusters, and percentile intervals from them."""
+"""Cluster bootstrap: replicates of ratios and medians over whole clusters, and percentile intervals from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer, Real, UInt
 
 from ccalign_jax.statistics._constants import BLOCK_ENTRIES, LEVEL, REPLICATES, blocks
 
-__all__ = ["bootstrap_weights", "median_replicates", "percentile_interval", "ratio_replicates", "weighted_medians"]
+__all__ = ["bootstrap_weights", "percentile_interval", "ratio_replicates", "weighted_medians"]
 
 STRETCHES = 16  # a replicate's median is first sought among so many stretches of the sorted values, then within one
 MANY_REPLICATES, SOME_REPLICATES, GUESS = (
@@ -24,10 +24,10 @@ COLUMN_ENTRIES = 1 << 21  # clusters × columns × stretches that are counted at
 def bootstrap_weights(
     clusters: int, *, replicates: int = REPLICATES, seed: int
 ) -> UInt[np.ndarray, "replicates clusters"]:
-    """How often each cluster is drawn in each bootstrap replicate of as many clusters, with replacement.
+    """Bootstrap weights: how often each cluster is drawn, with replacement, in each replicate of as many clusters.
 
-    A cluster is what moves together: an image with all its captions, in every language. The same weights serve every
-    figure of the same clusters, so that figures can be compared draw by draw.
+    A cluster is resampled as a whole: an image with all its captions, in every language. The same weights serve every
+    estimate from the same clusters, so that estimates can be compared replicate by replicate.
 
     Args:
         clusters: n, at least 1.
@@ -38,7 +38,7 @@ def bootstrap_weights(
         `[replicates, n]` unsigned integers, each row sums to n; uint8 unless a number above 255 comes up.
 
     Raises:
-        ValueError: no cluster or no draw.
+        ValueError: no cluster or no replicate.
 
     References:
         Efron & Tibshirani, 1993, "An Introduction to the Bootstrap";
@@ -66,10 +66,10 @@ def bootstrap_weights(
 def ratio_replicates(
     weights: Integer[np.ndarray, "replicates n"], sums: Real[np.ndarray, "n k m"], counts: Real[np.ndarray, "n k"]
 ) -> Float[np.ndarray, "k m replicates"]:
-    """Sum over count of every column in every draw: each figure as it would be in each bootstrap replicate.
+    """Bootstrap replicates of the ratio sum / count of every column.
 
-    What is summed is the distance from the figure itself, so that float32 products leave errors below 1e-6 in
-    figures up to 1. A change is best drawn from the difference of the two sums: equal ones then give exactly 0.
+    Distances from the ratio itself are summed, so that float32 products leave errors below 1e-6 in ratios up to 1. For
+    a change, give the difference of the two sums: equal ones then give exactly 0.
 
     Args:
         weights: `[replicates, n]` from `bootstrap_weights`.
@@ -94,12 +94,12 @@ def ratio_replicates(
         raise ValueError(f"{shapes} must be [replicates, n], [n, k, m] and [n, k]")
     _, k, m = sums.shape
     sums = np.where(counts[..., None] > 0, sums, 0.0).astype(np.float64)
-    figures = sums.sum(0) / np.maximum(counts.sum(0), 1.0)[:, None]
-    distances = sums - counts[..., None] * figures
+    estimates = sums.sum(0) / np.maximum(counts.sum(0), 1.0)[:, None]
+    distances = sums - counts[..., None] * estimates
     columns = np.concatenate([distances.reshape(n, k * m), counts], axis=1).astype(np.float32)
     columns, place = _unlike(np.ascontiguousarray(columns.T))
     found = np.empty((k, m, replicates), np.float32)
-    figures = figures[..., None].astype(np.float32)
+    estimates = estimates[..., None].astype(np.float32)
     for block in blocks(replicates, n):
         products = columns @ weights[block].astype(np.float32).T
         ratios, queries = products[place[: k * m]].reshape(k, m, -1), products[place[k * m :], None]
@@ -107,7 +107,7 @@ def ratio_replicates(
             ratios /= queries
         else:
             ratios = np.divide(ratios, queries, out=np.full_like(ratios, np.nan), where=queries > 0)
-        np.add(ratios, figures, out=found[..., block])
+        np.add(ratios, estimates, out=found[..., block])
     return found
 
 
@@ -120,53 +120,32 @@ def _unlike(
     return rows[np.unique(place, return_index=True)[1]], place
 
 
-def median_replicates(
-    values: Real[np.ndarray, " q"], owner: Integer[np.ndarray, " q"], weights: Real[np.ndarray, "replicates n"]
-) -> Float[np.ndarray, " replicates"]:
-    """The median of the values in every draw, each value counted as often as its cluster was drawn.
+def weighted_medians(
+    values: Sequence[Real[np.ndarray, " q"]],
+    owners: Sequence[Integer[np.ndarray, " q"]],
+    weights: Real[np.ndarray, "replicates n"],
+) -> Float[np.ndarray, "columns replicates"]:
+    """Bootstrap replicates of the median of each column of values, by its own owners.
 
-    Exactly `np.median(np.repeat(values, weights[draw][owner]))`: an even number of them has the mean of the two in
-    the middle.
+    Exactly `np.median(np.repeat(values, weights[replicate][owner]))`. The medians of replicates lie near that of the
+    sample: the sorted values there are cut into `STRETCHES`. One product for many columns finds the stretch that holds
+    the middle of a replicate, and only a stretch whose values differ is summed value by value.
 
     Args:
-        values: `[q]`, without NaN.
-        owner: `[q]` in [0, n), the cluster of each value.
+        values: of each column `[q]`, without NaN.
+        owners: of each column `[q]` in [0, n), the cluster of each value.
         weights: `[replicates, n]` from `bootstrap_weights`; `MEDIAN_REPLICATES` of them are enough for an interval.
 
     Returns:
-        `[replicates]` float32; NaN where a replicate has no value.
+        `[columns, replicates]` float32; NaN where a replicate has no value.
 
     Raises:
         ValueError: shapes that do not fit, a NaN, or an owner that is no cluster.
 
     Example:
         >>> weights = np.array([[1, 1], [2, 0], [1, 2]])
-        >>> median_replicates(np.array([7.0, 1, 2]), np.array([0, 1, 1]), weights).tolist()
-        [2.0, 7.0, 2.0]
-    """
-    return weighted_medians([values], [owner], weights)[0]
-
-
-def weighted_medians(
-    values: Sequence[Real[np.ndarray, " q"]],
-    owners: Sequence[Integer[np.ndarray, " q"]],
-    weights: Real[np.ndarray, "replicates n"],
-) -> Float[np.ndarray, "columns replicates"]:
-    """`median_replicates` of several columns of values, each with its own owners.
-
-    The medians of replicates lie near that of the sample: the sorted values there are cut into `STRETCHES`. One
-    product for many columns says which stretch holds the middle of a replicate, and only one whose values differ is
-    summed value by value.
-
-    Args:
-        values, owners: of each column, as in `median_replicates`.
-        weights: of all columns.
-
-    Returns:
-        `[columns, replicates]` float32; NaN where a replicate has no value.
-
-    Raises:
-        ValueError: as `median_replicates`.
+        >>> weighted_medians([np.array([7.0, 1, 2])], [np.array([0, 1, 1])], weights).tolist()
+        [[2.0, 7.0, 2.0]]
     """
     replicates, n = weights.shape
     columns = [_checked(*column, n) for column in zip(values, owners, strict=True)]
@@ -210,7 +189,7 @@ class _Stretches(NamedTuple):
 
 
 def _cut(columns: Sequence[tuple[np.ndarray, np.ndarray]], n: int) -> _Stretches:
-    """Stretches that are fine where replicates may have their median.
+    """Stretches that are short where the medians of replicates may lie.
 
     The number of a replicate's values below the sample's median has a standard deviation of at most half the root of
     the sum of the clusters' squared sizes; six of them are left on either side.
@@ -269,14 +248,14 @@ def _medians(
 def _values_at(
     cut: _Stretches,
     weights: Real[np.ndarray, "replicates n"],
-    draw: Integer[np.ndarray, " some"],
+    replicate: Integer[np.ndarray, " some"],
     column: Integer[np.ndarray, " some"],
     stretch: Integer[np.ndarray, " some"],
     place: Real[np.ndarray, " some"],
 ) -> Float[np.ndarray, " some"]:
     """The value at a place of a stretch of a column in a replicate, each counted as often as its cluster was drawn."""
     first, length = cut.first[column, stretch], (cut.last - cut.first)[column, stretch]
-    found = np.empty(len(draw))
+    found = np.empty(len(replicate))
     order = np.argsort(length, kind="stable")
     start = 0
     while start < len(order):  # stretches of about the same length together
@@ -285,7 +264,7 @@ def _values_at(
         some = order[start:end]
         inside = np.arange(length[some].max())
         at = np.minimum(first[some, None] + inside, cut.values.shape[1] - 1)
-        running = np.cumsum(weights[draw[some, None], cut.owner[column[some, None], at]], axis=1)
+        running = np.cumsum(weights[replicate[some, None], cut.owner[column[some, None], at]], axis=1)
         below = np.sum((running <= place[some, None]) & (inside < length[some, None]), axis=1)
         found[some] = cut.values[column[some], first[some] + below]  # after the last of them stands the edge
         start = end
@@ -295,14 +274,14 @@ def _values_at(
 def percentile_interval(
     replicates: Real[np.ndarray, "*columns replicates"], *, level: float = LEVEL
 ) -> tuple[Float[np.ndarray, "*columns"], Float[np.ndarray, "*columns"]]:
-    """The interval between the quantiles (1 − level) / 2 and (1 + level) / 2 of the replicates of each column.
+    """Percentile interval: quantiles (1 − level) / 2 and (1 + level) / 2 of the replicates of each column.
 
     Args:
-        replicates: `[..., replicates]`; a NaN is no draw, and left out.
+        replicates: `[..., replicates]`; NaN is left out.
         level: share of the replicates that the interval holds, in (0, 1).
 
     Returns:
-        Lower and upper ends, `[...]` float64, interpolated linearly as `np.quantile` does; NaN without any draw.
+        Lower and upper ends, `[...]` float64, interpolated linearly as `np.quantile` does; NaN where all are NaN.
 
     Raises:
         ValueError: a level outside (0, 1), or an axis without replicates.

@@ -9,7 +9,7 @@ __all__ = ["ALPHA", "BLOCK_ENTRIES", "FLIPS", "LEVEL", "MEDIAN_REPLICATES", "REP
 LEVEL = 0.95
 ALPHA = 0.05
 REPLICATES = 10_000
-MEDIAN_REPLICATES = 1_000  # a median costs a search in every draw, where a mean is one product
+MEDIAN_REPLICATES = 1_000  # a median takes a search in every replicate, a mean one product
 FLIPS = 10_000
 BLOCK_ENTRIES = 1 << 20  # replicates × clusters that are held in a wide number type at a time
 

@@ -1,4 +1,4 @@
-"""Changes over folds: a t-test that allows for training sets that overlap."""
+"""Changes over folds: a t-test corrected for overlapping training sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["corrected_resampled_t"]
 def corrected_resampled_t(
     changes: Float[np.ndarray, "folds ..."], *, test_share: float, level: float = LEVEL
 ) -> tuple[Float[np.ndarray, ...], Float[np.ndarray, ...], Float[np.ndarray, ...]]:
-    """Interval and p-value of the mean change over folds: the corrected resampled t-test.
+    """Corrected resampled t-test: interval and p-value of the mean change over folds.
 
     Folds share most of what they train on, so their mean varies by more than a J-th of their variance. It is given
     (1/J + test_share) of it, and Student's t with J − 1 degrees of freedom; `test_share=0` is the plain t-test. The
@@ -25,7 +25,7 @@ def corrected_resampled_t(
         level: of the interval, in (0, 1).
 
     Returns:
-        Lower end, upper end and two-sided p-value, each `[...]` float64. One fold says nothing: all NaN. Where all
+        Lower end, upper end and two-sided p-value, each `[...]` float64. With one fold all are NaN. Where all
         folds changed by the same, the interval is that one change, and p is 1 if it is 0, else 0.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Many tests at once: p-values adjusted so that the chance of any false finding stays bounded."""
+"""Multiple testing: p-values adjusted to control the family-wise error rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["holm"]
 
 
 def holm(p: Float[np.ndarray, "*tests"], *, axis: int = -1) -> Float[np.ndarray, "*tests"]:
-    """Holm's step-down adjustment: what to compare with alpha so that any false finding among m has chance ≤ alpha.
+    """Holm's step-down adjusted p-values: compared with alpha, they keep the family-wise error rate ≤ alpha.
 
     In ascending order the i-th p-value becomes the largest of min(1, (m − j + 1) · p_j) over j ≤ i, however the tests
     depend on each other.

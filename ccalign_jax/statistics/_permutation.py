@@ -1,4 +1,4 @@
-"""The paired sign-flip test: were the two arms alike, each cluster could as well have had them the other way round."""
+"""Paired sign-flip test: under the null hypothesis the two arms are exchangeable within each cluster."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def sign_flip_test(
     *,
     alternative: Alternative = "two-sided",
 ) -> Float[np.ndarray, ...]:
-    """How often flipped differences add up to at least what was seen: the p-value of no change, for each column.
+    """Paired sign-flip test: p-value of each column under the null hypothesis of no change.
 
     T is the sum of the differences over clusters. Flipping the sign of one swaps the two arms in that cluster and
     keeps its queries, so that T stands for the change of sum over count as well. Random signs give

@@ -13,7 +13,7 @@ __all__ = ["interval_stretch", "ratio_residuals"]
 def ratio_residuals(
     sums: Real[np.ndarray, "n ... metrics"], counts: Real[np.ndarray, "n ..."]
 ) -> tuple[Float[np.ndarray, "n ... metrics"], Float[np.ndarray, "n ... metrics"]]:
-    """What each cluster contributes to the error of a sum over count: linearised, and by leaving the cluster out.
+    """Linearised and jackknife residuals: the influence of each cluster on a ratio sum / count.
 
     The linearised residual is (sᵢ − R cᵢ) / C, where R = S / C is the ratio of the totals. The jackknife one is R less
     the ratio without the cluster, exactly (sᵢ − R cᵢ) / (C − cᵢ): larger where a cluster has many of the queries.
@@ -45,7 +45,7 @@ def ratio_residuals(
 def interval_stretch(
     linear: Float[np.ndarray, "*columns n"], left_out: Float[np.ndarray, "*columns n"], *, level: float = LEVEL
 ) -> Float[np.ndarray, "*columns"]:
-    """How much wider than its percentiles an interval should be, 1 or more.
+    """Factor, 1 or more, that widens a percentile interval where few clusters carry the estimate.
 
     Two factors: the jackknife standard error over that of the bootstrap, which is too small where a few clusters have
     most of the queries; and Student's t over the normal quantile, since the standard error was estimated from the

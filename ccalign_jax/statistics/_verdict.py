@@ -1,4 +1,4 @@
-"""What a change comes to, in a word."""
+"""Verdicts on changes: gain, loss or no evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def verdict(change: float, p_adjusted: float | None, *, optimistic: bool = False
     """ "gain" or "loss" where the adjusted p-value is below alpha, else "no evidence", which is not evidence of none.
 
     Args:
-        change: above 0 is better; of a figure where less is better, its negative.
+        change: above 0 is better; of a metric where less is better, its negative.
         p_adjusted: two-sided, adjusted for all changes that are judged together; None or NaN if there was no test.
         optimistic: the map was chosen on the images that the change is measured on, which biases it upwards: what
             would be a "gain" is a "claimed gain".

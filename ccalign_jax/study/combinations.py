@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ccalign_jax._names import CLOSED
-from ccalign_jax.aligners import ALIGNERS, canonical_name, split_name
+from ccalign_jax.aligners import ALIGNERS, canonical_name, maps_unseen_languages, split_name
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
@@ -108,7 +108,7 @@ def why_not(pivot: Pivot, aligner: str, loss: str, space: Space, *, heldout: str
     entry, closed = ALIGNERS[inner], loss == CLOSED
     if heldout is not None and pivot.language == heldout:
         return f"pivot {pivot.name} aligns to the language that is held out; choose another"
-    if heldout is not None and ("per_language" in outer or inner == "pooled_ridge"):
+    if heldout is not None and not maps_unseen_languages(aligner):
         return f"{aligner} has no map for {heldout}, which is held out; use residual or conditional"
     if entry.closed != closed:
         return f"{aligner} is {'solved, not trained' if entry.closed else 'trained, not solved'}; leave {loss} out"

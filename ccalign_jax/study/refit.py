@@ -25,7 +25,7 @@ from ccalign_jax.study.outcomes import refit_epoch
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
 from ccalign_jax.training import (
-    SIZES,
+    ALIGNER_SIZES,
     Embeddings,
     FitResult,
     Part,
@@ -104,7 +104,7 @@ def describe_map(
         "pivot": None if trial is None else trial.pivot,
         "loss": None if trial is None else trial.loss,
         "hyper": {} if trial is None else trial.hyper._asdict(),
-        **{size: 0 if trial is None else getattr(trial.recipe, size) for size in SIZES},
+        **{size: 0 if trial is None else getattr(trial.recipe, size) for size in ALIGNER_SIZES},
         "epoch": epoch,
         "d_text": space.d_text,
         "d_image": space.d_image,

@@ -52,7 +52,7 @@ from ccalign_jax.training.streaming import StreamPoint as StreamPoint
 from ccalign_jax.training.streaming import fit_stream as fit_stream
 from ccalign_jax.training.streaming import make_stream_step as make_stream_step
 from ccalign_jax.training.streaming import start_stream as start_stream
-from ccalign_jax.training.sweep import SIZES as SIZES
+from ccalign_jax.training.sweep import ALIGNER_SIZES as ALIGNER_SIZES
 from ccalign_jax.training.sweep import Group as Group
 from ccalign_jax.training.sweep import Program as Program
 from ccalign_jax.training.sweep import Space as Space

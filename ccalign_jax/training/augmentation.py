@@ -20,7 +20,7 @@ def fusemix(
     mask: Bool[Array, "*languages b"] | None = None,
     image_mask: Bool[Array, " b"] | None = None,
 ) -> tuple[Float[Array, "*languages b d_text"], Float[Array, "b d_image"]]:
-    """Every pair mixed with another pair of the batch, by one coefficient for its captions and its image.
+    """FuseMix: every pair mixed with another pair of the batch, by one coefficient for its captions and its image.
 
     Row i becomes λ · row i + (1 − λ) · row π(i), scaled to length one, on both sides and in all languages; π
     is a random permutation, and λ one draw a batch from Beta(alpha, alpha). The paper mixes two halves into
@@ -73,13 +73,13 @@ def embedding_noise(
     *,
     scale: float | Float[Array, ""],
 ) -> tuple[Float[Array, "*languages b d_text"], Float[Array, "b d_image"]]:
-    """Unit rows turned a little, each in a random direction of its own, by Gaussian noise of length about `scale`.
+    """Gaussian noise of length about `scale` added to unit rows, which are then scaled to length one.
 
     Args:
         key: typed random key.
         text: `[b, d_text]` or `[languages, b, d_text]`, unit rows.
         image: `[b, d_image]`, unit rows; keep the given ones where only the captions shall move.
-        scale: ≥ 0, whatever the width: a row turns by an angle of about atan(scale).
+        scale: ≥ 0, whatever the width: a row rotates by an angle of about atan(scale).
 
     Returns:
         Text and image of the same shapes and dtypes, unit rows.

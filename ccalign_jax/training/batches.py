@@ -23,7 +23,7 @@ class Embeddings(NamedTuple):
         caption_rows: `[languages, n, c]`, rows of `text`; only the first `caption_counts` of the c are used.
         caption_counts: `[languages, n]`, captions of each image in each language.
         groups: `[n]`, equal numbers for images that show the same thing.
-        consensus: `[n, d_image]`, what the views of each training image agree on; None where no pivot asks for it.
+        consensus: `[n, d_image]`, consensus of the views of each training image; None where no pivot needs it.
     """
 
     text: Float[AnyArray, "m d_text"]
@@ -48,30 +48,30 @@ def image_order(
     steps: int,
     size: int,
     replacement: bool,
-    least: int,
+    min_train_size: int,
 ) -> Int[Array, "steps size"]:
     """The images of every batch of a run.
 
-    Without replacement an image comes again only after all the others of its pass; a remainder that
-    fills no batch sits the pass out, a different one each time.
+    Without replacement an image comes again only after all the others of its pass; a remainder that fills no batch is
+    left out of the pass, a different one each time.
 
     Args:
         key: typed random key.
         images: `[t]` training images; the first `count` are real, the rest padding.
         count: how many are real; traced.
         steps: number of batches.
-        size: images a batch, at most `least`.
-        replacement: draw every image of every batch afresh, as the seed study does.
-        least: a static lower bound of `count`.
+        size: images a batch, at most `min_train_size`.
+        replacement: draw all images of each batch with replacement, as the seed study does.
+        min_train_size: a static lower bound of `count`.
 
     Raises:
-        ValueError: `size` exceeds `least`.
+        ValueError: `size` exceeds `min_train_size`.
     """
-    if size > least:
-        raise ValueError(f"a batch of {size} images cannot be drawn from {least}")
+    if size > min_train_size:
+        raise ValueError(f"a batch of {size} images cannot be drawn from {min_train_size}")
     if replacement:
         return images[jax.random.randint(key, (steps, size), 0, count)]
-    passes = -(-steps // (least // size))
+    passes = -(-steps // (min_train_size // size))
     noise = jax.random.uniform(key, (passes, images.shape[0]))
     shuffled = jnp.argsort(jnp.where(jnp.arange(images.shape[0]) < count, noise, jnp.inf), axis=1)
     usable = count // size * size

@@ -1,4 +1,4 @@
-"""Nested cross-validation of one trial: every set of images fitted once, scored where it selects, chosen, reported."""
+"""Nested cross-validation of one trial: each distinct training set is fitted once, scored, selected and tested."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class FitPlan(NamedTuple):
-    """Which images are fitted and scored, each set once, and what the folds take from it.
+    """Distinct sets of images to fit and to score, and the fits and parts that each fold uses.
 
     Attributes:
         train: the images of each fit.
@@ -60,11 +60,11 @@ class FoldArrays(NamedTuple):
 
 
 class PairScores(NamedTuple):
-    """How fits of a trial score on selection parts; the first axis is that of the (fit, part) pairs.
+    """Scores of the fits of a trial on validation parts; the first axis is that of the (fit, part) pairs.
 
     Attributes:
         mean: `[pairs, points, 3]` t2i R@1, i2t R@1 and MRR of every epoch that is kept.
-        images: `[pairs, points, s, 3]`, what each image of the part adds to them.
+        images: `[pairs, points, s, 3]`, per-image contributions to them.
         diverged: `[pairs, points]`, as in `Trajectory`.
     """
 
@@ -90,16 +90,16 @@ def cross_validate(
     *,
     recipe: Recipe,
 ) -> Iterator[tuple[int, RunResult]]:
-    """Every fold of one trial: the epoch with the best mean score of its inner fits, and how it ranks the holdout.
+    """Cross-validate one trial: for each fold the best epoch of its inner fits, and its ranks on the test part.
 
     Args:
         aligner: of the trial.
         fits: number and trajectory of each of the plan's fits, in any order; looked at one after another, and kept no
             longer than a fold needs them.
-        plan: what serves what.
+        plan: which fits and parts each fold uses.
         embeddings: the data.
         folds: of the plan.
-        recipe: says what an epoch is chosen by.
+        recipe: its `criterion` selects the epoch.
 
     Yields:
         The number of a fold, and its result as NumPy arrays.
@@ -191,7 +191,7 @@ def _report(
     fold: int,
     recipe: Recipe,
 ) -> RunResult:
-    """The best epoch of a run by the mean scores of its inner fits, and how it ranks the fold's parts."""
+    """The best epoch of a run by the mean scores of its inner fits, and its ranks on the fold's parts."""
     done = take_best(run, curve, recipe=recipe)
     done = done._replace(diverged=first_step(jnp.stack([done.diverged, jnp.asarray(behind)])))
     ranks = test_ranks(aligner, done.params, embeddings, folds, fold)

@@ -26,7 +26,7 @@ ADAPT_IMAGES = 1024  # images that an aligner may look at before the first step
 
 
 class TrainState(NamedTuple):
-    """What is trained, optimiser state, the number of steps taken, and the first that diverged.
+    """State of a run: parameters, optimiser state, the number of steps taken, and the first that diverged.
 
     `diverged` is the number of the first step, from 1, after which a parameter was NaN or infinite; 0 before that.
     """
@@ -91,7 +91,7 @@ def start(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array, sample: Ba
         hyper: traced numbers.
         recipe: static choices.
         key: typed random key.
-        sample: training rows, for an aligner that reads something off them; without it, it starts as it is.
+        sample: training rows, for an aligner with data-dependent parameters; without them it keeps its own start.
     """
     params = aligner.init(key)
     if aligner.adapt is not None and sample is not None:
@@ -159,8 +159,8 @@ def fit(
     count: Int[Array, ""] | int,
     *,
     recipe: Recipe,
-    least: int | None = None,
-    lay: Callable[[Batch], Batch] = lambda batch: batch,
+    min_train_size: int | None = None,
+    shard: Callable[[Batch], Batch] = lambda batch: batch,
 ) -> Trajectory:
     """Train one aligner; pure, so that `jit`, `vmap` and `lax.map` apply.
 
@@ -172,14 +172,14 @@ def fit(
         images: `[t]` training images, the first `count` real, the rest padding.
         count: how many are real; may be traced.
         recipe: static choices.
-        least: a static lower bound of `count`, by default `t`.
-        lay: says where a batch lies among devices (see `fit_spread`).
+        min_train_size: a static lower bound of `count`, by default `t`.
+        shard: constrains the sharding of a batch over devices (see `fit_spread`).
 
     Returns:
         Parameters after each of the `scored_epochs`; `choose_epoch` picks one.
     """
     init_key, order_key, step_key = jax.random.split(key, 3)
-    least = images.shape[0] if least is None else least
+    min_train_size = images.shape[0] if min_train_size is None else min_train_size
     total = recipe.epochs * recipe.steps_per_epoch
     objective = make_objective(aligner, pivot, loss, recipe)
     order = image_order(
@@ -189,12 +189,12 @@ def fit(
         steps=total,
         size=recipe.batch_images,
         replacement=recipe.replacement,
-        least=least,
+        min_train_size=min_train_size,
     ).reshape(recipe.epochs, recipe.steps_per_epoch, recipe.batch_images)
 
     def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
-        batch = lay(draw_batch(batch_key, embeddings, chosen))
+        batch = shard(draw_batch(batch_key, embeddings, chosen))
         return step(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
         )
@@ -210,7 +210,7 @@ def fit(
     sample = None
     if aligner.adapt is not None:
         noise = jnp.where(jnp.arange(images.shape[0]) < count, jax.random.uniform(init_key, images.shape), jnp.inf)
-        sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, least)]])
+        sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, min_train_size)]])
     state = start(aligner, hyper, recipe, init_key, sample)
     frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
     scored = jnp.asarray(scored_epochs(recipe), jnp.int32)

@@ -1,4 +1,4 @@
-"""What a run minimises: the pivot's terms under a loss, and the penalties on the map."""
+"""Training objective: the pivot's terms under a loss, and penalties on the map."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOSS_SETTINGS = ("bias", "margin", "uniformity_weight", "structure_weight")
 
 
 class Hyper(NamedTuple):
-    """The numbers a sweep varies; every leaf is traced.
+    """Numeric hyper-parameters; every leaf is traced.
 
     Attributes:
         learning_rate: peak of the schedule, > 0.
@@ -76,7 +76,7 @@ COSTLY = ("ortho", "spectral")  # products of whole matrices: more than a step o
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What is fixed while a program is compiled: sizes, choices, and which penalties exist at all.
+    """Static settings of a compiled program: sizes, choices, and which penalties exist.
 
     Attributes:
         epochs: how many; epoch 0 is the start.
@@ -139,7 +139,7 @@ def fitting_recipe(recipe: Recipe, images: int) -> Recipe:
 
 
 class Trained(NamedTuple):
-    """What the optimiser moves.
+    """Parameters that the optimiser updates.
 
     Attributes:
         map: parameters of the aligner.

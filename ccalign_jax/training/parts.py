@@ -1,4 +1,4 @@
-"""A part of the data to retrieve in: its captions and images as index arrays, and their ranks under a map."""
+"""One part of the data: its captions and images as index arrays, and their ranks under a map."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class PartRows(NamedTuple):
 
 
 class PartScores(NamedTuple):
-    """What selection looks at: t2i R@1, i2t R@1 and MRR on a part.
+    """Scores for model selection: t2i R@1, i2t R@1 and MRR on a part.
 
     Attributes:
         mean: `[..., 3]`, from `mean_scores`.
-        images: `[..., s, 3]`, what each image adds to them.
+        images: `[..., s, 3]`, per-image contributions to them.
     """
 
     mean: Float[AnyArray, "*points 3"]
@@ -115,7 +115,7 @@ def score_part(rows: PartRows, precision: Precision = "float32") -> PartScores:
 def score_map(
     aligner: Aligner, params: Params, embeddings: Embeddings, part: Part, precision: Precision = "float32"
 ) -> PartScores:
-    """How a map retrieves on a part."""
+    """Scores of a map on a part."""
     return score_part(map_part(aligner, params, embeddings, part, precision), precision)
 
 
@@ -129,20 +129,20 @@ def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
     """
     directions = []
     for direction in (0, 1):
-        figures, there = [], []
+        sums, there = [], []
         for language in ranks:
             one = language[direction]
             queries = one.tied > 0
             share = queries / jnp.maximum(jnp.sum(queries), 1)
             there.append(jnp.any(queries))
-            figures.append(jnp.stack([jnp.sum(recall_at(one, 1) * share), jnp.sum(one.reciprocal_rank * share)]))
-        directions.append(jnp.sum(jnp.stack(figures), axis=0) / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
+            sums.append(jnp.stack([jnp.sum(recall_at(one, 1) * share), jnp.sum(one.reciprocal_rank * share)]))
+        directions.append(jnp.sum(jnp.stack(sums), axis=0) / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
     (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = directions
     return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)])
 
 
 def image_scores(ranks: LanguageRanks, part: Part) -> Float[Array, "s 3"]:
-    """What each image, by its own queries and those of its captions, adds to `mean_scores`, up to rounding."""
+    """Contribution of each image, by its own queries and those of its captions, to `mean_scores`, up to rounding."""
     directions = []
     for direction in (0, 1):
         totals, there = jnp.zeros((len(part.images), 2)), []

@@ -1,4 +1,4 @@
-"""Which of several maps to keep: all are scored on the selection part, by one program for all aligners."""
+"""Selection of the best epoch: all maps are scored on a validation part, by one program for all aligners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FitResult", "Run", "best_point", "choose_epoch", "first_step", "keep
 
 
 class FitResult(NamedTuple):
-    """What is kept of a run.
+    """The selected epoch of a run.
 
     Attributes:
         params: parameters of the best epoch.

@@ -1,4 +1,4 @@
-"""Devices: many runs spread over them, or the batches of one run."""
+"""Many runs, or the batches of one run, sharded over devices."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def everywhere(mesh: Mesh) -> NamedSharding:
 
 
 def spread_runs(function: Callable[..., Any], mesh: Mesh, *, copied: int) -> Any:
-    """A function of runs as a compiled one, each device doing its part of them and none asking another.
+    """A function of runs, compiled so that each device computes a part of them, without communication.
 
     Args:
         function: its first `copied` arguments are of all runs; all others, and its results, have a leading axis of
@@ -70,7 +70,7 @@ def spread_runs(function: Callable[..., Any], mesh: Mesh, *, copied: int) -> Any
 
 
 def runs_of_devices(found: Any, mesh: Mesh) -> list[Any]:
-    """The part of each device, where it lies, of a result of `spread_runs`."""
+    """The part of each device of a result of `spread_runs`, on that device."""
 
     def parts(leaf: jax.Array) -> list[jax.Array]:
         return [shard.data for shard in sorted(leaf.addressable_shards, key=lambda shard: shard.index[0].start or 0)]
@@ -132,7 +132,7 @@ def fit_spread(
 def _spread_fit(aligner: Aligner, pivot: Pivot, loss: LossEntry, recipe: Recipe, mesh: Mesh) -> Any:
     (axis,) = mesh.axis_names
 
-    def lay(batch: Batch) -> Batch:
+    def shard(batch: Batch) -> Batch:
         """Captions and their masks have their images along the second axis, all else along the first."""
         by_language, by_image = PartitionSpec(None, axis), PartitionSpec(axis)
         rest = jax.tree.map(lambda _: by_image, batch)
@@ -141,7 +141,7 @@ def _spread_fit(aligner: Aligner, pivot: Pivot, loss: LossEntry, recipe: Recipe,
         return jax.lax.with_sharding_constraint(batch, shardings)
 
     def run(hyper: Hyper, key: Array, embeddings: Embeddings, images: Array, count: Array) -> Trajectory:
-        return fit(aligner, pivot, loss, hyper, key, embeddings, images, count, recipe=recipe, lay=lay)
+        return fit(aligner, pivot, loss, hyper, key, embeddings, images, count, recipe=recipe, shard=shard)
 
-    # The loss is that of the whole batch: the partitioner adds what devices have to tell each other.
+    # The loss is that of the whole batch: XLA's partitioner inserts the communication.
     return jax.jit(run, out_shardings=everywhere(mesh))

@@ -28,7 +28,7 @@ StreamStep = Callable[[TrainState, Batch, Hyper, Array], tuple[TrainState, Float
 
 
 class StreamPoint(NamedTuple):
-    """Where a run is, after all batches that were taken so far.
+    """State of a run after all batches taken so far.
 
     Attributes:
         state: NumPy arrays, of the caller to keep or to save; `fit_stream` goes on from it.
@@ -45,7 +45,7 @@ def start_stream(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array, sam
     Args:
         aligner, hyper, recipe: as for `fit_stream`.
         key: typed random key of the run.
-        sample: rows of any float dtype and length, for an aligner that reads something off them.
+        sample: rows of any float dtype and length, for an aligner with data-dependent parameters.
     """
     sample = None if sample is None else _unit_batch(jax.tree.map(jnp.asarray, sample))
     return start(aligner, hyper, recipe, jax.random.split(key, 3)[0], sample)
@@ -109,7 +109,7 @@ def fit_stream(
         points: ascending numbers of steps, at which a point is given; training ends at the last. Those that a given
             `state` has passed are passed over.
         state: where to go on from; by default the start.
-        sample: rows, for an aligner that reads something off them before the first step.
+        sample: rows, for an aligner with data-dependent parameters.
         mesh: of one axis, over which the images of a batch are spread; every process brings its share of each batch.
 
     Yields:
@@ -133,7 +133,7 @@ def fit_stream(
         [4, 6]
     """
     if pivot.consensus is not None:
-        raise InputError(f"pivot {pivot.name} is a consensus of all rows at once, which a stream never has; use image")
+        raise InputError(f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image")
     init_key, step_key = key, jax.random.split(key, 3)[2]
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), hyper)
     take_step = make_stream_step(aligner, pivot, loss, recipe, key=init_key, total=total)

@@ -22,7 +22,7 @@ from ccalign_jax.training.objective import COSTLY, OPTIONAL, Hyper, Recipe, fitt
 from ccalign_jax.training.sharding import spread_runs
 
 __all__ = [
-    "SIZES",
+    "ALIGNER_SIZES",
     "Group",
     "Program",
     "Space",
@@ -33,14 +33,14 @@ __all__ = [
     "slice_width",
 ]
 
-SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
+ALIGNER_SIZES = Sizes._fields[1:]  # of a recipe, that shape an aligner
 SLICE_BYTES = 2**32  # what the runs of one slice may take
 KEPT = 64  # compiled programs
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One row of a sweep: what is trained, towards what, with which numbers.
+    """One configuration of a sweep: pivot, aligner, loss and hyper-parameters.
 
     Attributes:
         index: its number in the sweep, folded into the run's key: a trial's randomness.
@@ -81,18 +81,18 @@ class Space:
     languages: tuple[str, ...]
 
     def aligner(self, name: str, recipe: Recipe) -> Aligner:
-        """The aligner of this name; one object for one answer, so that what is compiled for it serves again."""
-        return _aligner(self, name, *(getattr(recipe, size) for size in SIZES))
+        """The aligner of this name; the same object each time, so that compiled programs are reused."""
+        return _aligner(self, name, *(getattr(recipe, size) for size in ALIGNER_SIZES))
 
 
 @functools.cache
 def _aligner(space: Space, name: str, *sizes: int) -> Aligner:
-    known = dict(zip(SIZES, sizes, strict=True))
+    known = dict(zip(ALIGNER_SIZES, sizes, strict=True))
     return make_aligner(name, space.d_text, space.d_image, languages=len(space.languages), **known)
 
 
 def group_trials(trials: Sequence[Trial]) -> list[Group]:
-    """Trials that differ in numbers alone come together; a term that is zero in all of them is absent.
+    """Groups of trials that differ in numbers alone; a term that is zero in all trials of a group is absent.
 
     Where a costly term is zero in some, they are a group of their own, and do not pay for it.
     """
@@ -122,7 +122,7 @@ def slice_width(recipe: Recipe, runs: int, *, params_bytes: int, accelerator: bo
     """
     if not accelerator:
         return devices
-    # parameters, gradient, two Adam moments, room for activations, and the maps of the epochs that are scored
+    # parameters, gradient, two Adam moments, activations, and the maps of the epochs that are scored
     widest = max(1, SLICE_BYTES // max((8 + len(scored_epochs(recipe))) * params_bytes, 2**20))
     calls = -(-runs // min(runs, widest * devices))
     return devices * -(-runs // (calls * devices))
@@ -154,14 +154,18 @@ class Program:
         return self.fit(*inputs)
 
 
-def make_program(group: Group, space: Space, *, least: int, accelerator: bool, mesh: Mesh | None = None) -> Program:
-    """The program of a group; `least` is the size of the smallest training part.
+def make_program(
+    group: Group, space: Space, *, min_train_size: int, accelerator: bool, mesh: Mesh | None = None
+) -> Program:
+    """The program of a group; `min_train_size` is the size of the smallest training part.
 
     With a mesh, slices are spread over its devices, and embeddings and folds must be `everywhere` on it.
     """
     aligner = space.aligner(group.aligner, group.recipe)
-    pivot, recipe = make_pivot(group.pivot, space.languages), fitting_recipe(group.recipe, least)
-    return Program(aligner, recipe, _fit_runs(aligner, pivot, LOSSES[group.loss], recipe, least, accelerator, mesh))
+    pivot, recipe = make_pivot(group.pivot, space.languages), fitting_recipe(group.recipe, min_train_size)
+    return Program(
+        aligner, recipe, _fit_runs(aligner, pivot, LOSSES[group.loss], recipe, min_train_size, accelerator, mesh)
+    )
 
 
 @functools.lru_cache(maxsize=KEPT)
@@ -170,7 +174,7 @@ def _fit_runs(
     pivot: Pivot,
     loss: LossEntry,
     recipe: Recipe,
-    least: int,
+    min_train_size: int,
     accelerator: bool,
     mesh: Mesh | None,
 ) -> Any:
@@ -185,7 +189,9 @@ def _fit_runs(
             rows = embeddings
             if pivot.consensus is not None and consensus is not None:
                 rows = embeddings._replace(consensus=consensus[pivot.consensus])
-            return fit(aligner, pivot, loss, run_hyper, key, rows, train, count, recipe=recipe, least=least)
+            return fit(
+                aligner, pivot, loss, run_hyper, key, rows, train, count, recipe=recipe, min_train_size=min_train_size
+            )
 
         inputs = (hyper, keys, numbers)
         return jax.vmap(one_run)(inputs) if accelerator else jax.lax.map(one_run, inputs)

@@ -3,8 +3,8 @@
     python experiments/benchmarks/accelerator.py --out=runs/accelerator                   # on a GPU or TPU
     python experiments/benchmarks/accelerator.py --out=runs/small --images=100 --pairs=2048 --rows=4096 --square=1024
 
-Each part is a command of its own, said before it runs, so that none finds memory taken by another. A share is of what
-one large square product reaches on the same device at the same precision. `accelerator.json` names the device.
+Each part is a command of its own, which is printed first, so that none finds memory in use. A share is of what one
+large square product reaches on the same device at the same precision. `accelerator.json` names the device.
 """
 
 import json
@@ -31,7 +31,7 @@ PRECISIONS = {"exact": ("float32", "highest"), "usual": ("float32", "default"), 
 
 
 class Part(NamedTuple):
-    """A command that writes JSON, and where it says how fast its products are, at which of `PRECISIONS`."""
+    """A command that writes JSON, the key of its products' speed there, and their precision."""
 
     name: str
     command: list[str]
@@ -50,9 +50,9 @@ def main(argv: list[str]) -> None:
         for place, precision in part.rates.items():
             if (rate := look_up(parts[part.name], place)) is not None:
                 found["shares"][f"{part.name}, {place}"] = rate / found["product_gflop_per_s"][precision]
-    said = json.dumps(found, indent=1)
-    (out / "accelerator.json").write_text(said, encoding="utf-8")
-    print(said)
+    text = json.dumps(found, indent=1)
+    (out / "accelerator.json").write_text(text, encoding="utf-8")
+    print(text)
     if lost := [name for name, result in parts.items() if "failed" in result]:
         sys.exit(f"error: without a result: {', '.join(lost)}; their last lines are in {out / 'accelerator.json'}")
 
@@ -72,7 +72,7 @@ def all_parts(out: Path) -> list[Part]:
 
 
 def run(part: Part, out: Path) -> dict[str, Any]:
-    """What a part found; the end of what it said where it failed."""
+    """Result of a part; the end of its output where it failed."""
     result = out / f"{part.name.replace(',', '').replace(' ', '_')}.json"
     script, *settings = part.command
     command = [sys.executable, str(Path(__file__).with_name(script)), *settings, f"--json={result}"]

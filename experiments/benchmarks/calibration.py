@@ -22,10 +22,10 @@ flags.DEFINE_integer("seed_worlds", 300, "null worlds under the seed protocol", 
 flags.DEFINE_integer("gain_worlds", 60, "worlds of each true gain, and with hubs", lower_bound=1)
 flags.DEFINE_integer("replicates", 2000, "replicates, and as many sign flips", lower_bound=100)
 flags.DEFINE_integer("processes", os.cpu_count(), "worlds at once, one core each", lower_bound=1)
-flags.DEFINE_string("out", None, "folder for worlds, figures, tables and the plot", required=True)
+flags.DEFINE_string("out", None, "folder for worlds, results, tables and the plot", required=True)
 FLAGS = flags.FLAGS
 
-# Distortions of the captions that a map can mend, and about how many points the sweep's choice then truly gains.
+# Distortions of the captions that a map can correct, and about how many points the sweep's choice then truly gains.
 GAINS = {"gain 1": 0.37, "gain 2": 0.58, "gain 4": 0.93}
 HUBS = {"exponent": 0.5, "leak": 1.0}  # beyond what is promised: images that are near to every caption
 CHUNK = 5

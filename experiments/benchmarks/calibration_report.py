@@ -1,4 +1,4 @@
-"""What thousands of worlds say: rates with their own intervals, tests of uniformity, a table and a plot."""
+"""Results of thousands of worlds: rates with their own intervals, tests of uniformity, a table and a plot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-WAYS = ("t2i", "i2t", "both")
+DIRECTIONS = ("t2i", "i2t", "both")
 WORDS = {"t2i": "text to image", "i2t": "image to text", "both": "mean of both"}
 ALPHA = 0.05
 EXACT = 1e-9
@@ -16,7 +16,7 @@ GAINED = ("gain", "claimed gain")  # the latter under the seed protocol
 
 
 def judge(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Every figure of docs/statistics.md, by kind of world."""
+    """Every rate of docs/statistics.md, by kind of world."""
     kinds: dict[str, list[Any]] = {}
     for world in worlds:
         kinds.setdefault(world["kind"], []).append(world["result"])
@@ -44,9 +44,9 @@ def _exchange(results: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str,
     found: dict[str, Any] = {}
     for metric in ("MRR", "R@1"):
         found[metric] = {}
-        for way in WAYS:
-            p = np.array([one[metric][way] for one in results])
-            found[metric][way] = {
+        for direction in DIRECTIONS:
+            p = np.array([one[metric][direction] for one in results])
+            found[metric][direction] = {
                 "kolmogorov_smirnov_p": float(stats.kstest(p, "uniform").pvalue),
                 "smaller_than_uniform_p": float(stats.kstest(p, "uniform", alternative="greater").pvalue),
                 "below_alpha": share(p < ALPHA),
@@ -59,30 +59,34 @@ def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, An
     found: dict[str, Any] = {
         "claims": {
             "selected": share(one["verdict"]["both"] in GAINED for one in results),
-            "selected, one direction at least": share(_gains_a_way(one["verdict"]) for one in results),
+            "selected, one direction at least": share(_gains_in_a_direction(one["verdict"]) for one in results),
             "any trial": share(any(v["both"] in GAINED for v in one["verdicts"]) for one in results),
             "any trial, one direction at least": share(
-                any(_gains_a_way(v) for v in one["verdicts"]) for one in results
+                any(_gains_in_a_direction(v) for v in one["verdicts"]) for one in results
             ),
         },
         "best mean above identity": share(one["selected"]["change"]["t2i"][0] > 0 for one in results),
     }
     found["change"] = {
-        way: {
-            "reported": float(np.mean([one["selected"]["change"][way][0] for one in results])),
-            "true": float(np.mean([one["selected"]["change"][way][3] for one in results])),
+        direction: {
+            "reported": float(np.mean([one["selected"]["change"][direction][0] for one in results])),
+            "true": float(np.mean([one["selected"]["change"][direction][3] for one in results])),
         }
-        for way in WAYS
+        for direction in DIRECTIONS
     }
     if seed:
-        for way in WAYS:
-            found["change"][way]["chosen on the other folds"] = float(
-                np.mean([one["optimism"][way]["R@1"]["honest"] for one in results])
+        for direction in DIRECTIONS:
+            found["change"][direction]["chosen on the other folds"] = float(
+                np.mean([one["optimism"][direction]["R@1"]["honest"] for one in results])
             )
     found["coverage"] = {
         name: {
-            way: share(_covers(claim[way]) for claim in map(get, results) if claim is not None and _moved(claim[way]))
-            for way in WAYS
+            direction: share(
+                _covers(claim[direction])
+                for claim in map(get, results)
+                if claim is not None and _moved(claim[direction])
+            )
+            for direction in DIRECTIONS
         }
         for name, get in {
             "identity, level": lambda one: one["identity"],
@@ -92,12 +96,12 @@ def _sweeps(results: Sequence[Mapping[str, Any]], *, seed: bool) -> dict[str, An
             "selected, change": lambda one: one["selected"]["change"],
         }.items()
     }
-    found["against_identity"] = {way: _one_sided(results, way) for way in WAYS}
+    found["against_identity"] = {direction: _one_sided(results, direction) for direction in DIRECTIONS}
     return found
 
 
-def _gains_a_way(verdict: Mapping[str, str]) -> bool:
-    return any(verdict[way] in GAINED for way in ("t2i", "i2t"))
+def _gains_in_a_direction(verdict: Mapping[str, str]) -> bool:
+    return any(verdict[direction] in GAINED for direction in ("t2i", "i2t"))
 
 
 def _moved(claim: Sequence[float]) -> bool:
@@ -110,9 +114,9 @@ def _covers(claim: Sequence[float]) -> bool:
     return low <= truth <= high
 
 
-def _one_sided(results: Sequence[Mapping[str, Any]], way: str) -> dict[str, Any]:
+def _one_sided(results: Sequence[Mapping[str, Any]], direction: str) -> dict[str, Any]:
     """p-values for a gain of every trial: whether they are ever smaller than uniform ones."""
-    each = np.array([[(t[way]["mean"], t[way]["p"]) for t in one["trials"]] for one in results])
+    each = np.array([[(t[direction]["mean"], t[direction]["p"]) for t in one["trials"]] for one in results])
     p = np.where(each[..., 0] > 0, each[..., 1] / 2, 1 - each[..., 1] / 2)
     p = np.where(np.abs(each[..., 0]) < EXACT, 1.0, p)  # flips are never below a change of nothing
     found = {
@@ -120,8 +124,8 @@ def _one_sided(results: Sequence[Mapping[str, Any]], way: str) -> dict[str, Any]
         "smaller_than_uniform_p": [float(stats.kstest(one, "uniform", alternative="greater").pvalue) for one in p.T],
         "curve": _curve(p.ravel()),
     }
-    folds = np.array([one["selected"]["p_folds"][way] for one in results], float)
-    mean = np.array([one["selected"]["change"][way][0] for one in results])
+    folds = np.array([one["selected"]["p_folds"][direction] for one in results], float)
+    mean = np.array([one["selected"]["change"][direction][0] for one in results])
     found["selected, folds"] = share((folds < ALPHA) & (mean > 0))
     return found
 
@@ -132,7 +136,7 @@ def _curve(p: np.ndarray) -> list[float]:
 
 
 def tables(found: Mapping[str, Any]) -> str:
-    """Markdown tables of all figures."""
+    """Markdown tables of all estimates."""
     sweeps = {kind: one for kind, one in found.items() if not kind.startswith("exchange")}
     lines = ["| a gain is claimed of | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
     for name in next(iter(sweeps.values()))["claims"]:
@@ -140,17 +144,17 @@ def tables(found: Mapping[str, Any]) -> str:
     cells = [_rate(one["best mean above identity"]) for one in sweeps.values()]
     lines.append("| selected, t2i mean above identity's | " + " | ".join(cells) + " |")
     lines += ["", "| change of R@1, in points | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
-    for way in WAYS:
+    for direction in DIRECTIONS:
         for key in ("reported", "true", "chosen on the other folds"):
-            each = [one["change"][way].get(key) for one in sweeps.values()]
+            each = [one["change"][direction].get(key) for one in sweeps.values()]
             cells = ["" if value is None else f"{100 * value:+.2f}" for value in each]
             if any(cells):
-                lines.append(f"| {WORDS[way]}, {key} | " + " | ".join(cells) + " |")
+                lines.append(f"| {WORDS[direction]}, {key} | " + " | ".join(cells) + " |")
     lines += ["", "| covered by 95 % intervals | " + " | ".join(sweeps) + " |", "|---|" + "---:|" * len(sweeps)]
     for name in next(iter(sweeps.values()))["coverage"]:
-        for way in WAYS:
-            cells = [_rate(one["coverage"][name][way]) for one in sweeps.values()]
-            lines.append(f"| {name}, {way} | " + " | ".join(cells) + " |")
+        for direction in DIRECTIONS:
+            cells = [_rate(one["coverage"][name][direction]) for one in sweeps.values()]
+            lines.append(f"| {name}, {direction} | " + " | ".join(cells) + " |")
     heads = ("p-values", "direction", "below .05", "unlike uniform, p", "smaller than uniform, p")
     lines += ["", "| " + " | ".join(heads) + " |", "|---|---|---:|---:|---:|"]
     for kind, one in found.items():
@@ -159,11 +163,11 @@ def tables(found: Mapping[str, Any]) -> str:
         else:
             tests = {f"{kind}, gain over identity, R@1": one["against_identity"]}
         for name, each in tests.items():
-            for way in WAYS:
-                test = each[way]
+            for direction in DIRECTIONS:
+                test = each[direction]
                 unlike = f"{test['kolmogorov_smirnov_p']:.3f}" if "kolmogorov_smirnov_p" in test else ""
                 smaller = f"{np.min(test['smaller_than_uniform_p']):.3f}"
-                lines.append(f"| {name} | {way} | {_rate(test['below_alpha'])} | {unlike} | {smaller} |")
+                lines.append(f"| {name} | {direction} | {_rate(test['below_alpha'])} | {unlike} | {smaller} |")
     return "\n".join(lines) + "\n"
 
 
@@ -183,9 +187,9 @@ def plot(found: Mapping[str, Any]) -> Any:
         figure, (values, claims, coverage, power) = make_subplots("calibration", 2, height=8.0, rows=2)
         at = np.arange(1, 101) / 100
         values.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
-        for way, colour in zip(WAYS, CYCLE, strict=False):
-            curve = found["exchange"]["MRR"][way]["curve"]
-            values.plot(at, curve, color=colour, label=f"two equal arms, {WORDS[way]}")
+        for direction, colour in zip(DIRECTIONS, CYCLE, strict=False):
+            curve = found["exchange"]["MRR"][direction]["curve"]
+            values.plot(at, curve, color=colour, label=f"two equal arms, {WORDS[direction]}")
         values.plot(
             at, found["null"]["against_identity"]["both"]["curve"], color=GREY, label="gain over identity, all trials"
         )
@@ -202,11 +206,11 @@ def plot(found: Mapping[str, Any]) -> Any:
         claims.legend(loc="lower right", fontsize=8)
         rows = [row for row, each in found["null"]["coverage"].items() if each["both"]["n"]]
         coverage.axvspan(93, 97, color=GREY, alpha=0.2)
-        for way, shift, colour in zip(WAYS, (-0.2, 0.0, 0.2), CYCLE, strict=False):
-            rates = [found["null"]["coverage"][row][way] for row in rows]
-            _dots(coverage, rates, np.arange(len(rows)) + shift, colour, WORDS[way])
+        for direction, shift, colour in zip(DIRECTIONS, (-0.2, 0.0, 0.2), CYCLE, strict=False):
+            rates = [found["null"]["coverage"][row][direction] for row in rows]
+            _dots(coverage, rates, np.arange(len(rows)) + shift, colour, WORDS[direction])
         coverage.set_yticks(range(len(rows)), rows, fontsize=8)
-        coverage.set_ylim(len(rows) + 0.2, -0.5)  # room for the legend
+        coverage.set_ylim(len(rows) + 0.2, -0.5)  # space for the legend
         coverage.set(title="95 % intervals that cover the truth", xlabel="% of null worlds")
         coverage.legend(loc="lower center", fontsize=8, ncols=3)
         gains = [kind for kind in found if kind.startswith("gain")]

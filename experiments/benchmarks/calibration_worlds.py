@@ -27,7 +27,7 @@ from ccalign_jax.training import PartRows, Recipe, rank_part
 IMAGES, DIMENSIONS, LANGUAGES, FOLDS = 400, 64, ("de", "en", "fr"), 5
 POOL = IMAGES // FOLDS
 FRESH_POOLS = 100  # that the truth of a map is the mean over
-WAYS = ("t2i", "i2t", "both")
+DIRECTIONS = ("t2i", "i2t", "both")
 ALIGNERS = ("residual", "shift", "linear")
 STEPS = {"epochs": 4, "steps_per_epoch": 12}
 GRID: list[dict[str, Any]] = [
@@ -44,7 +44,7 @@ NULL = World(exponent=0.0, span=1.0, weight=4.0, distortion=0.0, leak=0.0)
 
 
 class Claim(NamedTuple):
-    """A figure as it is reported, and the truth."""
+    """An estimate as it is reported, and the truth."""
 
     mean: float
     low: float
@@ -53,7 +53,7 @@ class Claim(NamedTuple):
 
 
 def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], replicates: int) -> dict[str, Any]:
-    """What a sweep of one world claims, and what is true of the same maps on fresh images in pools of the same size.
+    """Claims of a sweep of one world, and the truth: its maps on fresh images in galleries of the same size.
 
     Args:
         seed: of world and sweep.
@@ -73,7 +73,10 @@ def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], re
     reported = {trial["name"]: trial for trial in summary["trials"]}
     trials = [reported.get(outcome.name) for outcome in result.outcomes]  # None where a race dropped it
     found: dict[str, Any] = {
-        "trials": [{way: trial["delta"][way]["R@1"] if trial else UNTESTED for way in WAYS} for trial in trials],
+        "trials": [
+            {direction: trial["delta"][direction]["R@1"] if trial else UNTESTED for direction in DIRECTIONS}
+            for trial in trials
+        ],
         "verdicts": [trial["verdict"] for trial in summary["trials"]],
         "verdict": summary["selected"]["verdict"],
         "optimism": summary.get("optimism"),
@@ -85,9 +88,11 @@ def simulate(seed: int, world: World, *, protocol: Literal["nested", "seed"], re
         truth = _truth(result, entry["per_fold"], fresh)
         found[name] = {
             "level": _claims(entry["metrics"], truth),
-            "change": _claims(entry["delta"], {way: truth[way] - identity[way] for way in WAYS}),
-            "p": {way: entry["delta"][way]["R@1"]["p"] for way in WAYS},
-            "p_folds": {way: entry["delta"][way]["R@1"]["p_folds"] for way in WAYS},
+            "change": _claims(
+                entry["delta"], {direction: truth[direction] - identity[direction] for direction in DIRECTIONS}
+            ),
+            "p": {direction: entry["delta"][direction]["R@1"]["p"] for direction in DIRECTIONS},
+            "p_folds": {direction: entry["delta"][direction]["R@1"]["p_folds"] for direction in DIRECTIONS},
         }
     return found
 
@@ -107,7 +112,9 @@ def exchange(seed: int, world: World, *, replicates: int) -> dict[str, dict[str,
             folds.append(_measure(part, arm)._replace(images=rows))
     draws_of = [replicate_metrics(folds, replicates) for folds in arms]
     tests = change_tests(minus_replicates(draws_of[1], draws_of[0]), replicates)
-    return {metric: {way: tests[way, None][metric] for way in WAYS} for metric in ("MRR", "R@1")}
+    return {
+        metric: {direction: tests[direction, None][metric] for direction in DIRECTIONS} for metric in ("MRR", "R@1")
+    }
 
 
 def _measure(data: EmbeddingSet, arm: int) -> Measurement:
@@ -129,7 +136,7 @@ def _pools(whole: EmbeddingSet) -> tuple[Float[Array, "l p m d"], Float[Array, "
 
 @partial(jax.jit, static_argnums=0)
 def _recall(aligner: Aligner, params: Any, text: Float[Array, "l p m d"], image: Float[Array, "p m d"]) -> Array:
-    """R@1 both ways, the mean over pools and languages."""
+    """R@1 of both directions, the mean over galleries and languages."""
     rows = map_images(aligner, params, image.reshape(-1, image.shape[-1])).reshape(image.shape)
 
     def one_language(inputs: tuple[Array, Array]) -> Array:
@@ -161,5 +168,8 @@ def _truth(result: SweepResult, per_fold: list[str], fresh: tuple[Array, Array])
     return {"t2i": float(t2i), "i2t": float(i2t), "both": float(t2i + i2t) / 2}
 
 
-def _claims(figures: dict[str, Any], truth: dict[str, float]) -> dict[str, Claim]:
-    return {way: Claim(*(figures[way]["R@1"][key] for key in ("mean", "low", "high")), truth[way]) for way in WAYS}
+def _claims(estimates: dict[str, Any], truth: dict[str, float]) -> dict[str, Claim]:
+    return {
+        direction: Claim(*(estimates[direction]["R@1"][key] for key in ("mean", "low", "high")), truth[direction])
+        for direction in DIRECTIONS
+    }

@@ -15,7 +15,7 @@ from absl import app, flags
 flags.DEFINE_integer("images", 2_000, "images, each with a caption in every language", lower_bound=2)
 flags.DEFINE_integer("languages", 5, "languages", lower_bound=2)
 flags.DEFINE_integer("width", 512, "of captions and images", lower_bound=1)
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 
 

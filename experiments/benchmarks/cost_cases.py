@@ -23,13 +23,13 @@ class Curve(NamedTuple):
     Attributes:
         axis: what grows.
         sizes: to measure at.
-        ways: for each line of the plot the function that makes its call.
+        methods: for each line of the plot the function that makes its call.
         about: what is done, for the title.
     """
 
     axis: str
     sizes: tuple[int, ...]
-    ways: dict[str, Callable[[int], Call]]
+    methods: dict[str, Callable[[int], Call]]
     about: str
 
 
@@ -51,7 +51,7 @@ def loss(batch: int, *, tile: int | None) -> Call:
 
 
 def torch_loss(batch: int) -> Call:
-    """What open_clip's ClipLoss does on one device: logits both ways, two cross-entropies, and the gradient."""
+    """What open_clip's ClipLoss does on one device: logits both directions, two cross-entropies, and the gradient."""
     import torch
     import torch.nn.functional as F
 
@@ -154,7 +154,7 @@ def sklearn_cca(images: int, width: int) -> Call:
 
 
 def ranks(gallery: int) -> Call:
-    """Exact ranks of two thousand queries, both ways."""
+    """Exact ranks of two thousand queries, both directions."""
     from ccalign_jax.metrics import stream_ranks
 
     queries, items = unit(IMAGES, WIDTH), unit(gallery, WIDTH, 1)
@@ -163,7 +163,7 @@ def ranks(gallery: int) -> Call:
 
 
 def faiss_search(gallery: int) -> Call:
-    """faiss, exact: the ten nearest of two thousand queries, one way."""
+    """faiss, exact: the ten nearest of two thousand queries, one direction."""
     import faiss
 
     queries, index = unit(IMAGES, WIDTH), faiss.IndexFlatIP(WIDTH)
@@ -241,9 +241,9 @@ CURVES = {
         "gallery",
         (4000, 16_000, 64_000, 256_000),
         {
-            "ccalign_jax, exact ranks, both ways": ranks,
-            "faiss IndexFlatIP, k = 10, one way": faiss_search,
-            "torch, k = 10, one way": torch_search,
+            "ccalign_jax, exact ranks, both directions": ranks,
+            "faiss IndexFlatIP, k = 10, one direction": faiss_search,
+            "torch, k = 10, one direction": torch_search,
         },
         "2,000 queries, 512 wide",
     ),

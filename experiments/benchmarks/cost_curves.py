@@ -4,7 +4,7 @@
     python experiments/benchmarks/cost_curves.py --out=runs/cost --curves=loss,gallery
 
 Every point is a process of its own: the median of some calls after the first, and the most memory that it ever had.
-What is not installed (torch, faiss, scikit-learn) is left out, and said. The exponent is that of the last two sizes.
+Libraries that are not installed (torch, faiss, scikit-learn) are left out. The exponent is that of the last two sizes.
 """
 
 import json
@@ -23,7 +23,7 @@ from cost_cases import CURVES
 flags.DEFINE_string("out", None, "folder for cost.json and the plots")
 flags.DEFINE_list("curves", list(CURVES), "which")
 flags.DEFINE_float("seconds", 3.0, "a point is called until it took so long, three times at least")
-flags.DEFINE_list("point", None, "curve, way and size of one point: what the processes are started with")
+flags.DEFINE_list("point", None, "curve, method and size of one point: what the processes are started with")
 FLAGS = flags.FLAGS
 
 
@@ -41,20 +41,20 @@ def main(argv: list[str]) -> None:
     for name in FLAGS.curves:
         curve = CURVES[name]
         lines: dict[str, Any] = {}
-        for way in curve.ways:
-            points = [run_point(name, way, size) for size in curve.sizes]
-            lines[way] = {"points": [point for point in points if point], "exponents": {}}
+        for method in curve.methods:
+            points = [run_point(name, method, size) for size in curve.sizes]
+            lines[method] = {"points": [point for point in points if point], "exponents": {}}
             for what in ("seconds", "bytes"):
-                lines[way]["exponents"][what] = exponent(lines[way]["points"], what)
-        found["curves"][name] = {"axis": curve.axis, "about": curve.about, "ways": lines}
+                lines[method]["exponents"][what] = exponent(lines[method]["points"], what)
+        found["curves"][name] = {"axis": curve.axis, "about": curve.about, "methods": lines}
         (out / "cost.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     draw(found["curves"], out)
     print(table(found["curves"]))
 
 
-def measure(curve: str, way: str, size: str) -> dict[str, float]:
+def measure(curve: str, method: str, size: str) -> dict[str, float]:
     """The median seconds of a call, and the most memory of this process less what it had when all was imported."""
-    call = CURVES[curve].ways[way](int(size))
+    call = CURVES[curve].methods[method](int(size))
     first = time.perf_counter()
     call()
     first = time.perf_counter() - first
@@ -67,16 +67,16 @@ def measure(curve: str, way: str, size: str) -> dict[str, float]:
     return {"size": int(size), "first": first, "seconds": statistics.median(seconds), "bytes": most}
 
 
-def run_point(curve: str, way: str, size: int) -> dict[str, float] | None:
+def run_point(curve: str, method: str, size: int) -> dict[str, float] | None:
     """A point from a process of its own; None, and why, where that fails."""
-    command = [sys.executable, __file__, f"--seconds={FLAGS.seconds}", f'--point={curve},"{way}",{size}']
+    command = [sys.executable, __file__, f"--seconds={FLAGS.seconds}", f'--point={curve},"{method}",{size}']
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        print(f"{curve}, {way}, {size}: left out: {said[-1] if said else done.returncode}", flush=True)
+        errors = done.stderr.strip().splitlines()
+        print(f"{curve}, {method}, {size}: left out: {errors[-1] if errors else done.returncode}", flush=True)
         return None
     point = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"{curve}, {way}, {size}: {point['seconds']:.4f} s, {point['bytes'] / 2**20:.0f} MiB", flush=True)
+    print(f"{curve}, {method}, {size}: {point['seconds']:.4f} s, {point['bytes'] / 2**20:.0f} MiB", flush=True)
     return point
 
 
@@ -112,11 +112,11 @@ def draw(curves: dict[str, Any], out: Path) -> None:
             (axes[0], "seconds", 1, "seconds"),
             (axes[1], "bytes", 2**20, "MiB, whole process"),
         ):
-            for way, line in curve["ways"].items():
+            for method, line in curve["methods"].items():
                 sizes = [point["size"] for point in line["points"]]
-                side.plot(sizes, [point[what] / scale for point in line["points"]], marker="o", label=way)
+                side.plot(sizes, [point[what] / scale for point in line["points"]], marker="o", label=method)
             side.set(xscale="log", yscale="log", xlabel=curve["axis"], ylabel=label)
-            every = sorted({point["size"] for line in curve["ways"].values() for point in line["points"]})
+            every = sorted({point["size"] for line in curve["methods"].values() for point in line["points"]})
             side.set_xticks(every, [f"{size:,}" for size in every])
             side.xaxis.set_minor_locator(NullLocator())
             side.grid(alpha=0.3)
@@ -128,16 +128,16 @@ def draw(curves: dict[str, Any], out: Path) -> None:
 
 def table(curves: dict[str, Any]) -> str:
     """The largest size of each curve as Markdown."""
-    rows = ["| work | way | size | seconds | MiB | time grows as | memory as |", "|---|---|--:|--:|--:|--:|--:|"]
+    rows = ["| work | method | size | seconds | MiB | time grows as | memory as |", "|---|---|--:|--:|--:|--:|--:|"]
     for curve in curves.values():
-        for way, line in curve["ways"].items():
+        for method, line in curve["methods"].items():
             if not line["points"]:
                 continue
             last, powers = line["points"][-1], line["exponents"]
             grows = ["" if power is None else f"{curve['axis']}^{power:.1f}" for power in powers.values()]
             cells = [
                 curve["about"],
-                way,
+                method,
                 f"{last['size']:,}",
                 f"{last['seconds']:.3f}",
                 f"{last['bytes'] / 2**20:,.0f}",

@@ -22,7 +22,7 @@ flags.DEFINE_list("tasks", None, "between languages; none for text→image and i
 flags.DEFINE_bool("diagnostics", True, "also the diagnostics")
 flags.DEFINE_bool("nulls", False, "also their permutation nulls")
 flags.DEFINE_integer("runs", 3, "timed runs", lower_bound=1)
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 
 
@@ -47,25 +47,25 @@ def main(argv: list[str]) -> None:
     text = [unit(image + noise * rng.standard_normal((images, width), np.float32)) for _ in range(FLAGS.languages)]
     turn = np.eye(width, dtype=np.float32) + 0.01 * rng.standard_normal((width, width), np.float32)
     place = np.arange(images, dtype=np.int32)
-    laps: dict[str, list[float]] = {"retrieval": [], "diagnostics": []}
+    seconds: dict[str, list[float]] = {"retrieval": [], "diagnostics": []}
 
     def block(name: str, rows: list) -> None:
         start = time.perf_counter()
         found = rank_tasks(rows, image, [place] * len(rows), [place[:, None]] * len(rows), tasks=tasks)
         jax.block_until_ready(found)
-        laps["retrieval"].append(time.perf_counter() - start)
+        seconds["retrieval"].append(time.perf_counter() - start)
         if FLAGS.diagnostics:
             start = time.perf_counter()
             diagnose(dict(enumerate(rows)), image, nulls=FLAGS.nulls)
-            laps["diagnostics"].append(time.perf_counter() - start)
+            seconds["diagnostics"].append(time.perf_counter() - start)
 
     for run in range(FLAGS.runs + 1):
         if run == 1:  # the first one compiled
-            laps = {name: [] for name in laps}
+            seconds = {name: [] for name in seconds}
         block("before", text)
         if FLAGS.diagnostics:
             block("after", [unit(rows @ turn) for rows in text])
-    medians = {name: statistics.median(each) for name, each in laps.items() if each}
+    medians = {name: statistics.median(each) for name, each in seconds.items() if each}
     result = {
         "shape": f"{FLAGS.languages} x {images} x {width}",
         "backend": jax.default_backend(),

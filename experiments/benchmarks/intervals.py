@@ -18,7 +18,7 @@ flags.DEFINE_integer("images", 2770, "images", lower_bound=5)
 flags.DEFINE_integer("folds", 5, "parts that the images are ranked in", lower_bound=1)
 flags.DEFINE_bool("medians", False, "also median ranks")
 flags.DEFINE_integer("runs", 5, "timed runs", lower_bound=1)
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 
 

@@ -21,17 +21,17 @@ flags.DEFINE_integer("gallery", 1_000_000, "rows to look among", lower_bound=1)
 flags.DEFINE_integer("width", 512, "of rows", lower_bound=1)
 flags.DEFINE_integer("memory", 2**30, "bytes that blocks of rows may take", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ["float16", "float32"], "of the rows on disk")
-flags.DEFINE_integer("rounds", 3, "each way is timed so often, in turn", lower_bound=1)
+flags.DEFINE_integer("rounds", 3, "each method is timed so often, in turn", lower_bound=1)
 flags.DEFINE_bool("faiss", True, "also time faiss, where it is installed")
 flags.DEFINE_bool("csls", False, "also time the neighbourhoods that CSLS takes off")
 flags.DEFINE_string("folder", None, "where the rows are put; by default a temporary one")
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 CHUNK = 65_536
 
 
 def main(argv: list[str]) -> None:
-    """Write rows, time each way in turn, and say how they compare."""
+    """Write rows, time each method in turn, and say how they compare."""
     del argv
     import jax
     import numpy as np
@@ -43,12 +43,12 @@ def main(argv: list[str]) -> None:
         products = 2 * FLAGS.queries * FLAGS.gallery * FLAGS.width
         base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         ranks = []
-        ways: dict[str, Callable[[], object]] = {
+        methods: dict[str, Callable[[], object]] = {
             "ranks": lambda: ranks.append(stream_ranks(queries, gallery, gold, memory=FLAGS.memory)[0])
         }
         if FLAGS.csls:
-            ways["neighbourhoods"] = lambda: stream_neighbours(queries, gallery, memory=FLAGS.memory)
-        first = timed(ways["ranks"])  # compiles
+            methods["neighbourhoods"] = lambda: stream_neighbours(queries, gallery, memory=FLAGS.memory)
+        first = timed(methods["ranks"])  # compiles
         seconds: dict[str, list[float]] = {}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         index = faiss_index(np.asarray(gallery, np.float32)) if FLAGS.faiss else None
@@ -56,13 +56,13 @@ def main(argv: list[str]) -> None:
             rows = np.asarray(queries, np.float32)
             found = []
             back = faiss_index(rows)
-            ways["faiss"] = lambda: found.append(index.search(rows, 10)[1])
-            ways["faiss_back"] = lambda: back.search(np.asarray(gallery, np.float32), 10)
+            methods["faiss"] = lambda: found.append(index.search(rows, 10)[1])
+            methods["faiss_back"] = lambda: back.search(np.asarray(gallery, np.float32), 10)
         for _ in range(FLAGS.rounds):
-            for name, way in ways.items():
-                seconds.setdefault(name, []).append(timed(way))
+            for name, method in methods.items():
+                seconds.setdefault(name, []).append(timed(method))
                 print(f"{name}: {seconds[name][-1]:.1f} s", flush=True)
-        figures = {
+        results = {
             "shape": f"{FLAGS.queries} x {FLAGS.gallery} x {FLAGS.width}, {FLAGS.dtype}",
             "device": jax.devices()[0].device_kind,
             "first_seconds": first,
@@ -74,14 +74,16 @@ def main(argv: list[str]) -> None:
             "memory_flag": FLAGS.memory,
         }
         if index is not None:
-            figures["faiss_recall_at_10"] = float((found[0] == gold).any(axis=1).mean())
+            results["faiss_recall_at_10"] = float((found[0] == gold).any(axis=1).mean())
             each = list(zip(seconds["faiss"], seconds["faiss_back"], seconds["ranks"], strict=True))
-            figures["times_faiss"] = statistics.median(theirs / ours for theirs, _, ours in each)
-            figures["times_faiss_both_ways"] = statistics.median((one + other) / ours for one, other, ours in each)
-    said = json.dumps(figures, indent=1)
-    print(said)
+            results["times_faiss"] = statistics.median(theirs / ours for theirs, _, ours in each)
+            results["times_faiss_both_directions"] = statistics.median(
+                (one + other) / ours for one, other, ours in each
+            )
+    text = json.dumps(results, indent=1)
+    print(text)
     if FLAGS.json:
-        Path(FLAGS.json).write_text(said, encoding="utf-8")
+        Path(FLAGS.json).write_text(text, encoding="utf-8")
 
 
 def write_rows(folder: Path):

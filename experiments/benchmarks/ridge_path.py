@@ -19,7 +19,7 @@ flags.DEFINE_integer("rows", 25_000, "pairs of rows", lower_bound=2)
 flags.DEFINE_integer("width", 512, "of captions and images", lower_bound=1)
 flags.DEFINE_integer("penalties", 100, "on the path", lower_bound=1)
 flags.DEFINE_integer("runs", 5, "timed runs of each", lower_bound=1)
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     def single(moments):
         path = solvers.ridge_path(moments)
         lam = 0.1 * path.mean_eigenvalue
-        return solvers.ridge_map(path, lam), solvers.leave_one_out_residuals(path, text, image, lam)
+        return solvers.ridge_map(path, lam), solvers.leave_one_out(path, text, image, [lam])
 
     def whole(moments):
         path = solvers.ridge_path(moments)
@@ -54,14 +54,14 @@ def main(argv: list[str]) -> None:
         return solvers.ridge_map(path, lambdas[errors.mean(axis=0).argmin()]), errors
 
     moments = gather()
-    laps: dict[str, list[float]] = {"gather": [], "single": [], "path": []}
+    seconds: dict[str, list[float]] = {"gather": [], "single": [], "path": []}
     for run in range(FLAGS.runs + 1):
         for name, call in (("gather", gather), ("single", lambda: single(moments)), ("path", lambda: whole(moments))):
             start = time.perf_counter()
             call()
             if run:  # the first one warms up
-                laps[name].append(time.perf_counter() - start)
-    gathering, alone, path = (statistics.median(each) for each in laps.values())
+                seconds[name].append(time.perf_counter() - start)
+    gathering, alone, path = (statistics.median(each) for each in seconds.values())
     result = {
         "shape": f"{FLAGS.rows} x {FLAGS.width}, {FLAGS.penalties} penalties",
         "load_average": os.getloadavg()[0],

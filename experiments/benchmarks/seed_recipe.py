@@ -21,7 +21,7 @@ SWEEP = Path(__file__).resolve().parents[1] / "sweep.py"
 
 
 def main(argv: list[str]) -> None:
-    """Run, and stop the clock when sweep.py says that its metrics are finished."""
+    """Run, and stop the clock when sweep.py prints that its metrics are finished."""
     del argv
     seconds = []
     for _ in range(FLAGS.runs):

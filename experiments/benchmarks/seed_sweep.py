@@ -33,12 +33,12 @@ flags.DEFINE_string("json", None, "also write the figures into this file")
 FLAGS = flags.FLAGS
 
 FITS, SCORES = "fits", "scores of every epoch"
-RANKS = "ranks, captions and images, holdout and train"
-BETWEEN, FIGURES = "ranks between languages, direct and through images", "figures of every trial and fold"
+RANKS = "ranks, captions and images, test and train"
+BETWEEN, METRICS = "ranks between languages, direct and through images", "metrics of every trial and fold"
 DIAGNOSTICS, IDENTITY = "diagnostics", "identity"
 INTERVALS, CHECKPOINTS = "intervals and p-values", "checkpoints"
 CORRECTIONS = "score corrections"
-SHARED = (FITS, SCORES, RANKS, BETWEEN, FIGURES, DIAGNOSTICS, IDENTITY)  # that the program compared with does, too
+SHARED = (FITS, SCORES, RANKS, BETWEEN, METRICS, DIAGNOSTICS, IDENTITY)  # that the program compared with does, too
 
 
 class Clock:
@@ -96,23 +96,23 @@ def main(argv: list[str]) -> None:
     from ccalign_jax.measurement import inference
     from ccalign_jax.study import folder, measure_maps, plan, run, summary, write
     from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
-    from ccalign_jax.training import crossing, make_mesh, sweep
+    from ccalign_jax.training import cross_validation, make_mesh, sweep
 
     clock = Clock()
     for owner, name, part in (
         (sweep.Program, "compile", "compile fits (beside other work)"),
         (sweep.Program, "__call__", FITS),
-        (crossing, "score_epochs", SCORES),
-        (crossing, "test_ranks", RANKS),
+        (cross_validation, "score_epochs", SCORES),
+        (cross_validation, "test_ranks", RANKS),
         (run, "_baseline", IDENTITY),
         (run, "summarise", "summary"),
-        (run, "keep_ranks", FIGURES),
+        (run, "keep_ranks", METRICS),
         (measure_maps, "rank_tasks", BETWEEN),
-        (measure_maps, "measure_pairs", FIGURES),
+        (measure_maps, "measure_pairs", METRICS),
         (measure_maps, "correct_mapped", CORRECTIONS),
         (measure_maps, "_whole_rows", DIAGNOSTICS),
         (measure_maps, "_described", DIAGNOSTICS),
-        (summary, "gain_by_subgroup", "where the gain lies"),
+        (summary, "gain_by_subgroup", "gain by subgroup"),
         (measure_maps, "map_part", "maps of test parts and banks"),
         (summary, "correction_entries", "tables of score corrections"),
         (measure_maps, "draw_replicates", "drawing of replicates"),
@@ -211,7 +211,7 @@ def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
     languages, width, images = len(data.languages), data.d_text, len(data)
     shapes = {
         "batch x W": (32 * languages, width, width),
-        "holdout x images": (images // 5, width, images // 5),
+        "test x images": (images // 5, width, images // 5),
         "train x images": (images - images // 5, width, images - images // 5),
     }
     found = {}
@@ -231,14 +231,14 @@ def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
 
 def table(found: dict[str, Any]) -> str:
     """The parts as Markdown, the longest first."""
-    whole, said = found["seconds"], 0.0
+    whole, listed = found["seconds"], 0.0
     rows = [f"{found['shape']}, {found['device']}: {whole:.1f} s, {found['times_reference']:.0f} x the reference", ""]
     rows += ["| part | seconds | share | calls | GFLOP/s of products |", "|---|--:|--:|--:|--:|"]
     for part, one in found["parts"].items():
         rate = "" if one["gflop_per_s"] is None else f"{one['gflop_per_s']:.0f}"
         rows.append(f"| {part} | {one['seconds']:.1f} | {one['share']:.0%} | {one['calls']} | {rate} |")
-        said += one["main_seconds"]
-    rows.append(f"| everything else | {whole - said:.1f} | {(whole - said) / whole:.0%} | | |")
+        listed += one["main_seconds"]
+    rows.append(f"| everything else | {whole - listed:.1f} | {(whole - listed) / whole:.0%} | | |")
     same = sum(one["seconds"] for part, one in found["parts"].items() if part in SHARED)
     rows += ["", f"parts that the reference has, too: {same:.1f} s, {found['times_reference'] * whole / same:.0f} x"]
     rows += ["", *(f"{name}: {rate:.0f} GFLOP/s" for name, rate in found["products_gflop_per_s"].items())]

@@ -25,7 +25,7 @@ flags.DEFINE_integer("steps", 1000, "that are timed, after as many as a tenth to
 flags.DEFINE_integer("memory", 512, "MB for the rows that a stream holds")
 flags.DEFINE_string("aligner", "residual", "that is trained")
 flags.DEFINE_list("runs", ["stream", "batches", "fit", "solve"], "which")
-flags.DEFINE_bool("cold", True, "have the system forget what it has cached of the shards before each run")
+flags.DEFINE_bool("cold", True, "drop the shards from the system's cache before each run")
 flags.DEFINE_string("only", None, "internal: do this run in this process")
 FLAGS = flags.FLAGS
 
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     found = {}
     for name in FLAGS.runs:
         if FLAGS.cold:
-            forget(folder)
+            drop_cache(folder)
         found[name] = spread(name)
         print(json.dumps(found[name]), flush=True)
     if "stream" in found:
@@ -62,7 +62,7 @@ def spread(name: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def forget(folder: Path) -> None:
+def drop_cache(folder: Path) -> None:
     """Drop the shards from the system's cache."""
     for path in folder.iterdir():
         file = os.open(path, os.O_RDONLY)
@@ -76,7 +76,7 @@ def peak_megabytes() -> int:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) // 1024
-    raise RuntimeError("this system does not say how much memory a process took")
+    raise RuntimeError("this system does not report the memory of a process")
 
 
 def write() -> dict:
@@ -130,7 +130,7 @@ def batches() -> dict:
 
 
 def timed_steps(source: Iterator) -> dict:
-    """Pairs a second of `fit_stream`, once compiled and under way."""
+    """Pairs a second of `fit_stream`, after compilation."""
     import jax
 
     from ccalign_jax.losses import LOSSES

@@ -25,9 +25,9 @@ flags.DEFINE_list("tile", ["1024"], "captions and images a tile, one number or s
 flags.DEFINE_integer("languages", 1, "of captions", lower_bound=1)
 flags.DEFINE_integer("width", 512, "of rows", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the rows; sums are float32")
-flags.DEFINE_integer("calls", 3, "timed, of all ways in turn; the median is quoted", lower_bound=1)
+flags.DEFINE_integer("calls", 3, "timed, of all variants in turn; the median is quoted", lower_bound=1)
 flags.DEFINE_bool("whole", False, "also time the loss that holds the matrix of scores, and say how they differ")
-flags.DEFINE_string("json", None, "also write the figures into this file")
+flags.DEFINE_string("json", None, "also write the results into this file")
 FLAGS = flags.FLAGS
 
 
@@ -36,32 +36,32 @@ def main(argv: list[str]) -> None:
     del argv
     import jax
 
-    ways: dict[str, int | None] = {f"tiles of {tile}": int(tile) for tile in FLAGS.tile}
+    variants: dict[str, int | None] = {f"tiles of {tile}": int(tile) for tile in FLAGS.tile}
     if FLAGS.whole:
-        ways["whole"] = None
+        variants["whole"] = None
     found: dict[str, Any] = {
         "shape": f"{FLAGS.languages} x {FLAGS.width}, {FLAGS.dtype}",
         "device": jax.devices()[0].device_kind,
         "batches": {},
     }
     for batch in map(int, FLAGS.batch):
-        found["batches"][str(batch)] = one = measure(batch, ways)
-        for way, figures in one.items():
-            ratios = [figures.get(key) for key in ("times_whole", "cpu_times_whole")]
+        found["batches"][str(batch)] = one = measure(batch, variants)
+        for variant, results in one.items():
+            ratios = [results.get(key) for key in ("times_whole", "cpu_times_whole")]
             ratio = f", {ratios[0]:.2f} times whole ({ratios[1]:.2f} on the CPU's clock)" if all(ratios) else ""
             print(
-                f"{batch} pairs, {way}: {1e3 * figures['seconds']:.1f} ms, {figures['gflop_per_s']:.0f} GFLOP/s, "
-                f"{figures['scratch_bytes'] / 2**20:.1f} MiB of scratch{ratio}",
+                f"{batch} pairs, {variant}: {1e3 * results['seconds']:.1f} ms, {results['gflop_per_s']:.0f} GFLOP/s, "
+                f"{results['scratch_bytes'] / 2**20:.1f} MiB of scratch{ratio}",
                 flush=True,
             )
-    said = json.dumps(found, indent=1)
-    print(said)
+    text = json.dumps(found, indent=1)
+    print(text)
     if FLAGS.json:
-        Path(FLAGS.json).write_text(said, encoding="utf-8")
+        Path(FLAGS.json).write_text(text, encoding="utf-8")
 
 
-def measure(batch: int, ways: dict[str, int | None]) -> dict[str, dict[str, float]]:
-    """Compile and call each way, in turn, so that what else the machine does meets all alike."""
+def measure(batch: int, variants: dict[str, int | None]) -> dict[str, dict[str, float]]:
+    """Compile and call each variant, in turn, so that what else the machine does meets all alike."""
     import jax
     import jax.numpy as jnp
 
@@ -74,33 +74,33 @@ def measure(batch: int, ways: dict[str, int | None]) -> dict[str, dict[str, floa
     text = unit_rows(image + 0.1 * noise).astype(FLAGS.dtype)
     programs: dict[str, Callable] = {}
     found: dict[str, dict[str, float]] = {}
-    for way, tile in ways.items():
+    for variant, tile in variants.items():
         loss = jax.jit(jax.value_and_grad(partial(clip_loss, temperature=0.05, tile=tile), argnums=(0, 1)))
-        programs[way] = program = loss.lower(text, image).compile()
+        programs[variant] = program = loss.lower(text, image).compile()
         value, gradients = jax.block_until_ready(program(text, image))
-        found[way] = {
+        found[variant] = {
             "value": float(value),
             "gradient_norm": float(jnp.linalg.norm(gradients[0].astype(jnp.float32))),
             "scratch_bytes": program.memory_analysis().temp_size_in_bytes,
             "most_bytes_of_the_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             * (1 if sys.platform == "darwin" else 1024),
         }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    cpu_seconds: dict[str, list[float]] = {way: [] for way in ways}
+    seconds: dict[str, list[float]] = {variant: [] for variant in variants}
+    cpu_seconds: dict[str, list[float]] = {variant: [] for variant in variants}
     for _ in range(FLAGS.calls):
-        for way, program in programs.items():
+        for variant, program in programs.items():
             clock, cpu = time.perf_counter(), time.process_time()
             jax.block_until_ready(program(text, image))
-            seconds[way].append(time.perf_counter() - clock)
-            cpu_seconds[way].append(time.process_time() - cpu)
-    for way, tile in ways.items():
-        middle = statistics.median(seconds[way])
+            seconds[variant].append(time.perf_counter() - clock)
+            cpu_seconds[variant].append(time.process_time() - cpu)
+    for variant, tile in variants.items():
+        middle = statistics.median(seconds[variant])
         products = 4 if tile else 3  # in tiles the scores are formed twice
         work = products * 2 * FLAGS.languages * batch**2 * FLAGS.width
-        found[way] |= {"seconds": middle, "gflop_per_s": work / 1e9 / middle}
+        found[variant] |= {"seconds": middle, "gflop_per_s": work / 1e9 / middle}
         if tile and "whole" in seconds:
-            found[way]["times_whole"] = median_ratio(seconds[way], seconds["whole"])
-            found[way]["cpu_times_whole"] = median_ratio(cpu_seconds[way], cpu_seconds["whole"])
+            found[variant]["times_whole"] = median_ratio(seconds[variant], seconds["whole"])
+            found[variant]["cpu_times_whole"] = median_ratio(cpu_seconds[variant], cpu_seconds["whole"])
     return found
 
 

@@ -17,7 +17,6 @@ from ccalign_jax.aligners import (
     gaussian_kernel,
     median_distance,
     nystroem,
-    nystroem_features,
     per_language,
 )
 from ccalign_jax.errors import InputError
@@ -26,6 +25,11 @@ from ccalign_jax.numerics import unit_rows
 
 def unit(normal, *shape, seed=0):
     return np.array(unit_rows(normal(*shape, seed=seed)))
+
+
+def nystroem_features(params, rows):
+    """φ(x) = k(x, Z) K^(−1/2), so that φ(x)·φ(z) = k(x, Z) K⁻¹ k(Z, z)."""
+    return gaussian_kernel(rows, params["landmarks"], params["bandwidth"]) @ params["inverse_root"]
 
 
 def adapted(aligner, text, mask=None, image=None):

@@ -14,11 +14,10 @@ and every tie lost. Images hardly ever tie, so that t2i is exact.
 import json
 from functools import cache
 
-import jax
 import numpy as np
 import pytest
 
-from ccalign_jax.metrics import Ranks, macro, rank_pairs, rank_via_image, resolve_ties, retrieval_metrics
+from ccalign_jax.metrics import Ranks, macro, ordered_pairs, rank_tasks, resolve_ties, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study import apply
@@ -28,9 +27,6 @@ pytestmark = pytest.mark.optimised
 pytest.importorskip("torch")
 TOLERANCE = 1e-4  # a tenth of what one holdout query weighs
 SPLITS = ["holdout", pytest.param("train", marks=pytest.mark.slow)]
-
-jitted_pairs = jax.jit(rank_pairs)
-jitted_via = jax.jit(rank_via_image)
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +46,18 @@ def seed(seed_study):
         """`{"t2i": {language: bounds}, "i2t": …, "pivot": {pair: bounds}}`, bounds as (lost, won)."""
         part = rows(split, kind)
         there = np.arange(len(part))
-        text = {language: unit_float32(part.text[language]) for language in part.languages}
-        image = unit_float32(part.image)
-        found: dict = {"t2i": {}, "i2t": {}, "pivot": {}}
-        for one in part.languages:
-            np.testing.assert_array_equal(part.image_of[one], there)
-            pair = jitted_pairs(text[one], image, there, there[:, None])
-            found["t2i"][one], found["i2t"][one] = map(bounds, pair)
-            for other in part.languages:
-                if one != other:
-                    ranks = jitted_via(text[one], text[other], image, there, there, there[:, None])
-                    found["pivot"][f"{one}->{other}"] = bounds(ranks)
+        for language in part.languages:
+            np.testing.assert_array_equal(part.image_of[language], there)
+        text, count = [unit_float32(part.text[language]) for language in part.languages], len(part.languages)
+        ranks = rank_tasks(
+            text, unit_float32(part.image), [there] * count, [there[:, None]] * count, tasks=["via_image"]
+        )
+        pairs = [f"{part.languages[a]}->{part.languages[b]}" for a, b in ordered_pairs(count)]
+        found = {
+            "t2i": dict(zip(part.languages, map(bounds, ranks.t2i), strict=True)),
+            "i2t": dict(zip(part.languages, map(bounds, ranks.i2t), strict=True)),
+            "pivot": dict(zip(pairs, map(bounds, ranks.via_image), strict=True)),
+        }
         return found
 
     return folder, figures

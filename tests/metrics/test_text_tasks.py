@@ -1,68 +1,99 @@
-"""All tasks at once against the same tasks one by one, where captions and images tie, repeat and lack."""
+"""All retrieval tasks at once against NumPy, one caption at a time, where captions and images tie, repeat and lack."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ccalign_jax.metrics import (
-    PAIR_TASKS,
-    Ranks,
-    ordered_pairs,
-    rank_pairs,
-    rank_tasks,
-    rank_text_pairs,
-    rank_via_image,
-)
+from ccalign_jax.metrics import PAIR_TASKS, Ranks, ordered_pairs, rank, rank_pairs, rank_tasks
 from ccalign_jax.numerics import unit_rows
 
 IMAGES, D = 11, 6
-HOW = {"via_image": "hard", "via_image_soft": "soft", "via_image_oracle": "oracle"}
+VIA_IMAGE = PAIR_TASKS[1:]
+
+
+def unit(rows):
+    return np.asarray(unit_rows(jnp.asarray(rows, jnp.float32)))
 
 
 def scene(seed=0, *, counts=(12, 12, 9), unlike=False):
-    """Images and captions of few values, so that scores tie exactly; the last two captions and the last image are
-    padding. Images 4 and 6 are one picture; `unlike` adds captions that are equally near to images that differ."""
+    """Images and captions with repeats, which tie exactly; the last two captions and the last image are padding.
+    Images 4 and 6 are equal; `unlike` adds captions that are equally near to images that differ."""
     rng = np.random.default_rng(seed)
-    image = rng.integers(-2, 3, (IMAGES, D)) + 0.5
+    image = rng.standard_normal((IMAGES, D))
     image[4] = image[6]
     text, image_of, captions_of = [], [], []
     for count in counts:
         owner = np.sort(rng.integers(0, IMAGES - 1, count))
-        rows = image[owner] + rng.integers(-1, 2, (count, D))
+        rows = image[owner] + rng.standard_normal((count, D))
         rows[3] = rows[5]
         if unlike:
             rows[[0, 7]] = 0
-        text.append(np.asarray(unit_rows(jnp.asarray(np.concatenate([rows, np.full((2, D), 9.0)]), jnp.float32))))
+        text.append(unit(np.concatenate([rows, np.full((2, D), 9.0)])))
         image_of.append(np.concatenate([owner, [-1, -1]]))
-        gold = np.full((IMAGES, 6), -1)
-        for place, one in enumerate(owner):
-            gold[one, np.sum(gold[one] >= 0)] = place
-        captions_of.append(gold)
-    mask = np.arange(IMAGES) < IMAGES - 1
-    return text, np.asarray(unit_rows(jnp.asarray(image, jnp.float32))), image_of, captions_of, mask
+        captions_of.append(gold_of(image_of[-1], IMAGES))
+    return text, unit(image), image_of, captions_of, np.arange(IMAGES) < IMAGES - 1
 
 
-def same(left, right, what):
+def gold_of(image_of, images):
+    """The captions of each image, -1 for none."""
+    gold = np.full((images, len(image_of)), -1)
+    for place, owner in enumerate(image_of):
+        if owner >= 0:
+            gold[owner, np.sum(gold[owner] >= 0)] = place
+    return gold
+
+
+def same(left, right, atol=2e-7):
     for name, one, other in zip(Ranks._fields, left, right, strict=True):
-        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=2e-7, err_msg=f"{what} {name}")
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=atol, err_msg=name)
+
+
+def counts_of(queries, gallery, image_of_query, image_of):
+    """Counts of better, equal and tied, a caption at a time, scores in float64 rounded where they should tie."""
+    counts = []
+    for row, owner in zip(queries, image_of_query, strict=True):
+        gold = np.flatnonzero((image_of == owner) & (owner >= 0))
+        scores = np.round(gallery.astype(float) @ row, 6)
+        best = max(scores[gold], default=np.inf)
+        rivals = np.flatnonzero((image_of >= 0) & (image_of != owner))
+        counts.append([np.sum(scores[rivals] > best), np.sum(scores[rivals] == best), np.sum(scores[gold] == best)])
+    return np.array(counts).T
+
+
+def rows_of(task, queries, image, mask, image_of_query, temperature):
+    """The row that stands for each query in this task: its own, or an image row."""
+    if task == "t2t":
+        return queries
+    scores = np.where(mask, np.round(queries.astype(float) @ image.T, 6), -np.inf)
+    weights = {
+        "via_image": scores == scores.max(1, keepdims=True),
+        "via_image_soft": np.exp((scores - scores.max(1, keepdims=True)) / temperature),
+        "via_image_oracle": np.arange(len(image)) == image_of_query[:, None],
+    }[task]
+    return weights @ image.astype(float) / np.maximum(weights.sum(1, keepdims=True), 1e-9)
 
 
 @pytest.mark.optimised
 @pytest.mark.parametrize("block_entries", [2**25, 30])
 @pytest.mark.parametrize("unlike", [False, True])
-def test_every_task_is_what_it_is_alone(unlike, block_entries):
+def test_every_task_is_the_reference(unlike, block_entries):
     text, image, image_of, captions_of, mask = scene(unlike=unlike)
-    found = rank_tasks(text, image, image_of, captions_of, image_mask=mask, block_entries=block_entries)
+    found = rank_tasks(
+        text, image, image_of, captions_of, image_mask=mask, temperature=0.05, block_entries=block_entries
+    )
     for place in range(len(text)):
         pair = rank_pairs(text[place], image, image_of[place], captions_of[place], image_mask=mask)
-        same(found.t2i[place], pair[0], ("t2i", place))
-        same(found.i2t[place], pair[1], ("i2t", place))
+        same(found.t2i[place], pair[0])
+        same(found.i2t[place], pair[1])
     for number, (a, b) in enumerate(ordered_pairs(len(text))):
-        to = (text[b], image_of[a], image_of[b], captions_of[b])
-        same(found.t2t[number], rank_text_pairs(text[a], *to), ("t2t", a, b))
-        for task, how in HOW.items():
-            alone = rank_via_image(text[a], text[b], image, *to[1:], how=how, image_mask=mask)
-            same(getattr(found, task)[number], alone, (task, a, b))
+        for task in PAIR_TASKS:
+            ranks = getattr(found, task)[number]
+            rows = rows_of(task, text[a], image, mask, image_of[a], 0.05)
+            wanted = counts_of(rows, text[b], image_of[a], image_of[b])
+            np.testing.assert_array_equal(np.stack(ranks[:3]), wanted, err_msg=f"{task} {a} {b}")
+            assert not ranks.tied[-2:].any() and not ranks.tied[~np.isin(image_of[a], image_of[b])].any()
 
 
 def test_only_the_tasks_asked_for():
@@ -73,7 +104,7 @@ def test_only_the_tasks_asked_for():
         for name, ranks in found._asdict().items():
             if name in ("t2i", "i2t", task):
                 for one, other in zip(ranks, getattr(everything, name), strict=True):
-                    same(one, other, (task, name))
+                    same(one, other)
             else:
                 assert ranks == ()
     with pytest.raises(ValueError, match="t2x"):
@@ -86,25 +117,71 @@ def test_one_language_has_no_pairs():
     assert len(found.t2i) == 1 and all(getattr(found, task) == () for task in PAIR_TASKS)
 
 
-def test_turning_the_space_and_reordering_the_images_change_nothing():
-    text, image, image_of, captions_of, mask = scene(seed=3)
-    rng = np.random.default_rng(0)
-    text = [rows + 0.01 * rng.normal(size=rows.shape).astype(np.float32) for rows in text]  # no exact ties
-    turn = np.linalg.qr(rng.normal(size=(D, D)))[0].astype(np.float32)
-    order = rng.permutation(IMAGES)
+@pytest.mark.optimised
+def test_distinct_images_with_one_caption_each_are_plain_ranks():
+    rng = np.random.default_rng(1)
+    text, other, image = (unit(rng.standard_normal((30, D))) for _ in range(3))
+    there = np.arange(30)
+    found = rank_tasks([text, other], image, [there] * 2, [there[:, None]] * 2)
+    same(found.t2t[0], rank(text, other, there[:, None]))
+    same(found.via_image[0], rank(image[np.argmax(text @ image.T, axis=1)], other, there[:, None]))
+    same(found.via_image_oracle[0], found.i2t[1])
+
+
+def test_soft_falls_to_hard_and_rises_to_the_centre():
+    text, image, image_of, captions_of, _ = scene(counts=(12, 12))
+    cold = rank_tasks(text, image, image_of, captions_of, temperature=1e-6)
+    same(cold.via_image[0], cold.via_image_soft[0])
+    warm = rank_tasks(text, image, image_of, captions_of, temperature=1e5)
+    wanted = counts_of(np.tile(image.mean(0), (len(text[0]), 1)), text[1], *image_of)
+    np.testing.assert_array_equal(np.stack(warm.via_image_soft[0][:3]), wanted)
+
+
+@pytest.mark.optimised
+def test_images_that_tie_for_nearest_stand_at_their_mean_in_any_order():
+    text, image = unit([[1, 1, 0], [0, 0, 0], [0, 0, 1]]), unit([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    other = unit([[1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        place = np.argsort(order)
+        owners = [place[[1, 2, 0]], place]
+        found = rank_tasks([text, other], image[order], owners, [gold_of(owner, 3) for owner in owners]).via_image[0]
+        # image 0 alone would put the caption [1, 0, 0] first; a zero row is equally near to all images
+        assert found.better[:2].tolist() == found.equal[:2].tolist() == [0, 0]
+
+
+@pytest.mark.optimised
+def test_doubled_images_are_one():
+    text, image, image_of, captions_of, _ = scene(counts=(12, 12))
+    more = [np.concatenate([gold, gold * 0 - 1]) for gold in captions_of]
+    once, twice = rank_tasks(text, image, image_of, captions_of), rank_tasks(text, [*image, *image], image_of, more)
+    same(once.via_image[0], twice.via_image[0])
+
+
+@pytest.mark.optimised
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(st.integers(0, 2**31), st.sampled_from([0.25, 4.0]))
+def test_order_scale_and_rotation_change_nothing(seed, scale):
+    """Permuted captions and images keep every rank; so do scale, and a rotation of all where scores do not tie."""
+    rng = np.random.default_rng(seed)
+    text, image, image_of, captions_of, mask = scene(seed % 1000, counts=(12, 12))
+    before = rank_tasks(text, image, image_of, captions_of, image_mask=mask)
+    orders, order = [rng.permutation(len(rows)) for rows in text], rng.permutation(IMAGES)
     place = np.argsort(order)
-    moved_of = [np.where(owner >= 0, place[owner], -1) for owner in image_of]
-    moved = rank_tasks(
-        [rows @ turn for rows in text],
-        image[order] @ turn,
-        moved_of,
-        [gold[order] for gold in captions_of],
-        image_mask=mask[order],
-    )
-    plain = rank_tasks(text, image, image_of, captions_of, image_mask=mask)
-    for name in plain._fields:
-        for one, other in zip(getattr(plain, name), getattr(moved, name), strict=True):
-            other = Ranks(*(np.asarray(leaf)[place] for leaf in other)) if name == "i2t" else other
-            # images 4 and 6 are one picture: their captions tie exactly or not at all, by the last bit
-            np.testing.assert_allclose(one.better + one.equal, other.better + other.equal, atol=1, err_msg=name)
-            np.testing.assert_array_equal(one.tied > 0, other.tied > 0)
+    moved_of = [np.where(of >= 0, place[of], -1)[rows] for of, rows in zip(image_of, orders, strict=True)]
+    gold = [gold_of(of, IMAGES) for of in moved_of]
+    moved = [rows[order] for rows, order in zip(text, orders, strict=True)]
+    after = rank_tasks(moved, image[order], moved_of, gold, image_mask=mask[order])
+    larger = rank_tasks([scale * rows for rows in text], scale * image, image_of, captions_of, image_mask=mask)
+    for task in PAIR_TASKS:
+        same(Ranks(*(part[orders[0]] for part in getattr(before, task)[0])), getattr(after, task)[0])
+        if task != "via_image_soft":  # where the scale is a temperature
+            same(getattr(before, task)[0], getattr(larger, task)[0])
+
+    turn = np.linalg.qr(rng.standard_normal((D, D)))[0].astype(np.float32)
+    text = [rng.standard_normal(rows.shape).astype(np.float32) for rows in text]
+    image = rng.standard_normal(image.shape).astype(np.float32)
+    plain = rank_tasks(text, image, image_of, captions_of, temperature=0.5)
+    turned = rank_tasks([rows @ turn for rows in text], image @ turn, image_of, captions_of, temperature=0.5)
+    for one, other in zip(plain, turned, strict=True):
+        for ranks, others in zip(one, other, strict=True):
+            same(ranks, others, atol=1e-6)

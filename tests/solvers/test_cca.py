@@ -19,13 +19,18 @@ def gathered(text, target, **weights):
     return solvers.add_rows(solvers.empty_moments(text.shape[1], target.shape[1]), text, target, **weights)
 
 
+def solve(moments, penalty=1.0, dimensions=None):
+    path = solvers.cca_path(moments)
+    return solvers.cca_map(path, text_penalty=penalty, target_penalty=penalty, dimensions=dimensions)
+
+
 def projected(found, text, target):
     return (text - found.text_mean) @ found.text_map, (target - found.target_mean) @ found.target_map
 
 
 def test_against_scikit_learn():
     text, target = pair(200)
-    found = solvers.cca(gathered(text, target), penalty=0.0)
+    found = solve(gathered(text, target), penalty=0.0)
     reference = CCA(n_components=4, max_iter=20000, tol=1e-14).fit(text, target)
     ours, theirs = projected(found, text, target), reference.transform(text, target)
     for one, other in zip(ours, theirs, strict=True):
@@ -37,7 +42,7 @@ def test_against_scikit_learn():
 
 def test_columns_are_uncorrelated_with_unit_variance():
     text, target = pair(200)
-    found = solvers.cca(gathered(text, target), penalty=0.0)
+    found = solve(gathered(text, target), penalty=0.0)
     a, b = projected(found, text, target)
     for side in (a, b):
         np.testing.assert_allclose(np.cov(side.T, ddof=0), np.eye(4), atol=1e-9)
@@ -48,7 +53,7 @@ def test_columns_are_uncorrelated_with_unit_variance():
 @pytest.mark.parametrize("count", [200, 5])
 def test_regularised_is_the_generalised_eigenproblem(count):
     text, target = pair(count)
-    found = solvers.cca(gathered(text, target), penalty=0.3)
+    found = solve(gathered(text, target), penalty=0.3)
     covariance = np.cov(np.hstack([text, target]).T, ddof=0)
     xx, yy, xy = covariance[:6, :6], covariance[6:, 6:], covariance[:6, 6:]
     xx, yy = xx + 0.3 * np.trace(xx) / 6 * np.eye(6), yy + 0.3 * np.trace(yy) / 4 * np.eye(4)
@@ -61,17 +66,17 @@ def test_regularised_is_the_generalised_eigenproblem(count):
 
 def test_fewer_rows_than_dimensions_need_the_penalty():
     text, target = pair(5)
-    free = solvers.cca(gathered(text, target), penalty=0.0)
+    free = solve(gathered(text, target), penalty=0.0)
     np.testing.assert_allclose(free.correlations, 1, atol=1e-7)
     assert np.isinf(free.condition)
-    correlations = [solvers.cca(gathered(text, target), penalty=penalty).correlations[0] for penalty in (0.1, 1, 10)]
+    correlations = [solve(gathered(text, target), penalty=penalty).correlations[0] for penalty in (0.1, 1, 10)]
     assert 1 > correlations[0] > correlations[1] > correlations[2] > 0
 
 
 def test_invariances():
     """Sides swapped, turned, scaled, shifted, rows doubled or permuted: the correlations stay."""
     text, target = pair(100)
-    base = solvers.cca(gathered(text, target), penalty=0.1).correlations
+    base = solve(gathered(text, target), penalty=0.1).correlations
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
     order = np.random.default_rng(2).permutation(100)
     for changed in (
@@ -81,27 +86,27 @@ def test_invariances():
         gathered(text, target, weights=np.full(100, 2)),
         gathered(np.vstack([text, text]), np.vstack([target, target])),
     ):
-        np.testing.assert_allclose(solvers.cca(changed, penalty=0.1).correlations, base, atol=1e-9)
+        np.testing.assert_allclose(solve(changed, penalty=0.1).correlations, base, atol=1e-9)
     anything = gathered(text @ np.random.default_rng(3).normal(size=(6, 6)), target)
     np.testing.assert_allclose(
-        solvers.cca(anything, penalty=0.0).correlations,
-        solvers.cca(gathered(text, target), penalty=0.0).correlations,
+        solve(anything, penalty=0.0).correlations,
+        solve(gathered(text, target), penalty=0.0).correlations,
         atol=1e-9,
     )
 
 
 def test_first_dimensions():
     text, target = pair(100)
-    whole, first = (solvers.cca(gathered(text, target), dimensions=kept) for kept in (None, 2))
+    whole, first = (solve(gathered(text, target), dimensions=kept) for kept in (None, 2))
     np.testing.assert_array_equal(first.text_map, whole.text_map[:, :2])
     np.testing.assert_array_equal(first.correlations, whole.correlations[:2])
     with pytest.raises(ValueError, match="it is 1 to 4"):
-        solvers.cca(gathered(text, target), dimensions=5)
+        solve(gathered(text, target), dimensions=5)
 
 
 def test_canonical_similarity_pair_by_pair():
     text, target = pair(30)
-    found = solvers.cca(gathered(text, target), dimensions=3)
+    found = solve(gathered(text, target), dimensions=3)
     sides = projected(found, text, target)
     rows = [np.asarray(solvers.csa_rows(side, found.correlations)) for side in sides]
     for i in range(5):

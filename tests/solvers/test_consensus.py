@@ -60,14 +60,16 @@ def test_maxvar_is_the_eigenproblem_of_the_rows(present, penalty):
 def test_maxvar_of_two_views_is_cca():
     text, target, _ = views()
     moments = solvers.add_rows(solvers.empty_moments(5, 4), text, target)
-    pair = solvers.cca(moments, penalty=0.2)
+    path = solvers.cca_path(moments)
+    pair = solvers.cca_map(path, text_penalty=0.2, target_penalty=0.2)
+    unpenalised = solvers.cca_map(path, text_penalty=0.0, target_penalty=0.0)
     found = solvers.gcca([text, target], penalty=0.2)
     # Regularised, the values are those of [P, XY; YX, P] and not (1 + ρ) / 2 exactly.
     free = solvers.gcca([text, target], penalty=0.0)
-    np.testing.assert_allclose(free.shares, (1 + solvers.cca(moments, penalty=0.0).correlations) / 2, atol=1e-9)
+    np.testing.assert_allclose(free.shares, (1 + unpenalised.correlations) / 2, atol=1e-9)
     assert (found.shares < free.shares).all() and (pair.correlations < 1).all()
     ours = (text - free.means[0]) @ free.maps[0]
-    theirs = (text - pair.text_mean) @ solvers.cca(moments, penalty=0.0).text_map
+    theirs = (text - pair.text_mean) @ unpenalised.text_map
     np.testing.assert_allclose(np.abs(np.corrcoef(ours.T, theirs.T)[:4, 4:].diagonal()), 1, atol=1e-8)
 
 

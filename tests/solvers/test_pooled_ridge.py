@@ -55,7 +55,8 @@ def test_stiff_deviations_make_one_ridge():
     text, target = languages()
     moments = gathered(text, target)
     found = solvers.pooled_ridge(moments, shared_penalty=0.1, own_penalty=1e8)
-    wanted = solvers.ridge(solvers.merge(*moments), penalty=0.1)
+    path = solvers.ridge_path(solvers.merge(*moments))
+    wanted = solvers.ridge_map(path, 0.1 * path.mean_eigenvalue)
     np.testing.assert_allclose(found.shared, wanted.delta, atol=1e-6)
     assert np.abs(found.own).max() < 1e-6
 

@@ -9,13 +9,16 @@ from ccalign_jax.statistics import (
     _bootstrap,
     _constants,
     bootstrap_weights,
-    median_replicates,
     percentile_interval,
     ratio_replicates,
     weighted_medians,
 )
 
 BLOCKS = (1, 100, 777, 1 << 20)
+
+
+def one_median(values, owner, weights):
+    return weighted_medians([values], [owner], weights)[0]
 
 
 def queries(n, k, m, seed=0):
@@ -211,7 +214,7 @@ def test_medians_are_those_of_the_repeated_values(count, ties):
     values = rng.integers(1, 8, count) / 2 if ties else rng.lognormal(3, 2, count)
     owner = rng.integers(0, 90, count)
     weights = bootstrap_weights(100, replicates=300, seed=1)
-    np.testing.assert_array_equal(median_replicates(values, owner, weights), medians(values, owner, weights))
+    np.testing.assert_array_equal(one_median(values, owner, weights), medians(values, owner, weights))
 
 
 @pytest.mark.usefixtures("stretches")
@@ -222,7 +225,7 @@ def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
     owner = np.arange(1000) // 50
     values = np.arange(1000.0)
     weights = np.concatenate([20 * np.eye(20, dtype=int), bootstrap_weights(20, replicates=50, seed=0)])
-    found = median_replicates(values, owner, weights)
+    found = one_median(values, owner, weights)
     assert (found[0], found[19]) == (24.5, 974.5)
     np.testing.assert_array_equal(found, medians(values, owner, weights))
 
@@ -243,14 +246,14 @@ def test_columns_have_each_their_own_medians(monkeypatch, entries):
 def test_an_even_number_has_the_mean_of_its_middle_two():
     """The two may lie as far apart as values do, in different stretches of the sorted ones."""
     values, owner = np.r_[np.zeros(500), np.full(500, 9.0)], np.arange(1000)
-    found = median_replicates(values, owner, np.ones((1, 1000), np.uint8))
+    found = one_median(values, owner, np.ones((1, 1000), np.uint8))
     assert found.tolist() == [4.5]
 
 
 def test_a_draw_without_values_has_no_median():
-    found = median_replicates(np.array([3.0, 4.0]), np.array([1, 1]), np.array([[2, 0], [1, 1]]))
+    found = one_median(np.array([3.0, 4.0]), np.array([1, 1]), np.array([[2, 0], [1, 1]]))
     np.testing.assert_array_equal(found, [np.nan, 3.5])
-    assert np.isnan(median_replicates(np.zeros(0), np.zeros(0, int), np.ones((3, 2), int))).all()
+    assert np.isnan(one_median(np.zeros(0), np.zeros(0, int), np.ones((3, 2), int))).all()
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int32, np.int64])
@@ -258,18 +261,18 @@ def test_owners_may_be_of_any_whole_number(dtype):
     values, owner = np.random.default_rng(0).normal(size=900), np.arange(900)
     weights = bootstrap_weights(900, replicates=50, seed=1)
     expected = medians(values, owner, weights)
-    np.testing.assert_array_equal(median_replicates(values, owner.astype(dtype), weights), expected)
+    np.testing.assert_array_equal(one_median(values, owner.astype(dtype), weights), expected)
 
 
 def test_medians_do_not_depend_on_any_order():
     rng = np.random.default_rng(0)
     values, owner = rng.integers(1, 30, 400), rng.integers(0, 60, 400)
     weights = bootstrap_weights(60, replicates=100, seed=1)
-    found = median_replicates(values, owner, weights)
+    found = one_median(values, owner, weights)
     rows, clusters = rng.permutation(400), rng.permutation(60)
-    np.testing.assert_array_equal(median_replicates(values[rows], owner[rows], weights), found)
+    np.testing.assert_array_equal(one_median(values[rows], owner[rows], weights), found)
     renamed = np.argsort(clusters)[owner]
-    np.testing.assert_array_equal(median_replicates(values, renamed, weights[:, clusters]), found)
+    np.testing.assert_array_equal(one_median(values, renamed, weights[:, clusters]), found)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +286,7 @@ def test_medians_do_not_depend_on_any_order():
 )
 def test_medians_of_what_cannot_be_are_refused(values, owner, words):
     with pytest.raises(ValueError, match=words):
-        median_replicates(np.array(values), np.array(owner), np.ones((3, 2), np.uint8))
+        one_median(np.array(values), np.array(owner), np.ones((3, 2), np.uint8))
 
 
 # intervals
@@ -363,6 +366,6 @@ def test_intervals_of_medians_hold_the_truth_as_often_as_they_say():
     held = []
     for _ in range(150):
         values = np.repeat(rng.normal(size=60), 3)
-        low, high = percentile_interval(median_replicates(values, owner, weights))
+        low, high = percentile_interval(one_median(values, owner, weights))
         held.append(low <= 0 <= high)
     assert 0.9 < np.mean(held) < 0.99

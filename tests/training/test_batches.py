@@ -10,15 +10,23 @@ from ccalign_jax.training import Embeddings, draw_batch, image_order
 IMAGES = jnp.array([3, 5, 7, 11, 13, 17, 19, 23, 29, 31, -1, -1])  # ten real, two padding
 
 
-def order(key, *, count=10, steps=12, size=3, replacement=False, least=8):
+def order(key, *, count=10, steps=12, size=3, replacement=False, min_train_size=8):
     return np.asarray(
-        image_order(jax.random.key(key), IMAGES, count, steps=steps, size=size, replacement=replacement, least=least)
+        image_order(
+            jax.random.key(key),
+            IMAGES,
+            count,
+            steps=steps,
+            size=size,
+            replacement=replacement,
+            min_train_size=min_train_size,
+        )
     )
 
 
 @pytest.mark.parametrize(("count", "size", "least"), [(10, 3, 10), (10, 3, 8), (10, 5, 5), (9, 4, 4), (8, 8, 8)])
 def test_without_replacement_a_pass_draws_each_image_once(count, size, least):
-    found = order(0, count=count, size=size, least=least)
+    found = order(0, count=count, size=size, min_train_size=least)
     assert found.shape == (12, size)
     a_pass = count // size  # batches
     leftovers = set()
@@ -53,7 +61,7 @@ def test_every_image_comes_equally_often(replacement):
 
 def test_the_count_may_be_traced():
     def draw(count):
-        return image_order(jax.random.key(1), IMAGES, count, steps=12, size=3, replacement=False, least=8)
+        return image_order(jax.random.key(1), IMAGES, count, steps=12, size=3, replacement=False, min_train_size=8)
 
     for count in (8, 10):
         np.testing.assert_array_equal(jax.jit(draw)(count), order(1, count=count))

@@ -102,7 +102,7 @@ ARRAYS = arrays_of(PLAN)
 @jax.jit
 def one_fit(data, images, count, number):
     key = jax.random.fold_in(jax.random.key(3), number)
-    return fit(ALIGNER, PIVOT, LOSSES["infonce"], HYPER, key, data, images, count, recipe=RECIPE, least=LEAST)
+    return fit(ALIGNER, PIVOT, LOSSES["infonce"], HYPER, key, data, images, count, recipe=RECIPE, min_train_size=LEAST)
 
 
 def fits_of(plan, data=DATA):

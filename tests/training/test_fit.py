@@ -104,7 +104,9 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     aligner = make_aligner("residual_mlp", D, D, languages=2, hidden=16)
     objective = make_objective(aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"], recipe)
     init_key, order_key, step_key = jax.random.split(key, 3)
-    order = image_order(order_key, jnp.arange(TRAIN), TRAIN, steps=6, size=16, replacement=replacement, least=TRAIN)
+    order = image_order(
+        order_key, jnp.arange(TRAIN), TRAIN, steps=6, size=16, replacement=replacement, min_train_size=TRAIN
+    )
     state, losses = start(aligner, hyper, recipe, init_key), []
     one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=6))
     for number, images in enumerate(order):
@@ -230,7 +232,9 @@ def test_padding_and_its_length_stay_outside():
     def padded(filling):
         images = jnp.concatenate([jnp.arange(TRAIN), filling])
         key, hyper = jax.random.key(0), floats(learning_rate=0.05)
-        return fit(aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, TRAIN, recipe=RECIPE, least=TRAIN)
+        return fit(
+            aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, TRAIN, recipe=RECIPE, min_train_size=TRAIN
+        )
 
     one, other = padded(jnp.full(5, -1)), padded(jnp.arange(5))
     assert_same(one, other)

@@ -86,7 +86,7 @@ def run_group(one: Group, mesh=None, *, accelerator: bool = False):
     runs = [(trial, fit) for trial in one.trials for fit in range(FITS)]
     width = slice_width(one.recipe, len(runs), params_bytes=100, accelerator=accelerator, devices=devices)
     data = (DATA, ARRAYS) if mesh is None else jax.device_put((DATA, ARRAYS), everywhere(mesh))
-    program, found = make_program(one, SPACE, least=40, accelerator=accelerator, mesh=mesh), {}
+    program, found = make_program(one, SPACE, min_train_size=40, accelerator=accelerator, mesh=mesh), {}
     for first in range(0, len(runs), width):
         inputs = slice_inputs(runs[first : first + width], key=KEY, width=width)
         done = program.compile(*data, *inputs)(*data, *inputs)

@@ -162,7 +162,7 @@ def test_batches_that_end_too_soon():
 
 @pytest.mark.parametrize("pivot", ["consensus", "gcca"])
 def test_a_consensus_needs_all_rows(one_line, pivot):
-    one_line(lambda: run("dual(residual)", pivot=pivot), f"pivot {pivot} is a consensus of all rows at once")
+    one_line(lambda: run("dual(residual)", pivot=pivot), f"pivot {pivot} needs all rows at once")
 
 
 def test_rows_of_every_dtype_are_taken():

@@ -68,7 +68,7 @@ def trials(*changes, aligner="residual", recipe=RECIPE, first=0):
 
 def run_group(group, *, accelerator=False, width=FITS, program=None):
     """`{trial name: {fit: trajectory}}`, slice by slice, padding dropped."""
-    program = program or make_program(group, SPACE, least=LEAST, accelerator=accelerator)
+    program = program or make_program(group, SPACE, min_train_size=LEAST, accelerator=accelerator)
     found = {}
     runs = runs_of(group)
     for first in range(0, len(runs), width):
@@ -110,7 +110,9 @@ def test_mapped_runs_equal_single_fits_to_the_bit(group, results):
 
     @jax.jit
     def single(hyper, key, images, count):
-        return fit(aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, count, recipe=recipe, least=LEAST)
+        return fit(
+            aligner, pivot, LOSSES["infonce"], hyper, key, DATA, images, count, recipe=recipe, min_train_size=LEAST
+        )
 
     for trial in group.trials[:2]:
         for number in range(FITS):
@@ -147,7 +149,7 @@ def counted(monkeypatch):
 def test_one_compilation_serves_all_slices_and_numbers(monkeypatch):
     traces = counted(monkeypatch)
     (one,) = group_trials(trials(*GRID))
-    program = make_program(one, SPACE, least=LEAST, accelerator=False)
+    program = make_program(one, SPACE, min_train_size=LEAST, accelerator=False)
     runs = runs_of(one)
     inputs = [slice_inputs(runs[first : first + FITS], key=KEY, width=FITS) for first in range(0, len(runs), FITS)]
     program(DATA, ARRAYS, *inputs[0])
@@ -164,10 +166,10 @@ def test_a_second_sweep_of_the_same_kind_compiles_nothing(monkeypatch):
     traces = counted(monkeypatch)
     (one,) = group_trials(trials(*GRID))
     inputs = slice_inputs(runs_of(one)[:FITS], key=KEY, width=FITS)
-    first = make_program(one, SPACE, least=LEAST, accelerator=False).compile(DATA, ARRAYS, *inputs)
+    first = make_program(one, SPACE, min_train_size=LEAST, accelerator=False).compile(DATA, ARRAYS, *inputs)
     once = len(traces)
     (other,) = group_trials(trials({"learning_rate": 0.2}, first=9))
-    second = make_program(other, SPACE, least=LEAST, accelerator=False)
+    second = make_program(other, SPACE, min_train_size=LEAST, accelerator=False)
     turned = DATA._replace(text=-DATA.text)
     found = second.compile(turned, ARRAYS, *slice_inputs(runs_of(other), key=KEY, width=FITS))
     assert found.fit is first.fit and len(traces) == once > 0
@@ -175,13 +177,13 @@ def test_a_second_sweep_of_the_same_kind_compiles_nothing(monkeypatch):
     narrow = second.compile(DATA, ARRAYS, *slice_inputs(runs_of(other)[:2], key=KEY, width=2))
     assert narrow.fit is not first.fit
     (longer,) = group_trials(trials(*GRID, recipe=dataclasses.replace(RECIPE, epochs=3)))
-    assert make_program(longer, SPACE, least=LEAST, accelerator=False).fit is not second.fit
-    assert make_program(one, SPACE, least=LEAST - 1, accelerator=False).fit is not second.fit
+    assert make_program(longer, SPACE, min_train_size=LEAST, accelerator=False).fit is not second.fit
+    assert make_program(one, SPACE, min_train_size=LEAST - 1, accelerator=False).fit is not second.fit
 
 
 def test_a_trial_is_its_index_whatever_else_is_swept(group, results):
     """Other trials, another order, and the slices' width leave a run as it was, to the bit."""
-    program = make_program(group, SPACE, least=LEAST, accelerator=False)
+    program = make_program(group, SPACE, min_train_size=LEAST, accelerator=False)
     reverse = dataclasses.replace(group, trials=group.trials[::-1])
     assert_same(results, dict(sorted(run_group(reverse, program=program).items())))
     alone = dataclasses.replace(group, trials=group.trials[1:2])
@@ -234,7 +236,7 @@ def test_prepared_rows_are_those_of_the_fit():
     """Each fit has consensus rows of its own, made of its training images alone."""
     rows = unit_rows(jax.random.normal(jax.random.key(1), (FITS, COUNT, D)))
     (only,) = group_trials([dataclasses.replace(trials(GRID[0])[0], pivot="consensus", aligner="dual(shift)")])
-    program = make_program(only, SPACE, least=LEAST, accelerator=False)
+    program = make_program(only, SPACE, min_train_size=LEAST, accelerator=False)
     inputs = slice_inputs(runs_of(only), key=KEY, width=FITS)
     found = program(DATA, ARRAYS._replace(consensus={"procrustes": rows}), *inputs)
     other = program(DATA, ARRAYS._replace(consensus={"procrustes": rows.at[1].multiply(-1)}), *inputs)

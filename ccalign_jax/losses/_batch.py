@@ -1,4 +1,4 @@
-"""What every loss over a batch shares: languages, gathering, who shows the same thing, and the mean over languages."""
+"""Batches of losses: shapes by language, gathering over devices, known positives, and the mean over languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall as it would be in a smaller gallery, expected over which rivals are drawn: exact, without drawing any."""
+"""Expected recall in a smaller gallery, exact over all random choices of rivals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def expected_recall(
 def recall_curve(
     ranks: Ranks, gallery: int, sizes: Sequence[int], *, k: int = 1, gold: Int[np.ndarray, " q"] | int = 1
 ) -> Float[np.ndarray, " sizes"]:
-    """Mean expected recall over the queries at each gallery size: what figures from unlike pools are compared at.
+    """Mean expected recall over the queries at each gallery size, to compare results from galleries of unlike size.
 
     Args:
         ranks, gallery, k, gold: as in `expected_recall`.
