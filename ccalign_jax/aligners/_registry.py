@@ -163,9 +163,7 @@ ALIGNERS: dict[str, AlignerEntry] = {
     "centred_ridge": _solved_on_both_sides(
         "each side less its mean, then ridge as above: images move by their mean alone"
     ),
-    "multi_step": _solved_on_both_sides(
-        "both sides whitened, rotated, reweighted and dewhitened", "penalty"
-    ),
+    "multi_step": _solved_on_both_sides("both sides whitened, rotated, reweighted and dewhitened", "penalty"),
     "cca": _solved_on_both_sides("regularised canonical correlation analysis", "penalty"),
     "csa": _solved_on_both_sides("CCA, its directions weighted by a power of their correlation", "penalty"),
     "gcca": _solved_on_both_sides("GCCA-MAXVAR over all languages and the images", "penalty"),
