@@ -216,8 +216,8 @@ def _checkpointer() -> Any:
 
 def _sha256(folder: Path, about: Mapping[str, Any]) -> str:
     """Hexadecimal digest over the names and bytes of all files of a checkpoint, and its description."""
-    content = {key: value for key, value in about.items() if key != "sha256"}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    described = {key: value for key, value in about.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     files = sorted(file for file in (folder / TREE).rglob("*") if file.is_file())
     for file in [*files, *folder.glob(TRAINING_IMAGES)]:
         name, content = Path(os.path.relpath(file, folder / TREE)).as_posix(), file.read_bytes()

@@ -1,4 +1,4 @@
-"""What every test shares: strict JAX settings, the way to real data, and what an error message looks like."""
+"""Shared by all tests: strict JAX settings, real data, and checks of error messages."""
 
 import atexit
 import gc
@@ -119,7 +119,7 @@ def quick_environment() -> dict[str, str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Optimise, fixtures included, where a test is marked `optimised`, and forget what was compiled quickly before."""
+    """Optimise, fixtures included, where a test is marked `optimised`, and drop programs that were compiled quickly before."""
     optimised = item.get_closest_marker("optimised") is not None
     if optimised and not item.config.stash.get(OPTIMISED, False):
         jax.clear_caches()

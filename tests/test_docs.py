@@ -65,7 +65,7 @@ SECTIONS = {
     "Closed forms": list(CLOSED),
     "Pivots": list(LISTED_PIVOTS),
     "Losses": list(LOSSES),
-    "Scores on top": list(SCORINGS),
+    "Score corrections": list(SCORINGS),
 }
 PENALTIES = "Penalties and augmentation"
 

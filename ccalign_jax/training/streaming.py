@@ -22,7 +22,7 @@ from ccalign_jax.training.objective import Hyper, Recipe, make_objective
 
 __all__ = ["StreamPoint", "fit_stream", "make_stream_step", "start_stream"]
 
-AHEAD = 2  # steps that the host may be ahead of the device: one computes, the rows of the next are on their way
+AHEAD = 2  # steps that the host may be ahead of the device: one computes, the rows of the next are in transfer
 
 StreamStep = Callable[[TrainState, Batch, Hyper, Array], tuple[TrainState, Float[Array, ""]]]
 
@@ -153,7 +153,7 @@ def fit_stream(
                 raise ValueError(f"the batches end after {done + number} of {stop} steps; give more, or earlier points")
             state, value = take_step(state, _put(batch, mesh), hyper, step_key)
             values.append(value)
-            # The host must not run ahead for long: rows on their way to the device take memory.
+            # The host must not run far ahead: rows in transfer to the device take memory.
             if len(values) > AHEAD:
                 sums += float(values.popleft())
         done = stop

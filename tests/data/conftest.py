@@ -12,7 +12,7 @@ from ccalign_jax.data import EmbeddingSet, formats, load
 
 @pytest.fixture(params=["in memory", "mapped"])
 def reading(request, monkeypatch) -> str:
-    """Read arrays both ways, whatever their size."""
+    """Read arrays from memory and from disk, whatever their size."""
     if request.param == "mapped":
         monkeypatch.setattr(formats, "_MAP_FROM_BYTES", 0)
     return request.param

@@ -132,7 +132,7 @@ def test_one_part_is_a_fifth_and_costs_no_fit_of_its_own(data, folds):
 
 
 def test_one_part_stays_the_one_it_was():
-    """Runs made when there was no other way can be repeated."""
+    """Runs of earlier versions, which had this split alone, can be repeated."""
     fold = nested_folds(toy(15), folds=3, inner=1, seed=3)[-1]
     assert fold.train.tolist() == [2, 5, 6, 7, 9, 10, 11, 13] and fold.inner[0].validation.tolist() == [1, 3]
     assert fold.test.tolist() == [0, 4, 8, 12, 14] and fold.train_eval.tolist() == [2, 5, 7, 10, 11]

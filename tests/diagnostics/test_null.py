@@ -31,7 +31,7 @@ def text():
 
 
 def test_permuted_structure_is_permuted_rows(pair, figures):
-    """The fast way reads, permutation by permutation, what recomputing everything reads."""
+    """Permuted Gram matrices and neighbours give the values of permuted rows, permutation by permutation."""
     a, b = pair
     key = jax.random.key(3)
     found = d.calibrate_pairs([a, b], key, 6, k=5)

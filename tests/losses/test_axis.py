@@ -16,15 +16,15 @@ DEVICES, LANGUAGES, SIZE, WIDTH = 8, 2, 16, 5
 AXIS = "batch"
 # Every loss with the usual settings, and those that read more with the others.
 OTHER = {"mask_positives": False, "i2t_pool": "per_language"}
-WAYS = "ring", "gather"
+EXCHANGES = "ring", "gather"
 TILED = [name for name, entry in LOSSES.items() if entry.tiled]
 EVERY = (
     {name: (name, {}) for name in LOSSES}
     | {f"{name}, positives kept": (name, OTHER) for name in ("infonce", "rcsls")}
-    | {f"{name}, {way}": (name, {"tile": 3, "exchange": way}) for name, way in zip(TILED, cycle(WAYS), strict=False)}
+    | {f"{name}, {exchange}": (name, {"tile": 3, "exchange": exchange}) for name, exchange in zip(TILED, cycle(EXCHANGES), strict=False)}
     | {"infonce, positives kept, gather": ("infonce", {**OTHER, "tile": 1, "exchange": "gather"})}
 )
-# All that the losses know of devices is a gather, a sum, a place, and the ways of tiles; these have them all.
+# Losses use devices through a gather, a sum, a place, and the exchanges of tiles; these cover them all.
 OF_EACH_KIND = (
     "infonce",
     "infonce, positives kept",

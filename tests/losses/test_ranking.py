@@ -75,7 +75,7 @@ def test_a_pair_that_keeps_its_margin_costs_nothing_and_pulls_nothing():
     rows = np.eye(4, dtype=np.float32)
     value, gradient = jax.jit(jax.value_and_grad(losses.triplet_loss))(rows, rows, margin=0.9)
     assert value == 0 and not gradient.any()
-    assert float(triplet_loss(rows, rows, margin=1.25)) == 0.5  # a quarter too little, either way
+    assert float(triplet_loss(rows, rows, margin=1.25)) == 0.5  # a quarter too little, in each direction
 
 
 @pytest.mark.parametrize("pool", POOLS)

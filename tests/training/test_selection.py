@@ -46,7 +46,7 @@ def turn():
 
 @pytest.fixture
 def path() -> Callable[..., Trajectory]:
-    """Maps at these shares of the way from identity to the turn; after a share of NaN a run has diverged."""
+    """Maps interpolated between identity and the rotation at these shares; after a share of NaN a run has diverged."""
 
     def make(*shares: float) -> Trajectory:
         delta = np.asarray(shares, np.float32)[:, None, None] * (turn() - np.eye(D, dtype=np.float32))
