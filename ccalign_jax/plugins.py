@@ -94,7 +94,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _imported(flag: str, load: Callable[[], ModuleType]) -> ModuleType:
-    """What `load` returns; any exception in one line that names the plugin."""
+    """Module that `load` returns; any exception in one line that names the plugin."""
     try:
         return load()
     except (Exception, SystemExit) as error:

@@ -33,7 +33,7 @@ from ccalign_jax.pivots import Batch, Term
 
 
 def gated_shift(d_text: int, d_out: int) -> aligners.Aligner:
-    """x ↦ xE + σ(⟨x, g⟩ + c) b: a shift that some captions get more of than others, and none at first (b = 0)."""
+    """Gated shift x ↦ xE + σ(⟨x, g⟩ + c) b, the identity at first (b = 0)."""
     plain = aligners.identity(d_text, d_out)
 
     def move(params: Any, text: Array, language: Any, *, key: Any = None, dropout: Any = 0.0) -> Array:
@@ -85,7 +85,7 @@ def pairwise_loss(
 cc.register_loss(
     "pairwise",
     pairwise_loss,
-    summary="each image that shows something else is behind the caption's own by a margin",
+    summary="logistic loss of the caption's own image against every other one, with a margin",
     reads={"temperature", "margin"},
 )
 
@@ -93,7 +93,7 @@ cc.register_loss(
 
 
 def halfway_terms(aligner: aligners.Aligner, params: Any, batch: Batch, map_text: Any, hyper: Any) -> list[Term]:
-    """Captions to the middle between where they are and their frozen image."""
+    """Captions to the midpoint between themselves and their frozen image."""
     pairs = batch.mask & batch.image_mask
     return [Term(map_text(batch.text), unit_rows(batch.text + batch.image), pairs, pairs, original=batch.text)]
 
@@ -101,7 +101,7 @@ def halfway_terms(aligner: aligners.Aligner, params: Any, batch: Batch, map_text
 cc.register_pivot(
     "halfway",
     halfway_terms,
-    summary="captions move to the middle between themselves and their frozen image",
+    summary="captions move to the midpoint between themselves and their frozen image",
     within_text=True,  # targets are sums with captions, so both widths must be equal
 )
 

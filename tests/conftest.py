@@ -119,7 +119,7 @@ def quick_environment() -> dict[str, str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Optimise, fixtures included, where a test is marked `optimised`, and drop programs that were compiled quickly before."""
+    """Optimise, fixtures included, where a test is marked `optimised`, and drop earlier programs."""
     optimised = item.get_closest_marker("optimised") is not None
     if optimised and not item.config.stash.get(OPTIMISED, False):
         jax.clear_caches()

@@ -1,4 +1,4 @@
-"""Imports point one way, and the light parts stay light."""
+"""Imports follow one order, and light packages import no heavy libraries."""
 
 import ast
 import subprocess
@@ -77,7 +77,7 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
             yield from ((str(name.value), node.lineno) for name in node.args[:1] if isinstance(name, ast.Constant))
 
 
-def test_every_room_has_a_place():
+def test_every_module_has_a_place():
     modules = {module_of(path) for path in FILES} - {"__init__"}
     assert modules <= set(ORDER), f"give {modules - set(ORDER)} a place in ORDER"
 
@@ -88,7 +88,7 @@ def test_every_room_has_a_place():
 def test_imports_point_down(path):
     here = ORDER.index(module_of(path))
     for name, line in imports(path):
-        assert name.split(".")[0] != "experiments", f"{path}:{line}: the package knows no experiment"
+        assert name.split(".")[0] != "experiments", f"{path}:{line}: the package must not import experiments"
         if not name.startswith("ccalign_jax"):
             continue
         there = name.partition(".")[2].partition(".")[0]
@@ -138,7 +138,7 @@ def test_training_knows_no_data_format():
     ("module", "owners"),
     [("orbax", {"checkpoints"}), ("absl", set()), ("transformers", {"encoders"}), ("grain", {"data"})],
 )
-def test_one_room_alone_imports(module, owners):
+def test_one_module_alone_imports(module, owners):
     """Only checkpoints import orbax, and flags belong to the scripts."""
     found = {module_of(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == module}
     assert found <= owners
@@ -209,13 +209,13 @@ def test_statistics_need_neither_jax_nor_scipy_to_start():
     assert not loaded_by("import ccalign_jax.statistics") & {*HEAVY, "jax", "scipy"}
 
 
-def test_every_room_is_reached_from_the_root():
+def test_every_module_is_reached_from_the_root():
     private = {"__init__", "_deferred", "_entries", "_names", "_version", "errors"}
     assert set(ccalign_jax._MODULES) == {module_of(path) for path in FILES} - private <= set(dir(ccalign_jax))
 
 
 def test_lazy_names_are_those_promised():
-    """Every name of the root resolves, and tells where it comes from."""
+    """Every name of the root resolves, by its module."""
     for name, module in ccalign_jax._LAZY.items():
         assert module.split(".")[1] in ORDER
         if (PACKAGE / module.split(".")[1]).exists() or (PACKAGE / f"{module.split('.')[1]}.py").exists():

@@ -216,6 +216,6 @@ def _unit_rows(rows: Float[np.ndarray, "t d"]) -> Float[np.ndarray, "t d"]:
 
 
 def _repeats(rows: Float[np.ndarray, "m d"], group: Int[np.ndarray, " m"]) -> int:
-    """How many rows occur under another group as well."""
+    """Number of rows that occur under another group as well."""
     first = first_copies(rows)
     return int(np.isin(first, first[group != group[first]]).sum())

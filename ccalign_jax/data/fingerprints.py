@@ -83,7 +83,7 @@ def fingerprint_rows(rows: Float[np.ndarray, "n d"]) -> Int16[np.ndarray, "n 8"]
 
 
 def recognise(data: EmbeddingSet, known: Fingerprints) -> Recognised:
-    """Find the images that are among the fingerprinted ones, by key, by row, or by their group.
+    """Images that are among the fingerprinted ones, by key, by row, or by their group.
 
     A copy of an image under another key is recognised where its row is the same; another crop or encoding of the
     picture is not.
@@ -100,7 +100,7 @@ def recognise(data: EmbeddingSet, known: Fingerprints) -> Recognised:
 
 
 def recognise_rows(rows: Float[np.ndarray, "n d"], known: Fingerprints) -> Bool[np.ndarray, " n"]:
-    """Which image rows are among the fingerprinted ones, up to their length and the rounding of their dtype.
+    """Mask of the image rows that are among the fingerprinted ones, up to their length and the rounding of their dtype.
 
     Example:
         >>> known = Fingerprints(fingerprint_rows(np.eye(3)[:2]), np.zeros(0, np.uint64))

@@ -12,7 +12,7 @@ __all__ = ["check_folds", "unused_images"]
 
 
 def unused_images(data: EmbeddingSet, folds: list[Fold]) -> int:
-    """How many images no fold uses for training, validation or test."""
+    """Number of images that no fold uses for training, validation or test."""
     used = np.zeros(len(data), bool)
     for fold in folds:
         for rows in (fold.train, fold.test, *(inner.validation for inner in fold.inner)):

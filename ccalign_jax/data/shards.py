@@ -72,7 +72,7 @@ class Shards:
 
     @property
     def row_bytes(self) -> int:
-        """What an image and its captions take."""
+        """Bytes of an image with its captions."""
         text = len(self.languages) * self.d_text * self.text_dtype.itemsize
         return self.d_image * self.image_dtype.itemsize + text
 

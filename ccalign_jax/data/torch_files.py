@@ -48,7 +48,7 @@ def load_torch(path: Path) -> Any:
 
 
 def torch_arrays(path: Path) -> dict[str, StoredArray]:
-    """Where the tensors of a .pt file lie that holds a dict of them.
+    """Locations of the tensors of a .pt file that holds a dict of them.
 
     Raises:
         InputError: torch is not installed, or the file is damaged, holds something else, or holds tensors that cannot

@@ -29,7 +29,7 @@ def diagnose(
     key: Array | None = None,
     probe: bool = True,
 ) -> dict[str, Any]:
-    """Every diagnostic of captions (and images) whose rows are aligned: row i of each describes image i.
+    """All diagnostics of captions (and images) whose rows are aligned: row i of each describes image i.
 
     Rows are scaled to length one first. Spectra, shares of small entries and entropies come from all rows, and change
     with their number; what compares pairs of rows comes from the same `sample` of them in every set.

@@ -78,7 +78,7 @@ def calibrate_pairs(
     k: int = NEIGHBOURS,
     names: Sequence[str] = PAIRED,
 ) -> dict[str, dict[tuple[int, int], Calibrated]]:
-    """Every paired diagnostic between all pairs of row-aligned sets, against the same with the rows of one permuted.
+    """Paired diagnostics between all pairs of row-aligned sets, calibrated against permutations of the rows of one set.
 
     After Gröger, Wen & Brbić, 2026, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View", arXiv
     2602.14486. Their own calibrated score is `gated`; `calibrated` compares with the mean instead, as the adjusted

@@ -43,7 +43,7 @@ def gather(values: Array, axis_name: str | None, *, axis: int = 0) -> Array:
 
 
 def places(size: int, axis_name: str | None) -> Int[Array, " b"]:
-    """Where the `size` images of this device stand among those of all devices."""
+    """Global positions of the `size` images of this device among those of all devices."""
     return jnp.arange(size) + (0 if axis_name is None else jax.lax.axis_index(axis_name) * size)
 
 
@@ -56,7 +56,7 @@ def group_numbers(groups: Array | None, size: int, axis_name: str | None) -> Int
 
 
 def known_positives(groups: Array | None, size: int, axis_name: str | None) -> Bool[Array, "b everywhere"]:
-    """Whether an image here shows the same thing as an image anywhere; without groups each shows its own."""
+    """Mask of known positives: images of this device against those of all devices, by group."""
     groups = group_numbers(groups, size, axis_name)
     return groups[:, None] == gather(groups, axis_name)[None, :]
 

@@ -25,7 +25,7 @@ Gold = TypeVar("Gold", Array, np.ndarray)
 
 
 class Ranks(NamedTuple):
-    """Where the gold answers of each query stand; ties are counted, not broken.
+    """Ranks of the gold answers of each query; ties are counted, not broken.
 
     Attributes:
         better: `[q]` int32, rivals (items that are not gold) that score above the best gold answer.
@@ -49,12 +49,12 @@ class Ranks(NamedTuple):
     ndcg: Float[AnyArray, " q"]
 
 
-def count_around(scores: Float[Array, "q g"], bars: Float[Array, "q k"], axis: int) -> tuple[Array, Array]:
-    """How many scores stand above each of a query's bars, and how many level with it, `[q, k]` both.
+def count_around(scores: Float[Array, "q g"], thresholds: Float[Array, "q k"], axis: int) -> tuple[Array, Array]:
+    """Numbers of scores above and equal to each of a query's thresholds, both `[q, k]`.
 
     Args:
         scores: `[q, g]`, without NaN; `[g, q]` where `axis` is 0.
-        bars: `[q, k]`.
+        thresholds: `[q, k]`.
         axis: the axis of the gallery, which is counted over.
 
     Example:
@@ -62,19 +62,21 @@ def count_around(scores: Float[Array, "q g"], bars: Float[Array, "q k"], axis: i
         [[[1, 0]], [[2, 1]]]
     """
 
-    def around(bar: Float[Array, " q"]) -> tuple[Array, Array]:
-        bar = jnp.expand_dims(bar, axis)
+    def around(threshold: Float[Array, " q"]) -> tuple[Array, Array]:
+        threshold = jnp.expand_dims(threshold, axis)
         if scores.shape[axis] < PACKED:  # one pass over the block instead of two
-            packed = _sum_in_strips(lambda strip: jnp.where(strip > bar, jnp.int32(PACKED), strip == bar), scores, axis)
+            packed = _sum_in_strips(
+                lambda strip: jnp.where(strip > threshold, jnp.int32(PACKED), strip == threshold), scores, axis
+            )
             return packed // PACKED, packed % PACKED
-        above = _sum_in_strips(lambda strip: (strip > bar).astype(jnp.int32), scores, axis)
-        return above, _sum_in_strips(lambda strip: (strip == bar).astype(jnp.int32), scores, axis)
+        above = _sum_in_strips(lambda strip: (strip > threshold).astype(jnp.int32), scores, axis)
+        return above, _sum_in_strips(lambda strip: (strip == threshold).astype(jnp.int32), scores, axis)
 
-    if bars.shape[1] == 1:
-        above, level = around(bars[:, 0])
+    if thresholds.shape[1] == 1:
+        above, level = around(thresholds[:, 0])
         return above[:, None], level[:, None]
-    # One bar at a time: XLA fuses k comparisons into a loop ten times slower than their sum.
-    above, level = jax.lax.map(around, bars.T)
+    # One threshold at a time: XLA fuses k comparisons into a loop ten times slower than their sum.
+    above, level = jax.lax.map(around, thresholds.T)
     return above.T, level.T
 
 

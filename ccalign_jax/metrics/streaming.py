@@ -82,12 +82,14 @@ def stream_ranks(
     owner, place = np.nonzero(gold >= 0)
     item = gold[owner, place]
     scores = pair_scores(*sides, owner, item)
-    bars = np.full(gold.shape, np.inf, np.float32), np.full(back.shape, np.inf, np.float32)
-    bars[0][owner, place] = scores
-    bars[1][item, place_within(item)] = scores
-    start = tuple((np.zeros(bar.shape, np.int32), np.zeros(bar.shape, np.int32)) for bar in bars)
-    counts = visit_blocks(_count_tile, *sides, bars, start, progress)
-    by_query, by_item = (_finish(*given) for given in zip((gold, back), bars, counts, strict=True))
+    thresholds = np.full(gold.shape, np.inf, np.float32), np.full(back.shape, np.inf, np.float32)
+    thresholds[0][owner, place] = scores
+    thresholds[1][item, place_within(item)] = scores
+    start = tuple(
+        (np.zeros(threshold.shape, np.int32), np.zeros(threshold.shape, np.int32)) for threshold in thresholds
+    )
+    counts = visit_blocks(_count_tile, *sides, thresholds, start, progress)
+    by_query, by_item = (_finish(*given) for given in zip((gold, back), thresholds, counts, strict=True))
     return by_query, by_item
 
 
@@ -134,12 +136,12 @@ def stream_neighbours(
 def _count_tile(
     sizes: tuple[int, int], rows: Any, columns: Any, row_counts: Any, column_counts: Any
 ) -> tuple[Any, Any]:
-    """What stands above, and level with, the gold answers of the rows, and those of the columns."""
+    """Add the counts of one tile: items above and level with the gold answers of its rows, and of its columns."""
     scores = tile_scores(rows[0], columns[0], sizes)
 
-    def add(counts: tuple[Array, Array], bars: Array, exists: Array, axis: int) -> tuple[Array, ...]:
+    def add(counts: tuple[Array, Array], thresholds: Array, exists: Array, axis: int) -> tuple[Array, ...]:
         kept = jnp.where(jnp.expand_dims(exists, 1 - axis), scores, -jnp.inf)
-        return tuple(map(jnp.add, counts, count_around(kept, bars, axis)))
+        return tuple(map(jnp.add, counts, count_around(kept, thresholds, axis)))
 
     return add(row_counts, rows[1], columns[2], 1), add(column_counts, columns[1], rows[2], 0)
 
@@ -175,7 +177,7 @@ def _ranks(gold_scores: Array, exists: Array, above: Array, level: Array) -> Ran
     return map_row_tiles(lambda tile: ranks_from_counts(*tile), given, size=FINISHED_ROWS)
 
 
-def _finish(gold: np.ndarray, bars: np.ndarray, counts: tuple[np.ndarray, np.ndarray]) -> Ranks:
+def _finish(gold: np.ndarray, thresholds: np.ndarray, counts: tuple[np.ndarray, np.ndarray]) -> Ranks:
     exists = gold >= 0
     if np.any(exists & (counts[1] < 1)):
         row = int(np.flatnonzero((exists & (counts[1] < 1)).any(axis=1))[0])
@@ -183,4 +185,4 @@ def _finish(gold: np.ndarray, bars: np.ndarray, counts: tuple[np.ndarray, np.nda
             f"the gold answer of row {row} scored otherwise a second time, so that counts would be wrong; "
             "this device does not multiply tiles of one shape alike"
         )
-    return jax.tree.map(np.asarray, _ranks(bars, exists, *counts))
+    return jax.tree.map(np.asarray, _ranks(thresholds, exists, *counts))

@@ -1,4 +1,4 @@
-"""Every retrieval task between captions of all languages and images, with the work that they share done once."""
+"""Ranks of all retrieval tasks between captions of all languages and images, with shared work done once."""
 
 from __future__ import annotations
 

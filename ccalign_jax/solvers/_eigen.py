@@ -27,7 +27,7 @@ def eigendecompose(
 
 
 def null(values: Float[np.ndarray, "d ..."]) -> Float[np.ndarray, "d ..."]:
-    """Where an eigenvalue is no more than the rounding of the largest along the first axis."""
+    """Mask of eigenvalues that are no more than the rounding of the largest along the first axis."""
     return values <= len(values) * EPSILON * values.max(axis=0)
 
 

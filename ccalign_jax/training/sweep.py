@@ -108,7 +108,7 @@ def group_trials(trials: Sequence[Trial]) -> list[Group]:
 
 
 def slice_width(recipe: Recipe, runs: int, *, params_bytes: int, accelerator: bool, devices: int = 1) -> int:
-    """How many runs one call computes, a multiple of the devices.
+    """Number of runs that one call computes, a multiple of the number of devices.
 
     On a CPU one on each device: a wider call is no faster there. On an accelerator as many as memory allows, in calls
     of one size.
@@ -130,10 +130,10 @@ def slice_width(recipe: Recipe, runs: int, *, params_bytes: int, accelerator: bo
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What fits the runs of a group: `program(embeddings, folds, hyper, keys, fit_numbers) -> Trajectory`.
+    """Compiled fits of a group of runs: `program(embeddings, folds, hyper, keys, fit_numbers) -> Trajectory`.
 
-    The last three have a leading axis of runs, and so has the result. It is compiled for the group; what scores and
-    ranks, which is most of the code, once for all groups.
+    The last three have a leading axis of runs, and so has the result. It is compiled for the group; scores and ranks,
+    which are most of the code, are compiled once for all groups.
 
     Attributes:
         aligner: of the group.

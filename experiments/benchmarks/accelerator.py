@@ -110,7 +110,7 @@ def products() -> dict[str, Any]:
 
 
 def look_up(tree: Any, place: str) -> float | None:
-    """What stands at a/b/c of nested dictionaries, or None."""
+    """Value at a/b/c of nested dictionaries, or None."""
     for key in place.split("/"):
         if not isinstance(tree, dict) or key not in tree:
             return None

@@ -1,4 +1,4 @@
-"""Whether claims hold: thousands of small worlds of known truth, swept as a user would; false claims, coverage, power.
+"""Calibration of intervals and tests in thousands of simulated worlds: false positives, coverage, power.
 
     python experiments/benchmarks/calibration.py --out=runs/calibration            # about an hour on two cores
     python experiments/benchmarks/calibration.py --out=runs/calibration --worlds=50 --gain_worlds=20   # a first look

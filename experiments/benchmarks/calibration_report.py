@@ -105,7 +105,7 @@ def _gains_in_a_direction(verdict: Mapping[str, str]) -> bool:
 
 
 def _moved(claim: Sequence[float]) -> bool:
-    """Whether there is an interval at all: what equals identity in every fold has none to be wrong with."""
+    """Whether there is an interval: maps that equal identity in every fold have none."""
     return claim[2] - claim[1] > EXACT
 
 

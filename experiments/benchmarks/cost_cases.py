@@ -51,7 +51,7 @@ def loss(batch: int, *, tile: int | None) -> Call:
 
 
 def torch_loss(batch: int) -> Call:
-    """What open_clip's ClipLoss does on one device: logits both directions, two cross-entropies, and the gradient."""
+    """open_clip's ClipLoss on one device: logits of both directions, two cross-entropies, and the gradient."""
     import torch
     import torch.nn.functional as F
 

@@ -1,4 +1,4 @@
-"""How time and memory grow with the work, beside other libraries on the same machine: JSON, plots and exponents.
+"""Scaling of time and memory, with other libraries on the same machine: JSON, plots and exponents.
 
     python experiments/benchmarks/cost_curves.py --out=runs/cost                  # all curves
     python experiments/benchmarks/cost_curves.py --out=runs/cost --curves=loss,gallery
@@ -89,7 +89,7 @@ def exponent(points: list[dict[str, float]], what: str) -> float | None:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Description of the machine."""
     import os
     import platform
 

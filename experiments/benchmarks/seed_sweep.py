@@ -1,4 +1,4 @@
-"""Where the time of a sweep goes: the seed study's ten trials on five folds, with all metrics and diagnostics.
+"""Time of each part of a sweep: the seed study's ten trials on five folds, with all metrics and diagnostics.
 
     python experiments/benchmarks/seed_sweep.py --out=runs/seed_sweep                 # 9 languages, 2,770 images, 512
     python experiments/benchmarks/seed_sweep.py --out=runs/quick --limit=500 --linear_only
@@ -207,7 +207,7 @@ def products_of(planned: Any, data: Any) -> dict[str, float]:
 
 
 def products(np: Any, jax: Any, data: Any) -> dict[str, float]:
-    """What products of the shapes of fits, scores and ranks reach alone: through W, and captions against images."""
+    """Speed of products of the shapes of fits, scores and ranks alone: through W, and captions against images."""
     languages, width, images = len(data.languages), data.d_text, len(data)
     shapes = {
         "batch x W": (32 * languages, width, width),

@@ -21,7 +21,10 @@ TILED = [name for name, entry in LOSSES.items() if entry.tiled]
 EVERY = (
     {name: (name, {}) for name in LOSSES}
     | {f"{name}, positives kept": (name, OTHER) for name in ("infonce", "rcsls")}
-    | {f"{name}, {exchange}": (name, {"tile": 3, "exchange": exchange}) for name, exchange in zip(TILED, cycle(EXCHANGES), strict=False)}
+    | {
+        f"{name}, {exchange}": (name, {"tile": 3, "exchange": exchange})
+        for name, exchange in zip(TILED, cycle(EXCHANGES), strict=False)
+    }
     | {"infonce, positives kept, gather": ("infonce", {**OTHER, "tile": 1, "exchange": "gather"})}
 )
 # Losses use devices through a gather, a sum, a place, and the exchanges of tiles; these cover them all.

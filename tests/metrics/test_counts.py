@@ -1,4 +1,4 @@
-"""Counts around bars against plain comparisons, in galleries that strips divide and that they do not."""
+"""Counts around thresholds against plain comparisons, in galleries that strips divide and that they do not."""
 
 import jax
 import numpy as np
@@ -10,21 +10,21 @@ from ccalign_jax.metrics.counts import count_around, each_answer_once, ranks_fro
 
 @pytest.mark.optimised
 @pytest.mark.parametrize("gallery", [1, counts.STRIPS - 1, counts.STRIPS, counts.STRIPS + 1, 261])
-@pytest.mark.parametrize("bars", [1, 3])
+@pytest.mark.parametrize("thresholds", [1, 3])
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("packed", [True, False])
-def test_counts_are_those_of_plain_comparisons(monkeypatch, gallery, bars, axis, packed):
+def test_counts_are_those_of_plain_comparisons(monkeypatch, gallery, thresholds, axis, packed):
     monkeypatch.setattr(counts, "PACKED", 2**15 if packed else 0)
     rng = np.random.default_rng(gallery)
     scores = rng.integers(0, 4, (6, gallery)).astype(np.float32)  # few values: most of them tie
     scores[0, rng.integers(gallery)] = -np.inf
-    places = rng.integers(0, gallery, (6, bars))
-    bar = np.take_along_axis(scores, places, axis=1)
+    places = rng.integers(0, gallery, (6, thresholds))
+    threshold = np.take_along_axis(scores, places, axis=1)
     given = scores if axis == 1 else scores.T
-    above, level = jax.jit(lambda scores, bar: count_around(scores, bar, axis))(given, bar)
+    above, level = jax.jit(lambda scores, threshold: count_around(scores, threshold, axis))(given, threshold)
     rivals = scores[:, None, :]
-    np.testing.assert_array_equal(above, (rivals > bar[:, :, None]).sum(axis=2))
-    np.testing.assert_array_equal(level, (rivals == bar[:, :, None]).sum(axis=2))
+    np.testing.assert_array_equal(above, (rivals > threshold[:, :, None]).sum(axis=2))
+    np.testing.assert_array_equal(level, (rivals == threshold[:, :, None]).sum(axis=2))
 
 
 def test_each_answer_once_keeps_one_of_equal_answers():
