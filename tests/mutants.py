@@ -83,10 +83,10 @@ MUTANTS = (
         ("metrics/test_retrieval.py",),
     ),
     Mutant(  # off by one
-        "metrics/pool.py",
+        "metrics/gallery_size.py",
         "for hits in range(min(k, drawn + 1)):",
         "for hits in range(min(k + 1, drawn + 1)):",
-        ("metrics/test_pool.py",),
+        ("metrics/test_gallery_size.py",),
     ),
     Mutant(  # the mean of the wrong side
         "metrics/scoring.py",
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(  # images that show what a test image shows are trained on
         "data/splits.py",
-        "rest = np.flatnonzero(~np.isin(data.groups, data.groups[report]))",
+        "rest = np.flatnonzero(~np.isin(data.groups, data.groups[test]))",
         'rest = np.flatnonzero(data.split != "test")',
         ("data/test_splits.py",),
     ),
@@ -108,8 +108,8 @@ MUTANTS = (
     ),
     Mutant(  # the final choice is refitted on test images
         "data/splits.py",
-        "return [Fold(train, (Inner(train, select),), report, _sample(train, len(report), (seed, 0)), rest)]",
-        "return [Fold(train, (Inner(train, select),), report, _sample(train, len(report), (seed, 0)), "
+        "return [Fold(train, (Inner(train, validation),), test, _sample(train, len(test), (seed, 0)), rest)]",
+        "return [Fold(train, (Inner(train, validation),), test, _sample(train, len(test), (seed, 0)), "
         "np.arange(len(data)))]",
         ("data/test_splits.py",),
     ),
@@ -149,7 +149,7 @@ MUTANTS = (
         "return int(np.argmax(scores))",
         ("study/test_summary.py",),
     ),
-    Mutant(  # the reported fold helps to choose
+    Mutant(  # selection on the test fold
         "study/optimism.py",
         "others = [np.delete(curve, fold, axis=0)[:, 1:, 0].mean(axis=0) for curve in curves]",
         "others = [curve[:, 1:, 0].mean(axis=0) for curve in curves]",
@@ -195,9 +195,9 @@ def main() -> int:
         with ThreadPoolExecutor(parser.parse_args().jobs) as pool:
             found = pool.map(lambda mutant: verdict(mutant, folder), MUTANTS)
             caught = 0
-            for number, (mutant, said) in enumerate(zip(MUTANTS, found, strict=True), 1):
-                caught += said.startswith("caught")
-                print(f"{number:2} {mutant.file}: {said}\n   {mutant.after}", flush=True)
+            for number, (mutant, outcome) in enumerate(zip(MUTANTS, found, strict=True), 1):
+                caught += outcome.startswith("caught")
+                print(f"{number:2} {mutant.file}: {outcome}\n   {mutant.after}", flush=True)
     print(f"{caught} of {len(MUTANTS)} caught")
     return 0 if caught == len(MUTANTS) else 1
 
