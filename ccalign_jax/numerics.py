@@ -42,9 +42,10 @@ def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     scaled = _scaled(rows)
     square = jnp.sum(jnp.square(scaled), axis=-1, keepdims=True)
     none = square == 0
-    # The square root of a zero has an infinite slope, and `where` after the root would turn it into NaN.
-    norm = jnp.sqrt(jnp.where(none, 1.0, square))
-    return jnp.where(none, 0.0, scaled / norm).astype(rows.dtype)
+    # The square root of a zero has an infinite slope, and `where` after the root would turn it into NaN. The second
+    # `where` keeps XLA from dividing by the root as a product with its inverse, which rounds otherwise.
+    norm = jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, square)))
+    return jnp.where(none, 0.0, scaled / jnp.where(norm == 0, 1.0, norm)).astype(rows.dtype)
 
 
 def _scaled(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
