@@ -110,16 +110,16 @@ def rank_tasks(
         found["via_image_oracle"] = {(a, b): _pick(i2t[b], sides[a].image_of) for a, b in pairs}
     through = tuple(task for task in PAIR_TASKS[1:3] if task in tasks)
     if pairs and (through or "t2t" in tasks):
-        shelves = _by_shape(sides)
+        stacks = _by_shape(sides)
         if "t2t" in tasks:
-            found["t2t"] = _between_captions(shelves, block_entries)
+            found["t2t"] = _between_captions(stacks, block_entries)
         if through:
             soft = "via_image_soft" in through
-            led = [
-                images_of_captions(shelf.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
-                for shelf, _ in shelves
+            near = [
+                images_of_captions(stack.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
+                for stack, _ in stacks
             ]
-            found |= _between_images(shelves, led, image, through, block_entries)
+            found |= _between_images(stacks, near, image, through, block_entries)
     return TextTasks(t2i, i2t, **{task: tuple(each[pair] for pair in pairs) for task, each in found.items()})
 
 
@@ -134,30 +134,30 @@ def _by_shape(sides: Sequence[_Side]) -> list[tuple[_Side, list[int]]]:
     ]
 
 
-def _between_captions(shelves, block_entries: int) -> dict[tuple[int, int], Ranks]:
+def _between_captions(stacks, block_entries: int) -> dict[tuple[int, int], Ranks]:
     found = {}
-    for number, (shelf, places) in enumerate(shelves):
-        for other, others in shelves[number:]:
-            pairs = [(i, j) for i, a in enumerate(places) for j, b in enumerate(others) if a < b or other is not shelf]
+    for number, (stack, places) in enumerate(stacks):
+        for other, others in stacks[number:]:
+            pairs = [(i, j) for i, a in enumerate(places) for j, b in enumerate(others) if a < b or other is not stack]
             if pairs:
                 # Fetched whole: hundreds of slices on the device would take as long as the ranks.
-                one, back = _fetch(_caption_pairs(shelf, other, jnp.array(pairs), block_entries=block_entries))
+                one, back = _fetch(_caption_pairs(stack, other, jnp.array(pairs), block_entries=block_entries))
                 for row, (i, j) in enumerate(pairs):
                     found[places[i], others[j]] = _row(one, row)
                     found[others[j], places[i]] = _row(back, row)
     return found
 
 
-def _between_images(shelves, led, image: Array, through: tuple[str, ...], block_entries: int):
+def _between_images(stacks, near, image: Array, through: tuple[str, ...], block_entries: int):
     found: dict[str, dict[tuple[int, int], Ranks]] = {task: {} for task in through}
-    for gallery, galleries in shelves:
-        for (shelf, places), leads in zip(shelves, led, strict=True):
+    for gallery, galleries in stacks:
+        for (stack, places), nearest in zip(stacks, near, strict=True):
             for j, b in enumerate(galleries):
                 rows = [i for i, a in enumerate(places) if a != b]
                 if rows:
                     done = _through_images(
-                        shelf,
-                        leads,
+                        stack,
+                        nearest,
                         jnp.array(rows),
                         _row(gallery, j),
                         image,
@@ -177,9 +177,9 @@ def _with_images(side: _Side, image: Array, image_mask: Array, *, block_entries:
 
 
 @partial(jax.jit, static_argnames="block_entries")
-def _caption_pairs(shelf: _Side, other: _Side, pairs: Int[Array, "p 2"], *, block_entries: int) -> tuple[Ranks, Ranks]:
+def _caption_pairs(stack: _Side, other: _Side, pairs: Int[Array, "p 2"], *, block_entries: int) -> tuple[Ranks, Ranks]:
     def one_pair(pair: Int[Array, " 2"]) -> tuple[Ranks, Ranks]:
-        a, b = _row(shelf, pair[0]), _row(other, pair[1])
+        a, b = _row(stack, pair[0]), _row(other, pair[1])
         ranked = partial(rank_both_directions, query_mask=a.image_of >= 0, gallery_mask=b.image_of >= 0)
         return ranked(a.text, b.text, _gold(a, b), _gold(b, a), block_entries=block_entries)
 
@@ -188,8 +188,8 @@ def _caption_pairs(shelf: _Side, other: _Side, pairs: Int[Array, "p 2"], *, bloc
 
 @partial(jax.jit, static_argnames=("through", "block_entries"))
 def _through_images(
-    shelf: _Side,
-    led: ImagesOfCaptions,
+    stack: _Side,
+    near: ImagesOfCaptions,
     rows: Int[Array, " a"],
     gallery: _Side,
     image: Array,
@@ -201,7 +201,7 @@ def _through_images(
     block = cosine_scores(image, gallery.text) if fits else None
 
     def one_language(row: Int[Array, ""]) -> list[Ranks]:
-        side, leads = _row(shelf, row), _row(led, row)
+        side, nearest = _row(stack, row), _row(near, row)
         ranked = partial(
             rank, gold=_gold(side, gallery), gallery_mask=gallery.image_of >= 0, block_entries=block_entries
         )
@@ -215,8 +215,8 @@ def _through_images(
             )
 
         tasks = {
-            "via_image": lambda: ranked(leads._replace(soft=leads.nearest), gallery.text, score=score_nearest),
-            "via_image_soft": lambda: ranked(leads.soft, gallery.text),
+            "via_image": lambda: ranked(nearest._replace(soft=nearest.nearest), gallery.text, score=score_nearest),
+            "via_image_soft": lambda: ranked(nearest.soft, gallery.text),
         }
         return [tasks[task]() for task in through]
 
