@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.reporting.format import (
     Summary,
     both,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 FREE, SOLVED, TRAINED = "no parameters", "closed forms", "trained"
 SELECTED = "what each fold chose of all"
 MAX_TRAINED = 12
-CENTRING = "centring"  # a closed form, but with nothing in it to fit beyond two means
 
 
 class Baseline(NamedTuple):
@@ -74,8 +74,8 @@ def baselines(summary: Summary) -> list[Baseline]:
     found = [_baseline(summary, "", IDENTITY, summary["baselines"][IDENTITY])]
     found += _corrections(summary, IDENTITY, FREE)
     for group, members in {
-        FREE: [family for family in solved if family["aligner"] == CENTRING],
-        SOLVED: [family for family in solved if family["aligner"] != CENTRING],
+        FREE: [family for family in solved if not ALIGNERS[family["aligner"]].fitted],
+        SOLVED: [family for family in solved if ALIGNERS[family["aligner"]].fitted],
         TRAINED: trained,
     }.items():
         found += [_baseline(summary, group, labels[family_key(one)], one["metrics"], one) for one in members]
