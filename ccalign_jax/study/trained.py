@@ -219,7 +219,11 @@ class TrainedRuns:
     def _compile(self, group: Group, width: int) -> Program:
         inputs = slice_inputs([(group.trials[0], 0)], key=self.key, width=width)
         program = make_program(
-            group, self.plan.space, min_train_size=self.plan.min_train_size, accelerator=self.accelerator, mesh=self.mesh
+            group,
+            self.plan.space,
+            min_train_size=self.plan.min_train_size,
+            accelerator=self.accelerator,
+            mesh=self.mesh,
         )
         return program.compile(*self.spread, *inputs)
 
