@@ -217,7 +217,15 @@ def test_links_lead_somewhere(page):
             assert wanted in map(anchor, headings), f"{name_of(page)}: {target}"
 
 
-# BUILD.md, how to add what
+# BUILD.md
+
+
+def test_a_row_travels_through_files_that_exist():
+    steps = [line for line in section(ROOT / "BUILD.md", "How a row travels").splitlines() if line[:1].isdigit()]
+    files = [[name for name in names_in(step) if name.endswith(".py")] for step in steps]
+    assert 1 < len(steps) <= 12 and all(files)
+    missing = [name for step in files for name in step if not (ROOT / "ccalign_jax" / name).exists()]
+    assert not missing
 
 
 def newcomers(monkeypatch) -> list[str]:
