@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
-__all__ = ["SETTINGS", "Setting"]
+from ccalign_jax.errors import InputError
+
+__all__ = ["SETTINGS", "Setting", "scalar"]
 
 LARGEST = 1e38  # beyond it float32 is infinite
 LARGEST_SIZE = 2**20  # an array of more is a mistake, and counts of steps leave int32
@@ -67,6 +70,45 @@ class Setting(NamedTuple):
             return value in self.words
         whole = not self.is_size or value == int(value)
         return whole and self.minimum <= value <= self.maximum and value != self.excluded
+
+    def checked(self, name: str, value: Any) -> Any:
+        """A value as its kind; texts, too, are read as numbers.
+
+        Args:
+            name: of the setting, and where it is given, for the message.
+            value: that is given.
+
+        Raises:
+            InputError: it is of another kind, or out of range.
+        """
+        if isinstance(self.default, bool) or self.words:
+            if not self.takes(value):
+                raise InputError(f"{name} is {value!r}; it must be {self.allowed}")
+            return value
+        if isinstance(value, str):
+            value = scalar(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+            raise InputError(f"{name} is {value!r}; it must be a finite number")
+        if not self.is_size and abs(value) > LARGEST:
+            raise InputError(f"{name} is too large; it must be at most {LARGEST:g}")
+        if not self.takes(value):
+            raise InputError(f"{name} is {value!r}; it must be {self.allowed}")
+        return int(value) if self.is_size else float(value)
+
+
+def scalar(text: str) -> Any:
+    """A number, true or false if the text is one, else the text.
+
+    Example:
+        >>> scalar("3"), scalar("1e-3"), scalar("True"), scalar("1:30")
+        (3, 0.001, True, '1:30')
+    """
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _size(default: int, summary: str, *, minimum: int = 1) -> Setting:

@@ -83,9 +83,9 @@ def trim(folder: Path, *, most_bytes: int = MAX_BYTES) -> None:
 
 
 def _processor() -> str:
-    """A digest of what the processor can do, where the system says it."""
+    """A digest of the processor's features, where the system lists them."""
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        said = [line for line in lines if line.partition("\t")[0].strip() in ("flags", "Features", "model name")]
-        return hashlib.sha256("\n".join(sorted(set(said))).encode()).hexdigest()[:8]
+        kept = [line for line in lines if line.partition("\t")[0].strip() in ("flags", "Features", "model name")]
+        return hashlib.sha256("\n".join(sorted(set(kept))).encode()).hexdigest()[:8]
     return hashlib.sha256(platform.processor().encode()).hexdigest()[:8]

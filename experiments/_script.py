@@ -11,13 +11,13 @@ from typing import NoReturn
 import _compiled
 import _signals
 import _streams
-from _hints import hint
+from _flags import define, hint
 from absl import app, flags, logging
 
 from ccalign_jax.errors import InputError, check_text
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.plugins import load_installed, load_plugin
 
-MAX_BYTES = 1 << 50
 SPELLINGS = (("pivot", "pivots"), ("aligner", "aligners"), ("loss", "losses"))  # flags that are one, by two names
 
 flags.DEFINE_string(
@@ -25,9 +25,7 @@ flags.DEFINE_string(
     None,
     "folder that keeps compiled programs for later runs, or 'none' [JAX_COMPILATION_CACHE_DIR, or the user's cache]",
 )
-flags.DEFINE_multi_string(
-    "plugin", [], "a module, or the path of a .py file, that registers aligners, losses, pivots or metrics"
-)
+define(SweepConfig, ["plugins"])  # every script has it
 
 
 def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
@@ -104,7 +102,7 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     try:
         app.run(guarded, flags_parser=parse)
     except _signals.Stopped as stopped:
-        _signals.say()
+        _signals.write_line()
         status = 128 + stopped.args[0]
         _leave(SystemExit(status))
         sys.stdout.flush()
@@ -155,7 +153,7 @@ def start_jax() -> None:
 
 def npz_output(given: str, *, overwrite: bool) -> Path:
     """The .npz that --out names; refused if it is there and not to be replaced."""
-    from ccalign_jax.study.output_folder import output_path
+    from ccalign_jax.study.files import output_path
 
     out = output_path(given)
     if out.suffix != ".npz":
@@ -163,14 +161,3 @@ def npz_output(given: str, *, overwrite: bool) -> Path:
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; give --overwrite or another --out")
     return out
-
-
-def as_bytes(given: str) -> int:
-    """1GiB and the like as a number."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", given)
-    if match is None:
-        raise InputError(f"--memory={given}: give a number of bytes, or the like of 512MiB or 4GiB")
-    count = float(match[1]) * 1024 ** ("", "KiB", "MiB", "GiB").index(match[2])
-    if not 1 <= count <= MAX_BYTES:
-        raise InputError(f"--memory={given}: it must be from 1 byte to {MAX_BYTES >> 30}GiB")
-    return int(count)

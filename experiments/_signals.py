@@ -17,7 +17,7 @@ GRACE = 3.0  # seconds to clean up: Python handles a signal only once a computat
 SHOW_CURSOR = b"\n\x1b[?25h"
 
 _line = "stopped"
-_said = threading.Lock()
+_written = threading.Lock()
 
 
 class Stopped(KeyboardInterrupt):
@@ -69,10 +69,10 @@ def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) 
             signal.signal(number, handler)
 
 
-def say() -> None:
+def write_line() -> None:
     """Write the line to stderr, once, without blocking."""
     with contextlib.suppress(OSError, ValueError):
-        if _said.acquire(blocking=False) and select.select([], [2], [], 0)[1]:
+        if _written.acquire(blocking=False) and select.select([], [2], [], 0)[1]:
             os.write(2, os.fsencode(f"{_line}\n"))
 
 
@@ -83,5 +83,5 @@ def _watch(reader: socket.socket, writer: socket.socket) -> NoReturn:
     with contextlib.suppress(OSError):
         if os.isatty(2):
             os.write(2, SHOW_CURSOR)  # a progress bar hides it
-    say()
+    write_line()
     os._exit(128 + number)

@@ -8,27 +8,14 @@ import dataclasses
 import time
 from pathlib import Path
 
-from _lists import listed
-from _script import as_bytes, run, start_jax
+from _flags import define, given, listed
+from _script import run, start_jax
 from _signals import resumable
 from absl import flags
 
-flags.DEFINE_string("data", None, "a folder of shards, or one")
-flags.DEFINE_string("pivot", "image", "what captions align to, or 'list'")
-flags.DEFINE_alias("pivots", "pivot")
-flags.DEFINE_string("aligner", "residual", "what to train or to solve, such as residual or ridge, or 'list'")
-flags.DEFINE_alias("aligners", "aligner")
-flags.DEFINE_string("loss", "infonce", "of what is trained, or 'list'")
-flags.DEFINE_alias("losses", "loss")
-flags.DEFINE_multi_string("hyper", [], "NAME=VALUE: a setting; may be repeated; or 'list'")
-flags.DEFINE_integer("batch", 1024, "pairs a step")
-flags.DEFINE_integer("epochs", 1, "passes over the pairs")
-flags.DEFINE_integer("seed", 0, "of training, of the order of the pairs, and of which are held out")
-flags.DEFINE_integer(
-    "held", 2000, "pairs, at most a fifth and whole groups, that choose the epoch or the penalty; 0: none do"
-)
-flags.DEFINE_string("memory", "512MiB", "for the rows that are held and shuffled together, in bytes, MiB or GiB")
-flags.DEFINE_list("languages", None, "use these languages only")
+from ccalign_jax.options import AlignConfig
+
+define(AlignConfig)
 flags.DEFINE_bool("check", False, "check every row before training, to find bad ones now rather than on the way")
 flags.DEFINE_string("out", None, "folder for the map [runs/align-DATA-TIME]")
 flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
@@ -40,35 +27,37 @@ def main() -> Path | None:
     """Check, train, write."""
     if listed():
         return None
+    from ccalign_jax.checkpoints import save_checkpoint
     from ccalign_jax.errors import InputError
     from ccalign_jax.plugins import load_plugin
     from ccalign_jax.reporting import count_words, progress_bar
     from ccalign_jax.study.align import align, plan_align
-    from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
-    from ccalign_jax.study.output_folder import default_path
+    from ccalign_jax.study.files import default_path
+    from ccalign_jax.study.manifest import MAP_FOLDER, read_config
+    from ccalign_jax.study.store import Store
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
-    folder = AlignFolder(FLAGS.out)
+    store, asked = Store(FLAGS.out, MAP_FOLDER), given(AlignConfig)
     if FLAGS.resume:
-        config = given(AlignConfig.read(folder.config_path))
+        config = dataclasses.replace(read_config(store.config_path, MAP_FOLDER)[0], **asked)
         for plugin in config.plugins:
             load_plugin(plugin)
     elif FLAGS.data is None:
         raise InputError("--data must be given: a folder of shards")
     else:
-        config = given(AlignConfig(FLAGS.data))
+        config = AlignConfig(**asked)
     start_jax()
     with progress_bar("pairs") as progress:
         plan = plan_align(config, progress=progress)
     if FLAGS.out is None:
-        folder = AlignFolder(default_path(f"align-{plan.shards.name}"), new=True)
-    with folder:
-        folder.claim(config, plan.shards.digests(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
-        resumable(folder.path)
-        if folder.finished:
-            print(f"{folder.path} is complete already: {folder.path}/best")
-            return folder.path
+        store = Store(default_path(f"align-{plan.shards.name}"), MAP_FOLDER, new=True)
+    with store:
+        store.acquire(config, plan.shards.digests(), resume=FLAGS.resume, overwrite=FLAGS.overwrite)
+        resumable(store.path)
+        if store.finished:
+            print(f"{store.path} is complete already: {store.path}/best")
+            return store.path
         shards, held = plan.shards, len(plan.shards) - plan.train_rows
         print(
             f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
@@ -88,8 +77,9 @@ def main() -> Path | None:
                 speed = f", {(last - first) / (now - before):,.0f} pairs/s" if last > first else ""
                 progress(f"{what}{speed}", done, total)
 
-            found = align(plan, folder, progress=update)
-        folder.finish(found)
+            found = align(plan, store, progress=update)
+        with store.writing() as path:
+            save_checkpoint(path / "best", found)
     if step := found.about["diverged"]:
         print(
             f"note: training diverged, a parameter is NaN or infinite after step {step}; the map is of an epoch before"
@@ -98,21 +88,8 @@ def main() -> Path | None:
         print(
             f"{when:<7}" + "  ".join(f"{name} {value:.3f}" for name, value in scores.items()) + f"  ({held} held out)"
         )
-    print(f"{found.about['trial']}, epoch {found.about['epoch']}: {folder.path}/best")
-    return folder.path
-
-
-def given(config):
-    """The config with every flag that was given on the command line."""
-    names = ("data", "pivot", "aligner", "loss", "hyper", "batch", "epochs", "seed", "held", "memory", "languages")
-    values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
-    if FLAGS["plugin"].present:
-        values["plugins"] = FLAGS.plugin
-    if "memory" in values:
-        values["memory"] = as_bytes(values["memory"])
-    return dataclasses.replace(
-        config, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    )
+    print(f"{found.about['trial']}, epoch {found.about['epoch']}: {store.path}/best")
+    return store.path
 
 
 if __name__ == "__main__":

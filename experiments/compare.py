@@ -20,22 +20,22 @@ FLAGS = flags.FLAGS
 def main(run_a: str, run_b: str) -> Path | None:
     """Check, compare, write, print."""
     from ccalign_jax.reporting import comparison_table, comparison_words, print_table
-    from ccalign_jax.study.compare import compare, comparison_folder, write_comparison
+    from ccalign_jax.study.compare import compare, write_comparison
+    from ccalign_jax.study.manifest import COMPARISON_FOLDER
+    from ccalign_jax.study.store import Store
 
-    with comparison_folder(FLAGS.out) as folder:
-        if folder.path is not None:
-            folder.begin(overwrite=FLAGS.overwrite)
+    with Store(FLAGS.out, COMPARISON_FOLDER) as store:
+        store.acquire(overwrite=FLAGS.overwrite)
         found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
-        if folder.path is not None:
-            write_comparison(folder, found)
+        write_comparison(store, found)
     for note in found["notes"]:
         print(f"note: {note}")
     print_table(comparison_table(found))
     for sentence in comparison_words(found):
         print(sentence)
-    if folder.path is not None:
-        print(f"everything: {folder.path}")
-    return folder.path
+    if store.path is not None:
+        print(f"everything: {store.path}")
+    return store.path
 
 
 if __name__ == "__main__":

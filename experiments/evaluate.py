@@ -27,15 +27,17 @@ def main() -> Path:
     from ccalign_jax.metrics import PAIR_TASKS
     from ccalign_jax.reporting import EVALUATION, evaluation_headline, make_tables, print_table, progress_bar
     from ccalign_jax.study import evaluate, read_data, read_map, take_split
-    from ccalign_jax.study.output_folder import default_path
-    from ccalign_jax.study.write import evaluation_folder, write_evaluation
+    from ccalign_jax.study.files import default_path
+    from ccalign_jax.study.manifest import EVALUATION_FOLDER
+    from ccalign_jax.study.store import Store
+    from ccalign_jax.study.write import write_evaluation
 
     tasks = PAIR_TASKS if FLAGS.tasks is None else [name for name in FLAGS.tasks if name not in ("", "none")]
     if unknown := [name for name in tasks if name not in PAIR_TASKS]:
         raise InputError(f"--tasks={unknown[0]}: there are {', '.join(PAIR_TASKS)} and none")
     name = f"evaluation-{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
-    with evaluation_folder(FLAGS.out or default_path(name), new=FLAGS.out is None) as folder:
-        folder.begin(overwrite=FLAGS.overwrite)
+    with Store(FLAGS.out or default_path(name), EVALUATION_FOLDER, new=FLAGS.out is None) as store:
+        store.acquire(overwrite=FLAGS.overwrite)
         start_jax()
         checkpoint = None if FLAGS.checkpoint is None else read_map(FLAGS.checkpoint)
         data, rest = take_split(read_data(FLAGS.data, languages=FLAGS.languages), FLAGS.split)
@@ -53,7 +55,7 @@ def main() -> Path:
                 progress=progress,
             )
         found.summary["split"] = FLAGS.split
-        write_evaluation(folder, found)
+        write_evaluation(store, found)
     for note in found.summary["notes"]:
         print(f"note: {note}")
     tables = make_tables(EVALUATION, found.summary)
@@ -63,8 +65,8 @@ def main() -> Path:
             print()
     for sentence in evaluation_headline(found.summary):
         print(sentence)
-    print(f"everything: {folder.path}/report.html")
-    return folder.path
+    print(f"everything: {store.path}/report.html")
+    return store.path
 
 
 if __name__ == "__main__":

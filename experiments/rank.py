@@ -8,7 +8,8 @@ python experiments/rank.py --queries=captions.npy --gallery=images.npy --checkpo
 from pathlib import Path
 from typing import Any
 
-from _script import as_bytes, npz_output, run, start_jax
+from _flags import as_bytes
+from _script import npz_output, run, start_jax
 from absl import flags
 
 flags.DEFINE_string("queries", None, ".npy, [q, d], any float dtype; scaled to length one", required=True)
@@ -32,7 +33,7 @@ def main() -> Path | None:
     from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
     from ccalign_jax.reporting import progress_bar
     from ccalign_jax.study import map_rows, read_map
-    from ccalign_jax.study.output import whole_file
+    from ccalign_jax.study.files import whole_file
 
     out = None if FLAGS.out is None else npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     memory = as_bytes(FLAGS.memory)

@@ -22,6 +22,7 @@ ORDER = (
     "plugins",
     "grids",
     "settings",
+    "options",
     "processes",
     "numerics",
     "precision",
@@ -186,6 +187,7 @@ def test_losses_and_aligners_need_jax_alone(code):
         "from ccalign_jax.pivots import PIVOTS",
         "from ccalign_jax.grids import GRIDS",
         "from ccalign_jax.settings import SETTINGS",
+        "from ccalign_jax.options import AlignConfig, SweepConfig",
     ],
 )
 def test_names_and_summaries_need_no_jax(names):

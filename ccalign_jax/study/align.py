@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.checkpoints import Checkpoint
-from ccalign_jax.data import BatchStream, EmbeddingSet, PairRows, Shards, open_shards, split_chunks
+from ccalign_jax.data import BatchStream, EmbeddingSet, Shards, open_shards, split_chunks
 from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.data.streaming import import_grain
 from ccalign_jax.errors import InputError
-from ccalign_jax.losses import LOSSES
+from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import Batch, make_pivot
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Path
-from ccalign_jax.study.align_folder import AlignConfig, AlignFolder, Passed
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.grids import parse_settings
-from ccalign_jax.study.one_pass import gather_moments
-from ccalign_jax.study.refit import check_trained, describe_map
+from ccalign_jax.study.manifest import MAP_FOLDER
+from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
+from ccalign_jax.study.store import Store
+from ccalign_jax.study.stream import PASS_ROWS, solve_stream, train_stream
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import (
     FitResult,
     Run,
     Space,
-    Trajectory,
     Trial,
     choose_epoch,
-    fit_stream,
     group_trials,
     keep_epoch,
-    start_stream,
 )
 from ccalign_jax.training.fit import ADAPT_IMAGES
 
 __all__ = ["AlignPlan", "align", "plan_align"]
 
-HELD_SHARE = 5  # at most a fifth is held out
-PASS_ROWS = 16384  # read at once for moments
-POINTS = 200  # steps between two, at which progress is told and a run may be kept
-SAVE_SECONDS = 30.0
+HELD_SHARE = 5  # at most one in five pairs is held out
 
 Progress = Callable[[str, int, int], None]
 
@@ -83,11 +76,11 @@ class AlignPlan(NamedTuple):
 
     @property
     def notes(self) -> list[str]:
-        """What is left out, a sentence each."""
-        said = list(self.shards.notes) + ([] if self.held is None else list(self.held.notes))
+        """One sentence on each kind of row that is left out."""
+        notes = list(self.shards.notes) + ([] if self.held is None else list(self.held.notes))
         if self.trial.aligner not in CLOSED_FORMS and (rest := self.make_stream().left_out):
-            said.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
-        return said
+            notes.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
+        return notes
 
     def make_stream(self) -> BatchStream:
         """The batches of all epochs."""
@@ -103,7 +96,7 @@ class AlignPlan(NamedTuple):
 
 
 def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, total: None) -> AlignPlan:
-    """Open the data and find what is to be trained; everything that can be wrong is found here.
+    """Open the data and choose the trial; everything that can be wrong is found here.
 
     The shards are read once, for their checksums.
 
@@ -153,13 +146,13 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
 
 
 def align(
-    plan: AlignPlan, folder: AlignFolder | None = None, *, progress: Progress = lambda what, done, total: None
+    plan: AlignPlan, store: Store | None = None, *, progress: Progress = lambda what, done, total: None
 ) -> Checkpoint:
     """Train or solve; of the maps after each epoch, or along the path of a closed form, the held-out pairs choose.
 
     Args:
         plan: from `plan_align`.
-        folder: that keeps where the run is, and from which it goes on; None keeps nothing.
+        store: that keeps where the run is, and from which it is resumed; None keeps nothing.
         progress: called with what goes on, pairs seen, and pairs in all.
 
     Returns:
@@ -180,7 +173,18 @@ def align(
         ((8, 8), 1.0)
     """
     solved = plan.trial.aligner in CLOSED_FORMS
-    run: Run = _solve(plan, progress) if solved else _train(plan, folder, progress)
+    pivot = make_pivot(plan.trial.pivot, plan.space.languages)
+    run: Run
+    if solved:
+        run = solve_stream(plan.trial, pivot, plan.space, plan.shards, plan.chunks, progress=progress)
+    else:
+        run = train_stream(
+            *(plan.trial, plan.aligner, pivot, plan.make_stream()),
+            seed=plan.config.seed,
+            sample=_sample(plan) if plan.aligner.adapt is not None else None,
+            path=None if store is None or store.path is None else store.draft / MAP_FOLDER.progress[0],
+            progress=progress,
+        )
     found = check_trained(plan.trial.name, _choose(plan, run))
     epoch, shards = int(found.epoch), plan.shards
     about = describe_map(
@@ -188,10 +192,7 @@ def align(
     )
     about |= {"train_pairs": plan.train_rows, "diverged": int(found.diverged)}
     if plan.held is not None:
-        about["scores"] = {
-            when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
-            for when, at in (("before", 0), ("after", int(found.point)))
-        }
+        about["scores"] = describe_scores(found)
     params = jax.tree.map(np.asarray, found.params)
     return Checkpoint(plan.aligner, params, about, _fingerprint_shards(shards))
 
@@ -205,79 +206,18 @@ def _fingerprint_shards(shards: Shards) -> Fingerprints:
 
 
 def _choose(plan: AlignPlan, run: Run) -> FitResult:
-    """The place of a run that is best on the held-out pairs; without any the last."""
+    """The epoch, or the point of the path, that is best on the held-out pairs; without these the last."""
     if plan.held is None:
         return keep_epoch(run, len(run.losses))
     part = make_part(plan.held, np.arange(len(plan.held)))
     return choose_epoch(plan.aligner, run, device_embeddings(plan.held), part, recipe=plan.trial.recipe)
 
 
-def _solve(plan: AlignPlan, progress: Progress) -> Path:
-    pivot, hyper = make_pivot(plan.trial.pivot, plan.space.languages), plan.trial.hyper
-
-    def parts() -> Iterator[PairRows]:
-        done, ends = 0, np.cumsum(np.diff(plan.chunks, axis=1))
-        borders = np.flatnonzero(np.diff((ends - 1) // PASS_ROWS)) + 1
-        for chunks in np.split(plan.chunks, borders):
-            rows = plan.shards.read_ranges(chunks)
-            yield rows
-            done += len(rows.image)
-            progress(plan.trial.name, done, plan.train_rows)
-
-    gathered = gather_moments(pivot, plan.space, parts(), image_weight=float(hyper.image_weight))
-    return CLOSED_FORMS[plan.trial.aligner].path(gathered, penalty=float(hyper.penalty))
-
-
-def _train(plan: AlignPlan, folder: AlignFolder | None, progress: Progress) -> Trajectory:
-    trial, aligner, stream = plan.trial, plan.aligner, plan.make_stream()
-    key, total = jax.random.key(plan.config.seed), len(stream)
-    hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    sample = _sample(plan) if aligner.adapt is not None else None
-    state = jax.tree.map(np.array, start_stream(aligner, hyper, trial.recipe, key, sample))
-    passed = Passed(state, [state.params.map], [])
-    batches = iter(stream)
-    if folder is not None and (kept := folder.load_passed(like=passed)) is not None:
-        passed, place = kept
-        batches.set_state(place)
-    epochs = stream.steps_per_epoch
-    # Counted from the beginning, so that a run that goes on has the points, and the bits, of one that never stopped.
-    points = [step for step in range(1, total + 1) if step % POINTS == 0 or step % epochs == 0]
-    run = fit_stream(
-        aligner,
-        make_pivot(trial.pivot, plan.space.languages),
-        LOSSES[trial.loss],
-        hyper,
-        key,
-        batches,
-        recipe=trial.recipe,
-        total=total,
-        points=points,
-        state=passed.state,
-    )
-    saved, ends = time.monotonic(), []
-    for point in run:
-        if point.state.diverged:  # later steps would be NaN too
-            ends = [point]
-            break
-        steps = int(point.state.steps)
-        passed = passed.go_on(point, steps_per_epoch=epochs)
-        progress(f"objective {point.loss:.4f}", steps * stream.batch, total * stream.batch)
-        if folder is not None and (time.monotonic() - saved > SAVE_SECONDS or steps % epochs == 0):
-            folder.save_passed(passed, batches.get_state())
-            saved = time.monotonic()
-    maps = [*passed.maps, *(point.state.params.map for point in ends)]
-    losses = [*passed.losses, *(point.loss for point in ends)]
-    diverged = [*(0 for _ in passed.maps), *(int(point.state.diverged) for point in ends)]
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *maps)
-    passed_epochs = jnp.arange(len(maps), dtype=jnp.int32)
-    return Trajectory(stacked, jnp.asarray(losses, jnp.float32), jnp.asarray(diverged), passed_epochs)
-
-
 def _sample(plan: AlignPlan) -> Batch:
-    """Random training rows, for an aligner that reads something off them."""
+    """Random training rows, for an aligner that adapts to them before training."""
     count = min(ADAPT_IMAGES, plan.train_rows)
-    least = 4 * count * plan.shards.row_bytes
-    return BatchStream(plan.shards, batch=count, seed=plan.config.seed, chunks=plan.chunks, memory=least)[0]
+    memory = 4 * count * plan.shards.row_bytes  # the least that holds it
+    return BatchStream(plan.shards, batch=count, seed=plan.config.seed, chunks=plan.chunks, memory=memory)[0]
 
 
 def _held_set(shards: Shards, ranges: Int[np.ndarray, "h 2"]) -> EmbeddingSet:

@@ -1,62 +1,133 @@
-"""The calls for Python users: what the scripts do from the shell, on arrays, sets or paths."""
+"""A study from data to results, for the script `sweep.py` and for Python alike; and the fit of a single map."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypeVar
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
-from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.checkpoints import Checkpoint, load_aligner
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
-from ccalign_jax.precision import Precision
+from ccalign_jax.measurement.measure import IDENTITY
+from ccalign_jax.options import ARRAYS, SweepConfig
+from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
-from ccalign_jax.study.config import ARRAYS, DUPLICATE_COSINE, SweepConfig, plan_folds, prepare_data, read_data
-from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
+from ccalign_jax.study.load_run import read_summary
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
-from ccalign_jax.study.plan import plan_sweep
-from ccalign_jax.study.refit import check_trained, make_checkpoint, refit, train_one
-from ccalign_jax.study.run import Progress, SweepResult, run_sweep
+from ccalign_jax.study.outcomes import Outcome
+from ccalign_jax.study.plan import Plan, plan_sweep
+from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, refit, train_one
+from ccalign_jax.study.run import Preview, Progress, SweepResult, run_sweep
+from ccalign_jax.study.store import Store
+from ccalign_jax.study.summary import Summary
+from ccalign_jax.study.workers import Distributed
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import make_mesh
 
-__all__ = ["fit", "sweep"]
+__all__ = ["fit", "plan_study", "run_study", "sweep"]
 
 Data = str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any]
+Bar = Callable[[str], AbstractContextManager[Progress]]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def plan_study(config: SweepConfig, data: EmbeddingSet | None = None, *, folds: Sequence[Fold] | None = None) -> Plan:
+    """Read and divide the data, and check all that can be wrong before anything is written or computed.
+
+    Data and folds that are given take the place of the config's.
+
+    Raises:
+        InputError: a mistake in the options or the data.
+    """
+    given = read_data(config.data, languages=config.languages) if data is None else data
+    found = prepare_data(given, config)
+    chosen = plan_folds(found, config) if folds is None else list(folds)
+    check_folds(found, chosen, nested=config.protocol == "nested")
+    return plan_sweep(found, config, chosen)
+
+
+def run_study(
+    plan: Plan,
+    store: Store,
+    *,
+    diagnostics: bool = True,
+    processes: Processes = ALONE,
+    mesh: Mesh | None = None,
+    bar: Bar = lambda unit: nullcontext(lambda what, done, total: None),
+    preview: Preview | None = None,
+    ranked: Callable[[], None] = lambda: None,
+) -> SweepResult:
+    """Run every trial on every fold, measure the test parts, refit the trial that is chosen, and write everything.
+
+    Args:
+        plan: from `plan_study`.
+        store: of the sweep, acquired; without a path nothing is written.
+        diagnostics: also describe the sets of rows before and after, on the test parts.
+        processes, mesh, preview: as in `run_sweep`.
+        bar: shows the progress of one part of the work, whose unit it is given.
+        ranked: called once all trials are done.
+
+    Returns:
+        What was found; of a run that was complete already, the summary and the best map alone.
+    """
+    if store.path is not None and store.finished:
+        if processes.count > 1:
+            Distributed(processes, plan).assign({}, last=True)
+        assert (summary := read_summary(store.path)) is not None
+        result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
+        result.estimates = Summary(summary, [])
+        return result
+    with bar("‰ of the work") as progress:
+        result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
+    ranked()
+    with bar("holdouts") as progress:
+        result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
+    refit(result)
+    write_results(store, result)
+    return result
+
+
+def _with_options(function: Function) -> Function:
+    """The function with the fields of `SweepConfig` that it does not name itself in its signature and its help."""
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    fields = [
+        one for one in dataclasses.fields(SweepConfig) if one.name not in {"plugins", *(each.name for each in own)}
+    ]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    rest = [inspect.Parameter(field.name, kind, default=field.default, annotation=field.type) for field in fields]
+    function.__signature__ = signature.replace(parameters=[*own, *rest])  # type: ignore[attr-defined]
+    lines = "\n".join(f"        {field.name}: {field.metadata['option'].help}." for field in fields)
+    function.__doc__ = (function.__doc__ or "").replace("        options: see `SweepConfig`.", lines)
+    return function
+
+
+@_with_options
 def sweep(
     data: Data = "synthetic",
     images: Any = None,
     *,
-    pivots: Sequence[str] = ("image",),
-    aligners: Sequence[str] | None = None,
-    losses: Sequence[str] = ("infonce",),
-    grid: str = "default",
     hyper: Mapping[str, Any] | None = None,
-    protocol: Literal["nested", "seed"] = "nested",
     folds: int | Sequence[Fold] = 5,
-    split: Literal["kfold", "official"] = "kfold",
-    languages: Sequence[str] | None = None,
-    heldout_language: str | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    inner_folds: int | None = None,
-    repeats: int = 1,
-    duplicate_cosine: float = DUPLICATE_COSINE,
-    race: bool = True,
-    precision: Precision = "float32",
     diagnostics: bool = True,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     devices: int | None = None,
     progress: Progress = lambda what, done, total: None,
+    **options: Any,
 ) -> SweepResult:
     """Train every pivot × aligner × loss × setting on every fold, and choose; `experiments/sweep.py` from Python.
 
@@ -64,27 +135,14 @@ def sweep(
         data: a path that `load` reads, "synthetic", an `EmbeddingSet`, or a mapping of language to caption
             rows `[n, d_text]`, row i for image i.
         images: `[n, d_image]`, where `data` is a mapping. Rows may be arrays, PyTorch tensors, data frames or lists.
-        pivots, aligners, losses: names; see `python experiments/sweep.py --pivot=list` and so on.
-        grid: a built-in grid or a YAML file.
         hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.
-        protocol: "nested", or "seed" for the seed study's own way.
         folds: a number, or plans of your own.
-        split: "kfold", or "official" for the split that the data bring.
-        languages: a subset to use.
-        heldout_language: train without this language, and report on it.
-        limit: use a random so many images, for a quick run.
-        seed: of folds, samples, training and replicates.
-        inner_folds: that choose within each outer fold; None for the other outer folds in turn, 1 for one part alone.
-        repeats: how often the images are divided anew.
-        duplicate_cosine: images whose cosine exceeds it are duplicates and stay in one part of every split.
-        race: drop trials early from a fold whose inner parts show them to be beaten; False runs all of them whole.
-        precision: of the products of matrices in training and in the scores of epochs, "float32" or "bfloat16"; what
-            is reported is ranked in float32.
-        diagnostics: also describe the sets of rows before and after, on the holdouts.
+        diagnostics: also describe the sets of rows before and after, on the test parts.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
         devices: that trials are spread over; by default all of an accelerator, one of a CPU.
         progress: called with what goes on, the share of the work that is done, and the whole.
+        options: see `SweepConfig`.
 
     Raises:
         InputError: a mistake in the arguments or the data, before anything is written.
@@ -96,39 +154,21 @@ def sweep(
         >>> sorted(found.summary["baselines"])
         ['chance', 'identity', 'identity_train']
     """
-    overrides = {key: value if isinstance(value, list | tuple) else [value] for key, value in (hyper or {}).items()}
+    settings = {name: value if isinstance(value, list | tuple) else [value] for name, value in (hyper or {}).items()}
+    several = {name: _names(options[name]) for name in ("pivots", "aligners", "losses", "languages") if name in options}
     config = SweepConfig(
         data=str(data) if isinstance(data, str | os.PathLike) else ARRAYS,
-        pivots=_names(pivots),
-        aligners=None if aligners is None else _names(aligners),
-        losses=_names(losses),
-        grid=grid,
-        hyper=tuple(f"{key}={','.join(map(str, values))}" for key, values in overrides.items()),
-        protocol=protocol,
+        hyper=tuple(f"{name}={','.join(map(str, values))}" for name, values in settings.items()),
         folds=folds if isinstance(folds, int) else len(folds),
-        split=split,
-        languages=None if languages is None else _names(languages),
-        heldout_language=heldout_language,
-        limit=limit,
-        seed=seed,
-        inner_folds=inner_folds,
-        repeats=repeats,
-        duplicate_cosine=duplicate_cosine,
-        race=race,
-        precision=precision,
+        **{**options, **several},
     )
-    chosen = prepare_data(read_data(data, images, languages=languages), config)
-    plans = plan_folds(chosen, config) if isinstance(folds, int) else list(folds)
-    check_folds(chosen, plans, nested=config.protocol == "nested")
-    plan = plan_sweep(chosen, config, plans)
-    with RunFolder(out) as folder:
-        folder.claim(config, chosen.sha256(), resume=resume, overwrite=overwrite)
-        result = measure_test_parts(
-            run_sweep(plan, folder, mesh=make_mesh(devices), progress=progress), diagnostics=diagnostics
+    found = read_data(data, images, languages=config.languages)
+    plan = plan_study(config, found, folds=None if isinstance(folds, int) else folds)
+    with Store(out, SWEEP_FOLDER) as store:
+        store.acquire(config, {"data_sha256": plan.data.sha256()}, resume=resume, overwrite=overwrite)
+        return run_study(
+            plan, store, diagnostics=diagnostics, mesh=make_mesh(devices), bar=lambda unit: nullcontext(progress)
         )
-        refit(result)
-        write_results(folder, result)
-    return result
 
 
 def fit(
@@ -178,7 +218,7 @@ def fit(
     if several:
         raise InputError(f"fit takes one value for {several[0]}; use sweep for several")
     config = SweepConfig(
-        data="arrays",
+        data=ARRAYS,
         pivots=(pivot,),
         aligners=(aligner,),
         losses=(loss,),
@@ -203,13 +243,10 @@ def fit(
     epoch = int(check_trained(trial.name, done).epoch)
     found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].validation]))
     found.about["diverged"] = int(done.diverged)
-    found.about["scores"] = {
-        when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, done.scores[at]), strict=True))
-        for when, at in (("before", 0), ("after", int(done.point)))
-    }
+    found.about["scores"] = describe_scores(done)
     return found
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """A name alone, or several."""
-    return (names,) if isinstance(names, str) else tuple(names)
+def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """A name alone, or several, or None."""
+    return (names,) if isinstance(names, str) else None if names is None else tuple(names)

@@ -1,4 +1,4 @@
-"""A learned map at work: read, and applied to any data set or a split of one."""
+"""Read a learned map, and apply it to a data set or to one split of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
-from ccalign_jax.study.config import read_data
+from ccalign_jax.study.inputs import read_data
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 

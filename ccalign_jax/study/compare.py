@@ -14,13 +14,13 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.reporting import comparison_table
+from ccalign_jax.study.files import figure_cells, write_csv, write_json, write_tables
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
-from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_tables
-from ccalign_jax.study.output_folder import OutputFolder
+from ccalign_jax.study.manifest import COMPARISON_FOLDER
+from ccalign_jax.study.store import Store
 
-__all__ = ["compare", "comparison_folder", "comparison_rows", "write_comparison"]
+__all__ = ["compare", "comparison_rows", "write_comparison"]
 
-COMPARISON = "comparison.json"
 # Choices on which it depends what data a sweep has, and which test images its folds have.
 OF_DATA = ("languages", "limit", "duplicate_cosine")
 OF_FOLDS = ("folds", "split", "repeats", "seed")
@@ -99,26 +99,23 @@ def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield {"direction": direction, "language": language, "metric": metric, **cells}
 
 
-def comparison_folder(path: str | os.PathLike[str] | None) -> OutputFolder:
-    """The folder of a comparison; None writes nothing."""
-    return OutputFolder(path, "a comparison", COMPARISON)
-
-
-def write_comparison(folder: OutputFolder, comparison: Mapping[str, Any]) -> None:
+def write_comparison(folder: Store, comparison: Mapping[str, Any]) -> None:
     """Write CSV, tables and `comparison.json`.
 
     Args:
-        folder: a `comparison_folder` that is begun.
+        folder: of a comparison, acquired; without a path nothing is written.
         comparison: from `compare`.
 
     Raises:
         InputError: the disk is full.
     """
+    if folder.path is None:
+        return
     table = comparison_table(comparison)
     with folder.writing() as path:
         write_csv(path / "comparison.csv", comparison_rows(comparison))
         write_tables(path, {"comparison": table})
-        write_json(path / COMPARISON, comparison)
+        write_json(path / COMPARISON_FOLDER.marker, comparison)
 
 
 def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:

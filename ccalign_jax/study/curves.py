@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -11,17 +10,16 @@ from typing import Any
 from ccalign_jax.measurement.inference import describe_statistics
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.reporting import CURVES, make_plots, make_tables
+from ccalign_jax.study.files import figure_cells, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.learning import learning_curve
-from ccalign_jax.study.output import figure_cells, write_csv, write_json, write_plots, write_tables
-from ccalign_jax.study.output_folder import OutputFolder
+from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.regularisation import regularisation_path
 from ccalign_jax.study.run import Progress
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import describe_data
 
-__all__ = ["curve_rows", "curves_folder", "make_curves", "write_curves"]
-
-CURVES_JSON = "curves.json"
+__all__ = ["curve_rows", "make_curves", "write_curves"]
 
 
 @contextmanager
@@ -69,16 +67,11 @@ def make_curves(
     return {**found, "notes": [*notes, *(f"{name}: {found[name]['about']}" for name in plans)]}
 
 
-def curves_folder(path: str | os.PathLike[str], *, new: bool = False) -> OutputFolder:
-    """The folder of curves."""
-    return OutputFolder(path, "curves", CURVES_JSON, new=new)
-
-
-def write_curves(folder: OutputFolder, curves: Mapping[str, Any]) -> None:
+def write_curves(folder: Store, curves: Mapping[str, Any]) -> None:
     """Write tables, plots, CSV and `curves.json`.
 
     Args:
-        folder: a `curves_folder` that is begun.
+        folder: of curves, acquired.
         curves: from `make_curves`.
 
     Raises:
@@ -88,7 +81,7 @@ def write_curves(folder: OutputFolder, curves: Mapping[str, Any]) -> None:
         write_tables(path / "tables", make_tables(CURVES, curves))
         write_plots(path / "plots", make_plots(CURVES, curves))
         write_csv(path / "curves.csv", curve_rows(curves))
-        write_json(path / CURVES_JSON, curves)
+        write_json(path / CURVES_FOLDER.marker, curves)
 
 
 def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,6 @@ from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
 from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.config import read_data
 from ccalign_jax.study.evaluated_set import (
     Overlap,
     RankedSet,
@@ -41,6 +40,7 @@ from ccalign_jax.study.evaluated_set import (
     sample_grams,
     similarity_histograms,
 )
+from ccalign_jax.study.inputs import read_data
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import (
     correct_scores,

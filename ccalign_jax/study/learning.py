@@ -14,7 +14,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY, is_macro
 from ccalign_jax.measurement.replicates import Replicates
-from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.outcomes import arm_of, select
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, run_sweep

@@ -1,8 +1,10 @@
-"""A finished run, read back from its folder: its choices, its folds, and how its maps ranked what they report."""
+"""A finished sweep read from its folder: its options, its folds, and the ranks of their test parts."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,33 +13,28 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.metrics import Ranks
-from ccalign_jax.study.config import SweepConfig
-from ccalign_jax.study.file_names import file_name, plain_name
-from ccalign_jax.study.folder import (
-    CONFIG,
-    SUMMARY,
-    RunFolder,
-    read_config,
-    read_summary,
-    run_digest,
-)
+from ccalign_jax.options import SweepConfig
+from ccalign_jax.study.files import file_name, plain_name
+from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
+from ccalign_jax.study.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["SELECTED", "FinishedRun", "RankedFolds", "read_run"]
+__all__ = ["SELECTED", "FinishedRun", "RankedFolds", "read_run", "read_summary", "run_digest"]
 
 SELECTED = "selected"
-MAX_NAMES = 4  # trials that a mistake is answered with
+MAX_NAMES = 4  # trials that a message names
 FORMER_PARTS = {"report": "test", "select": "validation"}  # of folds, in folders of former versions
 
 Arrays = Mapping[str, np.ndarray]
 
 
 class RankedFolds(NamedTuple):
-    """How one map, or what each fold selected, ranked the images that the folds report.
+    """Measurements of one map, or of what each fold selected, on the test part of each fold.
 
     Attributes:
         per_fold: the trial that each fold has, or "identity".
@@ -49,14 +46,14 @@ class RankedFolds(NamedTuple):
 
 
 class FinishedRun(NamedTuple):
-    """What a run's folder says.
+    """The content of a run's folder.
 
     Attributes:
         path: the folder.
-        config: what was asked for.
-        summary: what was found.
+        config: its options.
+        summary: the content of `summary.json`.
         plan: the arrays of `folds.npz`.
-        digest: of choices, data and folds, which is stored in each file of `ranks/`.
+        digest: of options, data and folds, which is stored in each file of `ranks/`.
     """
 
     path: Path
@@ -66,14 +63,14 @@ class FinishedRun(NamedTuple):
     digest: str
 
     def rows(self, part: Literal["train", "test"]) -> list[Int[np.ndarray, " s"]]:
-        """The images that each fold trains on or reports, ascending."""
+        """The images that each fold trains on or tests on, ascending."""
         return [self.plan[f"{fold}/{part}"] for fold in range(self.summary["folds"])]
 
     @property
     def test_share(self) -> float:
-        """Images that are reported over images that are fitted, the mean over folds."""
+        """Test images over training images, the mean over folds."""
         parts = zip(self.rows("test"), self.rows("train"), strict=True)
-        return float(np.mean([len(report) / len(train) for report, train in parts]))
+        return float(np.mean([len(test) / len(train) for test, train in parts]))
 
     def per_fold(self, trial: str) -> list[str]:
         """The trial that each fold has: what it selected, or one name for all.
@@ -91,7 +88,7 @@ class FinishedRun(NamedTuple):
         return [trial] * self.summary["folds"]
 
     def holdouts(self, trial: str = SELECTED) -> RankedFolds:
-        """What stands in `ranks/` of a trial, of "identity", or of what each fold selected.
+        """Measurements from the files of `ranks/`: of a trial, of "identity", or of what each fold selected.
 
         Raises:
             InputError: no trial of that name, or its file is damaged, or of another trial or run.
@@ -140,8 +137,11 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; give the folder of a finished sweep")
-    stored = path if (path / SUMMARY).is_file() else RunFolder(path).config_path.parent
-    config, summary = SweepConfig.read(stored / CONFIG), read_summary(path)
+    whole = (path / SWEEP_FOLDER.marker).is_file()
+    config, stored = read_config(
+        path / SWEEP_FOLDER.config if whole else Store(path, SWEEP_FOLDER).config_path, SWEEP_FOLDER
+    )
+    summary = read_summary(path)
     if summary is None:
         raise InputError(f"{path}: the sweep is not finished; finish it with sweep.py --out={path} --resume")
     if not (path / "folds.npz").is_file():
@@ -151,13 +151,44 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "test")}
     if not {"keys", "groups", *wanted} <= plan.keys():
         raise _damaged(path / "folds.npz")
-    return FinishedRun(path, config, summary, plan, run_digest(read_config(path / CONFIG), stored_plan))
+    return FinishedRun(path, config, summary, plan, run_digest(stored, stored_plan))
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """The summary of a finished sweep; None without one: it is put in place last.
+
+    Raises:
+        InputError: damaged, or not of a sweep.
+    """
+    path /= SWEEP_FOLDER.marker
+    if not path.is_file():
+        return None
+    try:
+        summary = read_json(path)
+    except (OSError, ValueError):
+        summary = None
+    if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
+        raise InputError(f"{path}: damaged, or not a sweep's; remove it to resume, or --overwrite")
+    return summary
+
+
+def run_digest(config: Mapping[str, Any], folds: Arrays) -> str:
+    """SHA-256 of a run's options, data and folds, which is stored in each file of `ranks/`.
+
+    Args:
+        config: the content of `config.json`.
+        folds: that of `folds.npz`.
+    """
+    digest = hashlib.sha256(json.dumps([config["config"], config["data_sha256"]], sort_keys=True).encode())
+    for key in sorted(folds):
+        digest.update(f"{key} {folds[key].shape} {folds[key].dtype.str}".encode() + folds[key].tobytes())
+    return digest.hexdigest()
 
 
 def _fold_ranks(
     stored: Arrays, fold: int, images: Int[np.ndarray, " s"], languages: Sequence[str]
 ) -> tuple[LanguageRanks, Part]:
-    """The ranks of one fold as they were when its map was scored, and of its part what a tally looks at."""
+    """The ranks of one fold, and what `measure` reads of its test part."""
     ranks, owners = [], []
     for language in languages:
         (captions, owner), (rows, place) = (
@@ -172,12 +203,12 @@ def _fold_ranks(
 
 
 def _queries(stored: Arrays, where: str, fold: int, images: Int[np.ndarray, " s"]) -> tuple[Ranks, np.ndarray]:
-    """The ranks of a fold's queries, and the place of each one's image among those reported."""
+    """The ranks of a fold's queries, and the place of each one's image in the test part."""
     here = stored[f"{where}/fold"] == fold
     rows = stored[f"{where}/image"][here]
     place = np.searchsorted(images, rows)
     if not np.array_equal(images[place], rows):
-        raise ValueError("ranks of images that the fold does not report")
+        raise ValueError("ranks of images outside the test part")
     return Ranks(*(stored[f"{where}/{leaf}"][here] for leaf in Ranks._fields)), place
 
 

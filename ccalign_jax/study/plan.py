@@ -11,6 +11,7 @@ from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.data.fold_checks import unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
@@ -24,7 +25,6 @@ from ccalign_jax.study.arrays import (
     without_language,
 )
 from ccalign_jax.study.combinations import left_out_notes
-from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.race import can_race
 from ccalign_jax.study.trials import check_steps, make_trials

@@ -39,7 +39,7 @@ from ccalign_jax.training import (
     keep_epoch,
 )
 
-__all__ = ["check_trained", "describe", "describe_map", "make_checkpoint", "refit", "train_one"]
+__all__ = ["check_trained", "describe", "describe_map", "describe_scores", "make_checkpoint", "refit", "train_one"]
 
 
 def refit(result: SweepResult) -> Checkpoint:
@@ -113,6 +113,14 @@ def describe_map(
         "protocol": protocol,
         "seed": seed,
         **({"modules": modules} if modules else {}),
+    }
+
+
+def describe_scores(found: FitResult) -> dict[str, dict[str, float]]:
+    """t2i R@1, i2t R@1 and MRR on the validation part, before and after training."""
+    return {
+        when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
+        for when, at in (("before", 0), ("after", int(found.point)))
     }
 
 

@@ -18,10 +18,10 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.inference import Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.replicates import Replicates
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
 from ccalign_jax.study.closed import closed_runs, gather_pairs
-from ccalign_jax.study.config import SweepConfig
 from ccalign_jax.study.outcomes import Outcome, arm_of, select, spread
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep

@@ -16,11 +16,12 @@ from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, mea
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
-from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial
 from ccalign_jax.study.score_corrections import Corrections, identity_scores
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.study.workers import Distributed
@@ -75,7 +76,7 @@ class SweepResult:
 
 def run_sweep(
     plan: Plan,
-    folder: RunFolder | None = None,
+    folder: Store | None = None,
     *,
     processes: Processes = ALONE,
     mesh: Mesh | None = None,
@@ -103,7 +104,7 @@ def run_sweep(
         now = time.perf_counter()
         seconds[name], clock = now - clock, now
 
-    folder = folder or RunFolder(None)
+    folder = folder or Store(None, SWEEP_FOLDER)
     if processes.count > 1 and folder.path is None:
         raise ValueError("several processes need a folder that keeps what they find")
     outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}

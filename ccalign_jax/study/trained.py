@@ -19,9 +19,9 @@ from jaxtyping import PyTree
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.closed import closed_runs
-from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.jobs import Job, Result, run_fingerprint
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.store import Store
 from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
     Embeddings,
@@ -67,7 +67,7 @@ class TrainedRuns:
         embeddings: Embeddings,
         arrays: FoldArrays,
         key,
-        folder: RunFolder,
+        folder: Store,
         pool: Executor,
         mesh: Mesh | None = None,
     ):
@@ -84,7 +84,7 @@ class TrainedRuns:
 
     @classmethod
     @contextlib.contextmanager
-    def of_plan(cls, plan: Plan, folder: RunFolder, mesh: Mesh | None = None) -> Iterator[TrainedRuns]:
+    def of_plan(cls, plan: Plan, folder: Store, mesh: Mesh | None = None) -> Iterator[TrainedRuns]:
         """The runs of a plan from its data and its seed."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             yield cls(plan, *plan.arrays(), jax.random.key(plan.config.seed), folder, pool, mesh)

@@ -16,9 +16,11 @@ from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
-from ccalign_jax.study.folder import RunFolder, pack_result
+from ccalign_jax.study.files import pack_tree
 from ccalign_jax.study.jobs import Job, Result, pack_jobs, run_fingerprint, unpack_jobs
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import TrainedRuns
 
 __all__ = ["Distributed", "RemoteStore", "work"]
@@ -27,16 +29,16 @@ Arrived = queue.SimpleQueue["str | Exception"]
 PAUSE = 0.2  # seconds between two looks at what has come
 
 
-class RemoteStore(RunFolder):
+class RemoteStore(Store):
     """What the other processes have in place of a run's folder: all results go to process 0."""
 
     def __init__(self, processes: Processes):
-        super().__init__(None)
+        super().__init__(None, SWEEP_FOLDER)
         self.processes = processes
 
     def save_result(self, name: str, result: PyTree) -> None:
         """Send the result of a job to process 0."""
-        self.processes.put(f"results/{name}", pack_result(result))
+        self.processes.put(f"results/{name}", pack_tree(result))
 
 
 class Distributed:
@@ -142,7 +144,7 @@ def _arrived(
     return index, trained.kept(index, jobs[index])
 
 
-def _receive(processes: Processes, folder: RunFolder, awaited: set[str], arrived: Arrived) -> None:
+def _receive(processes: Processes, folder: Store, awaited: set[str], arrived: Arrived) -> None:
     """Keep in the folder what other processes send: a thread, so that all that is finished survives a loss."""
     try:
         while awaited:

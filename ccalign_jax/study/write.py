@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,22 +17,22 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
 from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
-from ccalign_jax.study.file_names import file_name
-from ccalign_jax.study.folder import CONFIG, SUMMARY, RunFolder, read_config, run_digest
+from ccalign_jax.study.files import file_name, write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.load_run import run_digest
+from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_config
 from ccalign_jax.study.outcomes import Outcome
-from ccalign_jax.study.output import write_csv, write_json, write_plots, write_tables
-from ccalign_jax.study.output_folder import OutputFolder
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
 from ccalign_jax.study.result_rows import result_rows
 from ccalign_jax.study.run import SweepResult
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import RECORDS
 from ccalign_jax.training import Group
 
-__all__ = ["evaluation_folder", "write_evaluation", "write_results"]
+__all__ = ["write_evaluation", "write_results"]
 
 
-def write_results(folder: RunFolder, result: SweepResult) -> None:
+def write_results(folder: Store, result: SweepResult) -> None:
     """Write tables, report, ranks and checkpoints, and move them into place; `summary.json` last, once complete.
 
     Raises:
@@ -53,7 +52,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.replicates))
     write_csv(path / RECORDS, record_rows(arms))
     write_tables(path / "tables", make_tables(SWEEP, result.summary))
-    config = read_config(path / CONFIG)
+    config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
     page = render_report(result.summary, config, folder=folder)
@@ -69,19 +68,14 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
     save_checkpoint(path / "best", best)
     write_json(path / "timing.json", {"seconds": result.seconds})
-    write_json(path / SUMMARY, result.summary)
+    write_json(path / SWEEP_FOLDER.marker, result.summary)
 
 
-def evaluation_folder(path: str | os.PathLike[str], *, new: bool = False) -> OutputFolder:
-    """The folder of an evaluation."""
-    return OutputFolder(path, "an evaluation", SUMMARY, new=new)
-
-
-def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
+def write_evaluation(folder: Store, found: Evaluation) -> None:
     """Write tables, plots, page, CSV and `summary.json` of an evaluation.
 
     Args:
-        folder: an `evaluation_folder` that is begun.
+        folder: of an evaluation, acquired.
         found: the evaluation.
 
     Raises:
@@ -97,7 +91,7 @@ def write_evaluation(folder: OutputFolder, found: Evaluation) -> None:
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
         (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
-        write_json(path / SUMMARY, summary)
+        write_json(path / EVALUATION_FOLDER.marker, summary)
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

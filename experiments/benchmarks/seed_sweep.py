@@ -94,8 +94,10 @@ def main(argv: list[str]) -> None:
     import numpy as np
 
     from ccalign_jax.measurement import inference
-    from ccalign_jax.study import folder, measure_maps, plan, run, summary, write
-    from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data, read_data
+    from ccalign_jax.options import SweepConfig
+    from ccalign_jax.study import measure_maps, plan, run, store, summary, write
+    from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
+    from ccalign_jax.study.manifest import SWEEP_FOLDER
     from ccalign_jax.training import cross_validation, make_mesh, sweep
 
     clock = Clock()
@@ -123,7 +125,7 @@ def main(argv: list[str]) -> None:
         (plan.Plan, "arrays", "arrays of the data and folds"),
         (plan.Plan, "part", "parts of folds"),
         (summary, "seed_optimism", "summary"),
-        (folder.RunFolder, "save_result", "trials kept for --resume"),
+        (store.Store, "save_result", "trials kept for --resume"),
         (write, "write_csv", "results.csv"),
         (write, "render_report", "report"),
         (write, "make_tables", "report"),
@@ -145,9 +147,9 @@ def main(argv: list[str]) -> None:
     data = clock.time("data", read_data, config.data)
     data = clock.time("search for duplicates", prepare_data, data, config)
     planned = clock.time("plan", lambda: plan.plan_sweep(data, config, plan_folds(data, config)))
-    kept = folder.RunFolder(FLAGS.out)
+    kept = store.Store(FLAGS.out, SWEEP_FOLDER)
     digest = clock.time("digest of the data", data.sha256)
-    kept.claim(config, digest, resume=False, overwrite=Path(FLAGS.out).exists())
+    kept.acquire(config, {"data_sha256": digest}, overwrite=Path(FLAGS.out).exists())
     ready = time.perf_counter()
     result = run.run_sweep(planned, kept, mesh=make_mesh(FLAGS.devices))
     trained = time.perf_counter()

@@ -202,8 +202,8 @@ def fit() -> dict:
 
 def solve() -> dict:
     """The moments of all pairs, and a ridge path."""
+    from ccalign_jax.options import AlignConfig
     from ccalign_jax.study.align import align, plan_align
-    from ccalign_jax.study.align_folder import AlignConfig
 
     plan = plan_align(AlignConfig(FLAGS.folder, aligner="ridge"))
     clock = time.perf_counter()

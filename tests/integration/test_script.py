@@ -21,13 +21,20 @@ def shared(monkeypatch):
     return importlib.import_module("_script")
 
 
-def test_sizes_of_memory(shared):
-    assert [shared.as_bytes(given) for given in ("1", "512MiB", "1.5 KiB", "1024GiB")] == [1, 1 << 29, 1536, 1 << 40]
+@pytest.fixture
+def script_flags(shared):
+    """The module `_flags`."""
+    return importlib.import_module("_flags")
+
+
+def test_sizes_of_memory(script_flags):
+    sizes = [script_flags.as_bytes(given) for given in ("1", "512MiB", "1.5 KiB", "1024GiB")]
+    assert sizes == [1, 1 << 29, 1536, 1 << 40]
 
 
 @pytest.mark.parametrize("given", ["0", "0.1", "-1", "1e9", "1TiB", "1" + "0" * 400, "9" * 300 + "GiB", ""])
-def test_an_impossible_memory_size_is_one_line(given, shared, one_line):
-    one_line(lambda: shared.as_bytes(given), f"--memory={given}")
+def test_an_impossible_memory_size_is_one_line(given, script_flags, one_line):
+    one_line(lambda: script_flags.as_bytes(given), f"--memory={given}")
 
 
 @pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda': why\nmore")])
@@ -58,14 +65,13 @@ def test_a_missing_device_is_one_line(error, shared, one_line, monkeypatch):
         ("--nonsense", ["out", "hyper"], "see --help"),
     ],
 )
-def test_an_unknown_flag_gets_a_hint(shared, argument, known, said):
-    hint = shared.hint(argument, known)
+def test_an_unknown_flag_gets_a_hint(script_flags, argument, known, said):
+    hint = script_flags.hint(argument, known)
     assert hint.startswith(f"{argument.partition('=')[0]}: no such flag") and said in hint and "\n" not in hint
 
 
-def test_lists_are_aligned_and_have_every_setting(shared):
-    lists = importlib.import_module("_lists")
-    lines = lists.aligned(list(lists.LISTS["hyper"]()))
+def test_lists_are_aligned_and_have_every_setting(script_flags):
+    lines = script_flags.aligned(list(script_flags.LISTS["hyper"]()))
     assert [line.split()[0] for line in lines] == ["setting", *SETTINGS]
     assert len({line.find(word) for line, word in zip(lines, ("default", "0.001", "0.0005"), strict=False)}) == 1
 
@@ -74,11 +80,11 @@ GIVEN = """
 import dataclasses, json, runpy, sys
 sys.path.insert(0, sys.argv[1])
 found = runpy.run_path(sys.argv[1] + "/sweep.py")
-from ccalign_jax.study.config import SweepConfig
+from ccalign_jax.options import SweepConfig
 for command in json.load(sys.stdin):
     found["FLAGS"].unparse_flags()
     found["FLAGS"](["sweep.py", *command])
-    print(json.dumps(dataclasses.asdict(found["given"](SweepConfig()))))
+    print(json.dumps(dataclasses.asdict(found["asked"](SweepConfig()))))
 """
 
 

@@ -153,7 +153,7 @@ def test_evaluate_never_replaces_the_summary_of_a_sweep(finished, data, script, 
 
 
 def test_a_damaged_summary_is_one_line(finished, tmp_path, script, one_line_on_stderr):
-    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "best", "ranks"))
+    shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "run" / "summary.json").write_text("{")
     config = json.loads((finished / "config.json").read_text())["config"]
     one_line_on_stderr(script("sweep.py", "--out=run", "--resume", cwd=tmp_path), "summary.json", "damaged")

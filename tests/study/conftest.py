@@ -9,14 +9,16 @@ import pytest
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.measurement.measure import Measurement, Place
 from ccalign_jax.metrics import METRICS
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.study import SweepResult
-from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.inputs import plan_folds
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import Hyper, Recipe, Trial
 
@@ -42,8 +44,8 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     """The folder and the result of a sweep of closed forms on four crossed folds: two pivots, four trials."""
     out, data = tmp_path_factory.mktemp("runs") / "run", bent()
     config = SweepConfig(pivots=("image", "text:en"), aligners=("ridge", "procrustes"), folds=4)
-    folder = RunFolder(out)
-    folder.claim(config, data.sha256(), resume=False, overwrite=False)
+    folder = Store(out, SWEEP_FOLDER)
+    folder.acquire(config, {"data_sha256": data.sha256()})
     result = run_sweep(plan_sweep(data, config, plan_folds(data, config)), folder)
     result = measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
     write_results(folder, result)

@@ -7,17 +7,19 @@ import jax
 import numpy as np
 import pytest
 
-import ccalign_jax.study.align as align_module
-from ccalign_jax.checkpoints import load_aligner
+import ccalign_jax.study.stream as stream_module
+from ccalign_jax.checkpoints import load_aligner, save_checkpoint
 from ccalign_jax.data import EmbeddingSet, open_shards, write_shards
 from ccalign_jax.data.fingerprints import recognise
+from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.align import align, plan_align
-from ccalign_jax.study.align_folder import AlignConfig, AlignFolder
 from ccalign_jax.study.arrays import device_embeddings
 from ccalign_jax.study.closed import gather_pairs
-from ccalign_jax.study.one_pass import gather_moments
+from ccalign_jax.study.manifest import MAP_FOLDER, read_config
+from ccalign_jax.study.store import Store
+from ccalign_jax.study.stream import gather_moments
 from ccalign_jax.training import Space, fit_stream
 
 pytest.importorskip("grain", reason="grain streams the shards")
@@ -140,11 +142,11 @@ def test_training_gains(folder):
 @pytest.mark.parametrize("stop", [2, 12, 19])
 def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkeypatch, stop):
     """Stopped within the first epoch, at its end, and in the second."""
-    monkeypatch.setattr(align_module, "POINTS", 3)
-    monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(stream_module, "POINTS", 3)
+    monkeypatch.setattr(stream_module, "SAVE_SECONDS", 0.0)
     config = asked(folder, aligner="residual")
-    plan, place = plan_align(config), AlignFolder(tmp_path / "run")
-    place.claim(config, plan.shards.digests(), resume=False, overwrite=False)
+    plan, place = plan_align(config), Store(tmp_path / "run", MAP_FOLDER)
+    place.acquire(config, plan.shards.digests())
 
     def killed(what, done, total):
         if done >= stop * 16:
@@ -152,15 +154,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkey
 
     with pytest.raises(KeyboardInterrupt), place:
         align(plan, place, progress=killed)
-    again = AlignFolder(tmp_path / "run")
-    again.claim(config, plan.shards.digests(), resume=True, overwrite=False)
+    again = Store(tmp_path / "run", MAP_FOLDER)
+    again.acquire(config, plan.shards.digests(), resume=True)
     seen = []
     later = align(plan_align(config), again, progress=lambda what, done, total: seen.append(done))
     assert len(seen) < 14 or stop == 2
     whole = align(plan_align(config))
     close(later.params, whole.params, rtol=0, atol=0)
     assert later.about == whole.about
-    again.finish(later)
+    with again.writing() as draft:
+        save_checkpoint(draft / "best", later)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert again.finished and names == [".lock", "align.json", "best", "manifest.json"]
     close(load_aligner(tmp_path / "run" / "best").params, whole.params, rtol=0, atol=0)
@@ -202,7 +205,7 @@ def test_the_epochs_before_it_diverged_can_be_chosen(folder, monkeypatch):
             gone = number == 2
             yield point._replace(state=point.state._replace(diverged=np.int32(21 * gone)))
 
-    monkeypatch.setattr(align_module, "fit_stream", burst)
+    monkeypatch.setattr(stream_module, "fit_stream", burst)
     found = align(plan_align(asked(folder)))
     assert found.about["diverged"] == 21 and 0 < found.about["epoch"] <= 2
     assert align(plan_align(asked(folder, held=0))).about["epoch"] == 2
@@ -263,16 +266,16 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
 
     def claim(config=config, sha256="a", content="c", resume=False, overwrite=False):
         def call():
-            with AlignFolder(run) as place:
-                place.claim(
+            with Store(run, MAP_FOLDER) as place:
+                place.acquire(
                     config, {"data_sha256": sha256, "content_sha256": content}, resume=resume, overwrite=overwrite
                 )
 
         return call
 
-    one_line(claim(resume=True), "holds no run over shards to resume")
+    one_line(claim(resume=True), "holds no run to resume")
     claim()()
-    assert AlignConfig.read(AlignFolder(run).config_path) == config
+    assert read_config(Store(run, MAP_FOLDER).config_path, MAP_FOLDER)[0] == config
     one_line(claim(), "holds a map already; give --resume, --overwrite")
     one_line(claim(resume=True, overwrite=True), "give one of them")
     one_line(claim(asked(folder, seed=4), resume=True), "cannot resume, seed is 4, was 0; give another --out")
@@ -284,7 +287,7 @@ def test_folders_that_are_not_this_runs(folder, tmp_path, one_line):
     one_line(claim(overwrite=True), "thesis.tex: is not a file of a map")
     for damaged in ("{}", "[" * 100_000):
         (run / "unfinished" / "align.json").write_text(damaged)
-        one_line(claim(resume=True), "align.json: damaged, or not a run's")
+        one_line(claim(resume=True), "align.json: missing, damaged, or not that of a map")
 
 
 def test_more_steps_than_int32_counts_are_refused(folder, one_line):
@@ -294,23 +297,23 @@ def test_more_steps_than_int32_counts_are_refused(folder, one_line):
 def test_a_run_of_an_older_version_goes_on(folder, tmp_path):
     """It kept no draft, no manifest, and no digest of the rows."""
     config, run = asked(folder), tmp_path / "run"
-    with AlignFolder(run) as place:
-        place.claim(config, {"data_sha256": "a"}, resume=False, overwrite=False)
+    with Store(run, MAP_FOLDER) as place:
+        place.acquire(config, {"data_sha256": "a"})
     (run / "manifest.json").unlink()
     place.config_path.rename(run / "align.json")
     place.draft.rmdir()
     (run / "passed.npz").write_bytes(b"state")
-    with AlignFolder(run) as place:
+    with Store(run, MAP_FOLDER) as place:
         assert not place.finished and place.config_path == run / "align.json"
-        place.claim(config, {"data_sha256": "a", "content_sha256": "c"}, resume=True, overwrite=False)
+        place.acquire(config, {"data_sha256": "a", "content_sha256": "c"}, resume=True)
     assert (place.draft / "passed.npz").read_bytes() == b"state" and not (run / "passed.npz").exists()
 
 
 def test_a_damaged_state_is_not_gone_on_from(folder, tmp_path, monkeypatch, one_line):
-    monkeypatch.setattr(align_module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(stream_module, "SAVE_SECONDS", 0.0)
     config = asked(folder, epochs=1)
-    plan, place = plan_align(config), AlignFolder(tmp_path / "run")
-    place.claim(config, plan.shards.digests(), resume=False, overwrite=False)
+    plan, place = plan_align(config), Store(tmp_path / "run", MAP_FOLDER)
+    place.acquire(config, plan.shards.digests())
     align(plan, place)
     path = place.draft / "passed.npz"
     content = bytearray(path.read_bytes())

@@ -10,6 +10,7 @@ import pytest
 from ccalign_jax import solvers
 from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study import closed, fit, sweep
@@ -17,7 +18,7 @@ from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import device_embeddings, make_part, train_rows
 from ccalign_jax.study.closed import closed_fit, gather_pairs
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Hyper, Recipe, Space, Trial

@@ -13,10 +13,10 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare, comparison_rows
-from ccalign_jax.study.config import SweepConfig, plan_folds, prepare_data
-from ccalign_jax.study.file_names import file_name, plain_name
-from ccalign_jax.study.folder import read_config, run_digest
-from ccalign_jax.study.load_run import read_run
+from ccalign_jax.study.files import file_name, plain_name
+from ccalign_jax.study.inputs import plan_folds, prepare_data
+from ccalign_jax.study.load_run import read_run, run_digest
+from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays
@@ -73,7 +73,7 @@ def planned(runs, tmp_path):
 
     def make(data, **choices):
         run = copied(runs("closed"), tmp_path / "planned")
-        config = dataclasses.replace(SweepConfig.read(run / "config.json"), **choices)
+        config = dataclasses.replace(read_config(run / "config.json", SWEEP_FOLDER)[0], **choices)
         data = prepare_data(data, config)
         plan = plan_sweep(data, config, plan_folds(data, config))
         stored = json.loads((run / "config.json").read_text()) | {"config": dataclasses.asdict(config)}
@@ -375,6 +375,6 @@ def test_a_folder_with_the_former_names_of_parts_is_read(runs, tmp_path):
     assert {"0/report", "0/inner/0/select"} <= arrays.keys()
     np.savez_compressed(former / "folds.npz", **arrays)
     for ranks in (former / "ranks").iterdir():
-        rewrite(ranks, run=run_digest(read_config(former / "config.json"), arrays))
+        rewrite(ranks, run=run_digest(read_config(former / "config.json", SWEEP_FOLDER)[1], arrays))
     found = compare(former, runs("closed"))
     assert found["delta"]["both"]["R@1"]["mean"] == 0 and not found["notes"]

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 import pytest
 
 from ccalign_jax.data import synthetic
-from ccalign_jax.study.config import SweepConfig, plan_folds
-from ccalign_jax.study.curves import curve_rows, curves_folder, make_curves, write_curves
+from ccalign_jax.options import SweepConfig
+from ccalign_jax.study.curves import curve_rows, make_curves, write_curves
+from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.learning import plan_learning
+from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.regularisation import plan_path
+from ccalign_jax.study.store import Store
 
 DATA = synthetic(60, dimensions=8, languages=("de", "en"))
 CONFIG = SweepConfig(aligners=("ridge",), folds=2)
@@ -63,8 +66,8 @@ def test_rows_of_the_csv(curves):
 
 
 def write(out, curves, *, overwrite=False):
-    with curves_folder(out) as folder:
-        folder.begin(overwrite=overwrite)
+    with Store(out, CURVES_FOLDER) as folder:
+        folder.acquire(overwrite=overwrite)
         write_curves(folder, curves)
 
 

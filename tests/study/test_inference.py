@@ -10,7 +10,7 @@ from ccalign_jax.measurement.estimates import CHANGE_COLUMNS, Entry, Estimates
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
-from ccalign_jax.study.file_names import file_name
+from ccalign_jax.study.files import file_name
 
 IMAGES, FOLDS = 100, 4
 LANGUAGES = ("de", "en")

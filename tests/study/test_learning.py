@@ -7,8 +7,9 @@ import pytest
 
 from ccalign_jax.data import EmbeddingSet, nested_folds, synthetic
 from ccalign_jax.measurement.replicates import draw_replicates
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.learning import SHARES, learning_curve, plan_learning, subset_folds
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import run_sweep

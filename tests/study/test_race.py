@@ -8,10 +8,11 @@ import pytest
 
 from ccalign_jax.data import nested_folds, synthetic
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.folder import RunFolder
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.race import FoldScore, can_race, first_pairs, lead_over, race_fold
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.write import write_results
 
 IMAGES = 200
@@ -123,8 +124,8 @@ def test_what_was_dropped_is_said_and_never_chosen(raced):
 
 def test_the_files_of_a_run_have_what_was_reported(raced, tmp_path):
     lost, kept = raced.outcomes[2], raced.outcomes[0]
-    folder = RunFolder(tmp_path / "run")
-    folder.claim(raced.plan.config, raced.plan.data.sha256(), resume=False, overwrite=False)
+    folder = Store(tmp_path / "run", SWEEP_FOLDER)
+    folder.acquire(raced.plan.config, {"data_sha256": raced.plan.data.sha256()})
     measure_test_parts(raced, diagnostics=False)
     write_results(folder, raced)
     assert lost.test == [None] * 4  # measuring holdouts left it out

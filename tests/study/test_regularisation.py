@@ -9,9 +9,10 @@ from scipy.linalg import polar
 
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.measurement.replicates import draw_replicates
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.solvers.closed_forms import RIDGE_PENALTIES
 from ccalign_jax.statistics import holm
-from ccalign_jax.study.config import SweepConfig, plan_folds
+from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.outcomes import select
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.regularisation import WEAKER, plan_path, regularisation_path

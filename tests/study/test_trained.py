@@ -10,10 +10,11 @@ import pytest
 from ccalign_jax.data import nested_folds
 from ccalign_jax.study import trained
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.jobs import run_fingerprint
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import TrainedRuns
 
 
@@ -64,11 +65,11 @@ def trials_run(monkeypatch):
 
 
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path, planned, whole, trials_run):
-    plan, folder = planned(), RunFolder(tmp_path)
+    plan, folder = planned(), Store(tmp_path, SWEEP_FOLDER)
     first, second = (trial.name for trial in plan.trials)
     with pytest.raises(Killed):
         run_sweep(plan, folder, progress=kill_after(1))
-    slices = sorted((tmp_path / "unfinished" / "slices").iterdir())
+    slices = sorted((tmp_path / "unfinished" / "trials").iterdir())
     assert len(slices) == 1 and trials_run == [first, second]  # killed after the first
     before = slices[0].stat().st_mtime_ns
     trials_run.clear()
@@ -82,7 +83,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path, planned, whole, trials_ru
 
 
 def test_what_is_there_compiles_and_trains_nothing(tmp_path, planned, whole, trials_run, monkeypatch):
-    folder = RunFolder(tmp_path)
+    folder = Store(tmp_path, SWEEP_FOLDER)
     run_sweep(planned(), folder)
     trials_run.clear()
     monkeypatch.setattr(trained, "make_program", None)
@@ -91,9 +92,9 @@ def test_what_is_there_compiles_and_trains_nothing(tmp_path, planned, whole, tri
 
 
 def test_a_damaged_trial_is_run_again(tmp_path, planned, whole, trials_run):
-    plan, folder = planned(), RunFolder(tmp_path)
+    plan, folder = planned(), Store(tmp_path, SWEEP_FOLDER)
     run_sweep(plan, folder)
-    last = sorted((tmp_path / "unfinished" / "slices").iterdir())[-1]
+    last = sorted((tmp_path / "unfinished" / "trials").iterdir())[-1]
     last.write_bytes(last.read_bytes()[:300])
     trials_run.clear()
     assert_same_outcomes(run_sweep(plan, folder), whole)
@@ -102,7 +103,7 @@ def test_a_damaged_trial_is_run_again(tmp_path, planned, whole, trials_run):
 
 def test_the_packing_changes_nothing(tmp_path, planned, whole, monkeypatch):
     """Two runs a call, and a run that was killed with one a call goes on so."""
-    folder = RunFolder(tmp_path)
+    folder = Store(tmp_path, SWEEP_FOLDER)
     with pytest.raises(Killed):
         run_sweep(planned(), folder, progress=kill_after(1))
     monkeypatch.setattr(trained, "slice_width", lambda recipe, runs, **limits: 2)
@@ -113,11 +114,11 @@ def test_the_packing_changes_nothing(tmp_path, planned, whole, monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2, 3, 5])
 def test_a_race_goes_on_in_any_round(tmp_path, planned, raced, jobs, trials_run):
     """Two trials on four crossed folds, in three rounds: scored on one part, on the others, and reported."""
-    folder = RunFolder(tmp_path)
+    folder = Store(tmp_path, SWEEP_FOLDER)
     assert len(raced.plan.fits.train) == 10 and raced.plan.raced
     with pytest.raises(Killed):
         run_sweep(planned(folds=4), folder, progress=kill_after(jobs))
-    kept = list((tmp_path / "unfinished" / "slices").iterdir())
+    kept = list((tmp_path / "unfinished" / "trials").iterdir())
     assert len(kept) == jobs
     assert_same_outcomes(run_sweep(planned(folds=4), folder), raced)
 
@@ -145,7 +146,7 @@ def test_a_race_drops_trials_and_changes_nothing_else(planned, raced):
 
 def test_trials_of_another_plan_are_not_taken(tmp_path, planned, whole, toy):
     """Plans given from Python are not in config.json: only their number is."""
-    folder, folds = RunFolder(tmp_path), nested_folds(toy(), folds=2, seed=5)
+    folder, folds = Store(tmp_path, SWEEP_FOLDER), nested_folds(toy(), folds=2, seed=5)
     other = planned()._replace(folds=folds, fits=plan_fits(folds))
     with pytest.raises(Killed):
         run_sweep(other, folder, progress=kill_after(1))

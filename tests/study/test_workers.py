@@ -12,9 +12,10 @@ import pytest
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
 from ccalign_jax.study import workers
-from ccalign_jax.study.folder import RunFolder
 from ccalign_jax.study.jobs import whole_job
+from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.study.workers import Distributed, work
 from ccalign_jax.training import make_mesh
@@ -71,7 +72,7 @@ def together(plan, path, both, *, mesh=None):
     first, second = both
     worker = threading.Thread(target=work, args=(plan, second), daemon=True)
     worker.start()
-    found = run_sweep(plan, RunFolder(path), processes=first, mesh=mesh)
+    found = run_sweep(plan, Store(path, SWEEP_FOLDER), processes=first, mesh=mesh)
     worker.join(timeout=60)
     assert not worker.is_alive()
     return found
@@ -80,9 +81,9 @@ def together(plan, path, both, *, mesh=None):
 def test_two_find_what_one_finds_and_keep_it_all(plan, tmp_path, both):
     alone = run_sweep(plan)
     assert_same_outcomes(together(plan, tmp_path, both), alone)
-    assert len(list((tmp_path / "unfinished" / "slices").iterdir())) == len(plan.trials) == 3
+    assert len(list((tmp_path / "unfinished" / "trials").iterdir())) == len(plan.trials) == 3
     assert not [key for key in both[0].store.held if "results" in key]  # taken off as they came
-    with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
+    with TrainedRuns.of_plan(plan, Store(tmp_path, SWEEP_FOLDER)) as trained:
         assert trained.missing(whole_tasks(plan)) == []
 
 
@@ -95,10 +96,10 @@ def test_two_race_as_one_does(planned, tmp_path, both):
 def test_a_run_goes_on_on_other_devices_and_processes(plan, tmp_path, both):
     """One trial is there from one device alone; the rest is spread over two devices, and over two processes."""
     alone = run_sweep(plan)
-    with TrainedRuns.of_plan(plan, RunFolder(tmp_path)) as trained:
+    with TrainedRuns.of_plan(plan, Store(tmp_path, SWEEP_FOLDER)) as trained:
         next(trained.results(whole_tasks(plan)))
         assert trained.missing(whole_tasks(plan)) == [1, 2]
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "unfinished" / "slices").iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "unfinished" / "trials").iterdir()}
     found = together(plan, tmp_path, both, mesh=make_mesh(2))
     assert all(path.stat().st_mtime_ns == when for path, when in before.items()) and len(before) == 1
     for mine, theirs in zip(found.outcomes, alone.outcomes, strict=True):
@@ -131,10 +132,10 @@ def test_who_waits_hears_that_process_0_has_ended(plan, both, one_line):
 
 def test_what_cannot_be_kept_ends_the_run(plan, tmp_path, both, monkeypatch):
     first, second = both
-    monkeypatch.setattr(RunFolder, "keep_result", refuse)
+    monkeypatch.setattr(Store, "keep_result", refuse)
     threading.Thread(target=send_nonsense, args=(plan, second), daemon=True).start()
     with pytest.raises(OSError, match="disk is full"):
-        run_sweep(plan, RunFolder(tmp_path), processes=first)
+        run_sweep(plan, Store(tmp_path, SWEEP_FOLDER), processes=first)
 
 
 def refuse(self, name, packed):

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ccalign_jax.study.output import whole_file
-from ccalign_jax.study.output_folder import OutputFolder, default_path, output_path
+from ccalign_jax.study.files import default_path, file_name, output_path, whole_file
+from ccalign_jax.study.manifest import CURVES_FOLDER, EVALUATION_FOLDER
+from ccalign_jax.study.store import Store
 
 
 def results(path, **how):
-    return OutputFolder(path, "an evaluation", "summary.json", **how)
+    return Store(path, EVALUATION_FOLDER, **how)
 
 
 def write(path, files, *, overwrite=False, **how):
     with results(path, **how) as folder:
-        folder.begin(overwrite=overwrite)
+        folder.acquire(overwrite=overwrite)
         with folder.writing() as draft:
             for name, text in files.items():
                 (draft / name).parent.mkdir(exist_ok=True)
@@ -90,14 +91,14 @@ def test_a_manifest_names_files_of_its_folder(manifest, tmp_path, one_line):
 
 def test_results_of_another_kind_are_refused(tmp_path, one_line):
     write(tmp_path / "run", OLD)
-    curves = OutputFolder(tmp_path / "run", "curves", "curves.json")
-    one_line(lambda: curves.begin(overwrite=True), "holds an evaluation, not curves")
+    curves = Store(tmp_path / "run", CURVES_FOLDER)
+    one_line(lambda: curves.acquire(overwrite=True), "holds an evaluation, not curves")
     assert content(tmp_path / "run") == OLD
 
 
 def test_one_process_has_a_folder_at_a_time(tmp_path, one_line):
     with results(tmp_path / "run") as first:
-        first.begin(overwrite=False)
+        first.acquire(overwrite=False)
         one_line(lambda: write(tmp_path / "run", NEW), "another process is writing there")
         one_line(lambda: write(tmp_path / "run", NEW, overwrite=True), "another process is writing there")
         with first.writing() as draft:
@@ -108,8 +109,8 @@ def test_one_process_has_a_folder_at_a_time(tmp_path, one_line):
 
 def test_a_new_folder_is_never_shared(tmp_path):
     with results(tmp_path / "run", new=True) as first, results(tmp_path / "run", new=True) as second:
-        first.begin(overwrite=False)
-        second.begin(overwrite=False)
+        first.acquire(overwrite=False)
+        second.acquire(overwrite=False)
         assert [first.path.name, second.path.name] == ["run", "run-2"]
     assert write(tmp_path / "run", NEW, new=True).name == "run"
     assert write(tmp_path / "run", NEW, new=True).name == "run-2"
@@ -120,7 +121,7 @@ def test_a_failure_keeps_earlier_results_or_leaves_nothing(error, tmp_path):
     write(tmp_path / "old", OLD)
     for path in (tmp_path / "old", tmp_path / "runs" / "deep" / "new"):
         with pytest.raises(error), results(path) as folder:
-            folder.begin(overwrite=True)
+            folder.acquire(overwrite=True)
             with folder.writing() as draft:
                 (draft / "summary.json").write_text("half")
                 raise error
@@ -149,7 +150,7 @@ def test_a_kill_during_the_swap_loses_nothing(steps, tmp_path, monkeypatch, one_
 
 def test_a_draft_that_a_kill_left_is_not_in_the_way(tmp_path):
     folder = results(tmp_path / "run")
-    folder.begin(overwrite=False)
+    folder.acquire(overwrite=False)
     (folder.draft / "half").touch()
     del folder
     write(tmp_path / "run", NEW)
@@ -199,7 +200,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, one_l
     write(tmp_path / "run", OLD)
 
     def full(folder):
-        folder.begin(overwrite=True)
+        folder.acquire(overwrite=True)
         with folder.writing() as draft:
             (draft / "summary.json").write_text("half")
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -227,3 +228,23 @@ def test_a_file_is_whole_or_not_there(tmp_path, one_line):
     with whole_file(path) as file:
         file.write(b"new")
     assert content(tmp_path) == {"file": "new"}
+
+
+def test_names_of_files():
+    assert file_name("identity") == "identity"
+    assert file_name("image/dual(residual)/infonce/l2=1e-05").startswith("image_dual_residual_infonce_l2_1e-05-")
+    alike = [
+        "text:a b/x",
+        "text:a_b/x",
+        "text:a  b/x",
+        "text:A_b/x",
+        "text_a_b_x",
+        "x" * 300,
+        "x" * 301,
+        "中" * 99,
+        "中" * 98,
+    ]
+    names = [file_name(name) for name in alike]
+    assert all(name.isascii() for name in names)
+    assert len({name.casefold() for name in names}) == len(alike) and max(len(name.encode()) for name in names) < 120
+    assert not set('\\/:*?"<>|') & set(file_name('a\\b/c:d*e?f"g<h>i|j'))

@@ -1,0 +1,233 @@
+"""Files of results: their names and locks, and JSON, CSV, arrays, tables and plots written."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.reporting import Table, save_png, to_latex, to_markdown, to_svg
+
+__all__ = [
+    "default_path",
+    "figure_cells",
+    "file_name",
+    "full_disk",
+    "lock_file",
+    "output_path",
+    "pack_tree",
+    "plain_name",
+]
+__all__ += ["tree_arrays", "tree_from", "whole_file", "write_csv", "write_json", "write_plots", "write_tables"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NAME_BYTES = 100  # of the 255 that file systems take
+REMOTE = re.compile(r"[A-Za-z][\w+.-]+:/")  # two letters or more: C:/ is a local path
+
+
+def file_name(name: str) -> str:
+    """A file name of at most 109 bytes for a name, such as a trial's; different names have different ones.
+
+    Everything but ASCII letters, digits, dots and dashes becomes `_`: the locale's encoding may lack other letters.
+    Where that, or the length, loses something, the beginning of the name's SHA-256 follows.
+
+    Example:
+        >>> file_name("identity"), file_name("text:en/per_language(linear)/mse/temperature=0.1")
+        ('identity', 'text_en_per_language_linear_mse_temperature_0.1-46a97d18')
+    """
+    cut = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:NAME_BYTES]
+    return name if cut == name else f"{cut}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def plain_name(name: str) -> str:
+    """The `file_name` of older versions, which two trials could share."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")
+
+
+def output_path(given: str | os.PathLike[str]) -> Path:
+    """The local path that `--out` names.
+
+    Raises:
+        InputError: it is remote, such as `gs://bucket/run`, or not UTF-8.
+    """
+    check_path("--out=", given)
+    if REMOTE.match(os.fspath(given)):
+        raise InputError(f"--out={given}: remote paths cannot be written; give a local path, and copy it afterwards")
+    return Path(given)
+
+
+def default_path(name: str) -> Path:
+    """`runs/NAME-TIME`, the folder of results for which no `--out` is given."""
+    return Path(f"runs/{file_name(name)}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+
+@contextmanager
+def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at its path when it is complete.
+
+    Args:
+        path: of the file.
+        resumable: as in `full_disk`.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    draft = path.with_name(path.name + ".draft")
+    try:
+        with full_disk(path, resumable=resumable), draft.open("wb") as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
+    """Raise a full disk as a one-line error.
+
+    Args:
+        path: what is written.
+        resumable: of a run that `--resume` continues.
+
+    Raises:
+        InputError: the disk, or the quota, is used up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        remedy = "make room there" + ", then continue with --resume" * resumable
+        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; {remedy}") from error
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """JSON that is the same for the same value, written whole or not at all."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows under the keys of all of them, in the order they first come."""
+    rows = list(rows)
+    columns: dict[str, None] = {}
+    for row in rows:
+        columns.update(dict.fromkeys(row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
+    """Every table as Markdown and LaTeX, into a folder of their own."""
+    path.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        (path / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
+        (path / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
+
+
+def write_plots(path: Path, plots: Mapping[str, Any]) -> None:
+    """Every plot as PNG and SVG, into a folder of their own."""
+    path.mkdir(parents=True, exist_ok=True)
+    for name, plot in plots.items():
+        save_png(plot, path / f"{name}.png")
+        (path / f"{name}.svg").write_text(to_svg(plot), encoding="utf-8")
+
+
+def figure_cells(figures: Mapping[str, Mapping[str, float | None]], prefix: str = "") -> dict[str, str]:
+    """Cells of a CSV: `{prefix}{name}` with the mean, and beside it what else is known of each figure.
+
+    Example:
+        >>> figure_cells({"R@1": {"mean": 0.5, "low": 0.25, "high": None}}, "train_")
+        {'train_R@1': '0.500000', 'train_R@1_low': '0.250000', 'train_R@1_high': ''}
+    """
+    return {
+        f"{prefix}{name}" if key == "mean" else f"{prefix}{name}_{key}": "" if value is None else f"{value:.6f}"
+        for name, figure in figures.items()
+        for key, value in figure.items()
+    }
+
+
+def tree_arrays(tree: PyTree, prefix: str = "leaf_") -> dict[str, np.ndarray]:
+    """The leaves of a tree as named arrays.
+
+    Example:
+        >>> tree_arrays({"a": 1, "b": 2}, "map/")
+        {'map/0': array(1), 'map/1': array(2)}
+    """
+    return {f"{prefix}{number}": np.asarray(leaf) for number, leaf in enumerate(jax.tree.leaves(tree))}
+
+
+def tree_from(arrays: Mapping[str, np.ndarray], like: PyTree, prefix: str = "leaf_") -> PyTree:
+    """The tree whose leaves `tree_arrays` named.
+
+    Args:
+        arrays: with its leaves.
+        like: a tree of the same structure.
+        prefix: of the names.
+
+    Raises:
+        KeyError: a leaf is missing.
+    """
+    leaves, structure = jax.tree.flatten(like)
+    return jax.tree.unflatten(structure, [arrays[f"{prefix}{number}"] for number in range(len(leaves))])
+
+
+def pack_tree(tree: PyTree) -> bytes:
+    """The leaves of a tree as an `.npz`."""
+    packed = io.BytesIO()
+    np.savez(packed, **tree_arrays(tree))  # type: ignore[arg-type]
+    return packed.getvalue()
+
+
+def lock_file(path: Path, owner: object) -> weakref.finalize:
+    """Lock a file, created if missing, until the returned finalizer is called or its owner is garbage-collected.
+
+    Where the file system or the platform has no locks, nothing is locked.
+
+    Raises:
+        InputError: another process, or another owner, has locked it.
+        FileNotFoundError: its folder is not there, or its last owner removed it meanwhile; try again.
+    """
+    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    unlock = weakref.finalize(owner, os.close, opened)
+    try:
+        _flock(opened, path)
+        if not os.path.samestat(os.fstat(opened), os.stat(path)):
+            raise FileNotFoundError(path)
+    except (OSError, InputError):
+        unlock()
+        raise
+    return unlock
+
+
+def _flock(opened: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(
+            f"{path.parent}: another process is writing there; wait for it, or give another --out"
+        ) from None
+    except OSError:  # a file system without locks
+        return

@@ -1,0 +1,209 @@
+"""What a folder of results holds: its kind, the config file of its run, and the list of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import jax
+
+from ccalign_jax.data.json_files import read_json
+from ccalign_jax.errors import InputError
+from ccalign_jax.options import AlignConfig, Options, SweepConfig
+from ccalign_jax.study.files import write_json
+
+__all__ = [
+    "COMPARISON_FOLDER",
+    "CURVES_FOLDER",
+    "EVALUATION_FOLDER",
+    "MAP_FOLDER",
+    "SWEEP_FOLDER",
+    "Kind",
+    "check_replaceable",
+]
+__all__ += ["check_same_run", "publish", "read_config", "read_manifest", "swap", "write_config", "write_manifest"]
+
+DRAFT, LOCK, MANIFEST = "unfinished", ".lock", "manifest.json"
+PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+Chosen = TypeVar("Chosen", bound=Options)
+
+
+class Kind(NamedTuple, Generic[Chosen]):
+    """One kind of results.
+
+    Attributes:
+        name: in messages and in the manifest.
+        marker: the file that says that the results are complete.
+        config: the file with what was asked for; none, as the following, for results without `--resume`.
+        options: what that file holds.
+        progress: the entry of the draft from which `--resume` continues, and its former names.
+        required: files of complete results that an older version wrote, without a manifest.
+    """
+
+    name: str
+    marker: str
+    config: str = ""
+    options: type[Chosen] | None = None
+    progress: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+SWEEP_FOLDER = Kind(
+    *("a sweep", "summary.json", "config.json", SweepConfig, ("trials", "slices")),
+    required=("results.csv", "report.html", "tables", "ranks", "best/checkpoint.json"),
+)
+MAP_FOLDER = Kind("a map", "best/checkpoint.json", "align.json", AlignConfig, ("passed.npz",))
+EVALUATION_FOLDER: Kind[Options] = Kind("an evaluation", "summary.json")
+COMPARISON_FOLDER: Kind[Options] = Kind("a comparison", "comparison.json")
+CURVES_FOLDER: Kind[Options] = Kind("curves", "curves.json")
+
+
+def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]:
+    """The options that the config file of a run holds, and all of its content.
+
+    Raises:
+        InputError: missing, damaged, or not of a run of this kind.
+    """
+    assert kind.options is not None
+    try:
+        stored = read_json(path)
+        if "data_sha256" in stored:
+            return kind.options.of(stored["config"]), stored
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{path}: missing, damaged, or not that of {kind.name}; give another folder")
+
+
+def write_config(path: Path, config: Options, digests: Mapping[str, str]) -> None:
+    """Write the config file of a run: its options, digests of its data by name, versions and the kind of device."""
+    options = dataclasses.asdict(config.absolute())
+    write_json(path, {"config": options, **digests, "versions": _versions(), "backend": jax.default_backend()})
+
+
+def check_same_run(path: Path, kind: Kind[Any], config: Options, digests: Mapping[str, str]) -> None:
+    """Check that a run with these options, on these data, goes on with the one of this config file.
+
+    Raises:
+        InputError: options or data differ, or the file is damaged.
+    """
+    stored, content = read_config(path, kind)
+    folder = path.parent.parent if path.parent.name == DRAFT else path.parent
+    if changed := config.differences(stored):
+        raise InputError(f"{folder}: cannot resume, {'; '.join(changed)}; give another --out")
+    if any(content[name] != digest for name, digest in digests.items() if name in content):
+        raise InputError(f"{folder}: cannot resume, the data have changed; give another --out")
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def write_manifest(folder: Path, kind: Kind[Any], files: Collection[str]) -> None:
+    """List the files of some results."""
+    write_json(folder / MANIFEST, {"schema": 1, "kind": kind.name, "files": sorted(files)})
+
+
+def read_manifest(folder: Path, kind: Kind[Any]) -> list[str] | None:
+    """The files that a folder's manifest lists; None without a manifest.
+
+    Raises:
+        InputError: the manifest is damaged, or of results of another kind.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        stored = read_json(path)
+        found, files = stored["kind"], [PurePosixPath(name) for name in stored["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        found, files = None, []
+    if found is None or any(file.is_absolute() or ".." in file.parts or not file.parts for file in files):
+        raise InputError(f"{path}: damaged, or not a list of results; give another --out")
+    if found != kind.name:
+        where = folder.parent if folder.name == DRAFT else folder
+        raise InputError(f"{where}: holds {found}, not {kind.name}; give another --out")
+    return [str(file) for file in files]
+
+
+def publish(folder: Path, kind: Kind[Any]) -> None:
+    """Move the complete draft of a folder into place, the marker last and without what only a resumed run needs."""
+    draft = folder / DRAFT
+    parts = (file.relative_to(draft) for file in draft.rglob("*") if file.is_file())
+    write_manifest(draft, kind, [file.as_posix() for file in parts if file.parts[0] not in (*kind.progress, MANIFEST)])
+    swap(folder, kind)
+
+
+def swap(folder: Path, kind: Kind[Any]) -> None:
+    """Move a complete draft, one with a manifest, into place; if killed meanwhile, the next process finishes it."""
+    draft = folder / DRAFT
+    files = read_manifest(draft, kind)
+    if files is None:
+        return
+    gone = set(read_manifest(folder, kind) or ()) - set(files)
+    if (draft / kind.marker).exists():
+        gone.add(kind.marker)  # until all is in place
+    for name in sorted(gone):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            for parent in path.relative_to(folder).parents[:-1]:
+                (folder / parent).rmdir()
+    for name in sorted(files, key=lambda name: name == kind.marker):
+        if (draft / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).replace(folder / name)
+    (draft / MANIFEST).replace(folder / MANIFEST)
+    shutil.rmtree(draft)
+
+
+def check_replaceable(folder: Path, kind: Kind[Any], *, overwrite: bool) -> list[str] | None:
+    """The files of the results in a folder that new ones may replace; None without a manifest.
+
+    Raises:
+        InputError: there are results and `overwrite` is not given, or files that are not in their manifest.
+    """
+    files = read_manifest(folder, kind)
+    others = _other_files(folder, files)
+    if files is None and others:
+        raise InputError(
+            f"{folder}: holds files, and no {MANIFEST} that says which are files of {kind.name} (older versions wrote "
+            "none); give another --out, or empty the folder by hand"
+        )
+    if (files or (kind.progress and (folder / DRAFT).exists())) and not overwrite:
+        resume = "--resume, " * bool(kind.progress)
+        raise InputError(f"{folder}: holds {kind.name} already; give {resume}--overwrite or another --out")
+    if others:
+        raise InputError(f"{folder / others[0]}: is not a file of {kind.name}; move it, or give another --out")
+    return files
+
+
+def _other_files(folder: Path, files: Collection[str] | None) -> list[str]:
+    """Files that no manifest lists; a link to a folder counts as one.
+
+    Args:
+        folder: of results.
+        files: that its manifest lists; None without a manifest, where a draft is no draft of ours.
+    """
+    known = {LOCK} if files is None else {LOCK, MANIFEST, *files}
+    found = []
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        if files is not None and here == folder and DRAFT in folders:
+            folders.remove(DRAFT)
+        links = [name for name in folders if (here / name).is_symlink()]
+        found += [(here / name).relative_to(folder).as_posix() for name in (*names, *links)]
+    return sorted(set(found) - known)

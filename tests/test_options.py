@@ -1,0 +1,74 @@
+"""Options: what is refused, and the flags and arguments that follow from the fields."""
+
+import dataclasses
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+import ccalign_jax as cc
+from ccalign_jax.options import AlignConfig, Option, SweepConfig
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"protocol": "kfold"}, ["--protocol=kfold", "nested or seed"]),
+        ({"split": "dev"}, ["--split=dev", "kfold or official"]),
+        ({"precision": "float16"}, ["--precision=float16", "float32 or bfloat16"]),
+        ({"protocol": "seed", "split": "official"}, ["--split=official"]),
+        ({"protocol": "seed", "inner_folds": 1}, ["--protocol=seed", "--inner_folds"]),
+        ({"protocol": "seed", "repeats": 2}, ["--protocol=seed", "--repeats"]),
+        ({"split": "official", "inner_folds": 1}, ["--split=official", "--inner_folds"]),
+        ({"split": "official", "repeats": 2}, ["--split=official", "--repeats"]),
+        ({"limit": 0}, ["--limit=0", "at least 1"]),
+        ({"seed": -1}, ["--seed=-1", "from 0 to 4294967295"]),
+        ({"seed": 2**32}, ["--seed="]),
+    ],
+)
+def test_impossible_options(change, parts, one_line):
+    one_line(lambda: SweepConfig(**change), *parts)
+
+
+def test_differences_are_named():
+    one = SweepConfig()
+    assert one.differences(SweepConfig()) == []
+    other = dataclasses.replace(one, folds=3, pivots=("symmetric",))
+    assert other.differences(one) == ["pivots is ('symmetric',), was ('image',)", "folds is 3, was 5"]
+
+
+@pytest.mark.parametrize("config", [SweepConfig, AlignConfig])
+def test_every_option_says_in_one_line_what_it_is(config):
+    for name, option in config.options().items():
+        assert option.help and "\n" not in option.help, name
+
+
+def test_the_python_call_has_every_option_and_its_default():
+    arguments = inspect.signature(cc.sweep).parameters
+    for field in dataclasses.fields(SweepConfig):
+        if field.name not in ("data", "hyper", "folds", "plugins"):
+            assert arguments[field.name].default == field.default
+            assert f"{field.name}: {field.metadata['option'].help}." in cc.sweep.__doc__
+    assert arguments.keys() >= {"data", "hyper", "folds"} and "options" not in arguments
+
+
+def test_the_python_call_refuses_what_is_no_option():
+    with pytest.raises(TypeError, match="'fold'"):
+        cc.sweep("synthetic", fold=3)
+
+
+def test_a_new_field_is_a_new_flag(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Wider(SweepConfig):
+        window: int | None = dataclasses.field(default=None, metadata={"option": Option("of a window", minimum=1)})
+        shapes: tuple[str, ...] = dataclasses.field(default=("square",), metadata={"option": Option("of it")})
+
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    script_flags, known = importlib.import_module("_flags"), flags.FlagValues()
+    script_flags.define(Wider, ["window", "shapes"], known)
+    known(["script", "--window=3", "--shapes=dual(round,flat),long"])
+    assert script_flags.given(Wider, known) == {"window": 3, "shapes": ("dual(round,flat)", "long")}
