@@ -85,9 +85,8 @@ def run_study(
     if store.path is not None and store.finished:
         if processes.count > 1:
             Distributed(processes, plan).assign({}, last=True)
-        assert (summary := read_summary(store.path)) is not None
         result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
-        result.estimates = Summary(summary, [])
+        result.estimates = Summary(read_summary(store.path) or {}, [])
         return result
     with bar("‰ of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
@@ -248,5 +247,4 @@ def fit(
 
 
 def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """A name alone, or several, or None."""
     return (names,) if isinstance(names, str) else None if names is None else tuple(names)
