@@ -20,6 +20,9 @@ def test_a_sweep_on_arrays_writes_what_it_returns(tmp_path, toy_rows):
     assert not (tmp_path / "run" / "unfinished").exists()
     with pytest.raises(InputError, match="holds a sweep already"):
         sweep(texts, image, out=tmp_path / "run", **options)
+    again = sweep(texts, image, out=tmp_path / "run", resume=True, **options)
+    assert again.summary == json.loads((tmp_path / "run" / "summary.json").read_text()) and not again.outcomes
+    assert again.best.about["trial"] == found.best.about["trial"]
     with np.load(tmp_path / "run" / "ranks" / "identity.npz") as ranks:
         np.testing.assert_array_equal(np.sort(ranks["t2i/en/row"]), np.arange(60))
 
