@@ -41,8 +41,8 @@ def changed(*, fold=WHOLE, nested=False, data=None, inner=None, **parts):
     """The check of a good plan followed by one with these parts; of the last inner part where it is `inner`."""
     rows = {name: np.asarray(part) for name, part in parts.items()}
     if inner is not None:
-        told = dataclasses.replace(fold.inner[-1], **{name: np.asarray(part) for name, part in inner.items()})
-        rows["inner"] = (*fold.inner[:-1], told)
+        other = dataclasses.replace(fold.inner[-1], **{name: np.asarray(part) for name, part in inner.items()})
+        rows["inner"] = (*fold.inner[:-1], other)
     return lambda: check_folds(data or toy(), [fold, dataclasses.replace(fold, **rows)], nested=nested)
 
 

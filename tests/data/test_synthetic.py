@@ -1,4 +1,4 @@
-"""The built-in set: its untouched geometry against the published figures, and its stated truth against its rows."""
+"""The built-in set: its untouched geometry against the published values, and its stated truth against its rows."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from ccalign_jax.data.synthetic import LANGUAGES, World, synthetic, truth
 from ccalign_jax.errors import InputError
 
 POOL = 554
-# The seed study's figures before any alignment: R@1, R@5, R@10, MRR, mean over five folds and nine languages.
+# The seed study's values before any alignment: R@1, R@5, R@10, MRR, mean over five folds and nine languages.
 T2I = (0.4735, 0.7284, 0.8091, 0.5898)
 I2T = (0.4808, 0.7255, 0.8064, 0.5937)
 PIVOT = (0.3265, 0.5518, 0.6410, 0.4336)
@@ -41,7 +41,7 @@ def folds(size):
 
 
 def retrieval(data):
-    """`[languages, 4]` each: text to image and image to text, mean over disjoint pools."""
+    """`[languages, 4]` each: text to image and image to text, mean over disjoint galleries."""
     there, back = [], []
     for fold in folds(len(data)):
         similarity = [data.text[language][fold] @ data.image[fold].T for language in data.languages]

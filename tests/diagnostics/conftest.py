@@ -8,7 +8,7 @@ from ccalign_jax import diagnostics as d
 
 
 def paired_figures(a, b, k=5):
-    """Every paired figure of two sets."""
+    """Every paired diagnostic of two sets."""
     grams = d.gram_matrices([a, b])
     near = [d.nearest_rows(gram, k) for gram in grams]
     sums = d.moments(grams)
@@ -24,6 +24,6 @@ def paired_figures(a, b, k=5):
 
 
 @pytest.fixture(scope="session")
-def figures() -> Callable[..., dict[str, float]]:
-    """Every paired figure of two sets: `figures(a, b, k=5)`."""
+def diagnostics_of() -> Callable[..., dict[str, float]]:
+    """Every paired diagnostic of two sets: `diagnostics_of(a, b, k=5)`."""
     return paired_figures

@@ -30,12 +30,12 @@ def text():
     return {name: (common + 0.6 * noise(seed, 70, 16)).astype(np.float32) for seed, name in enumerate("abc", 1)}
 
 
-def test_permuted_structure_is_permuted_rows(pair, figures):
+def test_permuted_structure_is_permuted_rows(pair, diagnostics_of):
     """Permuted Gram matrices and neighbours give the values of permuted rows, permutation by permutation."""
     a, b = pair
     key = jax.random.key(3)
     found = d.calibrate_pairs([a, b], key, 6, k=5)
-    every = [figures(a, b[order]) for order in np.asarray(_orders(key, 6, 40))]
+    every = [diagnostics_of(a, b[order]) for order in np.asarray(_orders(key, 6, 40))]
     for name in d.PAIRED:
         read = np.array([one[name] for one in every])
         got = found[name][0, 1]
@@ -73,13 +73,13 @@ def test_sample_is_the_seeds():
     np.testing.assert_array_equal(d.sample_rows(2001), wanted)
 
 
-def test_block_is_its_parts(text, figures):
+def test_block_is_its_parts(text, diagnostics_of):
     image = noise(9, 70, 16)
     found = d.diagnose(text, image, k=5, nulls=True, permutations=10)
     json.dumps(found)
     unit_text = {name: unit(rows) for name, rows in text.items()}
-    wanted = figures(unit_text["a"], unit_text["c"])
-    across = figures(unit_text["b"], unit(image))
+    wanted = diagnostics_of(unit_text["a"], unit_text["c"])
+    across = diagnostics_of(unit_text["b"], unit(image))
     for name in d.PAIRED:
         assert found["between_languages"][name]["matrix"][0][2] == pytest.approx(wanted[name], abs=1e-5)
         assert found["with_image"][name]["per_language"]["b"] == pytest.approx(across[name], abs=1e-5)

@@ -1,4 +1,4 @@
-"""The seed study's figures, as its own program printed them on real data."""
+"""The seed study's diagnostics, as its own program printed them on real data."""
 
 import json
 

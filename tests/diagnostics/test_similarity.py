@@ -45,9 +45,9 @@ def pair():
     return unit(a + 0.8), unit(a[:, :9] + 0.7 * noise(1, 40, 9) + 0.5)
 
 
-def test_gold(pair, figures):
+def test_gold(pair, diagnostics_of):
     a, b = pair
-    found = figures(a, b)
+    found = diagnostics_of(a, b)
     upper = np.triu_indices(40, 1)
     assert found["gram_correlation"] == pytest.approx(stats.pearsonr((a @ a.T)[upper], (b @ b.T)[upper])[0], abs=1e-5)
     assert found["gram_rank_correlation"] == pytest.approx(
@@ -77,28 +77,32 @@ def test_ties_take_mean_ranks():
     assert (ranks == ranks.T).all()
 
 
-def test_invariances(pair, figures):
-    """Any order of the rows, a rotation of either space, and another scale leave every figure alone."""
+def test_invariances(pair, diagnostics_of):
+    """Any order of the rows, a rotation of either space, and another scale change no diagnostic."""
     a, b = pair
-    base = figures(a, b)
+    base = diagnostics_of(a, b)
     order = np.random.default_rng(2).permutation(len(a))
     turn_a, turn_b = (np.linalg.qr(noise(seed, width, width))[0] for seed, width in ((3, 12), (4, 9)))
-    for changed in (figures(a[order], b[order]), figures(a @ turn_a, b @ turn_b), figures(3 * a, 1e-3 * b)):
+    for changed in (
+        diagnostics_of(a[order], b[order]),
+        diagnostics_of(a @ turn_a, b @ turn_b),
+        diagnostics_of(3 * a, 1e-3 * b),
+    ):
         assert changed == pytest.approx(base, abs=2e-5)
-    swapped = figures(b, a)
+    swapped = diagnostics_of(b, a)
     assert swapped.pop("cknna") == pytest.approx(base["cknna"], abs=2e-3)  # the one that is not quite symmetric
     assert swapped == pytest.approx({name: base[name] for name in swapped}, abs=1e-6)
-    assert figures(a, a) == pytest.approx(dict.fromkeys(base, 1.0), abs=1e-5)
+    assert diagnostics_of(a, a) == pytest.approx(dict.fromkeys(base, 1.0), abs=1e-5)
 
 
 @pytest.mark.parametrize("broken", ["duplicate", "zero"])
-def test_odd_rows_keep_figures_finite(pair, broken, figures):
+def test_odd_rows_keep_diagnostics_finite(pair, broken, diagnostics_of):
     a, b = (rows.copy() for rows in pair)
     if broken == "duplicate":
         a[1::2] = a[::2]
     else:
         a[3] = 0
-    assert all(np.isfinite(value) and -1.01 <= value <= 1.01 for value in figures(a, b).values())
+    assert all(np.isfinite(value) and -1.01 <= value <= 1.01 for value in diagnostics_of(a, b).values())
 
 
 def test_a_set_that_does_not_vary_is_like_nothing(pair):
@@ -115,13 +119,13 @@ def test_biased_cka_reads_noise_and_the_unbiased_one_does_not():
     np.testing.assert_allclose(d.gram_correlation(read)[upper], 0.0, atol=0.01)
 
 
-def test_a_common_direction_hides_nothing(figures):
+def test_a_common_direction_hides_nothing(diagnostics_of):
     """Rows in a narrow cone: float32 would lose the variance under the mean square."""
     a = noise(0, 60, 8)
     b = a + 0.5 * noise(1, 60, 8)
     away = 30.0
     x, y = unit(a + away), unit(b + away)
-    found = figures(x, y)
+    found = diagnostics_of(x, y)
     assert found["unbiased_cka"] == pytest.approx(coefficient(hsic1, x @ x.T, y @ y.T), abs=0.02)
 
 

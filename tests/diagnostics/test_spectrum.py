@@ -55,13 +55,13 @@ def test_rows_that_do_not_vary():
 
 
 def test_invariances(rows):
-    """Order, rotation, a shift and scale: the spectrum's figures stay; doubled rows, too."""
+    """Order, rotation, a shift and scale: diagnostics of the spectrum stay; doubled rows, too."""
     turn = np.linalg.qr(noise(1, 7, 7))[0]
     base = d.variances(rows)
     for changed in (rows[::-1], rows @ turn, rows + 5, 3 * rows, np.vstack([rows, rows])):
         found = d.variances(changed)
-        for figure in (d.effective_rank, d.components_for, lambda one: d.iso_score(one, 7)):
-            assert figure(found) == pytest.approx(figure(base))
+        for diagnostic in (d.effective_rank, d.components_for, lambda one: d.iso_score(one, 7)):
+            assert diagnostic(found) == pytest.approx(diagnostic(base))
 
 
 def test_near_zero():

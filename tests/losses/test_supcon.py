@@ -94,9 +94,9 @@ def test_where_every_image_is_its_own_out_is_infonce_with_its_positives_kept():
     np.testing.assert_allclose(*alone, rtol=1e-6)
 
 
-def test_in_is_content_with_one_positive_and_out_wants_them_all():
+def test_in_needs_one_good_positive_and_out_needs_all():
     image = np.eye(4, dtype=np.float32)[:3]
-    text = np.stack([image, np.eye(4, dtype=np.float32)[[3, 3, 3]]])  # the second captions say nothing
+    text = np.stack([image, np.eye(4, dtype=np.float32)[[3, 3, 3]]])  # the second captions are equal
     kind, strict = (supcon_loss(text, image, temperature=0.02, form=form) for form in ("in", "out"))
     t2i = np.log(3) / 2  # a guess among three images for half of the captions
     np.testing.assert_allclose([kind, strict], [(t2i + np.log(2)) / 2, (t2i + 0.5 / 0.02) / 2], rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Recall in smaller galleries against every draw, against simulation, and at its ends."""
+"""Recall in smaller galleries against all choices of rivals, against simulation, and at its ends."""
 
 import itertools
 import math

@@ -44,7 +44,7 @@ def brute_force(scores, gold):
     return np.mean(found, axis=0), np.min(found, axis=0), np.max(found, axis=0)
 
 
-def figures(ranks, row):
+def metrics_of(ranks, row):
     one = Ranks(*(np.asarray(part)[row : row + 1] for part in ranks))
     return np.array([*(float(recall_at(one, k)[0]) for k in KS), one.reciprocal_rank[0], one.average_precision[0]])
 
@@ -84,13 +84,13 @@ def test_expectations_are_those_over_all_orders(case):
     for row in range(2):
         answers = gold[row][gold[row] >= 0]
         if not len(answers):
-            assert figures(ranks, row).tolist() == [0.0] * 5
+            assert metrics_of(ranks, row).tolist() == [0.0] * 5
             assert int(ranks.tied[row]) == 0
             continue
         kept = np.flatnonzero(mask)
         mean, low, high = brute_force(scores[row, kept], np.searchsorted(kept, answers))
-        np.testing.assert_allclose(figures(ranks, row), mean, atol=1e-6)
-        lost, won = (figures(resolve_ties(ranks, how), row) for how in ("pessimistic", "optimistic"))
+        np.testing.assert_allclose(metrics_of(ranks, row), mean, atol=1e-6)
+        lost, won = (metrics_of(resolve_ties(ranks, how), row) for how in ("pessimistic", "optimistic"))
         np.testing.assert_allclose(lost[:4], low[:4], atol=1e-6)
         np.testing.assert_allclose(won[:4], high[:4], atol=1e-6)
 
@@ -342,7 +342,7 @@ def test_nan_scores_stand_below_everything():
 def test_all_tied_is_the_mean_over_orders(answers, gallery):
     chance = all_tied(np.arange(answers)[None], gallery)
     mean, _, _ = brute_force(np.zeros(gallery), np.arange(answers))
-    np.testing.assert_allclose(figures(chance, 0), mean, atol=1e-12)
+    np.testing.assert_allclose(metrics_of(chance, 0), mean, atol=1e-12)
     scored = ranks_from_scores(jnp.zeros((1, gallery)), jnp.arange(answers)[None])
     close(scored, chance)
 

@@ -1,4 +1,4 @@
-"""Retrieval figures by hand, over random orders, and with rows that are no queries."""
+"""Retrieval metrics by hand, over random orders, and with rows that are no queries."""
 
 import itertools
 
@@ -100,7 +100,7 @@ def test_chance_is_the_mean_over_random_orders():
     scores = rng.permuted(np.tile(np.arange(12.0), (4 * 3000, 1)), axis=1).astype(np.float32)
     drawn = retrieval_metrics(jitted_ranks(scores, np.tile(gold, (3000, 1))))
     chance = retrieval_metrics(all_tied(gold, 12))
-    for metric in set(METRICS) - {"median_rank"}:  # which is of means in the one, of draws in the other
+    for metric in set(METRICS) - {"median_rank"}:  # which is of means in the one, of random orders in the other
         assert drawn[metric] == pytest.approx(chance[metric], abs=0.012), metric
 
 

@@ -29,7 +29,7 @@ def queries(n, k, m, seed=0):
 
 
 def ratios(weights, sums, counts):
-    """Draw by draw in float64."""
+    """Replicate by replicate in float64."""
     found = []
     for row in weights.astype(np.float64):
         found.append(np.einsum("n,nkm->km", row, sums) / (row @ counts)[:, None])
@@ -195,7 +195,7 @@ def test_shapes_that_do_not_fit_are_refused(shapes):
 
 
 def medians(values, owner, weights):
-    """np.median of np.repeat, draw by draw."""
+    """np.median of np.repeat, replicate by replicate."""
     repeated = [np.repeat(values, row[owner]) for row in weights]
     return np.array([np.median(some) if len(some) else np.nan for some in repeated], np.float32)
 
@@ -250,7 +250,7 @@ def test_an_even_number_has_the_mean_of_its_middle_two():
     assert found.tolist() == [4.5]
 
 
-def test_a_draw_without_values_has_no_median():
+def test_a_replicate_without_values_has_no_median():
     found = one_median(np.array([3.0, 4.0]), np.array([1, 1]), np.array([[2, 0], [1, 1]]))
     np.testing.assert_array_equal(found, [np.nan, 3.5])
     assert np.isnan(one_median(np.zeros(0), np.zeros(0, int), np.ones((3, 2), int))).all()
