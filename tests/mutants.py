@@ -144,13 +144,13 @@ MUTANTS = (
         ("training/test_selection.py",),
     ),
     Mutant(  # of two trials that differ in rounding the later
-        "study/summary.py",
+        "study/outcomes.py",
         "return int(np.argmax(scores >= scores.max() - ROUNDING))",
         "return int(np.argmax(scores))",
         ("study/test_summary.py",),
     ),
     Mutant(  # selection on the test fold
-        "study/optimism.py",
+        "study/outcomes.py",
         "others = [np.delete(curve, fold, axis=0)[:, 1:, 0].mean(axis=0) for curve in curves]",
         "others = [curve[:, 1:, 0].mean(axis=0) for curve in curves]",
         ("study/test_optimism.py",),
