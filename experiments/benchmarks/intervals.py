@@ -53,29 +53,29 @@ def main(argv: list[str]) -> None:
         return folds
 
     mine, base = arm(), arm()
-    seconds: dict[str, list[float]] = {name: [] for name in ("replicates", "replicates", "intervals", "tests", "all")}
+    seconds: dict[str, list[float]] = {name: [] for name in ("weights", "replicates", "intervals", "tests", "all")}
     for run in range(FLAGS.runs):
         clock = [time.perf_counter()]
-        replicates = draw_replicates(np.arange(FLAGS.images), seed=run)
-        replicates = replicates if FLAGS.medians else replicates._replace(medians=0)
+        drawn = draw_replicates(np.arange(FLAGS.images), seed=run)
+        drawn = drawn if FLAGS.medians else drawn._replace(medians=0)
         clock.append(time.perf_counter())
-        replicates, other = (replicate_metrics(folds, replicates) for folds in (mine, base))
-        changes = minus_replicates(replicates, other)
+        levels = [replicate_metrics(folds, drawn) for folds in (mine, base)]
+        changes = minus_replicates(*levels)
         clock.append(time.perf_counter())
-        for each in (replicates, other):
+        for each in levels:
             bounds(each, "level")
         bounds(changes, "change")
         clock.append(time.perf_counter())
-        change_tests(changes, replicates)
+        change_tests(changes, drawn)
         clock.append(time.perf_counter())
         for name, value in zip(seconds, [*np.diff(clock), clock[-1] - clock[0]], strict=True):
             seconds[name].append(float(value))
     result = {
         "languages": FLAGS.languages,
         "images": FLAGS.images,
-        "replicates": len(replicates.weights),
-        "flips": len(replicates.signs),
-        "medians": replicates.medians,
+        "replicates": len(drawn.weights),
+        "flips": len(drawn.signs),
+        "medians": drawn.medians,
         "seconds": {name: round(statistics.median(values), 3) for name, values in seconds.items()},
     }
     print(json.dumps(result, indent=1))
