@@ -98,9 +98,9 @@ class Entry:
         return found if self.verdict is None else {**found, "verdict": self.verdict}
 
     def nest_point(self) -> dict[str, Any]:
-        """As a point of a curve in `curves.json`: `holdout`, `train`, `delta`, `gap` and `verdict`, by task."""
+        """As a point of a curve in `curves.json`: `test`, `train`, `delta`, `gap` and `verdict`, by task."""
         nested = self.only(is_macro).nest()
-        return {"holdout": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
+        return {"test": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
 
 
 def level_entry(metrics: Estimates, train: Estimates | None = None) -> Entry:

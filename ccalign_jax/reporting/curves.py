@@ -66,7 +66,7 @@ def learning_table(curves: Curves) -> Table | None:
         cells = [str(point["pairs"]), verdict_cell(point), _change(point, "both")]
         for task in DIRECTIONS:
             gap = _gap(point, task)
-            cells += [level(find(point, part, task, "R@1")) for part in ("identity", "holdout")]
+            cells += [level(find(point, part, task, "R@1")) for part in ("identity", "test")]
             cells += [_change(point, task), changed(gap) if has_interval(gap) else signed(gap["mean"])]
         rows.append(cells)
     columns = [
@@ -95,13 +95,13 @@ def path_plot(curves: Curves) -> Figure | None:
     figure, subplots = make_subplots("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     folds = sum(point.get("chosen_in") or 0 for point in points)
     for axes, task in zip(subplots, DIRECTIONS, strict=False):
-        for part, dashes in (("holdout", "-"), ("train", "--")):
+        for part, dashes in (("test", "-"), ("train", "--")):
             _draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
-            axes.axhline(points[0]["holdout"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
+            axes.axhline(points[0]["test"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
         for place, point in zip(places, points, strict=True):
             if times := point.get("chosen_in"):
-                at = (place, point["holdout"][task]["R@1"]["mean"])
+                at = (place, point["test"][task]["R@1"]["mean"])
                 axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
                 axes.annotate(
                     f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9
@@ -179,7 +179,7 @@ def _path_cells(point: Point) -> list[str]:
     changes = "penalty" not in point or penalty_of(point) < math.inf
     cells = [verdict_cell(point), _change(point, "both")] if changes else ["", ""]
     for task in DIRECTIONS:
-        cells += [level(find(point, "holdout", task, "R@1")), _change(point, task) if changes else ""]
+        cells += [level(find(point, "test", task, "R@1")), _change(point, task) if changes else ""]
     return [*cells, *(level(find(point, "train", task, "R@1")) for task in DIRECTIONS)]
 
 
@@ -195,7 +195,7 @@ def _change(point: Point, task: str) -> str:
 
 def _gap(point: Point, task: str) -> Estimate:
     known: Estimate | None = find(point, "gap", task, "R@1")
-    train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "holdout"))
+    train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "test"))
     return known or {"mean": train - test}
 
 

@@ -146,7 +146,7 @@ def _by_language(metrics: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
 
 def disparity_table(summary: Summary) -> Table | None:
     """The best and the worst language of each direction, under identity and under the choice."""
-    disparity = find(summary, "where", "disparity")
+    disparity = find(summary, "subgroups", "disparity")
     if not disparity:
         return None
     metrics = {"before": summary["baselines"][IDENTITY], "after": summary["selected"]["metrics"]}
@@ -188,14 +188,14 @@ def subgroups_plot(summary: Summary) -> Figure | None:
     """Change of R@1 against identity in each group of images: both directions, and their mean."""
     rows: list[tuple[str, Mapping[str, Any] | None]] = []
     for grouping, words in GROUPINGS.items():
-        found = find(summary, "where", grouping, "bins")
+        found = find(summary, "subgroups", grouping, "bins")
         rows += [(words, None)] if found else []
         rows += [(f"{each['name']} ({count_words(each['images'], 'image')})", each["delta"]) for each in found or ()]
     return changes_figure("subgroups", rows) if rows else None
 
 
 def _groups_table(summary: Summary, grouping: str) -> Table | None:
-    found = find(summary, "where", grouping)
+    found = find(summary, "subgroups", grouping)
     if not found or not found.get("bins"):
         return None
     rows = []

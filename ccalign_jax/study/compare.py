@@ -61,7 +61,7 @@ def compare(
     adjust([found], optimistic=a.config.protocol == "seed")
     entry = found.nest()
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "a": {"run": str(a.path), "name": trial_a, "per_fold": base.per_fold},
         "b": {"run": str(b.path), "name": trial_b, "per_fold": mine.per_fold},
         "data": a.summary["data"],

@@ -17,7 +17,7 @@ from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.regularisation import regularisation_path
 from ccalign_jax.study.run import Progress
 from ccalign_jax.study.store import Store
-from ccalign_jax.study.summary import describe_data
+from ccalign_jax.study.summary import SCHEMA, describe_data
 
 __all__ = ["curve_rows", "make_curves", "write_curves"]
 
@@ -48,7 +48,7 @@ def make_curves(
     plan = next(iter(plans.values()))
     replicates = draw_replicates(plan.data.groups, seed=plan.config.seed)
     found: dict[str, Any] = {
-        "schema": 1,
+        "schema": SCHEMA,
         "data": describe_data(plan.data),
         "folds": len(plan.folds),
         "inner": plan.inner,
@@ -92,8 +92,8 @@ def curve_rows(curves: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if "penalty" in point:
                 head["penalty"] = "inf" if point["penalty"] is None else f"{point['penalty']:g}"
             moved = {key: point[key] for key in ("norm", "rotation") if point.get(key)}
-            for task in point["holdout"]:
+            for task in point["test"]:
                 cells = figure_cells(moved)
-                for part in ("holdout", "train", "delta", "gap"):
+                for part in ("test", "train", "delta", "gap"):
                     cells |= figure_cells(point[part][task], f"{part}_")
                 yield {**head, "direction": task, "chosen_in": point.get("chosen_in", ""), **cells}

@@ -38,7 +38,7 @@ from ccalign_jax.study.subgroups import gain_by_subgroup
 
 __all__ = ["RECORDS", "SCHEMA", "MapMeasurements", "Summary", "describe_data", "make_summary", "summarise"]
 
-SCHEMA = 2  # of summary.json; 1 had no records beside it
+SCHEMA = 2  # of all JSON results; docs/results.md lists what has changed
 RECORDS = "records.csv"
 
 
@@ -142,7 +142,7 @@ def _add_maps(
         arms += correction_arms(entries)
     if maps.diagnostics:
         found["diagnostics"] = dict(maps.diagnostics)
-    found["where"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)
+    found["subgroups"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)
     return arms + subgroups
 
 

@@ -140,12 +140,12 @@ def make_summary(
         "families": [{key: trial[key] for key in trial if key not in ("name", "hyper", "curve")} for trial in trials],
         "selected": {"per_fold": [*(chosen or (best,) * folds)], **part(*families[-1][3:])},
         "best": best,
-        **({"where": make_where(*families[-1][3:], languages)} if where else {}),
+        **({"subgroups": make_where(*families[-1][3:], languages)} if where else {}),
         **({"optimism": {way: {"R@1": claims} for way in ("t2i", "i2t", "both")}} if protocol == "seed" else {}),
     }
 
 
-NEW = ("both", "gap", "verdict", "statistics", "where", "optimism", "repeats", "inner", "p_folds")
+NEW = ("both", "gap", "verdict", "statistics", "subgroups", "optimism", "repeats", "inner", "p_folds")
 
 
 def as_before(tree: Any) -> Any:

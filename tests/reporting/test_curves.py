@@ -38,7 +38,7 @@ def curves():
             **{"penalty": penalty, "norm": moved(2.0 * place), "rotation": moved(10.0 * place)},
             **{
                 "train": both(0.5 + 0.1 * place),
-                "holdout": both(0.5 + GAINS[penalty]),
+                "test": both(0.5 + GAINS[penalty]),
                 "delta": change(GAINS[penalty]),
             },
             "chosen_in": {100.0: 2, 10.0: 3}.get(penalty, 0),
@@ -47,7 +47,7 @@ def curves():
     ]
     learning = [
         {
-            **{"pairs": pairs, "train": both(0.9), "holdout": both(0.5 + gain), "delta": change(gain)},
+            **{"pairs": pairs, "train": both(0.9), "test": both(0.5 + gain), "delta": change(gain)},
             "identity": both(0.5),
         }
         for pairs, gain in ((800, 0.1), (50, -0.1), (200, 0.01))
@@ -120,7 +120,7 @@ def test_a_map_that_is_not_square_has_no_rotation(curves):
 
 def test_path_table_goes_from_identity_to_no_penalty(curves):
     curves["path"]["points"].reverse()
-    curves["path"]["chosen"] = {"train": both(0.6), "holdout": both(0.55), "delta": change(0.05)}
+    curves["path"]["chosen"] = {"train": both(0.6), "test": both(0.55), "delta": change(0.05)}
     table = make_tables(CURVES, curves)["path"]
     assert table.title == "toy: ridge regression, image pivot, by penalty towards identity"
     assert [row[0] for row in table.rows] == ["∞", "100", "10", "1", "0", "chosen"]

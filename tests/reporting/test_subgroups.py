@@ -19,13 +19,13 @@ def test_only_what_was_measured_has_a_table(make, before):
     assert list(subgroup_tables(make(where=True))) == ["disparity", "difficulty", "captions"]
     assert list(subgroup_tables(make(where=True, languages=("en",)))) == ["difficulty", "captions"]
     summary = make(where=True)
-    del summary["where"]["difficulty"]
+    del summary["subgroups"]["difficulty"]
     assert list(subgroup_tables(summary)) == ["disparity", "captions"]
 
 
 def test_disparity_names_best_and_worst_before_and_after(make):
     summary = make(where=True)
-    summary["where"]["disparity"]["i2t"]["after"]["worst"] = "en"
+    summary["subgroups"]["disparity"]["i2t"]["after"]["worst"] = "en"
     table = subgroup_tables(summary)["disparity"]
     assert table.rows == (
         (

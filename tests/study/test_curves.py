@@ -33,7 +33,7 @@ def test_both_curves_say_what_they_are_of(curves):
         curves["notes"]
     )
     # ridge on all images is both curves' last word
-    assert curves["learning"]["points"][-1]["holdout"] == curves["path"]["chosen"]["holdout"]
+    assert curves["learning"]["points"][-1]["test"] == curves["path"]["chosen"]["test"]
 
 
 def test_either_curve_alone(curves):

@@ -115,7 +115,7 @@ def test_the_largest_size_is_the_plain_sweep_to_the_digit(curve):
     assert last["pairs"] == 60 and len(set(family["per_fold"])) > 1  # each fold chooses for itself
     for way in ("t2i", "i2t", "both"):
         assert found["identity"][way]["R@1"] == summary["baselines"]["identity"][way]["R@1"]
-        for mine, theirs in (("holdout", "metrics"), ("train", "train_metrics"), ("gap", "gap")):
+        for mine, theirs in (("test", "metrics"), ("train", "train_metrics"), ("gap", "gap")):
             assert last[mine][way]["R@1"] == family[theirs][way]["R@1"]
         adjusted = last["delta"][way]["R@1"].pop("p_adjusted")  # here for two sizes, there for one family
         wanted = {key: value for key, value in family["delta"][way]["R@1"].items() if key != "p_adjusted"}
@@ -128,9 +128,9 @@ def test_fewer_images_are_measured_on_the_same_holdouts(curve):
     first, last = found["points"]
     assert (first["pairs"], last["pairs"]) == (21, 60) and first["identity"] == last["identity"]
     for way in ("t2i", "i2t"):
-        level, base = first["holdout"][way]["R@1"]["mean"], found["identity"][way]["R@1"]["mean"]
+        level, base = first["test"][way]["R@1"]["mean"], found["identity"][way]["R@1"]["mean"]
         assert first["delta"][way]["R@1"]["mean"] == pytest.approx(level - base, abs=1e-12)
-    assert first["holdout"] != last["holdout"]
+    assert first["test"] != last["test"]
     done = [step for _, step, _ in told]
     (total,) = {total for *_, total in told}
     assert done == sorted(done) and done[-1] == total

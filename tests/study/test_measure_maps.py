@@ -127,7 +127,12 @@ def test_the_seed_protocol_has_claimed_gains_only(solved):
     plan = solved[1].plan
     seed = dataclasses.replace(solved[1], plan=plan._replace(config=dataclasses.replace(plan.config, protocol="seed")))
     summary = measure_test_parts(seed, tasks=(), diagnostics=False).summary
-    entries = [*summary["trials"], *summary["families"], summary["selected"], *summary["where"]["difficulty"]["bins"]]
+    entries = [
+        *summary["trials"],
+        *summary["families"],
+        summary["selected"],
+        *summary["subgroups"]["difficulty"]["bins"],
+    ]
     scores = {state: list(each.values()) for state, each in summary["scores"].items() if state != "bank"}
     untrained = scores.pop("identity")[1:]  # the cosine is the baseline
     entries += [entry for each in scores.values() for entry in each]

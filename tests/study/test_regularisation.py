@@ -73,7 +73,7 @@ def test_the_first_point_is_the_identity_to_the_digit(ridge, swept):
     for way in WAYS:
         for metric, figure in first["delta"][way].items():
             assert (figure["mean"], figure["low"], figure["high"], figure["p"]) == (0.0, 0.0, 0.0, 1.0), metric
-        for part, baseline in (("holdout", "identity"), ("train", "identity_train")):
+        for part, baseline in (("test", "identity"), ("train", "identity_train")):
             wanted = {key: value for key, value in baselines[baseline][way].items() if key != "per_language"}
             assert first[part][way] == wanted
 
@@ -109,7 +109,7 @@ def test_the_last_point_is_least_squares(ridge):
         for fold, one in zip(plan.folds, maps, strict=True)
         for name in DATA.languages
     ]
-    assert last["holdout"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(hits), abs=1e-6)
+    assert last["test"]["t2i"]["R@1"]["mean"] == pytest.approx(np.mean(hits), abs=1e-6)
     assert "100.00 % of that of least squares" in path["about"]
 
 
@@ -122,7 +122,7 @@ def test_folds_choose_as_a_sweep_does_and_not_on_their_holdouts(ridge, swept):
     assert counts == np.bincount(outcome.epochs, minlength=len(counts)).tolist()
     (family,) = summary["families"]
     for way in WAYS:
-        for mine, theirs in (("holdout", "metrics"), ("train", "train_metrics"), ("delta", "delta"), ("gap", "gap")):
+        for mine, theirs in (("test", "metrics"), ("train", "train_metrics"), ("delta", "delta"), ("gap", "gap")):
             wanted = {key: value for key, value in family[theirs][way].items() if key != "per_language"}
             assert path["chosen"][mine][way] == wanted
     assert path["chosen"]["verdict"] == family["verdict"]
@@ -140,7 +140,7 @@ def test_changes_are_adjusted_for_every_point_but_the_identity(ridge):
 def test_a_path_is_plain_numbers_with_intervals_around_them(ridge):
     json.dumps(ridge[1], allow_nan=False)
     for point in ridge[1]["points"]:
-        for part in ("holdout", "train", "delta", "gap"):
+        for part in ("test", "train", "delta", "gap"):
             figure = point[part]["both"]["R@1"]
             assert figure["low"] <= figure["mean"] <= figure["high"]
 

@@ -159,7 +159,7 @@ def test_the_records_of_a_sweep_are_its_summary(solved):
     arms += [("baseline", "identity", {"train_metrics": summary["baselines"]["identity_train"]})]
     arms += [("baseline", "chance", {"metrics": summary["baselines"]["chance"]})]
     for key in ("difficulty", "captions"):
-        for one in summary["where"].get(key, {}).get("bins", ()):
+        for one in summary["subgroups"].get(key, {}).get("bins", ()):
             arms.append(("subgroup", f"{key}: {one['name']}", {"delta": one["delta"]}))
     seen = set()
     for role, arm, found in arms:

@@ -234,7 +234,7 @@ def test_what_did_not_change_gained_nowhere(both_arms):
 def test_a_sweep_tells_where_what_it_selected_gained(solved):
     """The choice of each fold, against identity, on the figures that the summary has."""
     summary = solved[1].summary
-    found = summary["where"]
+    found = summary["subgroups"]
     for way in ("t2i", "i2t"):
         for side, metrics in (("before", summary["baselines"]["identity"]), ("after", summary["selected"]["metrics"])):
             each = {
