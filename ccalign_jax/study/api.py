@@ -91,7 +91,7 @@ def run_study(
     with bar("‰ of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
     ranked()
-    with bar("holdouts") as progress:
+    with bar("test parts") as progress:
         result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
     refit(result)
     write_results(store, result)

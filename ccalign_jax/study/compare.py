@@ -54,7 +54,7 @@ def compare(
     """
     a, b = read_run(run_a), read_run(run_b)
     _check_comparable(a, b)
-    base, mine = a.holdouts(trial_a), b.holdouts(trial_b)
+    base, mine = a.measured_folds(trial_a), b.measured_folds(trial_b)
     replicates = draw_replicates(a.plan["groups"], seed=seed)
     inference = Inference(Arm(("a",), base.folds), replicates, test_share=max(a.test_share, b.test_share))
     found = inference.entry(Arm(("b",), mine.folds))

@@ -24,7 +24,7 @@ from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["SELECTED", "FinishedRun", "RankedFolds", "read_run", "read_summary", "run_digest"]
+__all__ = ["SELECTED", "FinishedRun", "MeasuredFolds", "read_run", "read_summary", "run_digest"]
 
 SELECTED = "selected"
 MAX_NAMES = 4  # trials that a message names
@@ -33,7 +33,7 @@ FORMER_PARTS = {"report": "test", "select": "validation"}  # of folds, in folder
 Arrays = Mapping[str, np.ndarray]
 
 
-class RankedFolds(NamedTuple):
+class MeasuredFolds(NamedTuple):
     """Measurements of one map, or of what each fold selected, on the test part of each fold.
 
     Attributes:
@@ -87,14 +87,14 @@ class FinishedRun(NamedTuple):
             raise InputError(f"{self.path}: no trial {trial!r}; {some} {', '.join([*near, IDENTITY])} and {SELECTED}")
         return [trial] * self.summary["folds"]
 
-    def holdouts(self, trial: str = SELECTED) -> RankedFolds:
+    def measured_folds(self, trial: str = SELECTED) -> MeasuredFolds:
         """Measurements from the files of `ranks/`: of a trial, of "identity", or of what each fold selected.
 
         Raises:
             InputError: no trial of that name, or its file is damaged, or of another trial or run.
         """
         languages = self.summary["data"]["languages"]
-        found = RankedFolds(self.per_fold(trial), [])
+        found = MeasuredFolds(self.per_fold(trial), [])
         files = {name: self._ranks_file(name) for name in found.per_fold}
         stored = {name: self._read_ranks(file, name) for name, file in files.items()}
         for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("test"), strict=True)):
