@@ -77,7 +77,7 @@ def finish(started: Started, statuses: Sequence[int]) -> list[tuple[str, str]]:
 def wait_for_trials(out: Path, count: int, started: Started) -> None:
     """Until so many trials are kept and the run is not at its end."""
     until = time.monotonic() + PATIENCE
-    while len([path for path in out.glob("unfinished/slices/*.npz") if "draft" not in path.name]) < count:
+    while len([path for path in out.glob("unfinished/trials/*.npz") if "draft" not in path.name]) < count:
         assert time.monotonic() < until
         assert all(process.poll() is None for process in started), finish(started, [0] * len(started))
         time.sleep(0.01)
@@ -136,7 +136,7 @@ def test_a_lost_process_ends_the_run_which_goes_on_elsewhere(alone, start, tmp_p
     first, _ = finish(started, [LOST, -9])
     last = first[1].strip().splitlines()[-1]
     assert last.startswith("error: a process of this run was lost") and "--resume" in last
-    kept = {path: path.read_bytes() for path in out.glob("unfinished/slices/???-????-*.npz")}
+    kept = {path: path.read_bytes() for path in out.glob("unfinished/trials/???-????-*.npz")}
     assert len(kept) >= 2 and not (out / "summary.json").exists()
     finish(start(1, 4, out, "--resume"), [0])
     assert_same_run(out, alone)

@@ -45,7 +45,7 @@ def finished(data, tmp_path_factory, script) -> Path:
 
 def test_a_sweep_leaves_what_the_design_promises(finished):
     summary = json.loads((finished / "summary.json").read_text())
-    assert summary["schema"] == 1 and summary["data"]["images"] == 80 and summary["folds"] == 2
+    assert summary["schema"] == 2 and summary["data"]["images"] == 80 and summary["folds"] == 2
     assert {trial["pivot"] for trial in summary["trials"]} == {
         f"{name}:en" if entry.takes_language else name for name, entry in PIVOTS.items()
     }
