@@ -48,7 +48,7 @@ def run_inputs(plan):
 
 def compiled(plan):
     """The training program; it runs for a moment, so that to optimise it takes longer than it saves."""
-    program = make_program(plan.groups[0], plan.space, min_train_size=plan.least, accelerator=False)
+    program = make_program(plan.groups[0], plan.space, min_train_size=plan.min_train_size, accelerator=False)
     return program.fit.lower(*run_inputs(plan)).compile()
 
 

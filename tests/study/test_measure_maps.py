@@ -69,7 +69,7 @@ def scored(solved):
 
 def test_the_bank_has_what_is_fitted_for_the_report(scored):
     """Not what is fitted to choose, which is less."""
-    assert scored.plan.least == 50
+    assert scored.plan.min_train_size == 50
     assert scored.summary["scores"]["bank"]["images"] == 75 == min(len(fold.train) for fold in scored.plan.folds)
 
 
