@@ -84,8 +84,7 @@ def summarise(
         maps: of what the folds chose; with them, gains by subgroup are added, too.
     """
     per_fold = plan.config.protocol == "nested"
-    whole = [outcome for outcome in outcomes if outcome.is_whole]
-    candidates = [identity, *whole] if per_fold else whole
+    candidates = [*([identity] if per_fold else []), *(outcome for outcome in outcomes if outcome.is_whole)]
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
     notes = [*notes, *divergence_notes(outcomes)]
     if kept_its_start(best):
@@ -108,7 +107,8 @@ def summarise(
         informed=plan.informed,
     )
     by_name = {outcome.name: outcome for outcome in [identity, *outcomes]}
-    found["notes"] += edge_notes([by_name[name] for name in found["selected"]["per_fold"]], outcomes)
+    chosen = [by_name[name] for name in found["selected"]["per_fold"]]
+    found["notes"] += edge_notes(chosen, outcomes)
     found["notes"] += pairing_notes(found, [trial["metrics"] for trial in found["trials"]])
     found |= {"repeats": plan.config.repeats, "inner": plan.inner}
     if plan.raced:
@@ -119,7 +119,6 @@ def summarise(
     if not per_fold and (optimism := seed_optimism(outcomes, identity)):
         found["optimism"] = optimism
     if maps is not None and replicates is not None:
-        chosen = [by_name[name] for name in found["selected"]["per_fold"]]
         arms += _add_maps(found, plan, identity, chosen, maps, replicates)
     return Summary(found, arms)
 

@@ -74,9 +74,8 @@ class TrainedRuns:
         self.plan, self.embeddings, self.arrays, self.key, self.folder = plan, embeddings, arrays, key, folder
         self.pool, self.ahead = pool, dict[tuple[int, int], Future[Program]]()
         self.accelerator = jax.default_backend() != "cpu"
-        self.place = {
-            trial.index: (number, trial) for number, group in enumerate(plan.groups) for trial in group.trials
-        }
+        groups = enumerate(plan.groups)
+        self.place = {trial.index: (number, trial) for number, group in groups for trial in group.trials}
         self.mesh = mesh if mesh is not None and mesh.size > 1 else None
         self.spread = (embeddings, arrays)
         if self.mesh is not None:
