@@ -91,14 +91,12 @@ def summarise(
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
     tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
+    parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
     found, arms = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
         identity=identity,
-        chance=[
-            chance_measurement(plan.part(fold, "test"), plan.data.languages, tasks=tasks)
-            for fold in range(len(plan.folds))
-        ],
+        chance=[chance_measurement(part, plan.data.languages, tasks=tasks) for part in parts],
         outcomes=outcomes,
         best=best,
         notes=notes,
