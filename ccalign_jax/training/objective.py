@@ -74,6 +74,9 @@ OPTIONAL = ("l2", "prox", "ortho", "spectral", "clip", "dropout", "noise", "mix"
 COSTLY = ("ortho", "spectral")  # products of whole matrices: more than a step of a linear map costs without them
 
 
+SCORE_EVERY, MIN_SCORES = 5, 4  # epochs, and epochs that are scored beside the start, unless a recipe says
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """Static settings of a compiled program: sizes, choices, and which penalties exist.
@@ -81,7 +84,8 @@ class Recipe:
     Attributes:
         epochs: how many; epoch 0 is the start.
         steps_per_epoch: optimiser steps of an epoch.
-        score_every: epochs between two scores on the selection part; the start and the last epoch are scored, too.
+        score_every: epochs between two scores on the validation part; the start and the last epoch are scored, too.
+            0: five, or fewer where there are few epochs, so that at least four are scored beside the start.
         batch_images: images a step; each brings one caption in every language it has.
         hidden: width of the hidden layer of MLPs.
         rank: of low-rank parts.
@@ -104,7 +108,7 @@ class Recipe:
 
     epochs: int = 20
     steps_per_epoch: int = 12
-    score_every: int = 5
+    score_every: int = 0
     batch_images: int = 32
     hidden: int = 512
     rank: int = 32
@@ -127,10 +131,11 @@ def scored_epochs(recipe: Recipe) -> tuple[int, ...]:
     """The epochs whose maps are kept and scored: the start, every `score_every`-th, and the last.
 
     Example:
-        >>> scored_epochs(Recipe(epochs=10, score_every=4))
-        (0, 4, 8, 10)
+        >>> scored_epochs(Recipe(epochs=10, score_every=4)), scored_epochs(Recipe(epochs=4))
+        ((0, 4, 8, 10), (0, 1, 2, 3, 4))
     """
-    return (*range(0, recipe.epochs, recipe.score_every), recipe.epochs)
+    step = recipe.score_every or max(1, min(SCORE_EVERY, recipe.epochs // MIN_SCORES))
+    return (*range(0, recipe.epochs, step), recipe.epochs)
 
 
 def fitting_recipe(recipe: Recipe, images: int) -> Recipe:

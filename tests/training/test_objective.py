@@ -14,7 +14,7 @@ from ccalign_jax.aligners import linear_part, make_aligner
 from ccalign_jax.losses import LOSSES, clip_loss, mse_loss, ortho_penalty, prox_penalty
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Batch, Term, make_pivot
-from ccalign_jax.training import Hyper, Recipe, Trained, make_objective
+from ccalign_jax.training import Hyper, Recipe, Trained, make_objective, scored_epochs
 
 LANGUAGES, KEY = ("de", "en"), jax.random.key(5)
 
@@ -215,3 +215,13 @@ def test_a_recipe_leaves_the_tile_to_the_loss():
 
     assert program(32) == program(32, tile=0) != program(32, tile=1024)
     assert program(1500) == program(1500, tile=1024)  # 2 languages
+
+
+def test_at_least_four_epochs_are_scored_beside_the_start():
+    """Of four epochs every one; with the step of five that suits twenty, only the first and last map would be seen."""
+    for epochs in range(1, 41):
+        scored = scored_epochs(Recipe(epochs=epochs))
+        assert scored[0] == 0 and scored[-1] == epochs and len(scored) > min(epochs, 4)
+        assert max(np.diff(scored)) <= 5
+    assert scored_epochs(Recipe(epochs=20)) == (0, 5, 10, 15, 20)
+    assert scored_epochs(Recipe(epochs=4, score_every=3)) == (0, 3, 4)
