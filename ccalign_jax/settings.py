@@ -137,7 +137,7 @@ SETTINGS: dict[str, Setting] = {
     "penalty": Setting(1.0, "of closed forms, over the mean eigenvalue; the path of a ridge has its own"),
     "epochs": _size(20, "of training; epoch 0 is the start"),
     "steps_per_epoch": _size(12, "optimiser steps of an epoch"),
-    "score_every": _size(0, "epochs between two scores on the inner part; 0: five, or fewer of few epochs", least=0),
+    "score_every": _size(0, "epochs between two scores on the inner part; 0: five, or fewer of few epochs", minimum=0),
     "batch_images": _size(32, "images a step; each brings one caption in every language it has"),
     "hidden": _size(512, "width of the hidden layer of MLPs"),
     "rank": _size(32, "of low-rank parts"),
