@@ -18,6 +18,7 @@ from ccalign_jax.study.files import figure_cells, write_csv, write_json, write_t
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.manifest import COMPARISON_FOLDER
 from ccalign_jax.study.store import Store
+from ccalign_jax.study.summary import SCHEMA
 
 __all__ = ["compare", "comparison_rows", "write_comparison"]
 
