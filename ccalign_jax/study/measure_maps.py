@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -54,7 +55,7 @@ def measure_test_parts(
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
-    plan = result.plan
+    plan, began = result.plan, time.perf_counter()
     if tasks is None:
         tasks = SWEEP_TASKS if len({one.family for one in result.outcomes}) <= MAX_FAMILIES else SWEEP_TASKS[:1]
     if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with
@@ -94,6 +95,7 @@ def measure_test_parts(
     means = {family: _mean(each) for family, each in _in_fold_order(described).items()} if diagnostics else {}
     return dataclasses.replace(
         result,
+        seconds={**result.seconds, "test parts": time.perf_counter() - began},
         notes=notes,
         replicates=draw_replicates(plan.data.groups, seed=plan.config.seed),
         maps=MapMeasurements(_in_fold_order(scored) if scores else {}, means),

@@ -47,8 +47,9 @@ def refit(result: SweepResult) -> Checkpoint:
 
     If this run diverges earlier, the last epoch with finite parameters is kept, or identity, and a note is added.
     """
-    plan, began = result.plan, time.perf_counter()
-    best = next((outcome for outcome in result.outcomes if outcome.name == result.summary["best"]), result.identity)
+    plan, name = result.plan, result.summary["best"]
+    began = time.perf_counter()  # when the summary is there
+    best = next((outcome for outcome in result.outcomes if outcome.name == name), result.identity)
     trial, epoch = best.trial, refit_epoch(best)
     params: Any = {}
     if trial is not None:

@@ -64,9 +64,12 @@ class SweepResult:
     @functools.cached_property
     def estimates(self) -> Summary:
         """The summary and its records, made when first asked for."""
-        return summarise(
+        began = time.perf_counter()
+        found = summarise(
             self.plan, self.identity, self.outcomes, notes=self.notes, replicates=self.replicates, maps=self.maps
         )
+        self.seconds["estimates"] = time.perf_counter() - began
+        return found
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def test_results_are_shown_as_soon_as_they_are_known(planned):
     names = [name for name, _ in shown]
     assert names[0] == "identity" and names[-1] == "image/residual/infonce" and "identity, csls" in names
     (family,) = found.summary["families"]
+    assert list(found.seconds) == ["baselines", "trials", "test parts", "estimates"]
     scores = found.summary["scores"]["identity"]
     wanted = [found.summary["baselines"]["identity"], *(scores[name.partition(", ")[2]] for name in names[1:-1])]
     for (_, folds), figures in zip(shown, [*wanted, family["metrics"]], strict=True):
