@@ -191,7 +191,7 @@ def test_identity_against_itself(measured):
     entry = Inference(base, replicates, test_share=0.25).entry(base)
     adjust([entry])
     figures = list(walk(entry.nest()["delta"]))
-    assert len(figures) == (2 * 3 + 1) * len(mean_metrics())
+    assert len(figures) == 3 * 3 * len(mean_metrics())  # tasks; macro, de and en
     for path, figure in figures:
         nothing = {"mean": 0.0, "std": 0.0, "low": 0.0, "high": 0.0}
         assert figure == {**nothing, "p": 1.0, "p_adjusted": 1.0, "p_folds": 1.0}, path

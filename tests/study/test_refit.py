@@ -11,6 +11,7 @@ from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.study import refit as made_anew
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
+from ccalign_jax.study.summary import Summary
 from ccalign_jax.training import slice_inputs
 
 
@@ -49,18 +50,24 @@ def test_it_is_trained_on_all_images_up_to_the_median_epoch(crossed, monkeypatch
     assert np.any(found.params["delta"]) == (stop > 0)
 
 
+def keeping_identity(found, **changes):
+    """The result with identity as its best, and with other fields."""
+    changed = dataclasses.replace(found, **changes)
+    changed.estimates = Summary({**found.summary, "best": "identity"}, [])
+    return changed
+
+
 def test_fingerprints_cover_refit_and_selection_images(crossed):
-    plain = dataclasses.replace(crossed, summary={**crossed.summary, "best": "identity"})
+    plain = keeping_identity(crossed)
     assert recognise(plain.plan.data, refit(plain).training_images).images.all()
     inner = (Inner(np.arange(40, 60), np.arange(30, 35)),)  # as with an official test, which neither has
     folds = [dataclasses.replace(plain.plan.folds[0], refit=np.arange(40, 60), inner=inner)]
-    found = refit(dataclasses.replace(plain, plan=plain.plan._replace(folds=folds))).training_images
+    found = refit(keeping_identity(crossed, plan=plain.plan._replace(folds=folds))).training_images
     np.testing.assert_array_equal(
         np.flatnonzero(recognise(plain.plan.data, found).images), [*range(30, 35), *range(40, 60)]
     )
 
 
 def test_identity_is_refitted_by_doing_nothing(crossed):
-    plain = dataclasses.replace(crossed, summary={**crossed.summary, "best": "identity"})
-    found = refit(plain)
+    found = refit(keeping_identity(crossed))
     assert found.params == {} and found.about["aligner"] == "identity" and found.about["epoch"] == 0
