@@ -120,7 +120,7 @@ def fit_spread(
         ...     aligner, pivot, LOSSES["infonce"], Hyper(), jax.random.key(1), data, rows, 64, recipe=recipe, mesh=mesh
         ... )
         >>> run.params["delta"].shape
-        (2, 8, 8)
+        (3, 8, 8)
     """
     if recipe.batch_images % mesh.size:
         raise InputError(f"batches of {recipe.batch_images} images cannot be spread evenly over {mesh.size} devices")
