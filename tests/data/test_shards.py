@@ -272,7 +272,7 @@ def test_pt_files_of_other_content(tmp_path, one_line, caplog):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
-def test_rows_are_told_by_their_bits_as_by_their_numbers(dtype):
+def test_rows_are_distinguished_by_their_bits_as_by_their_numbers(dtype):
     """Every number there is, alone and beside a one."""
     numbers = np.arange(2**16, dtype=np.uint16).view(dtype)[:, None]
     with np.errstate(invalid="ignore"):  # signalling NaNs are among them

@@ -127,7 +127,7 @@ def test_untouched_geometry_is_the_published_one(images, seed):
     assert not wrong
 
 
-def test_other_figures_stand_beside_the_published_ones(default):
+def test_other_numbers_stand_beside_the_published_ones(default):
     there, back = retrieval(default)
     fold = folds(len(default))[0]
     texts = [default.text[language][fold] for language in LANGUAGES]

@@ -7,7 +7,7 @@ import pytest
 from ccalign_jax import diagnostics as d
 
 
-def paired_figures(a, b, k=5):
+def paired_metrics(a, b, k=5):
     """Every paired diagnostic of two sets."""
     grams = d.gram_matrices([a, b])
     near = [d.nearest_rows(gram, k) for gram in grams]
@@ -26,4 +26,4 @@ def paired_figures(a, b, k=5):
 @pytest.fixture(scope="session")
 def diagnostics_of() -> Callable[..., dict[str, float]]:
     """Every paired diagnostic of two sets: `diagnostics_of(a, b, k=5)`."""
-    return paired_figures
+    return paired_metrics

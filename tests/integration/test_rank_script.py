@@ -34,7 +34,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def test_figures_and_ranks_are_those_of_the_whole(script, files):
+def test_metrics_and_ranks_are_those_of_the_whole(script, files):
     sides = [f"--{side}={side}.npy" for side in ("queries", "gallery", "gold")]
     done = script("rank.py", *sides, "--memory=1MiB", "--out=ranks.npz", cwd=files)
     assert done.returncode == 0, done.stderr

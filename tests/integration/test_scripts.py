@@ -83,7 +83,7 @@ def test_a_sweep_leaves_what_the_design_promises(finished):
     assert not (finished / "unfinished").exists()
 
 
-def test_ranks_on_disk_give_the_figures_of_the_summary(finished):
+def test_ranks_on_disk_give_the_estimates_of_the_summary(finished):
     summary = json.loads((finished / "summary.json").read_text())
     with np.load(finished / "ranks" / "identity.npz") as ranks:
         folds = [

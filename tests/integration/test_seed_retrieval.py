@@ -88,7 +88,7 @@ def mean_of(each):
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
-def test_the_seed_programs_figures_come_back(seed, kind, split):
+def test_the_seed_programs_metrics_come_back(seed, kind, split):
     folder, figures = seed
     report = json.loads((folder / f"report_full_ar-de-en-fr-zh_fold0_{kind}.json").read_text())
     before, after = figures(split, None), figures(split, kind)

@@ -58,7 +58,7 @@ def by_hand(folds, weights, cluster_of):
 
 
 @pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
-def test_every_figure_in_every_resample(measured, groups):
+def test_every_metric_in_every_replicate(measured, groups):
     folds = [measured(range(25), seed=1), measured(range(25, 40), seed=2)]
     replicates = draw_replicates(groups, **FEW)
     found = replicate_metrics(folds, replicates)
@@ -71,7 +71,7 @@ def test_every_figure_in_every_resample(measured, groups):
 
 
 @pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
-def test_clusters_add_up_to_every_figure(measured, groups):
+def test_clusters_add_up_to_every_metric(measured, groups):
     folds = [measured(range(25), seed=1), measured(range(25, 40), seed=2)]
     replicates = draw_replicates(groups, **FEW)
     as_measured = by_hand(folds, np.ones((replicates.weights.shape[1]), int), replicates.cluster_of)
@@ -164,7 +164,7 @@ def test_an_interval_is_wider_where_few_images_carry_a_change(image_sums):
     assert bounds(changes, "change")[place]["MRR"] == pytest.approx((low, high), abs=1e-6)
 
 
-def test_an_interval_stays_where_figures_can_be(image_sums):
+def test_an_interval_stays_where_estimates_can_be(image_sums):
     """One image of six misses: stretched, the interval of the level would pass 1; that of a change may go below 0."""
     each = image_sums([1, 1, 1, 1, 1, 9], range(6), 6), image_sums([9, 1, 1, 1, 1, 1], range(6), 6)
     one, other = (Measurement({}, {("t2i", "en"): sums, ("i2t", "en"): sums}, np.arange(6)) for sums in each)

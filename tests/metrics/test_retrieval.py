@@ -29,7 +29,7 @@ def from_counts(better, equal, tied):
     return Ranks(better, equal, tied, *[1 / (better + 1.0)] * 3)
 
 
-def test_figures_by_hand():
+def test_metrics_by_hand():
     found = retrieval_metrics(from_counts([0, 0, 4, 12], [0, 1, 0, 0], [1, 1, 1, 1]))
     assert list(found) == list(METRICS)
     assert found["R@1"] == pytest.approx((1 + 0.5) / 4)

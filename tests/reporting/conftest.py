@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ccalign_jax.reporting.table import Table
+
 Summary = dict[str, Any]
 
 
@@ -14,7 +16,7 @@ HALF = 0.02  # of every interval; what changes by more is no accident
 SURE, UNSURE = 0.0004, 0.4
 
 
-def figure(mean: float, std: float | None = None, *, delta: bool = False) -> dict[str, float | None]:
+def estimate(mean: float, std: float | None = None, *, delta: bool = False) -> dict[str, float | None]:
     p = SURE if abs(mean) > HALF else UNSURE
     extra = {"p": p, "p_adjusted": p, "p_folds": None if std is None else 0.01} if delta else {}
     return {"mean": mean, "std": std, "low": mean - HALF, "high": mean + HALF, **extra}
@@ -29,7 +31,7 @@ def metrics(t2i: float, i2t: float, std: float | None, languages: tuple[str, ...
 
     def one(value: float) -> Summary:
         names = ("R@1", "R@5", "R@10", "MRR", "mAP", "median_rank", "nDCG@10")
-        return {name: figure(value, std, delta=delta) for name in names}
+        return {name: estimate(value, std, delta=delta) for name in names}
 
     return {
         direction: {**one(value), "per_language": {language: one(value) for language in languages}}
@@ -57,10 +59,10 @@ def make_where(t2i: float, i2t: float, languages: tuple[str, ...]) -> Summary:
     disparity = {
         way: {
             **{
-                side: {"best": languages[-1], "worst": languages[0], "difference": figure(value)}
+                side: {"best": languages[-1], "worst": languages[0], "difference": estimate(value)}
                 for side, value in sides.items()
             },
-            "change": figure(-0.06, delta=True),
+            "change": estimate(-0.06, delta=True),
         }
         for way in ("t2i", "i2t")
     }
@@ -94,11 +96,11 @@ def make_summary(
         train = metrics(0.6 + t2i, 0.6 + i2t, std, languages)
         return {
             "epochs": [*epochs],
-            "selection": figure(0.6 + t2i, std) | {"low": None, "high": None},
+            "selection": estimate(0.6 + t2i, std) | {"low": None, "high": None},
             "metrics": metrics(0.5 + t2i, 0.5 + i2t, std, languages),
             "delta": metrics(t2i, i2t, std, languages, delta=True),
             "train_metrics": train,
-            "gap": {way: {"R@1": figure(0.1, std)} for way in train},
+            "gap": {way: {"R@1": estimate(0.1, std)} for way in train},
             "verdict": {way: word(x, gain) for way, x in {"t2i": t2i, "i2t": i2t, "both": (t2i + i2t) / 2}.items()},
         }
 
@@ -162,6 +164,32 @@ def as_before(tree: Any) -> Any:
     return found
 
 
+@pytest.fixture(scope="session")
+def row() -> Callable[[Table, str], tuple[str, ...]]:
+    """`row(table, name)` is the cells of the only row of that name."""
+
+    def find(table: Table, name: str) -> tuple[str, ...]:
+        (found,) = [cells[1:] for cells in table.rows if cells[0] == name]
+        return tuple(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def block() -> Callable[[Table, str], dict[str, tuple[str, ...]]]:
+    """`block(table, heading)` is the rows below a heading, up to the next one, by name."""
+
+    def find(table: Table, heading: str) -> dict[str, tuple[str, ...]]:
+        start, found = [cells[0] for cells in table.rows].index(heading) + 1, {}
+        for name, *cells in table.rows[start:]:
+            if not any(cells):
+                break
+            found[name] = tuple(cells)
+        return found
+
+    return find
+
+
 @pytest.fixture
 def before() -> Callable[[Summary], Summary]:
     """`before(summary)` is the same summary, written before there were intervals and tests; see `as_before`."""
@@ -209,12 +237,13 @@ def scored(task: str, languages: tuple[str, ...], shift: float = 0.0, *, delta: 
     def one(extra: float) -> Summary:
         if delta:
             return {
-                metric: figure(-100 * shift if metric == "median_rank" else shift, None, delta=True) for metric in steps
+                metric: estimate(-100 * shift if metric == "median_rank" else shift, None, delta=True)
+                for metric in steps
             }
         start = TASKS[task] + shift + extra
         values = {metric: start + step for metric, step in steps.items()}
         values["median_rank"] = 20.0 - 100 * shift
-        return {metric: figure(value, None) for metric, value in values.items()}
+        return {metric: estimate(value, None) for metric, value in values.items()}
 
     each = {name: 0.01 * languages.index(name.partition("->")[0]) for name in names}
     macro = one(sum(each.values()) / len(each))

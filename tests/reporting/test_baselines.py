@@ -22,11 +22,11 @@ def scored(t2i, i2t):
     """As a summary has it: each direction and their mean, and their change, which .02 makes certain."""
     changes = {"t2i": t2i, "i2t": i2t, "both": (t2i + i2t) / 2}
 
-    def figure(mean, **more):
+    def estimate(mean, **more):
         return {"R@1": {"mean": mean, "std": None, "low": mean - 0.02, "high": mean + 0.02, **more}}
 
-    delta = {way: figure(change, p_adjusted=0.0004 if abs(change) > 0.02 else 0.4) for way, change in changes.items()}
-    return {**{way: figure(0.5 + change) for way, change in changes.items()}, "delta": delta}
+    delta = {way: estimate(change, p_adjusted=0.0004 if abs(change) > 0.02 else 0.4) for way, change in changes.items()}
+    return {**{way: estimate(0.5 + change) for way, change in changes.items()}, "delta": delta}
 
 
 def with_scores(summary, *states, scores=SCORES, shift=0.0):
@@ -104,7 +104,7 @@ def test_every_baseline_has_a_verdict_an_interval_and_a_p(make):
     assert "p of a score is adjusted (Holm) for all scores" in notes(table)
 
 
-def test_the_best_map_and_the_best_score_are_told_with_their_evidence(make):
+def test_the_best_map_and_the_best_score_stand_with_their_evidence(make):
     said = baselines_words(with_scores(make(("image", "residual", "infonce", 0.1, 0.1))))
     assert "by +.011 (95 % interval −.009 to +.031, p = .400: no evidence);" in said
     assert said.endswith(

@@ -44,7 +44,7 @@ def test_of_ranks_fewer_are_better(comparison):
     assert word(2.0) == ("median rank", "loss") and word(-2.0) == ("median rank", "gain")
 
 
-def test_the_words_follow_the_figures(comparison):
+def test_the_words_follow_the_estimates(comparison):
     said = comparison_words(comparison)
     assert said[0] == ("b, image/residual/infonce (runs/b), against a, selected (runs/a), on the same 100 images.")
     assert said[1].startswith(

@@ -75,7 +75,7 @@ def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
     assert sum(line.startswith("toy: retrieval") for line in lines) == 1
 
 
-def test_no_change_is_torn_from_its_figure(make):
+def test_no_change_is_torn_from_its_estimate(make):
     table = main_table(make(*MANY))
     for width in range(60, 121):
         headers = [line for line in printed(table, width=width) if line.startswith("aligner")]

@@ -13,17 +13,17 @@ PENALTIES = (None, 100.0, 10.0, 1.0, 0.0)
 GAINS = {None: 0.0, 100.0: 0.01, 10.0: 0.08, 1.0: 0.03, 0.0: -0.2}
 
 
-def figure(mean, **more):
+def estimate(mean, **more):
     return {"mean": mean, "std": 0.01, "low": mean - 0.02, "high": mean + 0.02, **more}
 
 
 def both(mean):
-    return {way: {"R@1": figure(mean)} for way in ("t2i", "i2t", "both")}
+    return {way: {"R@1": estimate(mean)} for way in ("t2i", "i2t", "both")}
 
 
 def change(mean):
     p = 0.0004 if abs(mean) > 0.02 else 0.4
-    return {way: {"R@1": figure(mean, p=p, p_adjusted=p)} for way in ("t2i", "i2t", "both")}
+    return {way: {"R@1": estimate(mean, p=p, p_adjusted=p)} for way in ("t2i", "i2t", "both")}
 
 
 def moved(mean):
@@ -71,7 +71,7 @@ def test_places_run_from_identity_to_no_penalty_whatever_the_order():
     assert path_places([{"penalty": None}, {"penalty": 0.0}]) == [-1.0, 1.0]
 
 
-def test_path_has_train_holdout_and_identity_and_the_choice_of_each_fold(curves):
+def test_path_has_train_test_and_identity_and_the_choice_of_each_fold(curves):
     figure = path_plot(curves)
     first, _, norm, rotation = figure.axes
     assert [axes.get_title() for axes in figure.axes[:2]] == ["text to image", "image to text"]

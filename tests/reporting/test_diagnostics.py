@@ -5,18 +5,7 @@ import pytest
 from ccalign_jax.reporting import EVALUATION, make_tables
 
 
-def block(table, heading):
-    """Rows below a heading, up to the next one, by name."""
-    start = [cells[0] for cells in table.rows].index(heading) + 1
-    found = {}
-    for name, *cells in table.rows[start:]:
-        if not any(cells):
-            break
-        found[name] = tuple(cells)
-    return found
-
-
-def test_diagnostics_say_which_side_is_better(evaluation):
+def test_diagnostics_say_which_side_is_better(evaluation, block):
     table = make_tables(EVALUATION, evaluation())["diagnostics"]
     captions = block(table, "captions, mean over languages")
     assert captions["effective rank, of the variances"] == ("60.0", "66.0", "+6.0", "depends on n")
@@ -36,7 +25,7 @@ def test_one_language_has_neither_pairs_nor_probe(evaluation):
     assert not [cells for cells in tables["calibration"].rows if cells[0].startswith("between")]
 
 
-def test_calibration_gives_the_mean_and_the_largest_p(evaluation):
+def test_calibration_gives_the_mean_and_the_largest_p(evaluation, block):
     summary = evaluation(mapped=False)
     pairs = summary["diagnostics"]["identity"]["nulls"]["between_languages"]["gram_correlation"]
     pairs["de|zh"] |= {"p": 0.4, "value": 0.29, "calibrated": 0.27}
@@ -47,14 +36,14 @@ def test_calibration_gives_the_mean_and_the_largest_p(evaluation):
     assert "1/201" in table.notes[1]
 
 
-def test_diagnostics_of_each_language_and_of_the_images(evaluation):
+def test_diagnostics_of_each_language_and_of_the_images(evaluation, block):
     table = make_tables(EVALUATION, evaluation())["diagnostics_by_language"]
     assert list(block(table, "mapped")) == ["de", "en", "zh", "images"]
     assert block(table, "mapped")["de"][0] == "66.0" and block(table, "mapped")["images"][0] == "60.0"
     assert block(table, "identity")["images"][-4:] == ("", "", "", "")
 
 
-def test_diagnostics_without_images_or_a_common_width(evaluation):
+def test_diagnostics_without_images_or_a_common_width(evaluation, block):
     summary = evaluation()
     for one in summary["diagnostics"].values():
         for key in ("image", "with_image", "spectra_image"):

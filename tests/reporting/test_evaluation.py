@@ -22,26 +22,9 @@ ALL = [
 ]
 
 
-def row(table, name):
-    """The cells of the only row of that name."""
-    (found,) = [cells[1:] for cells in table.rows if cells[0] == name]
-    return found
-
-
-def block(table, heading):
-    """Rows below a heading, up to the next one, by name."""
-    start = [cells[0] for cells in table.rows].index(heading) + 1
-    found = {}
-    for name, *cells in table.rows[start:]:
-        if not any(cells):
-            break
-        found[name] = tuple(cells)
-    return found
-
-
 @pytest.mark.parametrize("languages", [("en",), ("de", "en", "zh"), MANY])
 @pytest.mark.parametrize("mapped", [True, False])
-def test_every_table_is_written_every_way(evaluation, languages, mapped, tmp_path):
+def test_every_table_is_written_in_every_format(evaluation, languages, mapped, tmp_path):
     tables = make_tables(EVALUATION, evaluation(languages, mapped=mapped))
     pairs = ("text_to_text", "pairs_direct", "pairs_through_image")
     assert list(tables) == [n for n in ALL if (mapped or n != "map") and (len(languages) > 1 or n not in pairs)]
@@ -82,7 +65,7 @@ def test_tables_take_what_json_gives_back(evaluation):
     assert make_tables(EVALUATION, json.loads(json.dumps(summary))) == make_tables(EVALUATION, summary)
 
 
-def test_retrieval_compares_each_language_with_identity(evaluation, before):
+def test_retrieval_compares_each_language_with_identity(evaluation, before, row):
     table = retrieval_table(evaluation())
     assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change, p\n[95 %]")
     assert row(table, "zh")[:3] == (".120 [.100, .140]", ".140 [.120, .160]", "+.020 [.000, +.040] p=.400")
@@ -102,7 +85,7 @@ def test_retrieval_compares_each_language_with_identity(evaluation, before):
     )
 
 
-def test_retrieval_without_a_map_has_more_metrics(evaluation, before):
+def test_retrieval_without_a_map_has_more_metrics(evaluation, before, row):
     assert row(retrieval_table(evaluation(mapped=False)), "mean")[0] == ".110 [.090, .130]"
     table = retrieval_table(before(evaluation(mapped=False)))
     assert table.columns[1:4] == ("t2i\nR@1", "i2t\nR@1", "t2i\nR@5")
@@ -110,7 +93,7 @@ def test_retrieval_without_a_map_has_more_metrics(evaluation, before):
     assert "mapped" not in " ".join(table.notes)
 
 
-def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation, before):
+def test_every_metric_stands_beside_chance_and_ranks_have_one_decimal(evaluation, before, row):
     table = make_tables(EVALUATION, evaluation())["metrics"]
     assert row(table, "R@1")[2:4] == ("+.020 [.000, +.040] p=.400", ".010")
     assert row(table, "median rank")[2] == "−2.0 [−2.0, −2.0] p<.001"
@@ -147,7 +130,7 @@ def test_fresh_images_are_claimed_only_where_known(evaluation, before):
         assert "Without any training, the best" not in said
 
 
-def test_the_words_of_the_headline_follow_the_figures(evaluation):
+def test_the_words_of_the_headline_follow_the_estimates(evaluation):
     said = evaluation_headline(evaluation())
     assert "R@1 .110 → .130 (+.020, 95 % interval .000 to +.040, p = .400): no evidence; image to text" in said[2]
     assert "text to text R@1 .410 → .440 (+.030, 95 % interval +.010 to +.050, p < .001): gain." in said[2]
@@ -160,7 +143,7 @@ def test_the_words_of_the_headline_follow_the_figures(evaluation):
     assert evaluation_headline(summary)[3].startswith("Loss: the mean of both directions fell by .100 (")
 
 
-def test_scores_are_compared_with_identity_under_the_cosine(evaluation, before):
+def test_scores_are_compared_with_identity_under_the_cosine(evaluation, before, block):
     table = make_tables(EVALUATION, before(evaluation()))["scores"]
     alone, mapped = block(table, "identity"), block(table, "mapped")
     assert alone["cosine"][:6] == (".120", ".000", ".110", ".000", ".130", ".000")
@@ -176,7 +159,7 @@ def test_scores_are_compared_with_identity_under_the_cosine(evaluation, before):
     assert "at most 50 rows of each language" in make_tables(EVALUATION, summary)["scores"].notes[1]
 
 
-def test_transductive_scores_say_so_by_name(evaluation):
+def test_transductive_scores_say_so_by_name(evaluation, block):
     summary = evaluation()
     assert "transductive" not in to_markdown(make_tables(EVALUATION, summary)["scores"])
     summary["scores"]["bank"]["transductive"] = True

@@ -5,7 +5,7 @@ import pytest
 from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
 
 
-def test_every_retrieval_figure_is_there_once(evaluation):
+def test_every_retrieval_estimate_is_there_once(evaluation):
     rows = list(retrieval_rows(evaluation(("de", "en", "zh"))))
     keys = [(row["state"], row["scoring"], row["figure"], row["direction"], row["language"]) for row in rows]
     assert len(set(keys)) == len(keys)
@@ -19,7 +19,7 @@ def test_every_retrieval_figure_is_there_once(evaluation):
     assert found["mapped", "cosine", "level", "t2i", "de"]["median_rank"] == "18"
 
 
-def test_every_figure_has_its_interval_and_every_change_its_p(evaluation):
+def test_every_estimate_has_its_interval_and_every_change_its_p(evaluation):
     rows = list(retrieval_rows(evaluation()))
     for row in rows:
         for metric in ("R@1", "mAP", "median_rank", "nDCG@10"):

@@ -112,7 +112,7 @@ def test_bars_of_languages_are_intervals(make, before):
     assert ends(before(make())) == [pytest.approx([0.531, 0.551])] * 2
 
 
-def test_overfitting_shows_train_and_holdout_of_identity_first(make):
+def test_overfitting_shows_train_and_test_of_identity_first(make):
     figure = overfitting_plot(make())
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
         "identity",

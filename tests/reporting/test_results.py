@@ -73,7 +73,7 @@ def test_notes_say_pool_folds_spread_and_how_rows_were_chosen(make):
     assert "Optimistic" not in said and "±" not in said and "fold std" not in to_markdown(main_table(make(*MANY)))
 
 
-def test_repeats_and_groups_of_images_are_told(make):
+def test_repeats_and_groups_of_images_are_noted(make):
     summary = make(folds=10) | {"repeats": 2}
     summary["statistics"]["cluster"] = "group of images"
     said = notes(main_table(summary))
@@ -140,7 +140,7 @@ def test_settings_that_closed_forms_do_not_read_are_still_the_same_in_all_others
     assert "The same in all trials that read it: learning rate 0.001, l2 0.0005." in table.notes
 
 
-def test_epoch_zero_is_told(make):
+def test_epoch_zero_is_noted(make):
     assert "kept the start, which nothing beat on the inner part: residual W = I + ΔW (2 of 5)" in notes(
         main_table(make(epochs=(0, 3, 0, 1, 2)))
     )
@@ -171,7 +171,7 @@ def test_headline_tells_both_directions_and_their_mean(make):
         (-0.3, 0.1, "Loss: the mean of both directions fell by .100 ("),
     ],
 )
-def test_the_words_of_the_headline_follow_the_figures(make, t2i, i2t, words):
+def test_the_words_of_the_headline_follow_the_estimates(make, t2i, i2t, words):
     assert headline(make(("image", "residual", "infonce", t2i, i2t)))[2].startswith(words)
 
 
@@ -186,7 +186,7 @@ def test_a_gain_that_folds_do_not_confirm_is_called_open(make):
     ("t2i", "i2t", "words"),
     [(-0.02, 0.01, "fell by .005"), (0.0001, -0.0003, "did not change"), (0.1, 0.1, "rose by .100")],
 )
-def test_headline_without_intervals_says_which_way_the_mean_went(make, before, t2i, i2t, words):
+def test_headline_without_intervals_says_how_the_mean_changed(make, before, t2i, i2t, words):
     said = headline(before(make(("image", "residual", "infonce", t2i, i2t))))
     assert said[2] == f"The mean of both directions {words}."
     assert "(+.100 ± .010); image to text R@1 .500 → .600 (+.100 ± .010)." in said[1] or t2i != 0.1

@@ -114,7 +114,7 @@ def test_blocks_have_their_heading_and_a_rule_above_each_but_the_first():
     assert table.alignment == "lr" and table.notes == ("n",)
 
 
-def test_blocks_keep_a_change_with_its_figure():
+def test_blocks_keep_a_change_with_its_estimate():
     assert [list(block) for block in column_blocks(WIDE, 55)] == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
     assert list(column_blocks(WIDE, 10)) == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
     assert list(column_blocks(WIDE, 1000)) == [list(range(7))]

@@ -6,24 +6,7 @@ from ccalign_jax.reporting.text_tasks import pairs_direct_table
 MANY = tuple(f"l{number:02d}" for number in range(36))
 
 
-def row(table, name):
-    """The cells of the only row of that name."""
-    (found,) = [cells[1:] for cells in table.rows if cells[0] == name]
-    return found
-
-
-def block(table, heading):
-    """Rows below a heading, up to the next one, by name."""
-    start = [cells[0] for cells in table.rows].index(heading) + 1
-    found = {}
-    for name, *cells in table.rows[start:]:
-        if not any(cells):
-            break
-        found[name] = tuple(cells)
-    return found
-
-
-def test_text_to_text_has_a_row_a_way(evaluation, before):
+def test_text_to_text_has_a_row_a_task(evaluation, before, row):
     assert row(make_tables(EVALUATION, evaluation())["text_to_text"], "directly")[2] == "+.030 [+.010, +.050] p<.001"
     table = make_tables(EVALUATION, before(evaluation()))["text_to_text"]
     assert [cells[0] for cells in table.rows] == [
@@ -35,14 +18,14 @@ def test_text_to_text_has_a_row_a_way(evaluation, before):
     assert row(table, "directly")[:3] == (".410", ".440", "+.030")
 
 
-def test_pairs_have_their_interval_and_means_of_a_row_have_none(evaluation):
+def test_pairs_have_their_interval_and_means_of_a_row_have_none(evaluation, block):
     table = pairs_direct_table(evaluation(("de", "en", "zh")))
     assert block(table, "identity")["de"] == ("", ".400 [.380, .420]", ".400 [.380, .420]", ".400")
     assert block(table, "change")["de"] == ("", *["+.030 [+.010, +.050] p<.001"] * 2, "+.030")
     assert "not adjusted for the number of pairs" in table.notes[1]
 
 
-def test_pairs_have_the_query_in_the_row(evaluation, before):
+def test_pairs_have_the_query_in_the_row(evaluation, before, block):
     table = pairs_direct_table(before(evaluation(("de", "en", "zh"))))
     assert len(table.notes) == 1
     assert table.columns == ("query", "de", "en", "zh", "mean")
@@ -61,13 +44,13 @@ def test_pairs_without_a_map_need_no_heading(evaluation, before):
     assert table.rows == (("de", "", ".400", ".400"), ("en", ".410", "", ".410"), ("mean", ".410", ".400", ".405"))
 
 
-def test_a_pair_without_a_query_is_left_blank(evaluation, before):
+def test_a_pair_without_a_query_is_left_blank(evaluation, before, row):
     summary = before(evaluation(mapped=False))
     del summary["baselines"]["identity"]["t2t"]["per_language"]["de->zh"]
     assert row(pairs_direct_table(summary), "de") == ("", ".400", "", ".400")
 
 
-def test_many_languages_are_summarised_and_that_is_said(evaluation, before):
+def test_many_languages_are_summarised_and_that_is_said(evaluation, before, row):
     assert row(pairs_direct_table(evaluation(MANY)), "l01")[8] == "l00 .430 [.410, .450]"
     table = pairs_direct_table(before(evaluation(MANY)))
     assert len(table.rows) == 36 and len(table.columns) == 11

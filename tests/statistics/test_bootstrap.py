@@ -129,7 +129,7 @@ def test_small_changes_keep_their_digits():
     )
 
 
-def test_a_figure_that_all_clusters_share_does_not_vary():
+def test_a_value_that_all_clusters_share_does_not_vary():
     _, counts = queries(500, 2, 1)
     found = ratio_replicates(bootstrap_weights(500, replicates=200, seed=1), counts[..., None] / 3, counts)
     assert (found == np.float32(1 / 3)).all()
@@ -175,7 +175,7 @@ def test_a_cluster_without_queries_never_matters(junk):
     np.testing.assert_allclose(found, ratio_replicates(weights[:, kept], sums[kept], counts[kept]), rtol=0, atol=2e-7)
 
 
-def test_a_draw_without_queries_has_no_figure():
+def test_a_replicate_without_queries_has_no_estimate():
     counts = np.zeros((9, 2), int)
     counts[4, 0] = 2
     weights = bootstrap_weights(9, replicates=200, seed=0)

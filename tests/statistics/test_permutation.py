@@ -129,7 +129,7 @@ def test_it_errs_as_often_as_it_says():
         assert np.mean(p <= alpha) == pytest.approx(alpha, abs=4 * np.sqrt(alpha * (1 - alpha) / 3000))
 
 
-def test_it_tells_which_way_a_change_went():
+def test_it_tells_the_sign_of_a_change():
     differences = np.random.default_rng(0).normal(0.5, 1, 100)
     signs = sign_flips(100, flips=2000, seed=0)
     greater, less = (sign_flip_test(differences, signs, alternative=side) for side in ("greater", "less"))

@@ -136,7 +136,7 @@ def test_a_held_out_language_is_compared_alone(runs):
         assert_same(found["delta"][way], summary_of(run)["selected"]["delta"][way])
 
 
-def test_a_trial_by_name_has_the_figures_of_its_entry(runs):
+def test_a_trial_by_name_has_the_estimates_of_its_entry(runs):
     run = runs("trained")
     trials = summary_of(run)["trials"]
     assert len(trials) == 2
@@ -167,7 +167,7 @@ def test_two_runs_are_paired_query_by_query(runs):
         assert figure["low"] <= figure["mean"] <= figure["high"]
 
 
-def test_the_other_way_round_every_change_is_its_negative(runs):
+def test_with_the_runs_swapped_every_change_is_its_negative(runs):
     a, b = runs("closed"), runs("trained")
     there, back = compare(a, b), compare(b, a)
     for way in WAYS:
@@ -348,7 +348,7 @@ def test_an_older_file_that_two_trials_share_is_refused(copy, one_line):
     one_line(lambda: compare(copy, copy, trial_a=first, trial_b="identity"), "shared by several trials")
 
 
-def test_rows_have_every_figure(runs):
+def test_rows_have_every_estimate(runs):
     found = compare(runs("closed"), runs("trained"))
     rows = list(comparison_rows(found))
     assert len(rows) == len(WAYS) * (1 + len(OWNERS)) * len(METRICS)

@@ -52,7 +52,7 @@ def unit(rows):
     return np.asarray(rows, np.float32) / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_every_figure_is_what_its_function_gives(found):
+def test_every_estimate_is_what_its_function_gives(found):
     data, _, checkpoint, (summary, *_) = found
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     part = make_part(data, np.arange(len(data)))
@@ -83,7 +83,7 @@ def walk(tree, path=()):
             yield from [((*path, key), one)] if "mean" in one else walk(one, (*path, key))
 
 
-def test_every_figure_lies_in_its_interval(found):
+def test_every_estimate_lies_in_its_interval(found):
     summary = found[3].summary
     told = {key: summary[key] for key in ("baselines", "metrics", "delta", "scores")}
     seen = 0

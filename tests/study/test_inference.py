@@ -107,7 +107,7 @@ def test_the_intervals_come_from_images_drawn_anew(solved):
 LEVELS = ("baselines", "trials", "families", "selected")
 
 
-def test_every_figure_lies_in_its_interval(solved):
+def test_every_estimate_lies_in_its_interval(solved):
     summary, seen = solved[1].summary, 0
     for path, figure in walk({key: summary[key] for key in LEVELS}):
         if "selection" in path:
@@ -135,7 +135,7 @@ def test_both_is_the_mean_of_the_two_directions(solved):
             assert figure["low"] <= figure["mean"] <= figure["high"]
 
 
-def test_the_gap_is_train_less_holdout(solved):
+def test_the_gap_is_train_less_test(solved):
     for entry in (*solved[1].summary["trials"], *solved[1].summary["families"], solved[1].summary["selected"]):
         for way in ("t2i", "i2t", "both"):
             gap = entry["gap"][way]["R@1"]
@@ -258,7 +258,7 @@ def test_gains_of_choices_on_the_reported_images_are_claimed(optimistic, words):
     assert [entry.verdict["t2i"] for entry in entries] == words
 
 
-def test_what_the_figures_rest_on_is_said(solved):
+def test_what_the_estimates_rest_on_is_noted(solved):
     told = solved[1].summary["statistics"]
     assert told["clusters"] == IMAGES and told["cluster"] == "image" and told["level"] == 0.95
     assert told["replicates"] == told["flips"] == 10_000

@@ -122,7 +122,7 @@ def test_the_largest_size_is_the_plain_sweep_to_the_digit(curve):
         assert last["delta"][way]["R@1"] == wanted and wanted["p"] <= adjusted <= 2 * wanted["p"]
 
 
-def test_fewer_images_are_measured_on_the_same_holdouts(curve):
+def test_fewer_images_are_measured_on_the_same_test_parts(curve):
     _, found, told = curve
     assert found["family"] == "image/residual/infonce"
     first, last = found["points"]
@@ -136,7 +136,7 @@ def test_fewer_images_are_measured_on_the_same_holdouts(curve):
     assert done == sorted(done) and done[-1] == total
 
 
-def test_a_training_sample_smaller_than_the_holdout_is_said():
+def test_a_training_sample_smaller_than_the_test_part_is_noted():
     replicates = draw_replicates(DATA.groups, seed=0, replicates=10, flips=10)
     config = SweepConfig(aligners=("ridge",), folds=4)
     few = learning_curve(planned([12, 60], config), replicates)

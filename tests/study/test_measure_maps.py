@@ -108,7 +108,7 @@ def chosen_apart(whole):
 
 
 @pytest.mark.parametrize("run", ["scored", "chosen_apart"])
-def test_the_plain_cosine_of_a_choice_is_its_figure(run, request):
+def test_the_plain_cosine_of_a_choice_is_its_estimate(run, request):
     """Whatever trials the folds chose: mean, interval and p-values."""
     summary = request.getfixturevalue(run).summary
     for family in summary["families"]:

@@ -113,7 +113,7 @@ def test_the_last_point_is_least_squares(ridge):
     assert "100.00 % of that of least squares" in path["about"]
 
 
-def test_folds_choose_as_a_sweep_does_and_not_on_their_holdouts(ridge, swept):
+def test_folds_choose_as_a_sweep_does_and_not_on_their_test_parts(ridge, swept):
     path, (found, summary) = ridge[1], swept
     (outcome,) = found.outcomes
     assert path["chosen"]["points"] == outcome.epochs

@@ -44,7 +44,7 @@ def three(outcome):
     ]
 
 
-def test_figures_by_hand(summarise, three, identity):
+def test_estimates_by_hand(summarise, three, identity):
     found = summarise(three, identity)
     trial = found["trials"][0]
     expected = {"mean": pytest.approx(0.4), "std": pytest.approx(0.03**0.5), "low": None, "high": None}
