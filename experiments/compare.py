@@ -28,10 +28,10 @@ def main(run_a: str, run_b: str) -> Path | None:
         store.acquire(overwrite=FLAGS.overwrite)
         found = compare(run_a, run_b, trial_a=FLAGS.trial_a, trial_b=FLAGS.trial_b, seed=FLAGS.seed)
         write_comparison(store, found)
-    for note in found["notes"]:
+    for note in found.summary["notes"]:
         print(f"note: {note}")
-    print_table(comparison_table(found))
-    for sentence in comparison_words(found):
+    print_table(comparison_table(found.summary))
+    for sentence in comparison_words(found.summary):
         print(sentence)
     if store.path is not None:
         print(f"everything: {store.path}")

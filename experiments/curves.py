@@ -35,12 +35,11 @@ def main() -> Path | None:
         return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import CURVES, make_tables, print_table, progress_bar
+    from ccalign_jax.study.curve_runs import plan_learning, plan_path
     from ccalign_jax.study.curves import make_curves, write_curves
     from ccalign_jax.study.files import default_path
     from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
-    from ccalign_jax.study.learning import plan_learning
     from ccalign_jax.study.manifest import CURVES_FOLDER
-    from ccalign_jax.study.regularisation import plan_path
     from ccalign_jax.study.store import Store
 
     if unknown := [name for name in FLAGS.what if name not in WHAT]:
@@ -66,9 +65,9 @@ def main() -> Path | None:
             learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
         curves = make_curves(path=path, learning=learning, bar=progress_bar)
         write_curves(store, curves)
-    for note in curves["notes"]:
+    for note in curves.summary["notes"]:
         print(f"note: {note}")
-    for table in make_tables(CURVES, curves).values():
+    for table in make_tables(CURVES, curves.summary).values():
         print_table(table)
         print()
     print(f"everything: {store.path}/plots, {store.path}/tables, {store.path}/curves.csv")

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ccalign_jax.errors import InputError
+from ccalign_jax.measurement.estimates import level_entry
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import IDENTITY
+from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
 from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.metrics import METRICS
 from ccalign_jax.reporting import comparison_table
-from ccalign_jax.study.files import figure_cells, write_csv, write_json, write_tables
+from ccalign_jax.study.files import write_csv, write_json, write_tables
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.manifest import COMPARISON_FOLDER
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import SCHEMA
 
-__all__ = ["compare", "comparison_rows", "write_comparison"]
+__all__ = ["Comparison", "compare", "comparison_rows", "write_comparison"]
 
 # Choices on which it depends what data a sweep has, and which test images its folds have.
 OF_DATA = ("languages", "limit", "duplicate_cosine")
 OF_FOLDS = ("folds", "split", "repeats", "seed")
+
+
+class Comparison(NamedTuple):
+    """What `compare` finds.
+
+    Attributes:
+        summary: the content of `comparison.json`: `a` and `b`, each `{"run", "name", "per_fold"}`, `a_metrics`,
+            `b_metrics`, and `delta`, b minus a; `docs/results.md` explains it.
+        arms: all estimates in it, those of a and those of b.
+    """
+
+    summary: dict[str, Any]
+    arms: list[ArmEntry]
 
 
 def compare(
@@ -34,7 +48,7 @@ def compare(
     trial_a: str = SELECTED,
     trial_b: str = SELECTED,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Comparison:
     """What the map of one run does better or worse than that of another, on the same queries and galleries.
 
     Intervals and tests are those of a sweep: the images are resampled, or the signs of their differences flipped, with
@@ -45,26 +59,21 @@ def compare(
         trial_a, trial_b: "selected", what each fold chose; the name of a trial; or "identity".
         seed: of the replicates; with a sweep's own seed its intervals and p-values come out again.
 
-    Returns:
-        `{"schema", "a", "b", "data", "protocol", "folds", "repeats", "seed", "notes", "statistics", "a_metrics",
-        "b_metrics", "delta", "verdict"}`. `a` and `b` are `{"run", "name", "per_fold"}`; `delta` is b minus a; the
-        estimates are those of `summary.json`.
-
     Raises:
         InputError: a folder is not a finished sweep's, a trial is unknown, or data, protocol or test images differ.
     """
     a, b = read_run(run_a), read_run(run_b)
     _check_comparable(a, b)
-    base, mine = a.measured_folds(trial_a), b.measured_folds(trial_b)
     replicates = draw_replicates(a.plan["groups"], seed=seed)
-    inference = Inference(Arm(("a",), base.folds), replicates, test_share=max(a.test_share, b.test_share))
-    found = inference.entry(Arm(("b",), mine.folds))
-    adjust([found], optimistic=a.config.protocol == "seed")
-    entry = found.nest()
-    return {
+    base = Arm(("a",), a.measured_folds(trial_a))
+    inference = Inference(base, replicates, test_share=max(a.test_share, b.test_share))
+    levels, entry = inference.levels(), inference.entry(Arm(("b",), b.measured_folds(trial_b)))
+    adjust([entry], optimistic=a.config.protocol == "seed")
+    nested = entry.nest()
+    summary = {
         "schema": SCHEMA,
-        "a": {"run": str(a.path), "name": trial_a, "per_fold": base.per_fold},
-        "b": {"run": str(b.path), "name": trial_b, "per_fold": mine.per_fold},
+        "a": {"run": str(a.path), "name": trial_a, "per_fold": a.per_fold(trial_a)},
+        "b": {"run": str(b.path), "name": trial_b, "per_fold": b.per_fold(trial_b)},
         "data": a.summary["data"],
         "protocol": a.config.protocol,
         "folds": a.summary["folds"],
@@ -72,51 +81,42 @@ def compare(
         "seed": seed,
         "notes": list(_notes(a, b, trial_a, trial_b)),
         "statistics": describe_statistics(replicates),
-        "a_metrics": inference.levels().nest(),
-        "b_metrics": entry["metrics"],
-        "delta": entry["delta"],
-        "verdict": entry["verdict"],
+        "a_metrics": levels.nest(),
+        "b_metrics": nested["metrics"],
+        "delta": nested["delta"],
+        "verdict": nested["verdict"],
     }
+    return Comparison(summary, [ArmEntry("baseline", "a", level_entry(levels)), ArmEntry("map", "b", entry, "a")])
 
 
-def comparison_rows(comparison: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def comparison_rows(arms: Sequence[ArmEntry]) -> Iterator[dict[str, Any]]:
     """The rows of `comparison.csv`: one a direction × language (and `macro`) × metric, with both levels and the change.
 
-    Example:
-        >>> estimate = {"mean": 0.5, "std": None}
-        >>> both = {"t2i": {"R@1": estimate, "per_language": {}}}
-        >>> next(comparison_rows({"a_metrics": both, "b_metrics": both, "delta": both}))["a"]
-        '0.500000'
+    Args:
+        arms: of a `Comparison`.
     """
-    sides = {"a": comparison["a_metrics"], "b": comparison["b_metrics"], "delta": comparison["delta"]}
-    for direction, estimates in comparison["delta"].items():
-        for language in ("macro", *estimates["per_language"]):
-            at = {
-                side: found[direction] if language == "macro" else found[direction]["per_language"][language]
-                for side, found in sides.items()
-            }
-            for metric in (metric for metric in METRICS if metric in at["delta"]):
-                cells = figure_cells({side: found[metric] for side, found in at.items()})
-                yield {"direction": direction, "language": language, "metric": metric, **cells}
+    a, b = (arm.entry for arm in arms)
+    for (task, group), metric, cells in metric_rows({"a": a.metrics, "b": b.metrics, "delta": b.delta}):
+        yield {"direction": task, "language": group or MACRO, "metric": metric, **cells}
 
 
-def write_comparison(folder: Store, comparison: Mapping[str, Any]) -> None:
+def write_comparison(folder: Store, found: Comparison) -> None:
     """Write CSV, tables and `comparison.json`.
 
     Args:
         folder: of a comparison, acquired; without a path nothing is written.
-        comparison: from `compare`.
+        found: from `compare`.
 
     Raises:
         InputError: the disk is full.
     """
     if folder.path is None:
         return
-    table = comparison_table(comparison)
+    table = comparison_table(found.summary)
     with folder.writing() as path:
-        write_csv(path / "comparison.csv", comparison_rows(comparison))
+        write_csv(path / "comparison.csv", comparison_rows(found.arms))
         write_tables(path, {"comparison": table})
-        write_json(path / COMPARISON_FOLDER.marker, comparison)
+        write_json(path / COMPARISON_FOLDER.marker, found.summary)
 
 
 def _check_comparable(a: FinishedRun, b: FinishedRun) -> None:
@@ -161,12 +161,8 @@ def _notes(a: FinishedRun, b: FinishedRun, trial_a: str, trial_b: str) -> Iterat
         yield "part of the change: a and b train on other images"
     inner = [{key: rows.tobytes() for key, rows in run.plan.items() if "/inner/" in key} for run in (a, b)]
     if inner[0] != inner[1]:
-        choices = [run.summary["inner"] for run in (a, b)]
-        words = (
-            f"a by {choices[0]}, b by {choices[1]}"
-            if choices[0] != choices[1]
-            else f"both by {choices[0]}, but not the same"
-        )
+        one, other = (run.summary["inner"] for run in (a, b))
+        words = f"a by {one}, b by {other}" if one != other else f"both by {one}, but not the same"
         yield f"part of the change: epochs and trials are chosen differently, {words}"
     if a.config.protocol == "seed":
         yield "both are optimistic: under protocol seed a fold chooses on its test images"

@@ -25,7 +25,6 @@ from ccalign_jax.reporting import Table, save_png, to_latex, to_markdown, to_svg
 
 __all__ = [
     "default_path",
-    "figure_cells",
     "file_name",
     "full_disk",
     "lock_file",
@@ -149,20 +148,6 @@ def write_plots(path: Path, plots: Mapping[str, Any]) -> None:
     for name, plot in plots.items():
         save_png(plot, path / f"{name}.png")
         (path / f"{name}.svg").write_text(to_svg(plot), encoding="utf-8")
-
-
-def figure_cells(figures: Mapping[str, Mapping[str, float | None]], prefix: str = "") -> dict[str, str]:
-    """Cells of a CSV: `{prefix}{name}` with the mean, and beside it what else is known of each figure.
-
-    Example:
-        >>> figure_cells({"R@1": {"mean": 0.5, "low": 0.25, "high": None}}, "train_")
-        {'train_R@1': '0.500000', 'train_R@1_low': '0.250000', 'train_R@1_high': ''}
-    """
-    return {
-        f"{prefix}{name}" if key == "mean" else f"{prefix}{name}_{key}": "" if value is None else f"{value:.6f}"
-        for name, figure in figures.items()
-        for key, value in figure.items()
-    }
 
 
 def tree_arrays(tree: PyTree, prefix: str = "leaf_") -> dict[str, np.ndarray]:

@@ -24,25 +24,13 @@ from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["SELECTED", "FinishedRun", "MeasuredFolds", "read_run", "read_summary", "run_digest"]
+__all__ = ["SELECTED", "FinishedRun", "read_run", "read_summary", "run_digest"]
 
 SELECTED = "selected"
 MAX_NAMES = 4  # trials that a message names
 FORMER_PARTS = {"report": "test", "select": "validation"}  # of folds, in folders of former versions
 
 Arrays = Mapping[str, np.ndarray]
-
-
-class MeasuredFolds(NamedTuple):
-    """Measurements of one map, or of what each fold selected, on the test part of each fold.
-
-    Attributes:
-        per_fold: the trial that each fold has, or "identity".
-        folds: measured on the test part of each.
-    """
-
-    per_fold: list[str]
-    folds: list[Measurement]
 
 
 class FinishedRun(NamedTuple):
@@ -87,22 +75,22 @@ class FinishedRun(NamedTuple):
             raise InputError(f"{self.path}: no trial {trial!r}; {some} {', '.join([*near, IDENTITY])} and {SELECTED}")
         return [trial] * self.summary["folds"]
 
-    def measured_folds(self, trial: str = SELECTED) -> MeasuredFolds:
-        """Measurements from the files of `ranks/`: of a trial, of "identity", or of what each fold selected.
+    def measured_folds(self, trial: str = SELECTED) -> list[Measurement]:
+        """The test part of each fold, measured from `ranks/`: of a trial, "identity", or what each fold selected.
 
         Raises:
             InputError: no trial of that name, or its file is damaged, or of another trial or run.
         """
+        names, found = self.per_fold(trial), []
         languages = self.summary["data"]["languages"]
-        found = MeasuredFolds(self.per_fold(trial), [])
-        files = {name: self._ranks_file(name) for name in found.per_fold}
+        files = {name: self._ranks_file(name) for name in names}
         stored = {name: self._read_ranks(file, name) for name, file in files.items()}
-        for fold, (name, images) in enumerate(zip(found.per_fold, self.rows("test"), strict=True)):
+        for fold, (name, images) in enumerate(zip(names, self.rows("test"), strict=True)):
             try:
                 ranks, part = _fold_ranks(stored[name], fold, images, languages)
             except (KeyError, ValueError, IndexError):
                 raise _damaged(files[name]) from None
-            found.folds.append(measure(ranks, part, languages))
+            found.append(measure(ranks, part, languages))
         return found
 
     def _ranks_file(self, trial: str) -> Path:

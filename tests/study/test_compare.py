@@ -12,7 +12,8 @@ import pytest
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study import sweep
-from ccalign_jax.study.compare import compare, comparison_rows
+from ccalign_jax.study.compare import compare as compare_runs
+from ccalign_jax.study.compare import comparison_rows
 from ccalign_jax.study.files import file_name, plain_name
 from ccalign_jax.study.inputs import plan_folds, prepare_data
 from ccalign_jax.study.load_run import read_run, run_digest
@@ -85,6 +86,11 @@ def planned(runs, tmp_path):
         return run
 
     return make
+
+
+def compare(*runs, **choices):
+    """The content of `comparison.json`."""
+    return compare_runs(*runs, **choices).summary
 
 
 def older(run):
@@ -349,8 +355,8 @@ def test_an_older_file_that_two_trials_share_is_refused(copy, one_line):
 
 
 def test_rows_have_every_estimate(runs):
-    found = compare(runs("closed"), runs("trained"))
-    rows = list(comparison_rows(found))
+    found, arms = compare_runs(runs("closed"), runs("trained"))
+    rows = list(comparison_rows(arms))
     assert len(rows) == len(WAYS) * (1 + len(OWNERS)) * len(METRICS)
     row = next(row for row in rows if (row["direction"], row["language"], row["metric"]) == ("i2t", "de", "mAP"))
     for side, key in (("a", "a_metrics"), ("b", "b_metrics"), ("delta", "delta")):

@@ -8,11 +8,10 @@ import pytest
 
 from ccalign_jax.data import synthetic
 from ccalign_jax.options import SweepConfig
-from ccalign_jax.study.curves import curve_rows, make_curves, write_curves
+from ccalign_jax.study.curve_runs import plan_learning, plan_path
+from ccalign_jax.study.curves import Curves, curve_rows, make_curves, write_curves
 from ccalign_jax.study.inputs import plan_folds
-from ccalign_jax.study.learning import plan_learning
 from ccalign_jax.study.manifest import CURVES_FOLDER
-from ccalign_jax.study.regularisation import plan_path
 from ccalign_jax.study.store import Store
 
 DATA = synthetic(60, dimensions=8, languages=("de", "en"))
@@ -26,6 +25,7 @@ def curves():
 
 
 def test_both_curves_say_what_they_are_of(curves):
+    curves = curves.summary
     json.dumps(curves, allow_nan=False)
     assert curves["data"]["name"] == DATA.name and curves["folds"] == 2
     assert set(curves["config"]) == {"path", "learning"} and curves["statistics"]["clusters"] == 60
@@ -45,22 +45,22 @@ def test_either_curve_alone(curves):
         yield lambda what, done, total: shown.append((done, total))
 
     alone = make_curves(path=plan_path(DATA, CONFIG, FOLDS), bar=bar)
-    assert alone["path"] == curves["path"] and "learning" not in alone
+    assert alone.summary["path"] == curves.summary["path"] and "learning" not in alone.summary
     assert shown[0] == "steps of the path" and all(done <= total for done, total in shown[1:])
     other = make_curves(learning=plan_learning(DATA, CONFIG, FOLDS, sizes=[12, 24]))
-    assert other["learning"] == curves["learning"] and "path" not in other
+    assert other.summary["learning"] == curves.summary["learning"] and "path" not in other.summary
 
 
 def test_rows_of_the_csv(curves):
-    rows = list(curve_rows(curves))
-    points = curves["path"]["points"]
+    rows = list(curve_rows(curves.points))
+    points = curves.summary["path"]["points"]
     assert len(rows) == 3 * (len(points) + 2)
     assert [row["penalty"] for row in rows[::3]][:2] == ["inf", "1000"]
     first, last = rows[0], rows[-1]
     assert (first["curve"], first["direction"]) == ("path", "t2i")
     assert first["delta_R@1"] == first["norm"] == first["rotation"] == "0.000000"
     assert (last["curve"], last["pairs"], last["direction"]) == ("learning", 24, "both")
-    figure = curves["learning"]["points"][-1]["delta"]["both"]["R@1"]
+    figure = curves.summary["learning"]["points"][-1]["delta"]["both"]["R@1"]
     assert float(last["delta_R@1"]) == pytest.approx(figure["mean"], abs=1e-6)
     assert float(last["delta_R@1_p_adjusted"]) == pytest.approx(figure["p_adjusted"], abs=1e-6)
 
@@ -74,7 +74,7 @@ def write(out, curves, *, overwrite=False):
 def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, one_line):
     out = tmp_path / "found"
     write(out, curves)
-    assert json.loads((out / "curves.json").read_text()) == json.loads(json.dumps(curves))
+    assert json.loads((out / "curves.json").read_text()) == json.loads(json.dumps(curves.summary))
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert names == {"curves.json", "curves.csv", "manifest.json"} | {
         f"{folder}/{name}.{end}"
@@ -83,14 +83,15 @@ def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, on
         for end in ends
     }
     with (out / "curves.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == len(list(curve_rows(curves)))
+        assert len(list(csv.DictReader(file))) == len(list(curve_rows(curves.points)))
     one_line(lambda: write(out, curves), str(out), "--overwrite")
-    write(out, {key: value for key, value in curves.items() if key != "learning"}, overwrite=True)
+    alone = ({key: each for key, each in part.items() if key != "learning"} for part in curves)
+    write(out, Curves(*alone), overwrite=True)
     assert not (out / "plots" / "learning.png").exists()  # nothing is left of what was there
 
 
 def test_what_is_not_curves_is_never_touched(tmp_path, one_line):
     (tmp_path / "thesis.tex").write_text("mine")
-    one_line(lambda: write(tmp_path, {}, overwrite=True), str(tmp_path), "no manifest.json")
-    one_line(lambda: write(tmp_path / "thesis.tex", {}, overwrite=True), "thesis.tex", "not a folder")
+    one_line(lambda: write(tmp_path, Curves({}, {}), overwrite=True), str(tmp_path), "no manifest.json")
+    one_line(lambda: write(tmp_path / "thesis.tex", Curves({}, {}), overwrite=True), "thesis.tex", "not a folder")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

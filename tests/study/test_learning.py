@@ -9,8 +9,9 @@ from ccalign_jax.data import EmbeddingSet, nested_folds, synthetic
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import plan_fits
+from ccalign_jax.study.curve_runs import SHARES, plan_learning, subset_folds
+from ccalign_jax.study.curves import learning_curve
 from ccalign_jax.study.inputs import plan_folds
-from ccalign_jax.study.learning import SHARES, learning_curve, plan_learning, subset_folds
 from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.run import run_sweep
 
@@ -103,7 +104,7 @@ def test_a_learning_curve_is_of_one_family(one_line):
 def curve():
     replicates = draw_replicates(DATA.groups, seed=0, replicates=200, flips=200)
     told = []
-    found = learning_curve(planned([21, 60]), replicates, progress=lambda *args: told.append(args))
+    found, _ = learning_curve(planned([21, 60]), replicates, progress=lambda *args: told.append(args))
     return replicates, found, told
 
 
@@ -139,7 +140,7 @@ def test_fewer_images_are_measured_on_the_same_test_parts(curve):
 def test_a_training_sample_smaller_than_the_test_part_is_noted():
     replicates = draw_replicates(DATA.groups, seed=0, replicates=10, flips=10)
     config = SweepConfig(aligners=("ridge",), folds=4)
-    few = learning_curve(planned([12, 60], config), replicates)
+    few, _ = learning_curve(planned([12, 60], config), replicates)
     assert "with up to 12 the training sample is smaller" in few["about"]
-    enough = learning_curve(planned([60], config), replicates)
+    enough, _ = learning_curve(planned([60], config), replicates)
     assert "smaller" not in enough["about"]

@@ -59,7 +59,7 @@ def test_it_is_in_tables_page_and_console(folder):
 
 
 def test_two_runs_are_compared_by_it(folder):
-    found = compare(folder, folder, trial_a="identity")
+    found = compare(folder, folder, trial_a="identity").summary
     assert found["delta"]["t2i"]["R@3"]["p"] is not None
     assert "R@3" in [row[0] for row in comparison_table(found).rows]
 

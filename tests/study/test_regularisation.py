@@ -12,10 +12,11 @@ from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.solvers.closed_forms import RIDGE_PENALTIES
 from ccalign_jax.statistics import holm
+from ccalign_jax.study.curve_runs import WEAKER, plan_path
+from ccalign_jax.study.curves import regularisation_path
 from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.outcomes import select
 from ccalign_jax.study.plan import plan_sweep
-from ccalign_jax.study.regularisation import WEAKER, plan_path, regularisation_path
 from ccalign_jax.study.run import run_sweep
 
 
@@ -40,7 +41,7 @@ def resampled(data):
 def path_of(data=DATA, **choices):
     config = SweepConfig(**{"aligners": ("ridge",), "folds": 4} | choices)
     plan = plan_path(data, config, plan_folds(data, config))
-    return plan, regularisation_path(plan, resampled(data))
+    return plan, regularisation_path(plan, resampled(data))[0]
 
 
 @pytest.fixture(scope="module")
