@@ -11,7 +11,7 @@ import numpy as np
 
 from ccalign_jax.measurement.estimates import Entry, Estimates, estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.measurement.measure import IDENTITY, is_macro
+from ccalign_jax.measurement.measure import IDENTITY, Place, is_macro
 from ccalign_jax.measurement.records import wide_rows
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.reporting import CURVES, make_plots, make_tables
@@ -26,7 +26,7 @@ from ccalign_jax.study.summary import SCHEMA, describe_data
 
 __all__ = ["Curves", "Point", "curve_rows", "learning_curve", "make_curves", "regularisation_path", "write_curves"]
 
-MOVED = ("", None)  # the place of what a map does to the embeddings, which is of no retrieval task
+MOVED: Place = ("", None)  # the place of what a map does to the embeddings, which is of no retrieval task
 
 
 class Point(NamedTuple):
