@@ -8,28 +8,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.reporting.format import (
-    Summary,
-    both,
-    change_words,
-    changed,
-    count_words,
-    find,
-    has_interval,
-    level,
-    signed,
-)
-from ccalign_jax.reporting.measures import scoring_name, states
-from ccalign_jax.reporting.names import Family, aligner_name, best_by, family_key, family_labels, is_solved, state_name
-from ccalign_jax.reporting.plots import changes_figure
-from ccalign_jax.reporting.table import Table, make_table
-from ccalign_jax.reporting.verdicts import (
     CHANGE,
     VERDICT_NOTE,
+    Summary,
     change_heading,
+    change_words,
+    count_words,
     evidence_notes,
+    find,
+    has_interval,
     is_optimistic,
+    signed,
     verdict_cell,
+    verdict_of,
 )
+from ccalign_jax.reporting.names import (
+    Family,
+    aligner_name,
+    best_by,
+    family_key,
+    family_labels,
+    is_solved,
+    scoring_name,
+    state_name,
+)
+from ccalign_jax.reporting.plots import changes_figure
+from ccalign_jax.reporting.table import Column, Table, fill_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,21 +49,17 @@ class Baseline(NamedTuple):
     Attributes:
         group: its heading; identity has none.
         name: its name in a row.
-        metrics: R@1 of both directions, and more.
-        change: changes of R@1 against identity, by direction and for both.
-        verdict: on both directions, and a sign for each; empty where nothing was tested.
+        part: `metrics`, and but for identity `delta` and `verdict`, as a family has them.
     """
 
     group: str
     name: str
-    metrics: Mapping[str, Any]
-    change: Mapping[str, Mapping[str, Any]]
-    verdict: str = ""
+    part: Mapping[str, Any]
 
     @property
     def mean(self) -> float:
         """The mean change of both directions."""
-        return float(self.change[BOTH]["mean"])
+        return float(find(self.part, "delta", BOTH, "R@1", "mean") or 0.0)
 
 
 def baselines(summary: Summary) -> list[Baseline]:
@@ -71,16 +71,16 @@ def baselines(summary: Summary) -> list[Baseline]:
     families = summary["families"]
     labels = dict(zip(map(family_key, families), family_labels(families), strict=True))
     solved, trained = _best(families, solved=True), _best(families, solved=False)[:MAX_TRAINED]
-    found = [_baseline(summary, "", IDENTITY, summary["baselines"][IDENTITY])]
+    found = [Baseline("", IDENTITY, {"metrics": summary["baselines"][IDENTITY]})]
     found += _corrections(summary, IDENTITY, FREE)
     for group, members in {
         FREE: [family for family in solved if not ALIGNERS[family["aligner"]].fitted],
         SOLVED: [family for family in solved if ALIGNERS[family["aligner"]].fitted],
         TRAINED: trained,
     }.items():
-        found += [_baseline(summary, group, labels[family_key(one)], one["metrics"], one) for one in members]
+        found += [Baseline(group, labels[family_key(one)], one) for one in members]
     if solved or trained:
-        found.append(_baseline(summary, SELECTED, "selected", summary["selected"]["metrics"], summary["selected"]))
+        found.append(Baseline(SELECTED, "selected", summary["selected"]))
     if trained:
         key = family_key(trained[0])
         state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, those of pivots
@@ -91,49 +91,48 @@ def baselines(summary: Summary) -> list[Baseline]:
 
 def baselines_table(summary: Summary) -> Table:
     """R@1 of the training-free baselines and of trained maps in a sweep, with the change against identity."""
-    first, *others = baselines(summary)
-    blocks: dict[str, list[list[str]]] = {"": [_row(first, is_identity=True)]}
-    for one in others:
-        blocks.setdefault(one.group, []).append(_row(one))
+    blocks: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for one in baselines(summary):
+        blocks.setdefault(one.group, []).append((one.name, one.part))
     change = change_heading(summary)
-    columns = [name for task in DIRECTIONS for name in (f"{task}\nR@1", change)]
-    return make_table(
+    return fill_table(
         "Baselines: R@1 on the test part, from no parameters to trained maps",
-        ("map", "verdict", f"mean of both\n{change}", *columns),
+        [Column.names("map"), *Column.both(change), *Column.directions("{task}\nR@1", change)],
         blocks.items(),
-        alignment="ll",
         notes=_notes(summary),
     )
 
 
 def scores_table(summary: Summary) -> Table | None:
-    """Score corrections of each state of an evaluation, R@1 and mAP, with the change against identity."""
+    """Score corrections of identity and of the map in an evaluation, with the change against identity."""
     scores = summary.get("scores")
     if scores is None:
         return None
-    blocks = []
-    for state in states(summary):
-        rows = []
-        for scoring, metrics in scores[state].items():
-            one = _baseline(summary, state, scoring_name(summary, scoring), metrics)
-            levels = {BOTH: both(metrics), **{task: metrics[task]["R@1"] for task in DIRECTIONS}}
-            cells = [cell for task in levels for cell in (level(levels[task]), changed(one.change[task]))]
-            rows.append([one.name, one.verdict, *cells, *(level(metrics[task]["mAP"]) for task in DIRECTIONS)])
-        blocks.append((state, rows))
-    bank, known = scores["bank"], any(row[1] for _, rows in blocks for row in rows)
+    bank = scores["bank"]
+    blocks = {
+        state: [(scoring_name(summary, scoring), {**found, "metrics": found}) for scoring, found in each.items()]
+        for state, each in scores.items()
+        if state != "bank"
+    }
+    known = any(verdict_cell(part) for rows in blocks.values() for _, part in rows)
+    change = CHANGE if known else "change"
     source = (
         "the very rows that are scored (transductive): what a query gets depends on the other queries"
         if bank["transductive"]
         else "other rows of the data, none of those scored"
     )
     most = f" (at most {bank['most_rows']} rows of each language)" if "most_rows" in bank else ""
-    columns = [name for head in ("mean of\nboth", *DIRECTIONS) for name in (head, CHANGE if known else "change")]
     adjusted = "[ ]: 95 % interval. p: paired sign flips over images, adjusted (Holm) for all scores on all states."
-    return make_table(
+    return fill_table(
         "Score corrections, R@1, mean over languages",
-        ("score", "verdict", *columns, *(f"{task}\nmAP" for task in DIRECTIONS)),
-        blocks,
-        alignment="ll",
+        [
+            *(Column.names("score"), Column.verdict()),
+            Column.estimate("mean of\nboth", "metrics", BOTH, "R@1"),
+            Column.estimate(change, "delta", BOTH, "R@1"),
+            *Column.directions("{task}", change),
+            *(Column.estimate(f"{task}\nmAP", "metrics", task, "mAP") for task in DIRECTIONS),
+        ],
+        blocks.items(),
         notes=(
             "change: against identity under the cosine. A trained map has to beat what a score earns without training.",
             f"All but the cosine look at a bank, {count_words(bank['images'], 'image')} and their captions{most}: "
@@ -152,7 +151,7 @@ def baselines_plot(summary: Summary) -> Figure:
         if one.group != group:
             group = one.group
             rows.append((group, None))
-        rows.append((one.name, {task: {"R@1": change} for task, change in one.change.items()}))
+        rows.append((one.name, one.part["delta"]))
     return changes_figure("baselines", rows)
 
 
@@ -167,7 +166,8 @@ def baselines_words(summary: Summary) -> str:
     kind = "trained map" if mine.group == TRAINED else "closed form"
     lead = signed(mine.mean - best.mean)
     place = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
-    untested = ", a difference that is not tested itself" if has_interval(mine.change[BOTH]) else ""
+    tested = has_interval(find(mine.part, "delta", BOTH, "R@1"))
+    untested = ", a difference that is not tested itself" if tested else ""
     return (
         f"Without training, {best.name} changes the mean of both directions by {_change(best)}; the best {kind} by "
         f"its mean selection score, {mine.name}, by {_change(mine)}: it {place}{untested}."
@@ -175,16 +175,10 @@ def baselines_words(summary: Summary) -> str:
 
 
 def _change(one: Baseline) -> str:
-    change = one.change[BOTH]
-    found = f" ({change_words(change).partition(', ')[2]}: {one.verdict.rpartition(' ')[0]})"
-    return signed(one.mean) + (found if has_interval(change) and one.verdict else "")
-
-
-def _row(one: Baseline, *, is_identity: bool = False) -> list[str]:
-    cells = [one.name, one.verdict, "" if is_identity else changed(one.change[BOTH])]
-    for task in DIRECTIONS:
-        cells += [level(one.metrics[task]["R@1"]), "" if is_identity else changed(one.change[task])]
-    return cells
+    change, found = find(one.part, "delta", BOTH, "R@1"), verdict_of(one.part)
+    if not has_interval(change) or not found:
+        return signed(one.mean)
+    return f"{signed(one.mean)} ({change_words(change).partition(', ')[2]}: {found})"
 
 
 def _notes(summary: Summary) -> Iterator[str]:
@@ -210,12 +204,11 @@ def _notes(summary: Summary) -> Iterator[str]:
             "That mean is over all folds, and what is inner to one fold is reported in another: selected, which every "
             "fold chose for itself, is the estimate to quote."
         )
-    left = _best(summary["families"], solved=False)[MAX_TRAINED:]
-    if left:
+    if left := _best(summary["families"], solved=False)[MAX_TRAINED:]:
         names = "; ".join(aligner_name(family["aligner"]) for family in left)
         yield f"Left out of the trained, with lower selection scores: {names}."
     yield "mean of both: what only one direction gains may be lost by the other."
-    if any(one.verdict for one in free):
+    if any(verdict_of(one.part) for one in free):
         yield "p of a score is adjusted (Holm) for all scores, on identity and on top of maps alike."
     yield from evidence_notes(summary)
 
@@ -230,21 +223,7 @@ def _corrections(summary: Summary, state: str, group: str) -> list[Baseline]:
     """The score corrections of a state; the cosine is the state itself."""
     scores = find(summary, "scores", state) or {}
     return [
-        _baseline(summary, group, scoring_name(summary, scoring), metrics)
-        for scoring, metrics in scores.items()
+        Baseline(group, scoring_name(summary, scoring), {**found, "metrics": found})
+        for scoring, found in scores.items()
         if scoring != "cosine"
     ]
-
-
-def _baseline(
-    summary: Summary, group: str, name: str, metrics: Mapping[str, Any], part: Mapping[str, Any] | None = None
-) -> Baseline:
-    """The change is the one that the other tables quote, where there is one: the last digit may round otherwise."""
-    part = metrics if part is None else part
-    if "delta" in part:
-        changes = {task: part["delta"][task]["R@1"] for task in DIRECTIONS} | {BOTH: both(part["delta"])}
-        return Baseline(group, name, metrics, changes, verdict_cell(part))
-    identity = summary["baselines"][IDENTITY]
-    gained = {task: metrics[task]["R@1"]["mean"] - identity[task]["R@1"]["mean"] for task in DIRECTIONS}
-    gained[BOTH] = sum(gained.values()) / len(gained)
-    return Baseline(group, name, metrics, {task: {"mean": change} for task, change in gained.items()})

@@ -38,15 +38,10 @@ def to_ascii(text: str) -> str:
 
 
 def print_table(table: Table, file: TextIO | None = None, *, width: int | None = None) -> None:
-    """Print a table and its notes.
+    """Print a table and its notes, by default to stdout and as wide as the terminal, or 120 columns when piped.
 
     Where its columns do not fit, intervals go below their estimates; the columns that still do not fit follow in blocks
     below, under the first column again.
-
-    Args:
-        table: what to print.
-        file: by default stdout.
-        width: columns of text; by default those of the terminal, or 120 when piped.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -59,7 +54,8 @@ def print_table(table: Table, file: TextIO | None = None, *, width: int | None =
     encoding = getattr(file, "encoding", None) or "utf-8"
     table = _encodable(table, encoding)
     if sum(wide + 2 for wide in column_widths(table, signs=cell_len)) - 2 > console.width:
-        table = _stacked(table)
+        rows = [("\n".join(textwrap.wrap(row[0], LONGEST_NAME)), *map(stacked, row[1:])) for row in table.rows]
+        table = dataclasses.replace(table, rows=tuple(rows))
     with console.capture() as captured:
         for number, columns in enumerate(column_blocks(table, console.width, signs=cell_len)):
             block = _encodable(table.take(columns), encoding)  # which may have got dashes
@@ -75,19 +71,13 @@ def to_rich(table: Table) -> rich.table.Table:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    grid = RichTable(
-        title=Text(table.title, style="bold"),
-        title_justify="left",
-        box=box.HORIZONTALS,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    justify: dict[str, Any] = {"l": "left", "r": "right", "c": "center"}
+    title = Text(table.title, style="bold")
+    grid = RichTable(title=title, title_justify="left", box=box.HORIZONTALS, show_edge=False, pad_edge=False)
+    grid.padding = (0, 1, 0, 0)
     high = max(name.count("\n") for name in table.columns)
     for name, side in zip(table.columns, table.alignment, strict=True):
         header = "\n" * (high - name.count("\n")) + name
-        grid.add_column(Text(header), justify=justify[side], overflow="fold")
+        grid.add_column(Text(header), justify="left" if side == "l" else "right", overflow="fold")
     for number, row in enumerate(table.rows):
         if number and number in table.rules:
             grid.add_section()
@@ -99,11 +89,7 @@ def to_rich(table: Table) -> rich.table.Table:
 def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]]:
     """Progress on stderr: a bar in a terminal, else a line at each tenth of the work.
 
-    Args:
-        unit: what is counted.
-
-    Yields:
-        `update(what, done, total)`: what goes on, units done, units in all.
+    Yields `update(what, done, total)`: what goes on, units done, units in all.
 
     Example:
         >>> with progress_bar() as update:
@@ -112,27 +98,20 @@ def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]
     if not sys.stderr.isatty():
         yield _Lines(sys.stderr, unit)
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
     from rich.table import Column
 
     # A long name is cut, so that bar and clocks stay whole in a narrow terminal.
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-    bar = Progress(
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False, table_column=rest),
+    bar = progress.Progress(
+        progress.BarColumn(bar_width=20),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn(unit),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.description}", markup=False, table_column=rest),
         console=Console(stderr=True),
         expand=True,
         speed_estimate_period=3600,  # a group of runs may take minutes; by default older steps are forgotten
@@ -157,12 +136,7 @@ class Preview:
         self.base: float | None = None
 
     def __call__(self, name: str, folds: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
-        """Print a line.
-
-        Args:
-            name: of a baseline, or PIVOT/ALIGNER/LOSS.
-            folds: metrics of each.
-        """
+        """Print a line: the name is that of a baseline, or PIVOT/ALIGNER/LOSS."""
         t2i, i2t, both = (mean(fold[task]["R@1"] for fold in folds) for task in ("t2i", "i2t", "both"))
         line = f"R@1 t2i {plain(t2i)}, i2t {plain(i2t)}"
         if self.base is None:
@@ -198,23 +172,15 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _stacked(table: Table) -> Table:
-    """Long names in two lines, and intervals on a line of their own."""
-    rows = [("\n".join(textwrap.wrap(row[0], LONGEST_NAME)), *map(stacked, row[1:])) for row in table.rows]
-    return dataclasses.replace(table, rows=tuple(rows))
-
-
 def _encodable(table: Table, encoding: str) -> Table:
     """The table in characters that the encoding has."""
 
-    def held(sign: str) -> bool:
-        try:
-            return bool(sign.encode(encoding))
-        except UnicodeEncodeError:
-            return False
-
     def fit(text: str) -> str:
-        return text if held(text) else "".join(sign if held(sign) else to_ascii(sign) for sign in text)
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            return "".join(map(fit, text)) if len(text) > 1 else to_ascii(text)
+        return text
 
     return dataclasses.replace(
         table,

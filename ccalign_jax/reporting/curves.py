@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS
-from ccalign_jax.reporting.format import Estimate, both, changed, find, has_interval, level, signed
-from ccalign_jax.reporting.measures import DIRECTION_WORDS
-from ccalign_jax.reporting.names import aligner_name, key_words, pivot_name
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, make_subplots, styled
-from ccalign_jax.reporting.table import Table, make_table
-from ccalign_jax.reporting.verdicts import CHANGE, NO_EVIDENCE, VERDICT_NOTE, verdict, verdict_cell
+from ccalign_jax.reporting.format import CHANGE, VERDICT_NOTE, Estimate, changed, find, verdict_cell
+from ccalign_jax.reporting.names import DIRECTION_WORDS, aligner_name, key_words, pivot_name
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, face_colour, make_subplots, styled
+from ccalign_jax.reporting.table import Column, Table, fill_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,29 +27,32 @@ def path_table(curves: Curves) -> Table | None:
     """Every point of a path of penalties: changes, R@1 on test and training images, norm and rotation of the map."""
     if "path" not in curves:
         return None
-    path = curves["path"]
-    points = _path_points(curves)
+    path, points = curves["path"], _path_points(curves)
     folds = sum(point.get("chosen_in") or 0 for point in points)
-    rows = []
-    for point in points:
-        times = f"{point['chosen_in']} of {folds}" if point.get("chosen_in") else ""
-        head = f"{penalty_of(point):.3g}".replace("inf", "∞")
-        rows.append([head, *_path_cells(point), level(point.get("norm"), 2), level(point.get("rotation"), 1), times])
-    chosen = [["chosen", *_path_cells(path["chosen"]), "", "", ""]] if "chosen" in path else []
-    name = f"{aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}"
-    columns = [head for task in DIRECTIONS for head in (f"{task} R@1\ntest", CHANGE)]
-    columns += [f"{task} R@1\ntrain" for task in DIRECTIONS]
-    return make_table(
-        f"{curves['data']['name']}: {name}, by penalty towards identity",
-        ("penalty", "verdict", f"mean of both\n{CHANGE}", *columns, "‖W − E‖", "rotation,\ndegrees", "chosen"),
-        [("", rows), ("", chosen)],
-        alignment="rl",
+    rows = [(f"{penalty_of(point):.3g}".replace("inf", "∞"), dict(point)) for point in points]
+    for name, point in rows:
+        if name == "∞":  # identity has no change
+            point.pop("delta", None)
+            point.pop("verdict", None)
+    return fill_table(
+        f"{curves['data']['name']}: {aligner_name(path['aligner'])}, {pivot_name(path['pivot'])}, "
+        "by penalty towards identity",
+        [
+            Column.names("penalty", "r"),
+            *Column.both(CHANGE),
+            *Column.directions("{task} R@1\ntest", CHANGE, key="test"),
+            *(Column.estimate(f"{task} R@1\ntrain", "train", task, "R@1") for task in DIRECTIONS),
+            Column.estimate("‖W − E‖", "norm", places=2),
+            Column.estimate("rotation,\ndegrees", "rotation", places=1),
+            Column("chosen", lambda name, point: f"{point['chosen_in']} of {folds}" if point.get("chosen_in") else ""),
+        ],
+        [("", rows), ("", [("chosen", path["chosen"])] if "chosen" in path else [])],
         notes=(
             "penalty: at ∞ the map is identity, at 0 nothing holds it back. change: on the test part, against "
             "identity. rotation: mean angle of the nearest orthogonal map.",
             "chosen: in how many folds the inner parts chose this point; the row of that name is what these choices "
             "earn. To pick the best row instead would be to choose on the images that are reported.",
-            *_notes(rows, "penalties"),
+            *_notes(points, "penalties"),
         ),
     )
 
@@ -60,29 +61,38 @@ def learning_table(curves: Curves) -> Table | None:
     """Every point of a learning curve: R@1 under identity and on the test part, changes and gaps."""
     if "learning" not in curves:
         return None
-    learning = curves["learning"]
-    rows = []
-    for point in sorted(learning["points"], key=lambda point: point["pairs"]):
-        cells = [str(point["pairs"]), verdict_cell(point), _change(point, "both")]
-        for task in DIRECTIONS:
-            gap = _gap(point, task)
-            cells += [level(find(point, part, task, "R@1")) for part in ("identity", "test")]
-            cells += [_change(point, task), changed(gap) if has_interval(gap) else signed(gap["mean"])]
-        rows.append(cells)
-    columns = [
-        name for task in DIRECTIONS for name in (f"{task} R@1\nidentity", f"{task} R@1\ntest", CHANGE, f"gap\n{task}")
-    ]
-    return make_table(
-        f"{curves['data']['name']}: {key_words(learning['family'])}, by number of training images",
-        ("training\nimages", "verdict", f"mean of both\n{CHANGE}", *columns),
-        [("", rows)],
-        alignment="rl",
+    points = _learning_points(curves)
+    columns = []
+    for task in DIRECTIONS:
+        columns += [
+            Column.estimate(f"{task} R@1\nidentity", "identity", task, "R@1"),
+            Column.estimate(f"{task} R@1\ntest", "test", task, "R@1"),
+            Column.estimate(CHANGE, "delta", task, "R@1"),
+            Column(f"gap\n{task}", lambda name, point, task=task: changed(_gap(point, task))),
+        ]
+    return fill_table(
+        f"{curves['data']['name']}: {key_words(curves['learning']['family'])}, by number of training images",
+        [Column.names("training\nimages", "r"), *Column.both(CHANGE), *columns],
+        [("", [(str(point["pairs"]), point) for point in points])],
         notes=(
             "change: on the same test part for every row, against identity. gap: R@1 on training images minus R@1 on "
             "the test part.",
-            *_notes(rows, "rows"),
+            *_notes(points, "rows"),
         ),
     )
+
+
+def _notes(points: Sequence[Point], number: str) -> Iterator[str]:
+    if any(verdict_cell(point) for point in points):
+        yield f"[ ]: 95 % interval. p: paired sign flips, adjusted (Holm) for the number of {number}."
+        yield VERDICT_NOTE
+
+
+def _gap(point: Point, task: str) -> Estimate:
+    """R@1 on training images minus R@1 on the test part; its spread over folds says little."""
+    known: Estimate | None = find(point, "gap", task, "R@1")
+    train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "test"))
+    return known or {"mean": train - test}
 
 
 @styled
@@ -92,20 +102,20 @@ def path_plot(curves: Curves) -> Figure | None:
         return None
     points = _path_points(curves)
     places = path_places(points)
+    chosen = [
+        (place, point, times) for place, point in zip(places, points, strict=True) if (times := point.get("chosen_in"))
+    ]
+    folds = sum(times for *_, times in chosen)
     figure, subplots = make_subplots("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
-    folds = sum(point.get("chosen_in") or 0 for point in points)
     for axes, task in zip(subplots, DIRECTIONS, strict=False):
         for part, dashes in (("test", "-"), ("train", "--")):
             _draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
             axes.axhline(points[0]["test"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
-        for place, point in zip(places, points, strict=True):
-            if times := point.get("chosen_in"):
-                at = (place, point["test"][task]["R@1"]["mean"])
-                axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
-                axes.annotate(
-                    f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9
-                )
+        for place, point, times in chosen:
+            at = (place, point["test"][task]["R@1"]["mean"])
+            axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
+            axes.annotate(f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9)
         axes.set(title=DIRECTION_WORDS[task])
     top = max(axes.get_ylim()[1] for axes in subplots[:2])
     for axes in subplots[:2]:
@@ -115,12 +125,11 @@ def path_plot(curves: Curves) -> Figure | None:
         _draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
         axes.set(ylabel=words, ylim=(0, None), xlabel="penalty λ towards identity")
     for axes in subplots:
-        for place, point in zip(places, points, strict=True):
-            if times := point.get("chosen_in"):
-                axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
+        for place, _, times in chosen:
+            axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
         axes.grid(axis="y")
-    _penalty_ticks(subplots[2], points, places)
-    _path_legend(figure, chosen=folds > 0)
+    _penalty_ticks(subplots[2], dict(zip(map(penalty_of, points), places, strict=True)))
+    _path_legend(figure, chosen=bool(chosen))
     return figure
 
 
@@ -129,7 +138,7 @@ def learning_plot(curves: Curves) -> Figure | None:
     """Change on the test part by number of training images, and the gap of training and test images."""
     if "learning" not in curves:
         return None
-    points = sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
+    points = _learning_points(curves)
     sizes = [point["pairs"] for point in points]
     figure, (change, gap) = make_subplots("by number of training images", 2, height=3.8, sharex=True)
     for axes in (change, gap):
@@ -163,10 +172,9 @@ def path_places(points: Sequence[Point]) -> list[float]:
         [-4.0, -2.0, -0.0, 2.0]
     """
     penalties = [penalty_of(point) for point in points]
-    logs = sorted({-math.log10(one) for one in penalties if 0 < one < math.inf})
-    low, high = (logs[0], logs[-1]) if logs else (0.0, 0.0)
-    step = max((high - low) / (len(logs) - 1) if len(logs) > 1 else 1.0, MIN_STEP)
-    ends = {math.inf: low - step, 0.0: high + step}
+    logs = sorted({-math.log10(one) for one in penalties if 0 < one < math.inf}) or [0.0]
+    step = max((logs[-1] - logs[0]) / max(len(logs) - 1, 1), MIN_STEP)
+    ends = {math.inf: logs[0] - step, 0.0: logs[-1] + step}
     return [ends[one] if one in ends else -math.log10(one) for one in penalties]
 
 
@@ -174,29 +182,8 @@ def _path_points(curves: Curves) -> list[Point]:
     return sorted(curves["path"]["points"], key=lambda point: -penalty_of(point))
 
 
-def _path_cells(point: Point) -> list[str]:
-    """Verdict, change of both directions, each on the test part, each on training images; identity has no changes."""
-    changes = "penalty" not in point or penalty_of(point) < math.inf
-    cells = [verdict_cell(point), _change(point, "both")] if changes else ["", ""]
-    for task in DIRECTIONS:
-        cells += [level(find(point, "test", task, "R@1")), _change(point, task) if changes else ""]
-    return [*cells, *(level(find(point, "train", task, "R@1")) for task in DIRECTIONS)]
-
-
-def _notes(rows: Iterable[Sequence[str]], number: str) -> tuple[str, ...]:
-    cells = f"[ ]: 95 % interval. p: paired sign flips, adjusted (Holm) for the number of {number}."
-    return (cells, VERDICT_NOTE) if any(row[1] for row in rows) else ()
-
-
-def _change(point: Point, task: str) -> str:
-    delta = point.get("delta")
-    return changed(both(delta) if task == "both" else find(delta, task, "R@1")) if delta else ""
-
-
-def _gap(point: Point, task: str) -> Estimate:
-    known: Estimate | None = find(point, "gap", task, "R@1")
-    train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "test"))
-    return known or {"mean": train - test}
+def _learning_points(curves: Curves) -> list[Point]:
+    return sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
 
 
 def _draw_curve(
@@ -207,18 +194,15 @@ def _draw_curve(
     if not there:
         return
     xs, known = zip(*there, strict=True)
-    means = [one["mean"] for one in known]
     low, high = [one["mean"] - bars(one)[0] for one in known], [one["mean"] + bars(one)[1] for one in known]
-    axes.plot(xs, means, dashes, color=colour, linewidth=1.8, label=label, zorder=3)
+    axes.plot(xs, [one["mean"] for one in known], dashes, color=colour, linewidth=1.8, label=label, zorder=3)
     axes.fill_between(xs, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
     for place, one in there:
-        face = "none" if verdict(one) == NO_EVIDENCE else colour
-        axes.plot(place, one["mean"], "o", color=colour, markersize=4, mfc=face, zorder=4)
+        axes.plot(place, one["mean"], "o", color=colour, markersize=4, mfc=face_colour(one, colour), zorder=4)
 
 
-def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float]) -> None:
+def _penalty_ticks(axes: Axes, named: Mapping[float, float]) -> None:
     """Powers of ten, and identity and no penalty at the ends, on an axis that runs from strict to free."""
-    named = {penalty_of(point): place for point, place in zip(points, places, strict=True)}
     inside = [place for penalty, place in named.items() if 0 < penalty < math.inf]
     ticks = {}
     if inside:
@@ -226,8 +210,7 @@ def _penalty_ticks(axes: Axes, points: Sequence[Point], places: Sequence[float])
         step = max(1, -(-(high - low) // (MAX_TICKS - 2)))
         superscript = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
         ticks = {float(power): "10" + str(-power).translate(superscript) for power in range(low, high + 1, step)}
-    ticks |= {named[math.inf]: "∞\nidentity"} if math.inf in named else {}
-    ticks |= {named[0.0]: "0\nfree"} if 0.0 in named else {}
+    ticks |= {named[end]: words for end, words in ((math.inf, "∞\nidentity"), (0.0, "0\nfree")) if end in named}
     axes.set_xticks(list(ticks), list(ticks.values()))
 
 

@@ -1,32 +1,38 @@
-"""Families and trials of a sweep: every family under its pivot, by language, every trial, and how trials train."""
+"""Families and trials of a sweep: every family under its pivot, by language and from text to text, and every trial."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ccalign_jax._names import DIRECTIONS, IDENTITY
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, PAIR_TASKS
 from ccalign_jax.reporting.format import (
+    CLAIMED_GAIN,
+    GAIN,
+    LOSS,
     NOTHING,
+    Estimate,
     Summary,
-    both,
+    cell_note,
+    change_heading,
     changed,
     count_words,
+    evidence_notes,
     find,
     gap,
+    identity_part,
+    is_optimistic,
+    is_tested,
     level,
     plain,
-    range_words,
+    verdict,
 )
-from ccalign_jax.reporting.measures import DIRECTION_WORDS, MAIN_METRICS
 from ccalign_jax.reporting.names import (
+    DIRECTION_WORDS,
+    Family,
     aligner_name,
-    best_by,
     by_pivot,
-    family_key,
     family_labels,
     is_solved,
     loss_name,
@@ -34,52 +40,54 @@ from ccalign_jax.reporting.names import (
     setting_words,
     settings_in,
     shown_families,
+    shown_note,
     trial_names,
 )
-from ccalign_jax.reporting.plots import CYCLE, DASHES, make_subplots, styled
-from ccalign_jax.reporting.results import identity_part, shown_note
-from ccalign_jax.reporting.table import Table, make_table
-from ccalign_jax.reporting.verdicts import (
-    CLAIMED_GAIN,
-    GAIN,
-    LOSS,
-    cell_note,
-    change_heading,
-    evidence_notes,
-    is_optimistic,
-    is_tested,
-    verdict,
-    verdict_cell,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from ccalign_jax.reporting.results import gap_columns
+from ccalign_jax.reporting.retrieval import MAIN_METRICS, TASKS, by_chance, compared, headings
+from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 START = "(start)"
+START_NOTE = (
+    f"{START}: in every fold no epoch, nor any point of a closed form's path, did better than the start on the inner "
+    "parts, so that the start was kept; most maps start as identity."
+)
 MAX_COLUMNS = 12  # of languages; more than that are summarised
+Values = Mapping[str, Any]  # of a row
+
+TEXT_METRICS = ("R@1", "R@10", "MRR", "mAP")
+TEXT_NOTE = (
+    "A caption looks for the captions of its image in another language. Via an image: the image nearest to the "
+    "caption is the query in its place; the right image shows what a perfect first step would give."
+)
+
+
+def _shown(heading: str, *path: str) -> Column:
+    """The change at a path of a row's `delta`; of identity, which has none, the level."""
+    return Column(heading, lambda name, part: _show(part, *path))
+
+
+def _show(part: Values, *path: str) -> str:
+    return changed(find(part["delta"], *path)) if "delta" in part else level(find(part["metrics"], *path))
 
 
 def pivots_table(summary: Summary) -> Table:
     """Every family under its pivot: its changes in both directions and from text to text, and its gap."""
     paths = [*((task, metric) for metric in MAIN_METRICS for task in DIRECTIONS), ("t2t", "R@1")]
-
-    def row(name: str, part: Mapping[str, Any]) -> list[str]:
-        shown, show = (part["delta"], changed) if "delta" in part else (part["metrics"], level)
-        cells = [both(shown), *(find(shown, *path) for path in paths)]
-        gaps = [gap(part, task) or NOTHING for task in DIRECTIONS]
-        return [name, verdict_cell(part), *map(show, cells), *gaps]
-
-    blocks = [("", [row("identity (levels)", identity_part(summary))])]
+    blocks: list[tuple[str, list[tuple[str, Family]]]] = [("", [("identity (levels)", identity_part(summary))])]
     for pivot, members in by_pivot(summary["families"]).items():
-        members = sorted(members, key=lambda member: -both(member[1]["delta"])["mean"])
+        members = sorted(members, key=lambda member: -member[1]["delta"][BOTH]["R@1"]["mean"])
         named = [(name if any(family["epochs"]) else f"{name} {START}", family) for name, family in members]
-        blocks.append((pivot, [row(*member) for member in named]))
-    started = any(cells[0].endswith(START) for _, rows in blocks for cells in rows)
-    return make_table(
+        blocks.append((pivot, named))
+    started = any(name.endswith(START) for _, rows in blocks for name, _ in rows)
+    return fill_table(
         f"What each pivot changes on the test part{setting_words(summary['families'])}",
-        ("aligner", "verdict", "both\nΔR@1", *(f"{task}\nΔ{metric}" for task, metric in paths), "gap\nt2i", "gap\ni2t"),
+        [
+            *(Column.names("aligner"), Column.verdict(), _shown("both\nΔR@1", BOTH, "R@1")),
+            *(_shown(f"{task}\nΔ{metric}", task, metric) for task, metric in paths),
+            *gap_columns(NOTHING),
+        ],
         blocks,
-        alignment="ll",
         notes=(
             "identity: R@1, mAP and gap of the embeddings as they are. All others: change "
             "against it on the same queries; the gap is no change.",
@@ -89,11 +97,7 @@ def pivots_table(summary: Summary) -> Table:
             "on the test part; far above identity's, it is overfitting.",
             "Under each pivot the best mean of both changes of R@1 comes first. To pick the first row would be to "
             "choose on the images that are reported: what choosing earns is in the main table, as selected.",
-            *(
-                f"{START}: in every fold no epoch, nor any point of a closed form's path, did better than the start on "
-                "the inner parts, so that the start was kept; most maps start as identity."
-                for _ in range(started)
-            ),
+            *([START_NOTE] if started else []),
         ),
     )
 
@@ -102,78 +106,88 @@ def pivots_by_language_table(summary: Summary) -> Table:
     """The change of R@1 in each language: of all families if they are few, else of the best of each pivot."""
     families, identity = shown_families(summary), summary["baselines"][IDENTITY]
     languages = list(identity["t2i"]["per_language"])
-    few = len(languages) <= MAX_COLUMNS
-    gained = f"{CLAIMED_GAIN if is_optimistic(summary) else GAIN},\nlose"
-    columns = (*languages, "mean") if few else ("mean", "lowest", "highest", "languages\nthat rise", gained)
-    cells = _each_language if few else _extremes
-    blocks = []
-    for task, words in DIRECTION_WORDS.items():
-        rows = [["identity (levels)", *cells(identity[task], languages, changes=False)]]
-        for label, family in zip(family_labels(families), families, strict=True):
-            rows.append([label, *cells(family["delta"][task], languages, changes=True)])
-        blocks.append((words, rows))
-    return make_table(
+    mean = _shown("mean", "R@1")
+    if len(languages) <= MAX_COLUMNS:
+        columns = [*(_shown(name, "per_language", name, "R@1") for name in languages), mean]
+    else:
+        gained = f"{CLAIMED_GAIN if is_optimistic(summary) else GAIN},\nlose"
+        columns = [mean, *_extreme_columns(gained)]
+    named = [*zip(family_labels(families), families, strict=True)]
+    blocks = [
+        (
+            words,
+            [
+                ("identity (levels)", {"metrics": identity[task]}),
+                *((label, {"delta": family["delta"][task]}) for label, family in named),
+            ],
+        )
+        for task, words in DIRECTION_WORDS.items()
+    ]
+    untested = "No p is adjusted for the number of languages."
+    return fill_table(
         f"What each pivot changes in each language, R@1 on the test part{setting_words(families)}",
-        ("aligner", *columns),
+        [Column.names("aligner"), *columns],
         blocks,
         notes=(
             "identity: R@1 of the embeddings as they are; all others: the change against it. mean: over languages.",
-            *([f"{cell_note(summary)} No p is adjusted for the number of languages."] if is_tested(summary) else []),
+            *(f"{note} {untested}" for note in cell_note(summary) if is_tested(summary)),
             *shown_note(summary),
         ),
     )
 
 
-def _each_language(metrics: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
-    show = changed if changes else level
-    return [show(one) for one in (*(find(metrics, "per_language", name, "R@1") for name in languages), metrics["R@1"])]
+def _extreme_columns(gained: str) -> list[Column]:
+    """The languages with the lowest and the highest value, how many rise, and how many with evidence."""
 
+    def each(part: Values) -> dict[str, Estimate]:
+        metrics = part.get("delta") or part["metrics"]
+        return {name: one["R@1"] for name, one in metrics["per_language"].items()}
 
-def _extremes(metrics: Mapping[str, Any], languages: Sequence[str], *, changes: bool) -> list[str]:
-    """Mean, the languages with the lowest and the highest value, how many rise, and how many with evidence."""
-    show = changed if changes else level
-    found = {language: find(metrics, "per_language", language, "R@1") for language in languages}
-    each = {language: estimate for language, estimate in found.items() if estimate is not None}
-    ends = [end(each, key=lambda language: each[language]["mean"]) for end in (min, max)] if each else []
-    rise = f"{sum(estimate['mean'] > 0 for estimate in each.values())} of {len(each)}" if changes else ""
-    words = Counter(map(verdict, each.values()))
-    gain = f"{words[GAIN]}, {words[LOSS]}" if changes and not words[""] else ""
-    return [show(metrics["R@1"]), *(f"{end} {show(each[end])}" for end in ends), rise, gain]
+    def extreme(part: Values, end: Callable[..., str]) -> str:
+        found = each(part)
+        name = end(found, key=lambda name: found[name]["mean"])
+        return f"{name} {_show(part, 'per_language', name, 'R@1')}"
+
+    def rise(name: str, part: Values) -> str:
+        changes = each(part).values()
+        return f"{sum(change['mean'] > 0 for change in changes)} of {len(changes)}" if "delta" in part else ""
+
+    def lose(name: str, part: Values) -> str:
+        words = Counter(map(verdict, each(part).values()))
+        return f"{words[GAIN]}, {words[LOSS]}" if "delta" in part and not words[""] else ""
+
+    lowest = Column("lowest", lambda name, part: extreme(part, min))
+    highest = Column("highest", lambda name, part: extreme(part, max))
+    return [lowest, highest, Column("languages\nthat rise", rise), Column(gained, lose)]
 
 
 def trials_table(summary: Summary) -> Table:
     """Every trial with the settings that differ between trials; those that all share are in a note."""
-    trials = summary["trials"]
+    trials, chosen = summary["trials"], Counter(summary["selected"]["per_fold"])
     varied, shared = [], []
     for key in dict.fromkeys(key for trial in trials for key in trial["hyper"]):
         values = {trial["hyper"][key] for trial in trials if key in trial["hyper"]}  # others do not read it
         (varied.append(key) if len(values) > 1 else shared.append(f"{key.replace('_', ' ')} {_number(values.pop())}"))
-    others = [", ".join(_other_settings(trial)) for trial in trials]
-    words: dict[str, Callable[[str], str]] = {"pivot": pivot_name, "loss": loss_name}
-    several = {"pivot": trials, "loss": [trial for trial in trials if not is_solved(trial)]}
-    named = [key for key, members in several.items() if len({trial[key] for trial in members}) > 1]
-
-    def row(trial: Mapping[str, Any], other: str) -> list[str]:
-        times = summary["selected"]["per_fold"].count(trial["name"])
-        cells = [aligner_name(trial["aligner"]), *(words[key](trial[key]) for key in named)]
-        cells += [*(_number(trial["hyper"].get(key)) for key in varied), other, verdict_cell(trial)]
-        for task in DIRECTIONS:
-            cells += [level(trial["metrics"][task]["R@1"]), changed(trial["delta"][task]["R@1"])]
-        cells += [gap(trial, "t2i"), plain(trial["selection"]["mean"]), range_words(trial["epochs"])]
-        return [*cells, f"{times} of {summary['folds']}" if times else ""]
-
+    columns = [Column("aligner", lambda name, trial: aligner_name(trial["aligner"]), "l")]
+    if len({trial["pivot"] for trial in trials}) > 1:
+        columns.append(Column("pivot", lambda name, trial: pivot_name(trial["pivot"]), "l"))
+    if len({trial["loss"] for trial in trials if not is_solved(trial)}) > 1:
+        columns.append(Column("loss", lambda name, trial: loss_name(trial["loss"]), "l"))
+    for key in varied:
+        columns.append(Column(key.replace("_", "\n"), lambda name, trial, key=key: _number(trial["hyper"].get(key))))
+    columns += [
+        *(Column("other", lambda name, trial: _other_settings(trial), "l"), Column.verdict()),
+        *Column.directions("{task}\nR@1", change_heading(summary)),
+        Column("gap\nt2i", lambda name, trial: gap(trial, "t2i")),
+        Column("score", lambda name, trial: plain(trial["selection"]["mean"])),
+        Column("epochs", lambda name, trial: "–".join(map(str, sorted({min(trial["epochs"]), max(trial["epochs"])})))),
+        Column("chosen", lambda name, trial: f"{chosen[name]} of {summary['folds']}" if chosen[name] else ""),
+    ]
     part = "the reported folds" if is_optimistic(summary) else "the inner parts"
-    columns = ["aligner", *named, *varied, "other"]
-    return make_table(
+    return fill_table(
         f"{count_words(len(trials), 'trial')}{setting_words(trials)}",
-        (
-            *(key.replace("_", "\n") for key in columns),
-            "verdict",
-            *(name for task in DIRECTIONS for name in (f"{task}\nR@1", change_heading(summary))),
-            *("gap\nt2i", "score", "epochs", "chosen"),
-        ),
-        [("", [row(trial, other) for trial, other in zip(trials, others, strict=True)])],
-        alignment="l" * (len(named) + 1) + "r" * len(varied) + "ll",
+        columns,
+        [("", [(trial["name"], trial) for trial in trials])],
         notes=(
             f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start, "
             "of closed forms the place on their path; chosen: in how many folds this trial was.",
@@ -184,47 +198,43 @@ def trials_table(summary: Summary) -> Table:
     )
 
 
-@styled
-def training_plot(summary: Summary) -> Figure | None:
-    """Selection metrics by epoch of the best trial of each trained family shown; a dot marks the epoch chosen.
-
-    Where several folds chose different epochs, it is at their median. Closed forms have no epochs.
-    """
-    shown = set(map(family_key, shown_families(summary)))
-    best = [trial for trial in best_trials(summary) if family_key(trial) in shown and not is_solved(trial)]
-    if not best:
-        return None
-    labels = family_labels(best)
-    columns = max(1, min(3, len(best), 100 // max(map(len, labels))))  # side by side as many as have room
-    height = 3.4 + 0.22 * -(-len(best) // columns)
-    figure, subplots = make_subplots("selection metrics by epoch", 3, height=height, sharey=False)
-    aligners = list(dict.fromkeys(trial["aligner"] for trial in best))
-    styles = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
-    for axes, key in zip(subplots, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
-        for trial, label in zip(best, labels, strict=True):
-            curve = trial["curve"][key]
-            epochs = trial["curve"].get("epoch", range(len(curve)))  # older summaries score every epoch
-            chosen = bisect_right(epochs, median(trial["epochs"])) - 1
-            colour = CYCLE[aligners.index(trial["aligner"]) % len(CYCLE)]
-            dashes = DASHES[styles.index((trial["pivot"], trial["loss"])) % len(DASHES)]
-            axes.plot(epochs, curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
-            axes.plot(epochs[chosen], curve[chosen], "o", color=colour, markersize=6)
-        axes.locator_params(axis="x", integer=True)
-        axes.set(title=key.replace("_", " "), xlabel="epoch")
-        axes.grid(axis="y")
-    figure.legend(loc="outside lower center", ncols=columns)
-    return figure
-
-
-def best_trials(summary: Summary) -> list[Mapping[str, Any]]:
-    """Of each family the trial with the best mean selection score."""
-    return best_by(summary["trials"], "pivot", "aligner", "loss")
-
-
-def _other_settings(trial: Mapping[str, Any]) -> list[str]:
+def _other_settings(trial: Mapping[str, Any]) -> str:
     """The settings in the name beyond family and numbers, such as the width of a hidden layer."""
-    return [part for part in settings_in(trial) if part.partition("=")[0] not in ("", *trial["hyper"])]
+    return ", ".join(part for part in settings_in(trial) if part.partition("=")[0] not in ("", *trial["hyper"]))
 
 
 def _number(value: Any) -> str:
     return NOTHING if value is None else f"{value:g}"
+
+
+def text_to_text_table(summary: Summary) -> Table | None:
+    """Captions of one language as queries for those of another, directly and through images: means over pairs.
+
+    Of a sweep a row is a family, and of an evaluation a task.
+    """
+    tasks = [task for task in PAIR_TASKS if task in summary["baselines"][IDENTITY]]
+    if not tasks:
+        return None
+    if "families" not in summary:
+        rows = [
+            [TASKS[task], *(cell for metric in TEXT_METRICS for cell in compared(summary, task, metric))]
+            for task in tasks
+        ]
+        chance = ["chance", *(cell for metric in TEXT_METRICS for cell in by_chance(summary, "t2t", metric))]
+        return make_table(
+            "Text to text, mean over ordered pairs of languages",
+            ("task", *(name for metric in TEXT_METRICS for name in headings(summary, metric))),
+            [("", rows), ("", [chance] if "t2t" in summary["baselines"]["chance"] else [])],
+            notes=(TEXT_NOTE,),
+        )
+    families, columns = shown_families(summary), [Column.names("aligner")]
+    for task in tasks:
+        columns.append(Column.estimate(TASKS[task].replace(" image", "\nimage"), "metrics", task, "R@1"))
+        columns.append(Column.estimate(change_heading(summary), "delta", task, "R@1"))
+    identity = ("identity", {"metrics": summary["baselines"][IDENTITY]})
+    return fill_table(
+        f"Text to text, R@1 on the test part, mean over ordered pairs of languages{setting_words(families)}",
+        columns,
+        [("", [identity]), ("", zip(family_labels(families), families, strict=True))],
+        notes=(TEXT_NOTE, *cell_note(summary), *shown_note(summary)),
+    )

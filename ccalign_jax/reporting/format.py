@@ -1,18 +1,29 @@
-"""Estimates, counts and choices as text, written in one form everywhere."""
+"""Estimates, verdicts, counts and choices as text, written in one form everywhere."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ccalign_jax._names import BOTH, DIRECTIONS
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+
+Estimate = Mapping[str, Any]  # mean, and where known std, low, high, p and p_adjusted
+Summary = Mapping[str, Any]  # the content of a summary.json
 
 NOTHING = "—"
 LARGE = 1e5  # larger numbers are written with an exponent
 
-Estimate = Mapping[str, Any]  # mean, and where known std, low, high, p and p_adjusted
-Summary = Mapping[str, Any]  # the content of a summary.json
+GAIN, CLAIMED_GAIN, NO_EVIDENCE, LOSS = "gain", "claimed gain", "no evidence", "loss"
+MARKS = {GAIN: "+", CLAIMED_GAIN: "+", LOSS: "−", NO_EVIDENCE: "·", "": ""}
+
+CHANGE = "change, p\n[95 %]"  # a heading
+INTERVAL_NOTE = "[ ]: 95 % interval. p: paired sign flips over {}, {}."
+VERDICT_NOTE = (
+    "verdict: on the change of R@1 in the mean of both directions: a gain or a loss where its adjusted p is below .05, "
+    "else no evidence. The signs after it are for t2i and i2t alone: + gain, − loss, · no evidence."
+)
+CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which biases its gain upwards."
 
 
 def plain(value: float | None, places: int = 3) -> str:
@@ -43,12 +54,7 @@ def signed(value: float | None, places: int = 3) -> str:
 
 
 def difference(before: float | None, after: float | None, places: int = 3) -> str:
-    """The second number minus the first.
-
-    Example:
-        >>> difference(0.25, 0.5), difference(2.0, 1.0, 1), difference(None, 1.0)
-        ('+.250', '−1.0', '—')
-    """
+    """The second number minus the first."""
     return signed(None if before is None or after is None else after - before, places)
 
 
@@ -66,10 +72,8 @@ def level(estimate: Estimate | None, places: int = 3) -> str:
     """
     if estimate is None:
         return NOTHING
-    ends = ""
-    if has_interval(estimate):
-        ends = f" [{plain(estimate['low'], places)}, {plain(estimate['high'], places)}]"
-    return plain(estimate["mean"], places) + ends
+    low, high = (plain(estimate.get(end), places) for end in ("low", "high"))
+    return plain(estimate["mean"], places) + (f" [{low}, {high}]" if has_interval(estimate) else "")
 
 
 def changed(estimate: Estimate | None, places: int = 3) -> str:
@@ -83,13 +87,11 @@ def changed(estimate: Estimate | None, places: int = 3) -> str:
     """
     if estimate is None:
         return NOTHING
-    mean = signed(estimate["mean"], places)
+    mean, spread, p = signed(estimate["mean"], places), estimate.get("std"), estimate.get("p_adjusted")
     if not has_interval(estimate):
-        spread = estimate.get("std")
         return mean if spread is None else f"{mean}±{plain(spread, places)}"
-    p = estimate.get("p_adjusted")
-    test = "" if p is None else " " + p_words(p).replace(" ", "")
-    return f"{mean} [{signed(estimate['low'], places)}, {signed(estimate['high'], places)}]{test}"
+    ends = f"{mean} [{signed(estimate['low'], places)}, {signed(estimate['high'], places)}]"
+    return ends if p is None else f"{ends} {p_words(p).replace(' ', '')}"
 
 
 def change_words(estimate: Estimate) -> str:
@@ -103,9 +105,9 @@ def change_words(estimate: Estimate) -> str:
     """
     if not has_interval(estimate):
         return changed(estimate).replace("±", " ± ")
+    mean, low, high = (signed(estimate[key]) for key in ("mean", "low", "high"))
     p = estimate.get("p_adjusted")
-    ends = f"{signed(estimate['mean'])}, 95 % interval {signed(estimate['low'])} to {signed(estimate['high'])}"
-    return ends if p is None else f"{ends}, {p_words(p)}"
+    return f"{mean}, 95 % interval {low} to {high}" + ("" if p is None else f", {p_words(p)}")
 
 
 def p_words(p: float) -> str:
@@ -132,15 +134,10 @@ def find(tree: Any, *path: str) -> Any:
     return tree
 
 
-def both(metrics: Mapping[str, Any], metric: str = "R@1") -> Estimate:
-    """The estimate of the mean of both directions; of metrics (or changes) that lack it, its mean alone.
-
-    Example:
-        >>> both({"t2i": {"R@1": {"mean": 0.5}}, "i2t": {"R@1": {"mean": 0.25}}})
-        {'mean': 0.375}
-    """
-    mean = find(metrics, BOTH, metric)
-    return mean or {"mean": sum(metrics[task][metric]["mean"] for task in DIRECTIONS) / len(DIRECTIONS)}
+def identity_part(summary: Summary) -> dict[str, Any]:
+    """Metrics of identity on the test part and on training images, in the form of those of a family."""
+    baselines = summary["baselines"]
+    return {"metrics": baselines[IDENTITY], "train_metrics": baselines.get("identity_train", {})}
 
 
 def gap(part: Mapping[str, Any], direction: str) -> str:
@@ -149,35 +146,92 @@ def gap(part: Mapping[str, Any], direction: str) -> str:
     if has_interval(known):
         return changed(known)
     train = find(part, "train_metrics", direction, "R@1", "mean")
-    return "" if train is None else signed(train - part["metrics"][direction]["R@1"]["mean"])
+    return "" if train is None else difference(part["metrics"][direction]["R@1"]["mean"], train)
 
 
-def gallery_size(summary: Summary) -> int:
-    """Images of the gallery, the inverse of the R@1 of chance."""
-    chance = find(summary, "baselines", "chance", "t2i", "R@1", "mean")
-    folds = summary["folds"] // summary.get("repeats", 1)
-    return round(1 / chance) if chance else max(summary["data"]["images"] // folds, 1)
+def verdict(change: Estimate | None, *, lower_is_better: bool = False, optimistic: bool = False) -> str:
+    """Whether a change is a gain, a loss, or no evidence of either; empty where it was not tested.
+
+    Example:
+        >>> verdict({"mean": 0.1, "p_adjusted": 0.001}), verdict({"mean": 0.1, "p_adjusted": 0.05})
+        ('gain', 'no evidence')
+        >>> verdict({"mean": -2.0, "p_adjusted": 0.001}, lower_is_better=True), verdict({"mean": 0.1})
+        ('gain', '')
+    """
+    from ccalign_jax.statistics import verdict as judge
+
+    if change is None or change.get("p_adjusted") is None:
+        return ""
+    mean = -change["mean"] if lower_is_better else change["mean"]
+    return judge(mean, change["p_adjusted"], optimistic=optimistic)
+
+
+def verdict_of(part: Mapping[str, Any], direction: str = BOTH) -> str:
+    """The verdict on R@1 that a part of the summary (a trial, a score) states, or that follows from its `delta`."""
+    return find(part, "verdict", direction) or verdict(find(part, "delta", direction, "R@1"))
+
+
+def verdict_cell(part: Mapping[str, Any]) -> str:
+    """The verdict on both directions, and a sign for each of them; empty where nothing was tested.
+
+    Example:
+        >>> verdict_cell({"verdict": {"both": "no evidence", "t2i": "gain", "i2t": "no evidence"}})
+        'no evidence +·'
+    """
+    return f"{verdict_of(part)} {''.join(MARKS[verdict_of(part, task)] for task in DIRECTIONS)}".strip()
+
+
+def is_optimistic(summary: Summary) -> bool:
+    """Whether maps were chosen on the images that are reported, as in the seed protocol."""
+    return summary.get("protocol") == "seed"
+
+
+def is_tested(summary: Summary) -> bool:
+    """Whether the changes of a sweep's choice, or of an evaluated map, have intervals."""
+    return has_interval(find(summary.get("selected", summary), "delta", "t2i", "R@1"))
+
+
+def bars_words(summary: Summary) -> str:
+    """What the bars of a plot are."""
+    folds = summary.get("folds", 1)
+    spread = f"bars: standard deviation over {folds} folds, not an interval" if folds > 1 else "no interval, no spread"
+    return "bars: 95 % intervals" if is_tested(summary) else spread
+
+
+def change_heading(summary: Summary) -> str:
+    """The heading of changes: with interval and p, or the spread over folds, or neither."""
+    return CHANGE if is_tested(summary) else "change\n±fold std" if summary.get("folds", 1) > 1 else "change"
+
+
+def cell_note(summary: Summary, rows: str = "families") -> Iterator[str]:
+    """How a cell with an interval, or a spread, is read; p is adjusted over `rows`: `families` or `trials`."""
+    if is_tested(summary):
+        adjusted = f"adjusted (Holm) for the number of {rows} ({len(summary[rows])}); selected is one hypothesis"
+        yield INTERVAL_NOTE.format(clusters(summary), adjusted)
+    elif summary["folds"] > 1:
+        yield "± is the standard deviation over folds: a spread, not a confidence interval."
+
+
+def evidence_notes(summary: Summary, rows: str = "families") -> Iterator[str]:
+    """How cells with an interval are read, and what a verdict is, of a sweep that has them."""
+    yield from cell_note(summary, rows)
+    if verdict_of(summary["selected"]):
+        yield from verdict_notes(summary)
+
+
+def verdict_notes(summary: Summary) -> tuple[str, ...]:
+    """What a verdict is."""
+    return (VERDICT_NOTE, CLAIMED_NOTE) if is_optimistic(summary) else (VERDICT_NOTE,)
+
+
+def clusters(summary: Summary) -> str:
+    """The unit that is resampled."""
+    return "groups of images" if find(summary, "statistics", "cluster") == "group of images" else "images"
 
 
 def count_words(count: int, what: str) -> str:
-    """A count and its noun.
-
-    Example:
-        >>> count_words(1, "trial"), count_words(2, "trial")
-        ('1 trial', '2 trials')
-    """
+    """A count and its noun: `1 trial`, `2 trials`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def range_words(values: Sequence[int]) -> str:
-    """Smallest and largest of whole numbers.
-
-    Example:
-        >>> range_words([14, 19, 16]), range_words([3, 3])
-        ('14–19', '3')
-    """
-    low, high = min(values), max(values)
-    return str(low) if low == high else f"{low}–{high}"
 
 
 def chosen_words(names: Sequence[str]) -> str:
@@ -187,10 +241,7 @@ def chosen_words(names: Sequence[str]) -> str:
         >>> chosen_words(["a", "b", "a"]), chosen_words(["a", "a"]), chosen_words(["a"])
         ('a in 2 of 3 folds; b in 1', 'a in all 2 folds', 'a')
     """
-    counts = Counter(names).most_common()
-    if len(names) == 1:
-        return names[0]
-    if len(counts) == 1:
-        return f"{names[0]} in all {len(names)} folds"
-    (first, times), *rest = counts
+    (first, times), *rest = Counter(names).most_common()
+    if not rest:
+        return first if times == 1 else f"{first} in all {times} folds"
     return "; ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])

@@ -1,4 +1,4 @@
-"""Plots of the geometry of embeddings before and after a map: Gram matrices, how alike they are, and spectra."""
+"""Plots of the geometry of embeddings before and after a map: similarities, Gram matrices, spectra, and the map."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.diagnostics import maps
-from ccalign_jax.reporting.format import Summary, plain, signed
+from ccalign_jax.reporting.format import Summary, find, plain, signed
 from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, make_subplots, styled
 
 if TYPE_CHECKING:
@@ -20,14 +20,37 @@ SHADES = 32  # of a Gram matrix: with fewer colours its file is a third smaller
 NUMBERED = 10  # sets between which correlations are written as numbers, too
 FAINT = 0.05  # a change of correlation that small gets no full colour
 DARK, LIGHT = "#111111", "#fafafa"  # on the colours of a cell, whatever the page's own
+MIN_SHARE = 2e-3  # of the pairs; emptier bins at the ends are left out
+
+
+@styled
+def similarity_plot(summary: Summary) -> Figure | None:
+    """Cosines of captions with their own image and with others, mean over languages; overlap is the area in common."""
+    found: Mapping[str, Any] = summary.get("similarities", {})
+    if not find(found, "identity", "negative"):  # a single image has no other
+        return None
+    edges, named = found["edges"], [state for state in ("identity", "mapped") if state in found]
+    figure, subplots = make_subplots("cosines of caption and image", len(named), height=3.2, sharey=True, sharex=True)
+    filled = []
+    for axes, state in zip(subplots, named, strict=True):
+        own, other = found[state]["positive"], found[state]["negative"]
+        filled += [place for place, shares in enumerate(zip(own, other, strict=True)) if max(shares) > MIN_SHARE]
+        for shares, colour, label in ((other, GREY, "another image"), (own, BLUE, "own image")):
+            axes.stairs(shares, edges, fill=True, color=colour, alpha=0.35)
+            axes.stairs(shares, edges, color=colour, linewidth=1.6, label=label)
+        axes.set(title=f"{state}: overlap {plain(sum(map(min, own, other)))}", xlabel="cosine of caption and image")
+        axes.grid(axis="y")
+    subplots[0].set_xlim(edges[min(filled)], edges[max(filled) + 1])
+    subplots[0].set_ylabel("share of the pairs")
+    subplots[0].legend(loc="upper right")
+    return figure
 
 
 @styled
 def gram_plot(summary: Summary) -> Figure | None:
     """Inner products of the same rows in the same order: the images and up to five languages, a row a state.
 
-    Args:
-        summary: of an evaluation; its `grams` have for each state Gram matrices `[s, s]` by language, and `image`.
+    `grams` of the evaluation has for each state Gram matrices `[s, s]` by language, and `image`.
     """
     grams: Mapping[str, Any] | None = summary.get("grams")
     if not grams:
@@ -35,37 +58,38 @@ def gram_plot(summary: Summary) -> Figure | None:
     import matplotlib
     import numpy as np
 
-    languages = [name for name in next(iter(grams.values())) if name != IMAGE]
-    names = [name for name in next(iter(grams.values())) if name == IMAGE] + languages[:SHOWN]
+    sets = next(iter(grams.values()))
+    languages = [name for name in sets if name != IMAGE]
+    names = [IMAGE] * (IMAGE in sets) + languages[:SHOWN]
     off = np.concatenate([one[name][np.triu_indices(len(one[name]), 1)] for one in grams.values() for name in names])
     low, high = np.quantile(off, (0.01, 0.99))
     colours = matplotlib.colormaps["viridis"].resampled(SHADES)
     side = min((WIDTH - 1) / len(names), 2.6)
     figure, subplots = make_subplots("Gram matrices", len(names), rows=len(grams), height=0.7 + side * len(grams))
     figure.set_layout_engine("compressed")
-    for number, axes in enumerate(subplots):
-        state, name = list(grams)[number // len(names)], names[number % len(names)]
-        drawn = axes.imshow(grams[state][name], vmin=low, vmax=high, cmap=colours, interpolation="none")
+    places = [(state, name) for state in grams for name in names]
+    for number, (axes, (state, name)) in enumerate(zip(subplots, places, strict=True)):
+        drawn = _matrix(axes, grams[state][name], low, high, colours)
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
         if number < len(names):
             axes.set_title("images" if name == IMAGE else name)
-        if number % len(names) == 0:
+        if name == names[0]:
             axes.set_ylabel(state)
-    count = len(next(iter(grams.values()))[names[0]])
     some = f"; the first {SHOWN} of {len(languages)} languages" if len(languages) > SHOWN else ""
     figure.colorbar(drawn, ax=subplots, extend="both", shrink=0.8, label="inner product")
-    figure.supxlabel(f"{count} images, in the same order everywhere{some}", fontsize=10)
+    figure.supxlabel(f"{len(sets[names[0]])} images, in the same order everywhere{some}", fontsize=10)
     return figure
 
 
 @styled
 def gram_correlation_plot(summary: Summary) -> Figure | None:
     """Gram correlation between every two of the languages and the images, in each state, and its change."""
-    if "diagnostics" not in summary or len(set_names(summary)) < 3:  # one number needs no plot
+    found = summary.get("diagnostics")
+    names = set_names(found["identity"]) if found else []
+    if found is None or len(names) < 3:  # one number needs no plot
         return None
-    matrices = {state: correlations(found) for state, found in summary["diagnostics"].items()}
-    names = set_names(summary)
+    matrices = {state: correlations(one) for state, one in found.items()}
+    lowest = min(min(_defined(matrix)) for matrix in matrices.values())
     if len(matrices) > 1:
         matrices["change"] = matrices["mapped"] - matrices["identity"]
     # Few sets: three subplots in a row. Many: two, that every set may be named.
@@ -74,18 +98,16 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
     side, fontsize = min(WIDTH / columns, 4.4) - 0.3, 6.5 if len(names) > 20 else 9
     figure, subplots = make_subplots("Gram correlation", columns, rows=rows, height=rows * side + 0.2)
     figure.set_layout_engine("compressed")
-    lowest = min(min(_defined(matrices[state])) for state in summary["diagnostics"])
     for axes, (state, matrix) in zip(subplots, matrices.items(), strict=False):
+        change = state == "change"
         size = max(FAINT, *map(abs, _defined(matrix)))
-        low, high = (-size, size) if state == "change" else (min(lowest, 0.0), 1.0)
-        colours = "RdBu" if state == "change" else "viridis"
-        drawn = axes.imshow(matrix, vmin=low, vmax=high, cmap=colours, interpolation="none")
-        axes.spines[:].set_visible(False)
+        low, high = (-size, size) if change else (min(lowest, 0.0), 1.0)
+        drawn = _matrix(axes, matrix, low, high, "RdBu" if change else "viridis")
         axes.tick_params(length=0)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=fontsize)
         axes.set_yticks(range(len(names)), names, fontsize=fontsize)
         if len(names) <= NUMBERED:
-            _write(axes, drawn, matrix, change=state == "change")
+            _write(axes, drawn, matrix, signed if change else plain)
         axes.set_title(state if len(matrices) > 1 else "Gram correlation")
         figure.colorbar(drawn, ax=axes, shrink=0.8 if len(names) > NUMBERED else 0.6, pad=0.02)
     for axes in subplots[len(matrices) :]:
@@ -141,10 +163,9 @@ def map_plot(summary: Summary) -> Figure | None:
     return figure
 
 
-def set_names(summary: Summary) -> list[str]:
+def set_names(diagnostics: Mapping[str, Any]) -> list[str]:
     """The languages, and the images where they were diagnosed too."""
-    found = summary["diagnostics"]["identity"]
-    return [*found["languages"], *(["images"] if "with_image" in found else [])]
+    return [*diagnostics["languages"], *(["images"] if "with_image" in diagnostics else [])]
 
 
 def correlations(diagnostics: Mapping[str, Any]) -> np.ndarray:
@@ -153,8 +174,8 @@ def correlations(diagnostics: Mapping[str, Any]) -> np.ndarray:
 
     matrix = np.array(diagnostics["between_languages"]["gram_correlation"]["matrix"], float)
     if "with_image" in diagnostics:
-        beside = [*diagnostics["with_image"]["gram_correlation"]["per_language"].values()]
-        matrix = np.block([[matrix, np.array(beside)[:, None]], [np.array(beside)[None], np.ones((1, 1))]])
+        beside = np.array([*diagnostics["with_image"]["gram_correlation"]["per_language"].values()])
+        matrix = np.block([[matrix, beside[:, None]], [beside[None], np.ones((1, 1))]])
     np.fill_diagonal(matrix, np.nan)
     return matrix
 
@@ -163,7 +184,13 @@ def _defined(matrix: np.ndarray) -> list[float]:
     return [float(value) for value in matrix.ravel() if value == value]
 
 
-def _write(axes: Axes, drawn: Any, matrix: np.ndarray, *, change: bool) -> None:
+def _matrix(axes: Axes, matrix: Any, low: float, high: float, colours: Any) -> Any:
+    """A matrix as colours, without a frame."""
+    axes.spines[:].set_visible(False)
+    return axes.imshow(matrix, vmin=low, vmax=high, cmap=colours, interpolation="none")
+
+
+def _write(axes: Axes, drawn: Any, matrix: np.ndarray, show: Any) -> None:
     """The number of each cell, in a colour that shows on it."""
     import numpy as np
 
@@ -171,7 +198,7 @@ def _write(axes: Axes, drawn: Any, matrix: np.ndarray, *, change: bool) -> None:
         if value == value:
             red, green, blue, _ = drawn.cmap(drawn.norm(value))
             ink = DARK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else LIGHT
-            words = (signed if change else plain)(value, 2).replace("0.", ".", 1)
+            words = show(value, 2).replace("0.", ".", 1)
             axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=7)
 
 

@@ -1,4 +1,4 @@
-"""What aligners, pivots, losses, families and trials are called wherever people read them."""
+"""What aligners, pivots, losses, families, trials, directions and scorings are called wherever people read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ccalign_jax._names import CLOSED, MAX_FAMILIES
-from ccalign_jax.reporting.format import Summary, chosen_words
+from ccalign_jax.reporting.format import Summary, chosen_words, count_words, find
 
 Family = Mapping[str, Any]
 
@@ -60,6 +60,26 @@ LOSSES = {
     "gram": "Gram matching",
     CLOSED: "closed form",
 }
+DIRECTION_WORDS = {"t2i": "text to image", "i2t": "image to text"}
+TASK_WORDS = {**DIRECTION_WORDS, "t2t": "text to text"}
+SCORINGS = {
+    "cosine": "cosine",
+    "centred_cosine": "centred cosine",
+    "csls": "CSLS",
+    "inverted_softmax": "inverted softmax",
+    "nnn": "nearest-neighbour normalisation",
+}
+
+
+def scoring_name(summary: Summary, scoring: str) -> str:
+    """The name of a scoring; one whose bank is the test set says so.
+
+    Example:
+        >>> scoring_name({"scores": {"bank": {"transductive": True}}}, "csls")
+        'CSLS (transductive)'
+    """
+    transductive = scoring != "cosine" and find(summary, "scores", "bank", "transductive")
+    return SCORINGS.get(scoring, scoring) + (" (transductive)" if transductive else "")
 
 
 def aligner_name(aligner: str) -> str:
@@ -79,12 +99,7 @@ def aligner_name(aligner: str) -> str:
 
 
 def pivot_name(pivot: str) -> str:
-    """The name of a pivot.
-
-    Example:
-        >>> pivot_name("image"), pivot_name("text:en")
-        ('image pivot', 'text pivot (en)')
-    """
+    """The name of a pivot, such as `text pivot (en)`."""
     kind, _, language = pivot.partition(":")
     return PIVOTS[kind].format(language) if kind in PIVOTS else pivot
 
@@ -109,6 +124,11 @@ def key_words(key: str) -> str:
 def is_solved(family: Family) -> bool:
     """Whether a family or trial is a closed form."""
     return family["loss"] == CLOSED
+
+
+def family_key(family: Family) -> str:
+    """The key of a family in `scores` and `diagnostics`."""
+    return f"{family['pivot']}/{family['aligner']}/{family['loss']}"
 
 
 def setting_words(families: Sequence[Family]) -> str:
@@ -138,18 +158,20 @@ def family_names(families: Sequence[Family]) -> list[str]:
     ]
 
 
-def family_labels(families: Sequence[Family]) -> list[str]:
-    """As `family_names`, after the pivot where there are several.
-
-    Example:
-        >>> family_labels([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
-        ['linear W (unconstrained)']
-    """
+def by_pivot(families: Sequence[Family]) -> dict[str, list[tuple[str, Family]]]:
+    """Name and family below the name of their pivot, which is empty where all share one."""
     several = len({family["pivot"] for family in families}) > 1
-    return [
-        f"{pivot_name(family['pivot'])}: {name}" if several else name
-        for family, name in zip(families, family_names(families), strict=True)
-    ]
+    groups: dict[str, list[tuple[str, Family]]] = {}
+    for name, family in zip(family_names(families), families, strict=True):
+        groups.setdefault(pivot_name(family["pivot"]) if several else "", []).append((name, family))
+    return groups
+
+
+def family_labels(families: Sequence[Family]) -> list[str]:
+    """As `family_names`, after the pivot where there are several."""
+    several = len({family["pivot"] for family in families}) > 1
+    names = zip(families, family_names(families), strict=True)
+    return [f"{pivot_name(family['pivot'])}: {name}" if several else name for family, name in names]
 
 
 def trial_names(summary: Summary) -> dict[str, str]:
@@ -160,8 +182,7 @@ def trial_names(summary: Summary) -> dict[str, str]:
         >>> trial_names({"trials": [trial]})
         {'image/shift/mse/l2=0.05': 'shift x + b, l2 .05'}
     """
-    trials = summary["trials"]
-    found = {}
+    trials, found = summary["trials"], {}
     for trial, label in zip(trials, family_labels(trials), strict=True):
         settings = [part.partition("=") for part in settings_in(trial)]
         words = [f"{key.replace('_', ' ')} {value.removeprefix('0') or '0'}".strip() for key, _, value in settings]
@@ -177,27 +198,11 @@ def choice_words(summary: Summary, per_fold: Sequence[str]) -> str:
 
 def settings_in(trial: Mapping[str, Any]) -> list[str]:
     """The settings in a trial's name, after its family."""
-    settings = trial["name"].removeprefix(family_key(trial)).strip("/")
-    return [part for part in settings.split(",") if part]
-
-
-def by_pivot(families: Sequence[Family]) -> dict[str, list[tuple[str, Family]]]:
-    """Name and family below the name of their pivot, which is empty where all share one."""
-    several = len({family["pivot"] for family in families}) > 1
-    groups: dict[str, list[tuple[str, Family]]] = {}
-    for family, name in zip(families, family_names(families), strict=True):
-        groups.setdefault(pivot_name(family["pivot"]) if several else "", []).append((name, family))
-    return groups
+    return [part for part in trial["name"].removeprefix(family_key(trial)).strip("/").split(",") if part]
 
 
 def best_by(families: Sequence[Family], *keys: str) -> list[Family]:
-    """Of all families (or trials) that share the values of these keys, the first with the best mean selection score.
-
-    Example:
-        >>> scored = [{"pivot": "image", "selection": {"mean": score}} for score in (0.25, 0.5)]
-        >>> best_by(scored, "pivot")[0]["selection"]
-        {'mean': 0.5}
-    """
+    """Of all families (or trials) that share the values of these keys, the first with the best mean selection score."""
     best: dict[tuple[str, ...], Family] = {}
     for family in families:
         place = tuple(family[key] for key in keys)
@@ -212,16 +217,22 @@ def shown_families(summary: Summary) -> list[Family]:
     return list(families) if len(families) <= MAX_FAMILIES else best_by(families, "pivot")
 
 
+def shown_note(summary: Summary) -> tuple[str, ...]:
+    """That only the best of each pivot are shown, where there are more than `MAX_FAMILIES`."""
+    if len(summary["families"]) <= MAX_FAMILIES:
+        return ()
+    pivots = count_words(len(best_by(summary["families"], "pivot")), "pivot")
+    return (
+        f"Of {len(summary['families'])} combinations of pivot, aligner and loss, the one with the best selection score "
+        f"of each of {pivots}; all are in tables/pivots.",
+    )
+
+
 def state_name(summary: Summary, state: str) -> str:
     """The name of a key of `scores` or `diagnostics`: a family, a pivot's choice, or any other as it is."""
     families = summary.get("families", [])
     labels = dict(zip(map(family_key, families), family_labels(families), strict=True))
     return labels.get(state) or (pivot_name(state) if any(one["pivot"] == state for one in families) else state)
-
-
-def family_key(family: Family) -> str:
-    """The key of a family in `scores` and `diagnostics`."""
-    return f"{family['pivot']}/{family['aligner']}/{family['loss']}"
 
 
 def _losses(families: Sequence[Family]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The parts that plots share: colours, subplots, changes with their intervals, SVG and PNG that are reproducible."""
+"""The parts that plots share: colours, subplots, points with intervals, SVG and PNG that are reproducible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import Estimate, find, has_interval, signed
-from ccalign_jax.reporting.measures import DIRECTION_WORDS
-from ccalign_jax.reporting.verdicts import NO_EVIDENCE, verdict
+from ccalign_jax.reporting.format import NO_EVIDENCE, Estimate, find, has_interval, signed, verdict
+from ccalign_jax.reporting.names import DIRECTION_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
 
 Args = ParamSpec("Args")
 Drawn = TypeVar("Drawn")  # a figure, or None
-Sharing = bool | Literal["none", "all", "row", "col"]
 
 # Told apart by any eye, on white as on near black (after Okabe and Ito).
 BLUE, ORANGE, GREY = "#3287c8", "#d9772b", "#8c8c8c"
 CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#5aa9b5")
 COLOURS = {"t2i": BLUE, "i2t": ORANGE, BOTH: CYCLE[2], "t2t": CYCLE[2]}
-DASHES = ("-", "--", ":", "-.")
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
 FONT = "DejaVu Sans"
@@ -69,13 +66,13 @@ def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
 
 
 def make_subplots(
-    label: str, columns: int, *, height: float, sharey: Sharing = False, rows: int = 1, **settings: Any
+    label: str, columns: int, *, height: float, rows: int = 1, **settings: Any
 ) -> tuple[Figure, list[Axes]]:
     """A figure of the common width and its subplots, row by row; `settings` are those of `Figure.subplots`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", label=label)
-    return figure, list(figure.subplots(rows, columns, sharey=sharey, squeeze=False, **settings).flat)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **settings).flat)
 
 
 @styled
@@ -96,9 +93,16 @@ def changes_figure(
     """
     wide = len(tasks) < 3
     figure, subplots = make_subplots(label, len(tasks), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
+    room = 0.25 if wide else 0.45  # for the numbers, as a share of the range
     for axes, task in zip(subplots, tasks, strict=True):
         changes = [find(delta, task, "R@1") for _, delta in rows]
-        _draw_changes(axes, changes, COLOURS[task], markers or {}, room=0.25 if wide else 0.45)
+        for row, change in enumerate(changes):
+            if change is not None:
+                _draw_change(axes, row, change, COLOURS[task], (markers or {}).get(row, "o"))
+        axes.axvline(0, color=INK, linewidth=1, zorder=0)
+        low, high = axes.get_xlim()
+        negative = any(change is not None and signed(change["mean"]).startswith("−") for change in changes)
+        axes.set_xlim(low - room * (high - low) * negative, high + room * (high - low))
         axes.locator_params(axis="x", nbins=5 if wide else 3)
         axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
     name_rows(subplots[0], [name for name, _ in rows])
@@ -107,32 +111,25 @@ def changes_figure(
     return figure
 
 
-def _draw_changes(
-    axes: Axes, changes: Sequence[Estimate | None], colour: str, markers: Mapping[int, str], *, room: float
-) -> None:
-    """A dot a row with its number beside it, a ring where there is no evidence; `room` is a share of their range."""
-    for row, change in enumerate(changes):
-        if change is None:
-            continue
-        marker, (below, above) = markers.get(row, "o"), bars(change)
-        face = "none" if verdict(change) == NO_EVIDENCE else colour
-        axes.errorbar(
-            change["mean"], row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face
-        )
-        side = -1 if signed(change["mean"]).startswith("−") else 1  # away from the line
-        axes.annotate(
-            signed(change["mean"]),
-            (change["mean"] + (above if side > 0 else -below), row),
-            (7 * side, 0),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="center",
-            fontsize=9,
-        )
-    axes.axvline(0, color=INK, linewidth=1, zorder=0)
-    low, high = axes.get_xlim()
-    negative = any(change is not None and signed(change["mean"]).startswith("−") for change in changes)
-    axes.set_xlim(low - room * (high - low) * negative, high + room * (high - low))
+def _draw_change(axes: Axes, row: int, change: Estimate, colour: str, marker: str) -> None:
+    """A dot with its number beside it, away from the line of no change."""
+    mean, words, (below, above) = change["mean"], signed(change["mean"]), bars(change)
+    face = face_colour(change, colour)
+    axes.errorbar(mean, row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face)
+    if words.startswith("−"):
+        write_beside(axes, words, (mean - below, row), -7, size=9, ha="right")
+    else:
+        write_beside(axes, words, (mean + above, row), 7, size=9, ha="left")
+
+
+def write_beside(axes: Axes, words: str, place: tuple[float, float], points: float, *, size: float, **how: Any) -> None:
+    """Words so many points to the right of a place."""
+    axes.annotate(words, place, (points, 0), textcoords="offset points", va="center", fontsize=size, **how)
+
+
+def face_colour(change: Estimate, colour: str) -> str:
+    """The colour inside a dot: none where there is no evidence of a change, so that it becomes a ring."""
+    return "none" if verdict(change) == NO_EVIDENCE else colour
 
 
 def bars(estimate: Estimate) -> tuple[float, float]:
@@ -155,24 +152,6 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     for each in axes.figure.axes:
         each.grid(axis="x")
         each.tick_params(axis="y", length=0)
-
-
-def join_legend(figure: Figure, colours: Mapping[str, Any]) -> None:
-    """A legend below all subplots; several colours of one label stand side by side."""
-    from matplotlib.legend_handler import HandlerTuple
-    from matplotlib.patches import Patch
-
-    handles: list[Any] = [
-        tuple(Patch(color=one) for one in ([colour] if isinstance(colour, str) else colour))
-        for colour in colours.values()
-    ]
-    figure.legend(
-        handles,
-        list(colours),
-        loc="outside lower center",
-        ncols=len(handles),
-        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.2)},
-    )
 
 
 def to_svg(figure: Figure) -> str:

@@ -1,77 +1,88 @@
-"""Retrieval results of a sweep: the main table and its notes, changes against identity, overfitting."""
+"""The main results of a sweep, or of two runs compared: tables, changes against identity, overfitting and training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax._names import DIRECTIONS, IDENTITY, MAX_FAMILIES
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, MAX_FAMILIES
 from ccalign_jax.reporting.format import (
-    Estimate,
+    CHANGE,
     Summary,
-    both,
+    change_heading,
     changed,
+    clusters,
     count_words,
+    evidence_notes,
     find,
-    gallery_size,
     gap,
+    has_interval,
+    identity_part,
+    is_optimistic,
     level,
-    plain,
-    signed,
+    verdict,
 )
-from ccalign_jax.reporting.measures import DIRECTION_NOTE, DIRECTION_WORDS, main_metrics
-from ccalign_jax.reporting.names import best_by, by_pivot, choice_words, family_labels, setting_words, shown_families
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, changes_figure, make_subplots, name_rows, styled
-from ccalign_jax.reporting.table import Table, make_table
-from ccalign_jax.reporting.verdicts import both_words, change_heading, evidence_notes, is_optimistic, verdict_cell
+from ccalign_jax.reporting.names import (
+    DIRECTION_WORDS,
+    best_by,
+    by_pivot,
+    choice_words,
+    family_key,
+    family_labels,
+    is_solved,
+    setting_words,
+    shown_families,
+    shown_note,
+)
+from ccalign_jax.reporting.plots import COLOURS, CYCLE, GREY, INK, changes_figure, make_subplots, name_rows, styled
+from ccalign_jax.reporting.retrieval import DIRECTION_NOTE, main_metrics, metrics_in, places_of
+from ccalign_jax.reporting.sentences import closed_words, gallery_size, optimism_words
+from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GAP_NOTE = "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
+DASHES = ("-", "--", ":", "-.")
 
 
 def main_table(summary: Summary) -> Table:
     """Identity, each family or of many the best of each pivot, the choice among all, and chance."""
-    families, metrics = shown_families(summary), main_metrics(summary)
-
-    def row(name: str, part: Mapping[str, Any], show: Callable[[Estimate], str] = level) -> list[str]:
-        delta = part.get("delta")
-        cells = [name, verdict_cell(part), changed(both(delta)) if delta else ""]
-        for metric in metrics:
-            for task in DIRECTIONS:
-                cells += [show(part["metrics"][task][metric]), changed(delta[task][metric]) if delta else ""]
-        return [*cells, *(gap(part, task) for task in DIRECTIONS)]
-
+    families, change = shown_families(summary), change_heading(summary)
     groups = by_pivot(families)
     if len(summary["families"]) > MAX_FAMILIES:  # one of each pivot: no group to head
         groups = {"": list(zip(family_labels(families), families, strict=True))}
-    blocks = [("", [row("identity", identity_part(summary))])]
-    blocks += [(pivot, [row(*member) for member in members]) for pivot, members in groups.items()]
-    chance = {"metrics": summary["baselines"]["chance"]}
-    last = [row("selected", summary["selected"]), row("chance", chance, lambda estimate: plain(estimate["mean"]))]
-    change = change_heading(summary)
-    columns = [name for metric in metrics for task in DIRECTIONS for name in (f"{task}\n{metric}", change)]
-    return make_table(
+    columns = [Column.names("aligner"), *Column.both(change)]
+    chance: dict[str, Any] = {task: {} for task in DIRECTIONS}
+    for metric in main_metrics(summary):
+        columns += Column.directions(f"{{task}}\n{metric}", change, metric=metric)
+        for task in DIRECTIONS:  # exact, so that its interval says nothing
+            chance[task][metric] = {"mean": summary["baselines"]["chance"][task][metric]["mean"]}
+    return fill_table(
         f"{summary['data']['name']}: retrieval on the test part{setting_words(families)}",
-        ("aligner", "verdict", f"mean of both\n{change}", *columns, "gap\nt2i", "gap\ni2t"),
-        [*blocks, ("", last)],
-        alignment="ll",
+        [*columns, *gap_columns()],
+        [
+            ("", [("identity", identity_part(summary))]),
+            *groups.items(),
+            ("", [("selected", summary["selected"]), ("chance", {"metrics": chance})]),
+        ],
         notes=main_notes(summary),
     )
 
 
-def identity_part(summary: Summary) -> dict[str, Any]:
-    """Metrics of identity on the test part and on training images."""
-    baselines = summary["baselines"]
-    return {"metrics": baselines[IDENTITY], "train_metrics": baselines.get("identity_train", {})}
+def gap_columns(nothing: str = "") -> list[Column]:
+    """R@1 on training images minus R@1 on the test part, in each direction."""
+    return [Column(f"gap\n{task}", lambda name, values, task=task: gap(values, task) or nothing) for task in DIRECTIONS]
 
 
 def main_notes(summary: Summary) -> Iterator[str]:
     """What each estimate means, how its row was chosen, and how far it may be trusted."""
     folds, families = summary["folds"], shown_families(summary)
     pool = count_words(gallery_size(summary), "image")
-    trials = count_words(trial_count(summary), "trial")
+    dropped = find(summary, "race", "dropped") or ()
+    compared = {trial["name"] for trial in summary["trials"]} | {one["trial"] for one in dropped}
+    trials = count_words(len(compared), "trial")
     yield from shown_note(summary)
     yield DIRECTION_NOTE
     if folds > 1:
@@ -98,13 +109,19 @@ def main_notes(summary: Summary) -> Iterator[str]:
             f"selected: the best of {trials}. {optimism_words(summary)}".strip()
         )
     else:
-        yield GAP_NOTE
+        yield (
+            "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
+        )
         inner = summary.get("inner", "an inner part that is never reported")
         yield (
             f"Settings and epoch of each row were chosen in each fold apart from its test part, on {inner}. selected: "
             f"the same choice among all trials and identity ({trials}): what choosing earns."
         )
-        yield from _race_note(summary)
+        if dropped:
+            yield (
+                f"The race dropped {len(dropped)} of {folds * summary['race']['trials']} trials × folds, behind the "
+                "best of their fold on inner parts by an interval above 0: race in summary.json; --race=false fits all."
+            )
     yield f"selected is {choice_words(summary, summary['selected']['per_fold'])}."
     started = [
         f"{label} ({family['epochs'].count(0)} of {folds})"
@@ -122,58 +139,41 @@ def main_notes(summary: Summary) -> Iterator[str]:
         yield " ".join(used)
 
 
-def shown_note(summary: Summary) -> tuple[str, ...]:
-    """That only the best of each pivot are shown, where there are more than `MAX_FAMILIES`."""
-    if len(summary["families"]) <= MAX_FAMILIES:
-        return ()
-    pivots = count_words(len(best_by(summary["families"], "pivot")), "pivot")
-    return (
-        f"Of {len(summary['families'])} combinations of pivot, aligner and loss, the one with the best selection score "
-        f"of each of {pivots}; all are in tables/pivots.",
-    )
+def comparison_table(comparison: Mapping[str, Any]) -> Table:
+    """Every metric of both directions and of their mean, then R@1 of each language: a, b, and b minus a."""
 
+    def row(name: str, *path: str) -> list[str]:
+        places = places_of(path[-1])
+        before, after, change = (find(comparison[part], *path) for part in ("a_metrics", "b_metrics", "delta"))
+        stated = find(comparison, "verdict", path[0]) if path[1:] == ("R@1",) else None
+        lower, optimistic = path[-1] == "median_rank", is_optimistic(comparison)
+        word = stated or verdict(change, lower_is_better=lower, optimistic=optimistic)
+        return [name, word, level(before, places), level(after, places), changed(change, places)]
 
-def trial_count(summary: Summary) -> int:
-    """Trials that were compared, those that a race dropped included."""
-    reported = {trial["name"] for trial in summary["trials"]}
-    return len(reported | {one["trial"] for one in find(summary, "race", "dropped") or ()})
-
-
-def closed_words(summary: Summary) -> str:
-    """The change of the choice against the best closed form; empty where identity is above chance."""
-    selected = summary["selected"]
-    if "delta_closed" not in selected:
-        return ""
-    name = choice_words(summary, selected["closed_per_fold"])
-    if selected["per_fold"] == selected["closed_per_fold"]:
-        return (
-            f"Identity is at chance here; the best closed form, chosen on the same parts, is the choice itself: {name}."
+    a, b, delta = comparison["a"], comparison["b"], comparison["delta"]
+    blocks = [
+        (words, [row(metric.replace("_", " "), task, metric) for metric in metrics_in(delta[task])])
+        for task, words in {**DIRECTION_WORDS, BOTH: "mean of both directions"}.items()
+        if task in delta
+    ]
+    for task, words in DIRECTION_WORDS.items():
+        languages = find(delta, task, "per_language") or {}
+        if len(languages) > 1:
+            rows = [row(language, task, "per_language", language, "R@1") for language in languages]
+            blocks.append((f"{words}, R@1 of each language", rows))
+    notes = [
+        f"a: {a['name']} ({a['run']}); b: {b['name']} ({b['run']}). change: b minus a on the same queries; verdict: "
+        "on b, a gain or a loss where p is below .05, else no evidence. The lower the median rank, the better.",
+        f"{count_words(comparison['folds'], 'fold')}; all languages weigh the same.",
+    ]
+    if has_interval(find(delta, "t2i", "R@1")):
+        notes.append(
+            f"[ ]: 95 % interval, {clusters(comparison)} resampled with all their captions. p: paired sign flips over "
+            f"{clusters(comparison)}, not adjusted for the number of rows: name the row that you are after before you "
+            "look."
         )
-    change = {"delta": selected["delta_closed"], "verdict": selected.get("verdict_closed", {})}
-    lead = f"Identity is at chance here. Against the best closed form, chosen on the same parts ({name}):"
-    return f"{lead} {both_words(change)}"
-
-
-def optimism_words(summary: Summary) -> str:
-    """The gain that the seed protocol claims beside that of a nested choice; empty where that was not measured."""
-    found = find(summary, "optimism", "both", "R@1")
-    if not found:
-        return ""
-    claimed, honest, optimism = (signed(found[key]) for key in ("claimed", "honest", "optimism"))
-    return (
-        f"In the mean of both directions the seed protocol claims {claimed}; choosing on the other folds earns "
-        f"{honest}: optimism {optimism}."
-    )
-
-
-def _race_note(summary: Summary) -> Iterator[str]:
-    dropped = find(summary, "race", "dropped")
-    if dropped:
-        folds = summary["folds"] * summary["race"]["trials"]
-        yield (
-            f"The race dropped {len(dropped)} of {folds} trials × folds, behind the best of their fold on inner parts "
-            "by an interval above 0: race in summary.json; --race=false fits all."
-        )
+    title = f"{comparison['data']['name']}: b against a on the test part"
+    return make_table(title, ("metric", "verdict", "a", "b", CHANGE), blocks, alignment="ll", notes=notes)
 
 
 def changes_plot(summary: Summary) -> Figure:
@@ -208,3 +208,40 @@ def overfitting_plot(summary: Summary) -> Figure:
     subplots[0].plot([], [], ":", color=INK, linewidth=1, label="identity on the test part")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+@styled
+def training_plot(summary: Summary) -> Figure | None:
+    """Selection metrics by epoch of the best trial of each trained family shown; a dot marks the epoch chosen.
+
+    Where several folds chose different epochs, it is at their median. Closed forms have no epochs.
+    """
+    shown = set(map(family_key, shown_families(summary)))
+    best = [trial for trial in best_trials(summary) if family_key(trial) in shown and not is_solved(trial)]
+    if not best:
+        return None
+    labels = family_labels(best)
+    columns = max(1, min(3, len(best), 100 // max(map(len, labels))))  # side by side as many as have room
+    height = 3.4 + 0.22 * -(-len(best) // columns)
+    figure, subplots = make_subplots("selection metrics by epoch", 3, height=height)
+    aligners = list(dict.fromkeys(trial["aligner"] for trial in best))
+    styles = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
+    for axes, key in zip(subplots, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
+        for trial, label in zip(best, labels, strict=True):
+            curve = trial["curve"][key]
+            epochs = trial["curve"].get("epoch", range(len(curve)))  # older summaries score every epoch
+            chosen = bisect_right(epochs, median(trial["epochs"])) - 1
+            colour = CYCLE[aligners.index(trial["aligner"]) % len(CYCLE)]
+            dashes = DASHES[styles.index((trial["pivot"], trial["loss"])) % len(DASHES)]
+            axes.plot(epochs, curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
+            axes.plot(epochs[chosen], curve[chosen], "o", color=colour, markersize=6)
+        axes.locator_params(axis="x", integer=True)
+        axes.set(title=key.replace("_", " "), xlabel="epoch")
+        axes.grid(axis="y")
+    figure.legend(loc="outside lower center", ncols=columns)
+    return figure
+
+
+def best_trials(summary: Summary) -> list[Mapping[str, Any]]:
+    """Of each family the trial with the best mean selection score."""
+    return best_by(summary["trials"], "pivot", "aligner", "loss")

@@ -1,49 +1,47 @@
-"""The result of a sweep or an evaluation in a few sentences."""
+"""The result of a sweep, an evaluation or a comparison in a few sentences."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ccalign_jax._names import DIRECTIONS, IDENTITY
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.reporting.baselines import baselines_words
-from ccalign_jax.reporting.format import Summary, both, count_words, find, gallery_size, p_words, plain
-from ccalign_jax.reporting.measures import DIRECTION_WORDS, scoring_name
-from ccalign_jax.reporting.names import choice_words, trial_names
-from ccalign_jax.reporting.results import closed_words, optimism_words
-from ccalign_jax.reporting.verdicts import (
-    CLAIMED_GAIN,
-    GAIN,
+from ccalign_jax.reporting.format import (
     LOSS,
-    both_words,
+    NO_EVIDENCE,
+    Summary,
+    change_words,
     clusters,
+    count_words,
+    find,
     is_optimistic,
     is_tested,
-    result_words,
+    p_words,
+    plain,
+    signed,
+    verdict,
     verdict_of,
 )
+from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name, trial_names
 
 
 def headline(summary: Summary) -> tuple[str, ...]:
     """The trial that was chosen, its change in both directions, and how far to trust it."""
-    selected = summary["selected"]
+    selected, free = summary["selected"], baselines_words(summary)
     sentences = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
-    free = baselines_words(summary)
     if set(selected["per_fold"]) == {IDENTITY}:
         sentences += ["No trial beat the embeddings as they are on the inner parts, so that nothing is changed.", free]
         return tuple(filter(None, sentences))
-    parts = (summary["baselines"]["identity"], selected["metrics"], selected["delta"])
-    earned = [
-        result_words(DIRECTION_WORDS[task], *(part[task]["R@1"] for part in parts), stated=verdict_of(selected, task))
-        for task in DIRECTIONS
+    changes = _change_words(summary["baselines"]["identity"], selected["metrics"], selected)
+    sentences += [
+        f"Against identity, on images kept out of training: {changes}.",
+        both_words(selected),
+        closed_words(summary),
+        free,
+        *([interval_words(summary), folds_words(summary)] if is_tested(summary) else ["No interval was computed."]),
     ]
-    sentences.append(f"Against identity, on images kept out of training: {'; '.join(earned)}.")
-    sentences += [both_words(selected), closed_words(summary), free]
-    if is_tested(summary):
-        sentences += [interval_words(summary), folds_words(summary)]
-    else:
-        sentences += _spread_words(summary)
     if is_optimistic(summary):
         optimistic = "Optimistic: under the seed protocol the choice was made on the very folds that are reported."
         sentences.append(f"{optimistic} {optimism_words(summary)}".strip())
@@ -51,17 +49,7 @@ def headline(summary: Summary) -> tuple[str, ...]:
 
 
 def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> tuple[str, ...]:
-    """Which map is kept, where, and the command that applies it; text between backticks is to be typed.
-
-    Args:
-        summary: of a sweep.
-        folder: of the run.
-        data: what the command is to map.
-
-    Example:
-        >>> best_words({"trials": [], "best": "identity"}, folder="runs/mine")
-        ('Kept in `runs/mine/best`: identity, the embeddings as they are.',)
-    """
+    """Which map a sweep keeps in its folder, and the command that applies it to data; backticks are around code."""
     best = summary["best"]
     if best == IDENTITY:
         return (f"Kept in `{folder}/best`: identity, the embeddings as they are.",)
@@ -70,6 +58,69 @@ def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> 
         f"Kept in `{folder}/best`, refitted: {trial_names(summary).get(best, best)} (`{best}`). To apply it:",
         f"`python experiments/apply.py --checkpoint={checkpoint} --data={rows} --out=aligned.npz`",
     )
+
+
+def _change_words(
+    before: Mapping[str, Any], after: Mapping[str, Any], part: Mapping[str, Any], tasks: Iterable[str] = DIRECTIONS
+) -> str:
+    """R@1 of each task before and after, and the change and verdict that `part` has of it."""
+
+    def words(task: str) -> str:
+        start, end = (plain(metrics[task]["R@1"]["mean"]) for metrics in (before, after))
+        found = verdict_of(part, task)
+        change = change_words(part["delta"][task]["R@1"])
+        return f"{TASK_WORDS[task]} R@1 {start} → {end} ({change})" + (f": {found}" if found else "")
+
+    return "; ".join(map(words, tasks))
+
+
+def both_words(part: Mapping[str, Any]) -> str:
+    """The change of the mean of both directions, in a sentence that starts with its verdict where it was tested.
+
+    Example:
+        >>> change = {"both": {"R@1": {"mean": 0.004, "low": -0.006, "high": 0.014, "p_adjusted": 0.41}}}
+        >>> both_words({"delta": change})
+        'No evidence of a gain: the mean of both directions changed by +.004 (95 % interval −.006 to +.014, p = .410).'
+    """
+    change, found = part["delta"][BOTH]["R@1"], verdict_of(part)
+    size, evidence = signed(change["mean"]), change_words(change).partition(", ")[2]
+    did = "did not change" if size == ".000" else f"{'rose' if size[0] == '+' else 'fell'} by {size[1:]}"
+    if not found:
+        return f"The mean of both directions {did}."
+    did = f"changed by {size}" if size == ".000" or found == NO_EVIDENCE else did
+    lead = found.capitalize() + " of a gain" * (found == NO_EVIDENCE)
+    return f"{lead}: the mean of both directions {did} ({evidence})."
+
+
+def closed_words(summary: Summary) -> str:
+    """The change of the choice against the best closed form; empty where identity is above chance."""
+    selected = summary["selected"]
+    if "delta_closed" not in selected:
+        return ""
+    name = choice_words(summary, selected["closed_per_fold"])
+    if selected["per_fold"] == selected["closed_per_fold"]:
+        return (
+            f"Identity is at chance here; the best closed form, chosen on the same parts, is the choice itself: {name}."
+        )
+    change = {"delta": selected["delta_closed"], "verdict": selected.get("verdict_closed", {})}
+    lead = f"Identity is at chance here. Against the best closed form, chosen on the same parts ({name}):"
+    return f"{lead} {both_words(change)}"
+
+
+def optimism_words(summary: Summary) -> str:
+    """The gain that the seed protocol claims beside that of a nested choice; empty where that was not measured."""
+    found = find(summary, "optimism", BOTH, "R@1")
+    if not found:
+        return ""
+    return (
+        f"In the mean of both directions the seed protocol claims {signed(found['claimed'])}; choosing on the other "
+        f"folds earns {signed(found['honest'])}: optimism {signed(found['optimism'])}."
+    )
+
+
+def gallery_size(summary: Summary) -> int:
+    """Images of the gallery, the inverse of the R@1 of chance."""
+    return round(1 / summary["baselines"]["chance"]["t2i"]["R@1"]["mean"])
 
 
 def interval_words(summary: Summary) -> str:
@@ -91,49 +142,29 @@ def folds_words(summary: Summary) -> str:
     from ccalign_jax.statistics import ALPHA
 
     selected = summary["selected"]
-    p = find(selected, "delta", "both", "R@1", "p_folds")
+    p = find(selected, "delta", BOTH, "R@1", "p_folds")
     if p is None:
         return ""
-    doubt = verdict_of(selected) in (GAIN, CLAIMED_GAIN, LOSS) and p >= ALPHA
+    doubt = verdict_of(selected) not in ("", NO_EVIDENCE) and p >= ALPHA
     return (
         f"Over folds, allowing for other training images too (Nadeau–Bengio): {p_words(p)} for the mean of both "
         f"directions{', so that whether other maps would do the same is open' if doubt else ''}."
     )
 
 
-def _spread_words(summary: Summary) -> Iterator[str]:
-    """How far the spread over folds allows a conclusion, where there are no intervals."""
-    folds = summary["folds"]
-    changes = {task: summary["selected"]["delta"][task]["R@1"] for task in DIRECTIONS}
-    small = [
-        task for task, change in changes.items() if change["std"] is not None and abs(change["mean"]) <= change["std"]
-    ]
-    if small:
-        which = "Both changes are" if len(small) > 1 else f"The {DIRECTION_WORDS[small[0]]} change is"
-        yield f"{which} no larger than the spread over folds."
-    spread = f"± is a spread over {folds} folds (standard deviation)" if folds > 1 else "one fold has not even a spread"
-    yield f"No interval was computed: {spread}, and whether the change holds on other images is open."
-
-
 def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     """The metrics of the embeddings, the change through the map, and the best score without training."""
     identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
     if "metrics" not in summary:
-        read = [
-            f"{DIRECTION_WORDS[task]} R@1 {plain(identity[task]['R@1']['mean'])} "
-            f"(chance {plain(chance[task]['R@1']['mean'])})"
-            for task in DIRECTIONS
-        ]
-        return (f"The embeddings as they are, on {place_words(summary)}.", f"Mean over languages: {', '.join(read)}.")
-    words = {**DIRECTION_WORDS, "t2t": "text to text"}
-    parts = (identity, summary["metrics"], summary["delta"])
-    changes = [
-        result_words(words[task], *(part[task]["R@1"] for part in parts)) for task in words if task in summary["delta"]
-    ]
+        known, least = ({task: plain(part[task]["R@1"]["mean"]) for task in DIRECTIONS} for part in (identity, chance))
+        read = ", ".join(f"{TASK_WORDS[task]} R@1 {known[task]} (chance {least[task]})" for task in DIRECTIONS)
+        return (f"The embeddings as they are, on {place_words(summary)}.", f"Mean over languages: {read}.")
+    tasks = [task for task in TASK_WORDS if task in summary["delta"]]
+    changes = _change_words(identity, summary["metrics"], summary, tasks)
     sentences = [
         f"Map {summary['name']} on {place_words(summary)}.",
         training_words(summary),
-        f"Against identity: {'; '.join(changes)}.",
+        f"Against identity: {changes}.",
         both_words(summary),
         _free_words(summary),
         interval_note(summary),
@@ -143,8 +174,8 @@ def evaluation_headline(summary: Summary) -> tuple[str, ...]:
 
 def _free_words(summary: Mapping[str, Any]) -> str:
     """The best score on identity beside the map; empty where the map was trained on all of these images."""
-    scores = find(summary, "scores", "identity") or {}
-    free = {name: both(metrics)["mean"] for name, metrics in scores.items() if name != "cosine"}
+    scores = find(summary, "scores", IDENTITY) or {}
+    free = {name: metrics[BOTH]["R@1"]["mean"] for name, metrics in scores.items() if name != "cosine"}
     about = summary.get("training_images") or {}
     if not free or (about.get("known") and about["seen"] == about["images"]):
         return ""
@@ -152,17 +183,12 @@ def _free_words(summary: Mapping[str, Any]) -> str:
     return (
         f"Without any training, the best of {count_words(len(free), 'score')} on identity, "
         f"{scoring_name(summary, best)}, reads {plain(free[best])} in the mean of both directions; the map "
-        f"under the plain cosine reads {plain(both(summary['metrics'])['mean'])}."
+        f"under the plain cosine reads {plain(summary['metrics'][BOTH]['R@1']['mean'])}."
     )
 
 
 def place_words(summary: Summary) -> str:
-    """The data that were evaluated.
-
-    Example:
-        >>> place_words({"data": {"name": "toy", "images": 10}, "split": "test"})
-        'toy, split test, 10 images'
-    """
+    """The data that were evaluated, such as `toy, split test, 10 images`."""
     data, split = summary["data"], summary.get("split", "all")
     return f"{data['name']}, {'' if split == 'all' else f'split {split}, '}{count_words(data['images'], 'image')}"
 
@@ -180,12 +206,7 @@ def interval_note(summary: Summary) -> str:
 
 
 def training_words(summary: Summary) -> str:
-    """How many of the images are training images of the map, and what follows for its change.
-
-    Example:
-        >>> training_words({"training_images": {"known": True, "images": 10, "seen": 0}})
-        'None of the 10 images is a training image of the map, by key or by row.'
-    """
+    """How many of the images are training images of the map, and what follows for its change."""
     about = summary.get("training_images") or {"known": False}
     if not about["known"]:
         return (
@@ -203,8 +224,26 @@ def training_words(summary: Summary) -> str:
             "sweep (selected), or comes from evaluating images that it was not trained on."
         )
     means = {task: [plain(about[state][task]["R@1"]["mean"]) for state in (IDENTITY, "metrics")] for task in DIRECTIONS}
-    read = [f"{DIRECTION_WORDS[task]} {before} → {after}" for task, (before, after) in means.items()]
+    read = [f"{TASK_WORDS[task]} {before} → {after}" for task, (before, after) in means.items()]
     return (
         f"{about['seen']} of {whole} are training images of the map ({counts}) and are left out of all else; among "
         f"themselves, without verdict: R@1 {', '.join(read)}."
     )
+
+
+def comparison_words(comparison: Mapping[str, Any]) -> tuple[str, ...]:
+    """What b changes against a, in a few sentences."""
+    a, b, images = comparison["a"], comparison["b"], comparison["data"].get("images")
+    place = f"the same {count_words(images, 'image')}" if images else "the same images"
+    changes = _change_words(comparison["a_metrics"], comparison["b_metrics"], comparison)
+    sentences = [
+        f"b, {b['name']} ({b['run']}), against a, {a['name']} ({a['run']}), on {place}.",
+        f"From a to b: {changes}.",
+    ]
+    both = find(comparison, "delta", BOTH, "R@1")
+    found = find(comparison, "verdict", BOTH) or verdict(both, optimistic=is_optimistic(comparison))
+    if found:
+        which = f": b is {'worse' if found == LOSS else 'better'} than a"
+        which = " that b is better than a, or worse" if found == NO_EVIDENCE else which
+        sentences.append(f"{found.capitalize()}{which}, in the mean of both directions ({change_words(both)}).")
+    return tuple(sentences)

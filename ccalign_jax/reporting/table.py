@@ -1,39 +1,40 @@
-"""Tables of strings as Markdown and LaTeX; see `page` for HTML and `console` for terminals."""
+"""Tables: their columns and rows, how they break where space is short, and how Markdown and LaTeX write them."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ccalign_jax._names import BOTH, DIRECTIONS
+from ccalign_jax.reporting.format import NOTHING, changed, find, level, verdict_cell
 
 WIDEST_NAME = 45  # signs of a row's name; a wider one is broken
 INTERVAL = re.compile(r"\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]")  # "-" where a file cannot hold "−"
 WIDEST, WIDEST_SMALL = 80, 120  # signs of a line as it is, and in a smaller font
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
-    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "*": "{*}"},
-    "[": "{[}",  # at the start of a row, \\ would take it for its argument
-    **{"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "→": r"$\rightarrow$", "Δ": r"$\Delta$"},
-    **{"‖": r"$\Vert$", "·": r"$\cdot$", "–": "--", "—": "---", "\n": " "},
-}
+_LATEX = str.maketrans(
+    {sign: "\\" + sign for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "*": "{*}"}
+    | {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "→": r"$\rightarrow$", "Δ": r"$\Delta$"}
+    | {"‖": r"$\Vert$", "·": r"$\cdot$", "–": "--", "—": "---", "\n": " "}
+    | {"[": "{[}"}  # at the start of a row, \\ would take it for its argument
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table, before it is written in one form or another.
+    """A table, before it is written in one form or another; ValueError where its cells do not match its columns.
 
     Attributes:
         title: one line.
-        columns: header cells; a line break splits one where space is short.
+        columns: header cells, which may have several lines.
         rows: cells of each row, as many as columns. A row that is empty but for its first cell is a heading.
-        alignment: `l`, `r` or `c` for each column.
+        alignment: `l` or `r` for each column.
         notes: sentences below the table.
         rules: rows above which a line is drawn.
-
-    Raises:
-        ValueError: a row or the alignment has another number of cells than `columns`.
     """
 
     title: str
@@ -45,20 +46,72 @@ class Table:
 
     def __post_init__(self) -> None:
         wide = len(self.columns)
-        if len(self.alignment) != wide or set(self.alignment) - set("lrc"):
-            raise ValueError(f"alignment {self.alignment!r}: it must be l, r or c for each of {wide} columns")
+        if len(self.alignment) != wide or set(self.alignment) - set("lr"):
+            raise ValueError(f"alignment {self.alignment!r}: it must be l or r for each of {wide} columns")
         for row in self.rows:
             if len(row) != wide:
                 raise ValueError(f"row {row!r} has {len(row)} cells for {wide} columns")
 
     def take(self, columns: Sequence[int]) -> Table:
         """Only these columns, in this order; a row without a value in them has dashes, so that it is no heading."""
-        return dataclasses.replace(
-            self,
-            columns=tuple(self.columns[column] for column in columns),
-            rows=tuple(_taken(row, columns) for row in self.rows),
-            alignment="".join(self.alignment[column] for column in columns),
-        )
+
+        def taken(row: Sequence[str]) -> tuple[str, ...]:
+            cells = tuple(row[column] for column in columns)
+            return (cells[0], *[NOTHING] * (len(cells) - 1)) if is_heading(cells) and not is_heading(row) else cells
+
+        heads, sides = (tuple(each[column] for column in columns) for each in (self.columns, self.alignment))
+        return dataclasses.replace(self, columns=heads, rows=tuple(map(taken, self.rows)), alignment="".join(sides))
+
+
+class Column(NamedTuple):
+    """A column: its heading, its cell of a row (given as name and values), and its side as in `Table.alignment`."""
+
+    heading: str
+    cell: Callable[[str, Mapping[str, Any]], str]
+    side: str = "r"
+
+    @classmethod
+    def names(cls, heading: str, side: str = "l") -> Column:
+        """The names of the rows."""
+        return cls(heading, lambda name, values: name, side)
+
+    @classmethod
+    def verdict(cls) -> Column:
+        """The verdict on both directions, and a sign for each."""
+        return cls("verdict", lambda name, values: verdict_cell(values), "l")
+
+    @classmethod
+    def estimate(cls, heading: str, *path: str, places: int = 3) -> Column:
+        """What stands at a path of the values, a change in `delta` and else a level; empty without the first key."""
+        show = changed if path[0] == "delta" else level
+        return cls(heading, lambda name, values: show(find(values, *path), places) if path[0] in values else "")
+
+    @classmethod
+    def both(cls, change: str) -> list[Column]:
+        """The verdict, and the change of R@1 in the mean of both directions; `change` heads changes."""
+        return [cls.verdict(), cls.estimate(f"mean of both\n{change}", "delta", BOTH, "R@1")]
+
+    @classmethod
+    def directions(cls, heading: str, change: str, *, key: str = "metrics", metric: str = "R@1") -> list[Column]:
+        """The level of a metric in each direction, at `key`, and its change; the heading may have `{task}` in it."""
+        columns = []
+        for task in DIRECTIONS:
+            columns.append(cls.estimate(heading.format(task=task), key, task, metric))
+            columns.append(cls.estimate(change, "delta", task, metric))
+        return columns
+
+
+def fill_table(
+    title: str,
+    columns: Sequence[Column],
+    blocks: Iterable[tuple[str, Iterable[tuple[str, Mapping[str, Any]]]]],
+    *,
+    notes: Iterable[str] = (),
+) -> Table:
+    """A table of columns; `blocks` are a heading, which may be empty, and the rows below it as name and values."""
+    filled = [(heading, [[one.cell(*row) for one in columns] for row in rows]) for heading, rows in blocks]
+    sides = "".join(one.side for one in columns)
+    return make_table(title, [one.heading for one in columns], filled, alignment=sides, notes=notes)
 
 
 def make_table(
@@ -69,12 +122,9 @@ def make_table(
     alignment: str = "l",
     notes: Iterable[str] = (),
 ) -> Table:
-    """A table of blocks, a rule above each but the first, without the columns that no row fills.
+    """A table of blocks of cells, a rule above each but the first, without the columns that no row fills.
 
-    Args:
-        title, columns, notes: as in `Table`.
-        blocks: a heading, which may be empty, and the rows below it.
-        alignment: of the first columns; all others are aligned to the right.
+    `blocks` are a heading, which may be empty, and the rows below it. Columns beyond `alignment` are aligned right.
 
     Example:
         >>> make_table("Sizes", ("name", "n", "m"), [("big", [("a", "1", "")]), ("", [("b", "2", "")])]).rules
@@ -86,29 +136,13 @@ def make_table(
         rules.append(len(rows))
         rows += [(heading, *[""] * (len(columns) - 1))] if heading else []
         rows += map(tuple, members)
-    table = Table(
-        title=title,
-        columns=tuple(columns),
-        rows=tuple(rows),
-        alignment=alignment + "r" * (len(columns) - len(alignment)),
-        notes=tuple(notes),
-        rules=tuple(rule for rule in rules if rule),
-    )
+    alignment += "r" * (len(columns) - len(alignment))
+    table = Table(title, tuple(columns), tuple(rows), alignment, tuple(notes), tuple(rule for rule in rules if rule))
     return table.take([0, *(n for n in range(1, len(columns)) if any(row[n] for row in rows))])
 
 
-def _taken(row: Sequence[str], columns: Sequence[int]) -> tuple[str, ...]:
-    cells = tuple(row[column] for column in columns)
-    return (cells[0], *["—"] * (len(cells) - 1)) if is_heading(cells) and not is_heading(row) else cells
-
-
 def is_heading(row: Sequence[str]) -> bool:
-    """Whether a row heads those below it.
-
-    Example:
-        >>> is_heading(("pivot image", "", "")), is_heading(("a", "1", ""))
-        (True, False)
-    """
+    """Whether a row heads those below it: only its first cell is filled."""
     return len(row) > 1 and bool(row[0]) and not any(row[1:])
 
 
@@ -122,8 +156,7 @@ def stacked(cell: str) -> str:
     found = INTERVAL.search(cell)
     if found is None:
         return cell
-    rest = f"{cell[: found.start()].rstrip()} {cell[found.end() :].strip()}".strip()
-    return f"{rest}\n{found[0]}"
+    return f"{cell[: found.start()].rstrip()} {cell[found.end() :].strip()}".strip() + f"\n{found[0]}"
 
 
 def column_widths(table: Table, *, signs: Callable[[str], int] = len) -> list[int]:
@@ -133,20 +166,13 @@ def column_widths(table: Table, *, signs: Callable[[str], int] = len) -> list[in
 
 
 def column_blocks(table: Table, width: int, *, signs: Callable[[str], int] = len) -> Iterator[list[int]]:
-    """Columns that fit side by side, the first one in every block; no change is torn from its figure.
+    """Columns that fit side by side, the first one in every block; no change is torn from its estimate.
 
-    Args:
-        table: its headers and cells may have several lines.
-        width: signs of a line, two of them between columns.
-        signs: that a text takes.
+    A line has `width` signs, two of them between columns; a text takes `signs(text)`.
     """
     wide = column_widths(table, signs=signs)
-    units: list[list[int]] = []
-    for column in range(1, len(wide)):
-        if units and table.columns[column].startswith("change"):
-            units[-1].append(column)
-        else:
-            units.append([column])
+    starts = [n for n, heading in enumerate(table.columns) if n == 1 or (n and not heading.startswith("change"))]
+    units = [[*range(*ends)] for ends in itertools.pairwise([*starts, len(wide)])]
     block = [0]
     for unit in units:
         if len(block) > 1 and sum(wide[column] + 2 for column in block + unit) - 2 > width:
@@ -157,31 +183,13 @@ def column_blocks(table: Table, width: int, *, signs: Callable[[str], int] = len
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub's Markdown, padded so that it reads as plain text too.
-
-    Example:
-        >>> print(to_markdown(Table("Sizes", ("name", "n"), (("a|b", "1"),), "lr", ("n: rows.",))))
-        **Sizes**
-        <BLANKLINE>
-        | name |   n |
-        | :--- | --: |
-        | a\\|b |   1 |
-        <BLANKLINE>
-        - n: rows.
-        <BLANKLINE>
-    """
-    lines = [[_markdown(cell) for cell in row] for row in (table.columns, *table.rows)]
-    widths = [max(3, *(len(row[column]) for row in lines)) for column in range(len(table.columns))]
-    rule = [
-        {"l": ":" + "-" * (width - 1), "r": "-" * (width - 1) + ":", "c": ":" + "-" * (width - 2) + ":"}[side]
-        for width, side in zip(widths, table.alignment, strict=True)
-    ]
-    pad = {"l": str.ljust, "r": str.rjust, "c": str.center}
-    padded = [
-        [pad[side](cell, width) for cell, width, side in zip(row, widths, table.alignment, strict=True)]
-        for row in lines
-    ]
-    grid = ["| " + " | ".join(row) + " |" for row in (padded[0], rule, *padded[1:])]
+    """GitHub's Markdown, padded so that it reads as plain text too."""
+    cells = [[_markdown(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(table.columns))]
+    sides = list(zip(table.alignment, widths, strict=True))
+    form = " | ".join(f"{{:{'<' if side == 'l' else '>'}{width}}}" for side, width in sides)
+    rule = [f":{'-' * (width - 1)}" if side == "l" else f"{'-' * (width - 1)}:" for side, width in sides]
+    grid = [f"| {form.format(*row)} |" for row in (cells[0], rule, *cells[1:])]
     notes = ["", *(f"- {_markdown(note)}" for note in table.notes)] if table.notes else []
     return "\n".join([f"**{_markdown(table.title)}**", "", *grid, *notes]) + "\n"
 
@@ -189,7 +197,7 @@ def to_markdown(table: Table) -> str:
 def _markdown(text: str) -> str:
     """Escaped, but for the brackets of intervals, which are no link, and for the sign of a small p, which is no tag."""
     text = " ".join(text.split("\n"))
-    parts = zip((*INTERVAL.split(text),), (*INTERVAL.findall(text), ""), strict=True)
+    parts = zip(INTERVAL.split(text), (*INTERVAL.findall(text), ""), strict=True)
     text = "".join(re.sub(r"([\\|`*\[\]])", r"\\\1", outside) + inside for outside, inside in parts)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)  # within a word an underscore is plain
     text = text.replace("&", "&amp;")
@@ -203,7 +211,7 @@ def to_latex(table: Table) -> str:
     if small:
         table = dataclasses.replace(table, rows=tuple(tuple(map(stacked, row)) for row in table.rows))
     names = max((len(row[0]) for row in table.rows if not is_heading(row)), default=0)
-    lines = [rf"\caption{{{_latex(caption)}}}"]
+    lines = [rf"\caption{{{caption.translate(_LATEX)}}}"]
     for number, block in enumerate(column_blocks(_broken(table), WIDEST_SMALL)):
         lines += ([r"\par\medskip"] if number else []) + _tabular(table.take(block), long_names=names > WIDEST_NAME)
     font = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if small else []
@@ -212,37 +220,30 @@ def to_latex(table: Table) -> str:
 
 def _tabular(table: Table, *, long_names: bool) -> list[str]:
     """One block of columns; a row whose cells have several lines takes as many."""
-    body = [" & ".join(map(_latex, line)) + r" \\" for line in _lines(table.columns, bottom=True)]
-    body.append(r"\midrule")
+    body = [*_lines(table.columns, bottom=True), r"\midrule"]
     for number, row in enumerate(table.rows):
         if number and number in table.rules:
             body.append(r"\midrule")
         if is_heading(row):
-            body.append(rf"\multicolumn{{{len(row)}}}{{l}}{{\emph{{{_latex(row[0])}}}}} \\")
+            body.append(rf"\multicolumn{{{len(row)}}}{{l}}{{\emph{{{row[0].translate(_LATEX)}}}}} \\")
         else:
-            body += [" & ".join(map(_latex, line)) + r" \\" for line in _lines(row)]
+            body += _lines(row)
     sides = rf"p{{.36\linewidth}}{table.alignment[1:]}" if long_names else table.alignment
     inside = ["  " + line for line in (r"\toprule", *body, r"\bottomrule")]
     return [rf"\begin{{tabular}}{{{sides}}}", *inside, r"\end{tabular}"]
 
 
-def _lines(cells: Sequence[str], *, bottom: bool = False) -> Iterator[list[str]]:
+def _lines(cells: Sequence[str], *, bottom: bool = False) -> Iterator[str]:
     """Cells of several lines as rows of their own; short ones at the top, or at the bottom."""
     parts = [cell.split("\n") for cell in cells]
     high = max(map(len, parts))
-    for line in range(high):
-        shifts = [high - len(part) if bottom else 0 for part in parts]
-        yield [
-            part[line - shift] if 0 <= line - shift < len(part) else ""
-            for part, shift in zip(parts, shifts, strict=True)
-        ]
+    empty = [[""] * (high - len(part)) for part in parts]
+    filled = [[*above, *part] if bottom else [*part, *above] for part, above in zip(parts, empty, strict=True)]
+    for line in zip(*filled, strict=True):
+        yield " & ".join(cell.translate(_LATEX) for cell in line) + r" \\"
 
 
 def _broken(table: Table) -> Table:
     """The table as wide as it is set: long names are broken, and headings span all columns."""
     rows = ((("" if is_heading(row) else row[0][:WIDEST_NAME]), *row[1:]) for row in table.rows)
     return dataclasses.replace(table, rows=tuple(rows))
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccalign_jax.reporting.diagnostics import maps, probe_accuracies
-from ccalign_jax.reporting.measures import states
+from ccalign_jax.reporting.retrieval import states
 
 __all__ = ["diagnostics_rows", "retrieval_rows"]
 

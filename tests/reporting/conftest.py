@@ -147,7 +147,7 @@ def make_summary(
     }
 
 
-NEW = ("both", "gap", "verdict", "statistics", "subgroups", "optimism", "repeats", "inner", "p_folds")
+NEW = ("gap", "verdict", "statistics", "subgroups", "optimism", "repeats", "inner", "p_folds")
 
 
 def as_before(tree: Any) -> Any:
@@ -157,11 +157,7 @@ def as_before(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
     unknown = dict.fromkeys({"low", "high", "p", "p_adjusted"} & tree.keys()) if "mean" in tree else {}
-    found = {key: as_before(value) for key, value in tree.items() if key not in NEW} | unknown
-    for state, scores in found.get("scores", {}).items():
-        for metrics in scores.values() if state != "bank" else ():
-            metrics.pop("delta", None)
-    return found
+    return {key: as_before(value) for key, value in tree.items() if key not in NEW} | unknown
 
 
 @pytest.fixture(scope="session")

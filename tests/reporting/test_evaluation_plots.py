@@ -8,10 +8,17 @@ import pytest
 from matplotlib.text import Text
 
 from ccalign_jax.reporting import EVALUATION, make_plots, save_png, to_svg
-from ccalign_jax.reporting.geometry import correlations, gram_correlation_plot, gram_plot, map_plot, spectra_plot
-from ccalign_jax.reporting.metrics import pool_plot, similarity_plot
+from ccalign_jax.reporting.geometry import (
+    correlations,
+    gram_correlation_plot,
+    gram_plot,
+    map_plot,
+    similarity_plot,
+    spectra_plot,
+)
+from ccalign_jax.reporting.languages import languages_plot
 from ccalign_jax.reporting.plots import drawable
-from ccalign_jax.reporting.subgroups import languages_plot
+from ccalign_jax.reporting.retrieval import pool_plot
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 ALL = ["languages", "pool", "similarities", "gram_correlation", "gram_matrices", "spectra", "map"]

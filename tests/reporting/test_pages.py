@@ -18,8 +18,8 @@ from ccalign_jax.reporting import (
     render_report,
     reports,
 )
+from ccalign_jax.reporting.languages import languages_plot
 from ccalign_jax.reporting.plots import make_subplots
-from ccalign_jax.reporting.subgroups import languages_plot
 from ccalign_jax.reporting.table import make_table
 
 CONFIG = {

@@ -7,9 +7,8 @@ import matplotlib
 import pytest
 
 from ccalign_jax.reporting import to_svg
-from ccalign_jax.reporting.families import best_trials, training_plot
-from ccalign_jax.reporting.results import changes_plot, overfitting_plot
-from ccalign_jax.reporting.subgroups import languages_plot
+from ccalign_jax.reporting.languages import languages_plot
+from ccalign_jax.reporting.results import best_trials, changes_plot, overfitting_plot, training_plot
 
 PLOTS = [changes_plot, overfitting_plot, training_plot, languages_plot]
 TWO = [("image", "linear", "infonce", -0.27, -0.25), ("symmetric", "dual(residual)", "infonce", 0.04, -0.0002)]

@@ -171,7 +171,7 @@ def test_rich_takes_names_as_they_are():
 
 @pytest.mark.parametrize(
     ("rows", "alignment", "message"),
-    [((("a",),), "lr", "has 1 cells for 2"), ((("a", "b"),), "l", "each of 2"), ((("a", "b"),), "lx", "l, r or c")],
+    [((("a",),), "lr", "has 1 cells for 2"), ((("a", "b"),), "l", "each of 2"), ((("a", "b"),), "lx", "l or r")],
 )
 def test_a_table_that_does_not_fit_is_refused(rows, alignment, message):
     with pytest.raises(ValueError, match=message):

@@ -2,10 +2,9 @@
 
 import pytest
 
-from ccalign_jax.reporting.format import changed, gap, level, p_words
-from ccalign_jax.reporting.results import closed_words, main_notes
-from ccalign_jax.reporting.sentences import folds_words, headline
-from ccalign_jax.reporting.verdicts import both_words, verdict, verdict_cell, verdict_of
+from ccalign_jax.reporting.format import changed, gap, level, p_words, verdict, verdict_cell, verdict_of
+from ccalign_jax.reporting.results import main_notes
+from ccalign_jax.reporting.sentences import both_words, closed_words, folds_words, headline
 
 
 def change(mean, p, low=-1.0, high=1.0):
