@@ -89,7 +89,7 @@ def _notes(points: Sequence[Point], number: str) -> Iterator[str]:
 
 
 def _gap(point: Point, task: str) -> Estimate:
-    """R@1 on training images minus R@1 on the test part; its spread over folds says little."""
+    """R@1 on training images minus R@1 on the test part."""
     known: Estimate | None = find(point, "gap", task, "R@1")
     train, test = (point[part][task]["R@1"]["mean"] for part in ("train", "test"))
     return known or {"mean": train - test}
@@ -102,9 +102,8 @@ def path_plot(curves: Curves) -> Figure | None:
         return None
     points = _path_points(curves)
     places = path_places(points)
-    chosen = [
-        (place, point, times) for place, point in zip(places, points, strict=True) if (times := point.get("chosen_in"))
-    ]
+    placed = [(place, point, point.get("chosen_in")) for place, point in zip(places, points, strict=True)]
+    chosen = [(place, point, times) for place, point, times in placed if times]
     folds = sum(times for *_, times in chosen)
     figure, subplots = make_subplots("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     for axes, task in zip(subplots, DIRECTIONS, strict=False):

@@ -47,14 +47,14 @@ from ccalign_jax.reporting.results import gap_columns
 from ccalign_jax.reporting.retrieval import MAIN_METRICS, TASKS, by_chance, compared, headings
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
+Values = Mapping[str, Any]  # of a row
+
 START = "(start)"
 START_NOTE = (
     f"{START}: in every fold no epoch, nor any point of a closed form's path, did better than the start on the inner "
     "parts, so that the start was kept; most maps start as identity."
 )
 MAX_COLUMNS = 12  # of languages; more than that are summarised
-Values = Mapping[str, Any]  # of a row
-
 TEXT_METRICS = ("R@1", "R@10", "MRR", "mAP")
 TEXT_NOTE = (
     "A caption looks for the captions of its image in another language. Via an image: the image nearest to the "

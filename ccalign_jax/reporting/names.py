@@ -110,12 +110,7 @@ def loss_name(loss: str) -> str:
 
 
 def key_words(key: str) -> str:
-    """The words for `PIVOT/ALIGNER/LOSS`; a name without a slash keeps its own.
-
-    Example:
-        >>> key_words("image/residual/infonce"), key_words("best_closed")
-        ('residual W = I + ΔW, image pivot, InfoNCE', 'best closed')
-    """
+    """The words for `PIVOT/ALIGNER/LOSS`, such as `linear W, image pivot, MSE`; another name keeps its own."""
     pivot, slash, rest = key.partition("/")
     aligner, _, loss = rest.rpartition("/")
     return f"{aligner_name(aligner)}, {pivot_name(pivot)}, {loss_name(loss)}" if slash else key.replace("_", " ")
@@ -132,12 +127,7 @@ def family_key(family: Family) -> str:
 
 
 def setting_words(families: Sequence[Family]) -> str:
-    """The pivot and the loss that all share, for a title; closed forms have no loss.
-
-    Example:
-        >>> setting_words([{"pivot": "image", "aligner": "linear", "loss": "mse"}])
-        ', image pivot, loss MSE'
-    """
+    """The pivot and the loss that all share, for a title: `, image pivot, loss MSE`; closed forms have no loss."""
     pivots, losses = {family["pivot"] for family in families}, _losses(families)
     pivot = f", {pivot_name(pivots.pop())}" if len(pivots) == 1 else ""
     return f"{pivot}, loss {loss_name(losses.pop())}" if len(losses) == 1 else pivot
