@@ -175,15 +175,8 @@ def diagnostics_by_language_table(summary: Summary) -> Table | None:
 
     def rows(one: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for language, values in one["per_language"].items():
-            yield (
-                language,
-                values
-                | {
-                    key: each[language]
-                    for key in paired
-                    if language in (each := one["with_image"][key]["per_language"])
-                },
-            )
+            beside = {key: one["with_image"][key]["per_language"][language] for key in paired}
+            yield language, {**values, **beside}
         if "image" in one:
             yield "images", one["image"]
 
