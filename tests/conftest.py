@@ -19,7 +19,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     store = tempfile.TemporaryDirectory(prefix="ccalign_jax-compiled-")
     atexit.register(store.cleanup)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = store.name
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax
 import numpy as np
@@ -49,7 +49,7 @@ LONGEST = (
     "test_processes.py",
     "test_evaluation.py",
 )
-OPTIMISED = pytest.StashKey[bool]()  # whether the test before was, in the same file
+OPTIMISED = jax.make_user_context(False)  # in the keys of jax's caches, so that both kinds of programs stay in them
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -112,23 +112,27 @@ def quick_options() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def quick_environment() -> dict[str, str]:
-    """The environment of a process that compiles quickly, too."""
+    """The environment of a process that compiles quickly, too, and is silent about programs still being written."""
     flags = " ".join(f"--{name}={str(value).lower()}" for name, value in quick_options().items())
-    return {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
+    silent = ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
+    return {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": silent, **quick}
+
+
+def optimise(wanted: bool) -> None:
+    """Compile from here on as for users, or quickly."""
+    jax.config.update("jax_disable_most_optimizations", not wanted)
+    OPTIMISED.set_global(wanted)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Optimise, fixtures included, where a test is marked `optimised`, and drop earlier programs."""
-    optimised = item.get_closest_marker("optimised") is not None
-    if optimised and not item.config.stash.get(OPTIMISED, False):
-        jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", not optimised)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Optimise, fixtures included, where a test is marked `optimised`."""
+    optimise(item.get_closest_marker("optimised") is not None)
     try:
         return (yield)
     finally:
-        jax.config.update("jax_disable_most_optimizations", True)
-        item.config.stash[OPTIMISED] = optimised and nextitem is not None and nextitem.parent is item.parent
+        optimise(False)
 
 
 @pytest.fixture(scope="module")
