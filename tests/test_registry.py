@@ -19,11 +19,11 @@ from ccalign_jax.aligners import ALIGNERS, COMBINATORS, canonical_name, split_na
 from ccalign_jax.errors import InputError
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.metrics import METRICS, Ranks
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
 from ccalign_jax.plugins import load_plugin
 from ccalign_jax.study.combinations import why_not
-from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, Trained, fit, frozen_leaves, make_objective
+from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, Trained, fit, make_objective
 
 IMAGES, WIDTH, LANGUAGES = 14, 6, ("de", "en", "ja")
 HYPER = Hyper(learning_rate=0.02, temperature=0.3, prox=1e-3, ortho=1e-3, warmup=2.0, dropout=0.1)
@@ -86,22 +86,22 @@ def space_of(pivot: str) -> Space:
 
 
 def combinations() -> list[tuple[str, str, str]]:
-    """Every aligner with every kind of pivot, and inside each combinator; every loss with every kind of targets.
+    """Every aligner alone, for each language and on both sides, each towards another kind of targets; every loss with
+    every kind of targets.
 
-    Kinds of pivots are frozen targets, targets that move, and images that move, too. Two aligners and those of a plugin
+    Kinds of targets are images, captions of one language, and images that move, too. Two aligners and those of a plugin
     have all pivots.
     """
     found = []
-    kinds = ("image", f"text:{LANGUAGES[1]}", "symmetric")
     for pivot in every_pivot():
         towards = make_pivot(pivot, LANGUAGES)
         wrap = "dual({})" if towards.moves_images else "{}"
-        some = trained() if pivot in kinds else [*FEW, *NEW_ALIGNERS]
+        some = trained() if pivot in ("image", "symmetric") else [*FEW, *NEW_ALIGNERS]
         found += [(wrap.format(aligner), pivot, "infonce") for aligner in some]
         found += [
             (wrap.format("residual"), pivot, loss) for loss in LOSSES if pivot in ("image", "centroid", "symmetric")
         ]
-    found += [(f"per_language({aligner})", "image", "infonce") for aligner in trained()]
+    found += [(f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in trained()]
     found += [(f"dual(per_language({aligner}),residual)", "symmetric", "infonce") for aligner in (*FEW, *NEW_ALIGNERS)]
     named = []
     for aligner, pivot, loss in found:
@@ -129,10 +129,10 @@ def ragged(d_image: int) -> tuple[Embeddings, Batch]:
     counts[1, 0] = counts[0, 1] = 0
     rows = counts.sum() - np.cumsum(counts.ravel()[::-1])[::-1].reshape(counts.shape)
     rows = np.minimum(rows[..., None] + np.arange(3), counts.sum() - 1)
-    text = np.asarray(unit_rows(rng.normal(size=(counts.sum(), WIDTH))))
-    image = np.asarray(unit_rows(rng.normal(size=(IMAGES, d_image))))
+    text = unit_float32(rng.normal(size=(counts.sum(), WIDTH)))
+    image = unit_float32(rng.normal(size=(IMAGES, d_image)))
     groups = np.arange(IMAGES) % (IMAGES - 1)
-    consensus = np.asarray(unit_rows(rng.normal(size=(IMAGES, d_image))))
+    consensus = unit_float32(rng.normal(size=(IMAGES, d_image)))
     embeddings = jax.tree.map(jnp.asarray, Embeddings(text, image, rows, counts, groups, consensus))
     whole = Batch(text[rows[..., 0]], counts > 0, image, np.ones(IMAGES, bool), groups, consensus)
     return embeddings, jax.tree.map(jnp.asarray, whole)
@@ -177,18 +177,16 @@ def test_the_whole_protocol(aligner, pivot, loss):
 
     def run(hyper, key):
         done = fit(made, towards, LOSSES[loss], hyper, key, embeddings, jnp.arange(IMAGES), IMAGES, recipe=RECIPE)
-        done = done._replace(params=jax.tree.map(lambda leaf: leaf[-1], done.params))
-        start = made.init(jax.random.split(key, 3)[0])
-        # What is set once, off the training rows, is the same before and after.
-        start = jax.tree.map(
-            lambda stays, old, new: new if stays else old, frozen_leaves(made, start), start, done.params
-        )
+        first, last = (jax.tree.map(lambda leaf, at=at: leaf[at], done.params) for at in (0, -1))
+        ends = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, last)
         objective = make_objective(made, towards, LOSSES[loss], Recipe(terms=frozenset({"prox", "ortho"})))
-        values = jnp.stack([objective(Trained(params), whole, hyper, key) for params in (start, done.params)])
-        outputs = made.text(done.params, whole.text[0], 0), made.image(done.params, whole.image)
-        return done, start, values, outputs
+        # In one trace, which compiles in half the time of two; an aligner without parameters has no axis of its own.
+        values = jax.vmap(lambda params: objective(Trained(params), whole, hyper, key), axis_size=2)(ends)
+        outputs = made.text(last, whole.text[0], 0), made.image(last, whole.image)
+        return done._replace(params=last), values, outputs
 
-    done, start, (before, after), (text, image) = jax.jit(run)(HYPER, key)
+    done, (before, after), (text, image) = jax.jit(run)(HYPER, key)
+    start = jax.eval_shape(made.init, key)
     leaves = jax.tree.leaves(done.params)
     assert jax.tree.map(jnp.shape, done.params) == jax.tree.map(jnp.shape, start)
     assert jax.tree.structure(done.params) == jax.tree.structure(start)

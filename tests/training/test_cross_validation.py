@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training import (
     Embeddings,
@@ -46,19 +46,18 @@ def embeddings():
     rng = np.random.default_rng(0)
     image = rng.standard_normal((COUNT, D)).astype(np.float32)
     text = np.tile(image, (2, 1)) + rng.standard_normal((2 * COUNT, D))
-    rows, counts = jnp.arange(2 * COUNT).reshape(2, COUNT, 1), jnp.ones((2, COUNT), jnp.int32)
-    return Embeddings(
-        unit_rows(jnp.asarray(text, jnp.float32)), unit_rows(jnp.asarray(image)), rows, counts, jnp.arange(COUNT)
-    )
+    rows, counts = np.arange(2 * COUNT, dtype=np.int32).reshape(2, COUNT, 1), np.ones((2, COUNT), np.int32)
+    one = Embeddings(unit_float32(text), unit_float32(image), rows, counts, np.arange(COUNT, dtype=np.int32))
+    return jax.device_put(one)
 
 
 def part_of(images):
-    rows, place = jnp.asarray(images, jnp.int32), jnp.arange(len(images), dtype=jnp.int32)
-    return Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None]))
+    rows, place = np.asarray(images, np.int32), np.arange(len(images), dtype=np.int32)
+    return jax.device_put(Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None])))
 
 
 def stack(parts):
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+    return jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *parts))
 
 
 def crossed_plan():
@@ -216,10 +215,10 @@ def test_trajectories_are_kept_no_longer_than_a_fold_needs_them():
 
 def poisoned(fold):
     """The data with other captions and images in the part that a fold reports."""
-    noise = unit_rows(jax.random.normal(jax.random.key(9), (3 * COUNT, D)))
-    rows = jnp.asarray(OUTER[fold])
-    text = DATA.text.at[rows].set(noise[rows]).at[rows + COUNT].set(noise[rows + COUNT])
-    return DATA._replace(text=text, image=DATA.image.at[rows].set(noise[rows + 2 * COUNT]))
+    noise = unit_float32(np.random.default_rng(9).standard_normal((3, COUNT, D)))
+    rows, text, image = OUTER[fold], np.reshape(DATA.text, (2, COUNT, D)).copy(), np.array(DATA.image)
+    text[:, rows], image[rows] = noise[:2, rows], noise[2, rows]
+    return DATA._replace(text=jnp.asarray(text.reshape(-1, D)), image=jnp.asarray(image))
 
 
 @pytest.mark.parametrize("fold", range(FOLDS))

@@ -43,13 +43,13 @@ def planted(noise=0.05):
     rows = np.arange(2 * COUNT).reshape(2, COUNT, 1)
     data = Embeddings(text, meaning @ TURN, rows, np.ones((2, COUNT), np.int32), np.arange(COUNT))
     data = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32 if leaf.dtype == float else jnp.int32), data)
-    return data._replace(text=unit_rows(data.text), image=unit_rows(data.image))
+    unit = jax.jit(unit_rows)
+    return data._replace(text=unit(data.text), image=unit(data.image))
 
 
 def part_of(images):
-    place = jnp.arange(len(images), dtype=jnp.int32)
-    rows = jnp.asarray(images, jnp.int32)
-    return Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None]))
+    place, rows = np.arange(len(images), dtype=np.int32), np.asarray(images, np.int32)
+    return jax.device_put(Part(rows, (rows, rows + COUNT), (place, place), (place[:, None], place[:, None])))
 
 
 DATA = planted()
@@ -85,7 +85,6 @@ def recall(params, name="residual"):
     return score_part(map_part(make_aligner(name, D, D, languages=2), params, DATA, HELD_OUT)).mean
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("replacement", [False, True])
 def test_fit_equals_a_plain_loop_over_step(replacement):
     recipe = Recipe(
@@ -104,18 +103,17 @@ def test_fit_equals_a_plain_loop_over_step(replacement):
     aligner = make_aligner("residual_mlp", D, D, languages=2, hidden=16)
     objective = make_objective(aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"], recipe)
     init_key, order_key, step_key = jax.random.split(key, 3)
-    order = image_order(
-        order_key, jnp.arange(TRAIN), TRAIN, steps=6, size=16, replacement=replacement, min_train_size=TRAIN
-    )
-    state, losses = start(aligner, hyper, recipe, init_key), []
-    one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=6))
+    drawn = {"steps": 6, "size": 16, "replacement": replacement, "min_train_size": TRAIN}
+    order = jax.jit(partial(image_order, **drawn))(order_key, jnp.arange(TRAIN), TRAIN)
+    state, losses = jax.jit(partial(start, aligner, recipe=recipe))(hyper=hyper, key=init_key), []
+    one_step, draw = jax.jit(partial(step, objective=objective, recipe=recipe, total=6)), jax.jit(draw_batch)
     for number, images in enumerate(order):
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, number))
-        state, value = one_step(state, draw_batch(batch_key, DATA, images), dropout_key, hyper=hyper)
+        state, value = one_step(state, draw(batch_key, DATA, images), dropout_key, hyper=hyper)
         losses.append(float(value))
     for one, other in zip(jax.tree.leaves(whole.params), jax.tree.leaves(state.params.map), strict=True):
         np.testing.assert_allclose(one[-1], other, atol=2e-6)
-    assert_same(take(whole.params, 0), aligner.init(init_key))
+    assert_same(take(whole.params, 0), jax.jit(aligner.init)(init_key))
     np.testing.assert_allclose(whole.losses, np.mean(np.reshape(losses, (2, 3)), axis=1), atol=2e-6)
     assert int(state.steps) == 6 and len(jax.tree.leaves(whole.params)[0]) == 3
     assert not whole.diverged.any() and whole.diverged.shape == (3,)
@@ -203,7 +201,6 @@ def test_the_schedule_by_hand():
     np.testing.assert_allclose(late, [1 / 150, 100 / 150], rtol=1e-5)
 
 
-@pytest.mark.optimised
 @pytest.mark.parametrize("name", ["residual", "linear"])
 def test_the_key_decides_to_the_bit(name):
     hyper = floats(learning_rate=0.05)
@@ -247,37 +244,16 @@ def test_what_is_frozen_is_read_off_the_training_rows_and_then_stays(name):
     aligner = make_aligner(name, D, D, languages=2, features=4)
     hyper = floats(learning_rate=0.05, l2=0.5, warmup=0)
 
-    @jax.jit
-    def run(key):
-        return fit(
-            aligner,
-            make_pivot("image", ("en", "ja")),
-            LOSSES["infonce"],
-            hyper,
-            key,
-            DATA,
-            jnp.arange(TRAIN),
-            TRAIN,
-            recipe=recipe,
-        )
+    def run(recipe):
+        what = aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"]
+        here = jax.jit(lambda key: fit(*what, hyper, key, DATA, jnp.arange(TRAIN), TRAIN, recipe=recipe))
+        return take(here(jax.random.key(0)).params, -1)
 
-    done, before = take(run(jax.random.key(0)).params, -1), aligner.init(jax.random.split(jax.random.key(0), 3)[0])
+    done, before = run(recipe), jax.jit(aligner.init)(jax.random.split(jax.random.key(0), 3)[0])
     frozen = frozen_leaves(aligner, done)
     assert any(jax.tree.leaves(frozen)) and not all(jax.tree.leaves(frozen))
     # Decay at l2 = .5 would have shrunk them; what the data set is the same after any number of steps.
-    longer = dataclasses.replace(recipe, epochs=4)
-    twice = fit(
-        aligner,
-        make_pivot("image", ("en", "ja")),
-        LOSSES["infonce"],
-        hyper,
-        jax.random.key(0),
-        DATA,
-        jnp.arange(TRAIN),
-        TRAIN,
-        recipe=longer,
-    ).params
-    twice = take(twice, -1)
+    twice = run(dataclasses.replace(recipe, epochs=4))
     changed = []
     for stays, one, other, start_leaf in zip(*map(jax.tree.leaves, (frozen, done, twice, before)), strict=True):
         if stays:
@@ -293,10 +269,10 @@ def test_a_learned_temperature_moves_and_does_not_decay():
     aligner = make_aligner("residual", D, D, languages=2)
     objective = make_objective(aligner, make_pivot("image", ("en", "ja")), LOSSES["infonce"], recipe)
     hyper = floats(learning_rate=0.05, temperature=0.5, l2=0.0, warmup=0)
-    state = start(aligner, hyper, recipe, jax.random.key(0))
+    state = jax.jit(partial(start, aligner, recipe=recipe))(hyper=hyper, key=jax.random.key(0))
     assert float(jnp.exp(-state.params.log_scale)) == pytest.approx(0.5)
     one_step = jax.jit(partial(step, objective=objective, recipe=recipe, total=5))
-    batch = draw_batch(jax.random.key(1), DATA, jnp.arange(8))
+    batch = jax.jit(draw_batch)(jax.random.key(1), DATA, jnp.arange(8))
     moved = one_step(state, batch, jax.random.key(2), hyper=hyper)[0].params.log_scale
     decayed = one_step(state, batch, jax.random.key(2), hyper=hyper._replace(l2=jnp.float32(9.0)))[0].params.log_scale
     assert float(moved) != float(state.params.log_scale) and float(moved) == pytest.approx(float(decayed), abs=1e-5)

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 
 from ccalign_jax.aligners import linear_part, make_aligner
 from ccalign_jax.losses import LOSSES, clip_loss, mse_loss, ortho_penalty, prox_penalty
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32, unit_rows
 from ccalign_jax.pivots import Batch, Term, make_pivot
 from ccalign_jax.training import Hyper, Recipe, Trained, make_objective, scored_epochs
 
@@ -25,7 +25,7 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 def batch_of(size: int = 8) -> Batch:
     mask = np.random.default_rng(3).random((2, size)) > 0.3
-    text, image = np.asarray(unit_rows(normal(2, size, 5))), np.asarray(unit_rows(normal(size, 5, seed=1)))
+    text, image = unit_float32(normal(2, size, 5)), unit_float32(normal(size, 5, seed=1))
     return Batch(text, mask, image, np.arange(size) != 2, np.arange(size) % 6)
 
 
@@ -48,7 +48,7 @@ def made(name: str = "residual", pivot: str = "image", loss: str = "infonce", ax
 def test_it_is_the_loss_of_the_mapped_rows(pool, mask_positives):
     _, params, objective = made(mask_positives=mask_positives, i2t_pool=pool)
     batch = batch_of()
-    mapped = unit_rows(batch.text + batch.text @ params["delta"])
+    mapped = unit_float32(batch.text + batch.text @ params["delta"])
     expected = jax.jit(partial(clip_loss, mask_positives=mask_positives, i2t_pool=pool))(
         mapped, batch.image, temperature=0.2, mask=batch.mask, image_mask=batch.image_mask, groups=batch.groups
     )

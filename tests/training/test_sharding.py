@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.training import (
     Embeddings,
@@ -47,10 +47,11 @@ def embeddings() -> Embeddings:
     image = rng.standard_normal((COUNT, D)).astype(np.float32)
     bend = (np.eye(D) + 0.5 * rng.standard_normal((D, D))).astype(np.float32)
     text = np.tile(image, (2, 1)) @ bend + 0.3 * rng.standard_normal((2 * COUNT, D)).astype(np.float32)
-    rows, counts = jnp.arange(2 * COUNT).reshape(2, COUNT, 1), jnp.ones((2, COUNT), jnp.int32).at[0, ::3].set(0)
-    consensus = unit_rows(jnp.asarray(image + 0.1 * rng.standard_normal(image.shape), jnp.float32))
-    rest = (rows, counts, jnp.arange(COUNT), consensus)
-    return Embeddings(unit_rows(jnp.asarray(text)), unit_rows(jnp.asarray(image)), *rest)
+    rows, counts = np.arange(2 * COUNT, dtype=np.int32).reshape(2, COUNT, 1), np.ones((2, COUNT), np.int32)
+    counts[0, ::3] = 0
+    consensus = unit_float32(image + 0.1 * rng.standard_normal(image.shape))
+    rest = (rows, counts, np.arange(COUNT, dtype=np.int32), consensus)
+    return jax.device_put(Embeddings(unit_float32(text), unit_float32(image), *rest))
 
 
 DATA = embeddings()
@@ -66,9 +67,9 @@ def assert_close(one, other):
 
 
 def fold_arrays() -> FoldArrays:
-    train = jnp.stack([jnp.roll(IMAGES, 9 * number)[:48] for number in range(FITS)])
-    nothing = Part(jnp.zeros((1, 0), jnp.int32), (), (), ())
-    return FoldArrays(train, jnp.asarray([48, 40, 44], jnp.int32), *[nothing] * 3)
+    train = np.stack([np.roll(IMAGES, 9 * number)[:48] for number in range(FITS)])
+    nothing = Part(np.zeros((1, 0), np.int32), (), (), ())
+    return jax.device_put(FoldArrays(train, np.asarray([48, 40, 44], np.int32), *[nothing] * 3))
 
 
 ARRAYS = fold_arrays()
@@ -104,7 +105,7 @@ def alone():
     return run_group(group())[0]
 
 
-@pytest.mark.parametrize("devices", [2, 4, 8])
+@pytest.mark.parametrize("devices", [2, 8])
 def test_runs_are_the_same_on_any_number_of_devices(devices, alone):
     found, width = run_group(group(), make_mesh(devices))
     assert width == devices  # nine runs: on eight devices, the second call is padded with seven
@@ -151,7 +152,7 @@ def whole():
     return single("residual_mlp", "image")
 
 
-@pytest.mark.parametrize("devices", [1, 2, 4, 8])
+@pytest.mark.parametrize("devices", [1, 2, 8])
 def test_a_fit_is_the_same_with_its_batches_spread(devices, whole):
     found = single("residual_mlp", "image", devices)
     assert_close(found, whole)

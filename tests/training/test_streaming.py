@@ -14,8 +14,6 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.training import Hyper, Recipe, fit_stream, make_objective, start_stream, step
 
-pytestmark = pytest.mark.usefixtures("nothing_kept")
-
 D, STEPS, SIZE = 6, 7, 16
 LANGUAGES = ("de", "en")
 RECIPE = Recipe()
@@ -147,14 +145,6 @@ def test_seeds_differ_in_the_start():
     assert any(np.any(left != right) for left, right in leaves)
 
 
-def test_spread_over_devices_it_is_the_same_run():
-    mesh = Mesh(np.array(jax.devices()), ("images",))
-    assert mesh.size == 8
-    (alone,), (spread,) = run(), run(mesh=mesh)
-    assert spread.loss == pytest.approx(alone.loss, rel=1e-5)
-    np.testing.assert_allclose(spread.state.params.map["delta"], alone.state.params.map["delta"], atol=1e-5)
-
-
 def test_batches_that_end_too_soon():
     with pytest.raises(ValueError, match="the batches end after 3 of 7 steps"):
         run(batches=stored_batches(steps=3))
@@ -168,3 +158,12 @@ def test_a_consensus_needs_all_rows(one_line, pivot):
 def test_rows_of_every_dtype_are_taken():
     (half,), (single,) = (run(batches=stored_batches(dtype)) for dtype in (jnp.bfloat16, np.float32))
     np.testing.assert_allclose(half.state.params.map["delta"], single.state.params.map["delta"], atol=0.02)
+
+
+@pytest.mark.usefixtures("nothing_kept")  # from here on: other runs are read back, since each compiles the same anew
+def test_spread_over_devices_it_is_the_same_run():
+    mesh = Mesh(np.array(jax.devices()), ("images",))
+    assert mesh.size == 8
+    (alone,), (spread,) = run(), run(mesh=mesh)
+    assert spread.loss == pytest.approx(alone.loss, rel=1e-5)
+    np.testing.assert_allclose(spread.state.params.map["delta"], alone.state.params.map["delta"], atol=1e-5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.numerics import unit_rows
+from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.training import (
     Embeddings,
@@ -41,8 +41,9 @@ def embeddings():
     rng = np.random.default_rng(0)
     image = rng.standard_normal((COUNT, D)).astype(np.float32)
     text = np.tile(image, (2, 1)) + rng.standard_normal((2 * COUNT, D)).astype(np.float32)
-    rows, counts = jnp.arange(2 * COUNT).reshape(2, COUNT, 1), jnp.ones((2, COUNT), jnp.int32)
-    return Embeddings(unit_rows(jnp.asarray(text)), unit_rows(jnp.asarray(image)), rows, counts, jnp.arange(COUNT))
+    rows, counts = np.arange(2 * COUNT, dtype=np.int32).reshape(2, COUNT, 1), np.ones((2, COUNT), np.int32)
+    one = Embeddings(unit_float32(text), unit_float32(image), rows, counts, np.arange(COUNT, dtype=np.int32))
+    return jax.device_put(one)
 
 
 def fit_arrays():
@@ -50,10 +51,9 @@ def fit_arrays():
     order = np.random.default_rng(1).permutation(COUNT)
     train = [np.sort(np.roll(order, 12 * number)[:size]) for number, size in enumerate((24, 36, 30))]
     padded = [np.pad(rows, (0, 36 - len(rows)), constant_values=-1) for rows in train]
-    nothing = Part(jnp.zeros((1, 0), jnp.int32), (), (), ())
-    return FoldArrays(
-        jnp.asarray(np.stack(padded), jnp.int32), jnp.asarray(list(map(len, train)), jnp.int32), *[nothing] * 3
-    )
+    nothing = Part(np.zeros((1, 0), np.int32), (), (), ())
+    sizes = np.asarray(list(map(len, train)), np.int32)
+    return jax.device_put(FoldArrays(np.stack(padded).astype(np.int32), sizes, *[nothing] * 3))
 
 
 DATA, ARRAYS = embeddings(), fit_arrays()
@@ -234,7 +234,7 @@ def test_an_absent_term_changes_nothing():
 
 def test_prepared_rows_are_those_of_the_fit():
     """Each fit has consensus rows of its own, made of its training images alone."""
-    rows = unit_rows(jax.random.normal(jax.random.key(1), (FITS, COUNT, D)))
+    rows = jnp.asarray(unit_float32(np.random.default_rng(1).standard_normal((FITS, COUNT, D))))
     (only,) = group_trials([dataclasses.replace(trials(GRID[0])[0], pivot="consensus", aligner="dual(shift)")])
     program = make_program(only, SPACE, min_train_size=LEAST, accelerator=False)
     inputs = slice_inputs(runs_of(only), key=KEY, width=FITS)
