@@ -216,7 +216,7 @@ def test_trajectories_are_kept_no_longer_than_a_fold_needs_them():
 def poisoned(fold):
     """The data with other captions and images in the part that a fold reports."""
     noise = unit_float32(np.random.default_rng(9).standard_normal((3, COUNT, D)))
-    rows, text, image = OUTER[fold], np.reshape(DATA.text, (2, COUNT, D)).copy(), np.array(DATA.image)
+    rows, text, image = OUTER[fold], np.array(DATA.text).reshape(2, COUNT, D), np.array(DATA.image)
     text[:, rows], image[rows] = noise[:2, rows], noise[2, rows]
     return DATA._replace(text=jnp.asarray(text.reshape(-1, D)), image=jnp.asarray(image))
 
