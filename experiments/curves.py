@@ -38,8 +38,8 @@ def main() -> Path | None:
     from ccalign_jax.study.curve_runs import plan_learning, plan_path
     from ccalign_jax.study.curves import make_curves, write_curves
     from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
     from ccalign_jax.study.manifest import CURVES_FOLDER
+    from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
     from ccalign_jax.study.store import Store
 
     if unknown := [name for name in FLAGS.what if name not in WHAT]:

@@ -115,8 +115,8 @@ def print_ranked() -> None:
 
 def print_plan(plan, processes: int, devices: int, out: Path) -> None:
     """What is run, on what data, and where."""
+    from ccalign_jax._names import CLOSED
     from ccalign_jax.reporting import count_words
-    from ccalign_jax.study.combinations import CLOSED
 
     data = plan.data
     captions = ", ".join(f"{language} {len(rows)}" for language, rows in sorted(data.text.items()))

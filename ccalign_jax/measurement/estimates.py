@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,16 +12,7 @@ from jaxtyping import Float
 
 from ccalign_jax.measurement.measure import Measurement, Place, is_macro, nest_values
 
-__all__ = [
-    "Entry",
-    "Estimates",
-    "change_entry",
-    "differences",
-    "estimate",
-    "estimate_means",
-    "level_entry",
-    "mean_and_std",
-]
+__all__ = ["Entry", "Estimates", "differences", "estimate", "estimate_means", "mean_and_std"]
 
 LEVEL_COLUMNS = ("mean", "std", "low", "high")
 CHANGE_COLUMNS = (*LEVEL_COLUMNS, "p", "p_adjusted", "p_folds")
@@ -39,13 +31,23 @@ class Estimates:
             also `p`, `p_adjusted` for the number of tests, and `p_folds`.
     """
 
-    places: list[Place]
-    metrics: list[str]
-    columns: dict[str, Float[np.ndarray, "places metrics"]]
+    places: list[Place] = dataclasses.field(default_factory=list)
+    metrics: list[str] = dataclasses.field(default_factory=list)
+    columns: dict[str, Float[np.ndarray, "places metrics"]] = dataclasses.field(default_factory=dict)
 
     def at(self, place: Place, metric: str, column: str = "mean") -> float:
         """One number."""
         return float(self.columns[column][self.places.index(place), self.metrics.index(metric)])
+
+    def fill(self, known: Mapping[Place, Mapping[str, Sequence[float]]], *columns: str) -> None:
+        """Set, in place, what is known by place and metric: a number for each of some columns."""
+        for column in columns:
+            self.columns.setdefault(column, np.full(self.columns["mean"].shape, np.nan))
+        for row, place in enumerate(self.places):
+            each = known.get(place, {})
+            for number, metric in enumerate(self.metrics):
+                for column, value in zip(columns, each.get(metric, ()), strict=False):
+                    self.columns[column][row, number] = value
 
     def only(self, keep: Callable[[Place], bool], metrics: Sequence[str] | None = None) -> Estimates:
         """The estimates of some places, and of some metrics."""
@@ -56,16 +58,15 @@ class Estimates:
 
     def nest(self) -> dict[str, Any]:
         """As in `summary.json`: task, language or pair, metric, and the numbers of each; None is open."""
-        values = {key: [[_number(x) for x in row] for row in column] for key, column in self.columns.items()}
-        return nest_values(
-            {
-                place: {
-                    metric: {key: column[row][place_of] for key, column in values.items()}
-                    for place_of, metric in enumerate(self.metrics)
-                }
-                for row, place in enumerate(self.places)
-            }
-        )
+        if not self.places:
+            return {}
+        numbers = np.stack(list(self.columns.values()), axis=-1).tolist()
+
+        def named(each: Sequence[float]) -> dict[str, float | None]:
+            return {key: None if math.isnan(x) else x for key, x in zip(self.columns, each, strict=True)}
+
+        rows = zip(self.places, numbers, strict=True)
+        return nest_values({place: dict(zip(self.metrics, map(named, row), strict=True)) for place, row in rows})
 
 
 @dataclasses.dataclass
@@ -74,14 +75,14 @@ class Entry:
 
     Attributes:
         metrics: on the test parts.
-        delta: the change of these against a baseline.
+        delta: the change of these against a baseline; empty of an arm that is compared with none.
         train: on the training samples; None if these were not ranked.
         gap: R@1 on the training samples minus that on the test parts; None likewise.
         verdict: of each task on the change of R@1; None before `inference.adjust` has compared entries.
     """
 
-    metrics: Estimates
-    delta: Estimates
+    metrics: Estimates = dataclasses.field(default_factory=Estimates)
+    delta: Estimates = dataclasses.field(default_factory=Estimates)
     train: Estimates | None = None
     gap: Estimates | None = None
     verdict: dict[str, str] | None = None
@@ -103,16 +104,6 @@ class Entry:
         return {"test": nested.pop("metrics"), "train": nested.pop("train_metrics"), **nested}
 
 
-def level_entry(metrics: Estimates, train: Estimates | None = None) -> Entry:
-    """The entry of an arm that is compared with none."""
-    return Entry(metrics, Estimates([], [], {}), train)
-
-
-def change_entry(delta: Estimates) -> Entry:
-    """The entry of changes alone."""
-    return Entry(Estimates([], [], {}), delta)
-
-
 def estimate(test: Sequence[Measurement], baseline: Sequence[Measurement], train: Sequence[Measurement] = ()) -> Entry:
     """Means and standard deviations over folds of an arm; intervals and p-values stay open.
 
@@ -127,7 +118,8 @@ def estimate(test: Sequence[Measurement], baseline: Sequence[Measurement], train
     if train:
         seen = [one.values for one in train]
         entry.train = estimate_means(seen)
-        entry.gap = estimate_means([_gaps(a, b) for a, b in zip(seen, mine, strict=True)])
+        first = [{place: {"R@1": each["R@1"]} for place, each in values.items() if is_macro(place)} for values in seen]
+        entry.gap = estimate_means(differences(first, mine))
     return entry
 
 
@@ -141,7 +133,8 @@ def estimate_means(folds: Folds, columns: Sequence[str] = LEVEL_COLUMNS, *, exac
     """
     places = [place for place in folds[0] if all(place in fold for fold in folds)]
     metrics = list(folds[0][places[0]]) if places else []
-    mean, std = mean_and_std(_stack(folds, places, metrics))
+    values = [[[fold[place][metric] for metric in metrics] for place in places] for fold in folds]
+    mean, std = mean_and_std(np.array(values, float).reshape(len(folds), len(places), len(metrics)))
     found = {key: np.full(mean.shape, np.nan) for key in columns} | {"mean": mean, "std": std}
     if exact:
         found |= {"low": mean, "high": mean}
@@ -172,17 +165,3 @@ def mean_and_std(
     last = np.ascontiguousarray(np.moveaxis(values, 0, -1))
     mean = last.mean(axis=-1)
     return mean, last.std(axis=-1, ddof=1) if len(values) > 1 else np.full(mean.shape, np.nan)
-
-
-def _stack(folds: Folds, places: Sequence[Place], metrics: Sequence[str]) -> Float[np.ndarray, "folds places metrics"]:
-    values = [[[fold[place][metric] for metric in metrics] for place in places] for fold in folds]
-    return np.array(values, float).reshape(len(folds), len(places), len(metrics))
-
-
-def _gaps(train: Mapping[Place, Mapping[str, float]], test: Mapping[Place, Mapping[str, float]]) -> dict[Place, dict]:
-    """R@1 on training images less that on test images, of each task."""
-    return {place: {"R@1": each["R@1"] - test[place]["R@1"]} for place, each in train.items() if place[1] is None}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from ccalign_jax.measurement.estimates import Entry, Estimates, differences, estimate, estimate_means
-from ccalign_jax.measurement.intervals import bounds, change_tests
-from ccalign_jax.measurement.measure import UNMAPPED, Measurement, Place
-from ccalign_jax.measurement.replicates import PAIR_REPLICATES, Replicates, minus_replicates, replicate_metrics
-from ccalign_jax.statistics import LEVEL, corrected_resampled_t, holm, verdict
+from ccalign_jax.measurement.measure import MEDIAN, UNMAPPED, Measurement, Place, is_macro, is_pair
+from ccalign_jax.measurement.replicates import (
+    PAIR_REPLICATES,
+    MetricReplicates,
+    Replicates,
+    minus_replicates,
+    replicate_metrics,
+)
+from ccalign_jax.metrics import mean_metrics
+from ccalign_jax.statistics import (
+    LEVEL,
+    corrected_resampled_t,
+    holm,
+    interval_stretch,
+    percentile_interval,
+    sign_flip_test,
+    verdict,
+)
 from ccalign_jax.threads import in_threads
 
-__all__ = ["Arm", "Inference", "adjust", "describe_statistics"]
+__all__ = ["Arm", "Inference", "adjust", "bounds", "change_tests", "describe_statistics", "two_sided"]
 
 CLAIMED = "R@1"  # the metric that verdicts are about
-
-Bounds = Mapping[Place, Mapping[str, tuple[float, float]]]
 
 
 class Arm(NamedTuple):
@@ -35,16 +49,6 @@ class Arm(NamedTuple):
     train: Sequence[Measurement] = ()
 
 
-class _Found(NamedTuple):
-    """Intervals and p-values of one arm."""
-
-    metrics: Bounds
-    delta: Bounds
-    p: Mapping[Place, Mapping[str, float]]
-    train: Bounds
-    gap: Bounds
-
-
 class Inference:
     """Estimates with intervals and p-values; what arms share is computed once.
 
@@ -56,62 +60,48 @@ class Inference:
 
     def __init__(self, baseline: Arm, replicates: Replicates | None, *, test_share: float = 0.0):
         self.baseline, self.replicates, self.test_share = baseline, replicates, test_share
-        self.known: dict[tuple[str, ...], _Found] = {}
-        if replicates is not None:
-            self.base = replicate_metrics(baseline.test, replicates)
-            self.base_bounds = bounds(self.base, "level")
+        self.base = {} if replicates is None else replicate_metrics(baseline.test, replicates)
+        self.known: dict[tuple[str, ...], Entry] = {}
 
     def levels(self, folds: Sequence[Measurement] | None = None) -> Estimates:
         """The metrics of the baseline, or of other folds."""
         found = estimate_means([one.values for one in (self.baseline.test if folds is None else folds)])
         if self.replicates is not None:
-            known = self.base_bounds if folds is None else bounds(replicate_metrics(folds, self.replicates), "level")
-            _fill_bounds(found, known)
+            _fill_bounds(found, self.base if folds is None else replicate_metrics(folds, self.replicates), "level")
         return found
 
     def entry(self, arm: Arm) -> Entry:
         """All estimates of an arm."""
-        entry = estimate(arm.test, self.baseline.test, arm.train)
-        if self.replicates is None:
-            return entry
         self.measure([arm])
-        known = self.known[arm.name]
-        _fill_bounds(entry.metrics, known.metrics)
-        _fill_bounds(entry.delta, known.delta)
-        if entry.train is not None and entry.gap is not None:
-            _fill_bounds(entry.train, known.train)
-            _fill_bounds(entry.gap, known.gap)
-        _fill(entry.delta, known.p, "p")
-        changes = differences([one.values for one in arm.test], [one.values for one in self.baseline.test])
-        entry.delta.columns["p_folds"] = self._compare_folds(changes, entry.delta)
-        return entry
+        return copy.deepcopy(self.known[arm.name])  # which `adjust` changes
 
     def measure(self, arms: Iterable[Arm]) -> None:
         """Compute side by side what `entry` will be asked for; without it, each is computed when it is."""
-        if self.replicates is None:
-            return
         new = {arm.name: arm for arm in arms if arm.name not in self.known}
-        found = in_threads(self._measure, new.values(), clusters=self.replicates.weights.shape[1])
-        self.known |= zip(new, found, strict=True)
+        clusters = 1 if self.replicates is None else self.replicates.weights.shape[1]
+        self.known |= zip(new, in_threads(self._measure, new.values(), clusters=clusters), strict=True)
 
-    def _measure(self, arm: Arm) -> _Found:
-        assert self.replicates is not None
-        itself = arm.name == self.baseline.name
-        replicates = self.base if itself else replicate_metrics(arm.test, self.replicates)
-        changes = minus_replicates(replicates, self.base)
-        levels = self.base_bounds if itself else bounds(replicates, "level")
-        unmapped: Bounds = {
-            (task, f"{name}{UNMAPPED}"): found for (task, name), found in self.base_bounds.items() if name is not None
-        }
-        train, gap = {}, {}
-        if arm.train:
-            seen = replicate_metrics(arm.train, self.replicates)
-            train, gap = bounds(seen, "level"), bounds(minus_replicates(seen, replicates), "change")
+    def _measure(self, arm: Arm) -> Entry:
+        entry = estimate(arm.test, self.baseline.test, arm.train)
+        if self.replicates is None:
+            return entry
+        mine = self.base if arm.name == self.baseline.name else replicate_metrics(arm.test, self.replicates)
+        levels = {(task, f"{name}{UNMAPPED}" if name else None): one for (task, name), one in self.base.items()}
+        _fill_bounds(entry.metrics, {**levels, **mine}, "level")
+        changes = minus_replicates(mine, self.base)
+        _fill_bounds(entry.delta, changes, "change")
         tests = change_tests(changes, self.replicates)
-        return _Found({**levels, **unmapped}, bounds(changes, "change"), tests, train, gap)
+        entry.delta.fill({place: {name: (p,) for name, p in each.items()} for place, each in tests.items()}, "p")
+        entry.delta.columns["p_folds"] = self._compare_folds(arm, entry.delta)
+        if entry.train is not None and entry.gap is not None:
+            seen = replicate_metrics(arm.train, self.replicates)
+            _fill_bounds(entry.train, seen, "level")
+            _fill_bounds(entry.gap, minus_replicates(seen, mine), "change")
+        return entry
 
-    def _compare_folds(self, changes: Sequence[Mapping[Place, Mapping[str, float]]], like: Estimates) -> np.ndarray:
+    def _compare_folds(self, arm: Arm, like: Estimates) -> Float[np.ndarray, "places metrics"]:
         """The test over folds, which sees that another training part gives another map."""
+        changes = differences([one.values for one in arm.test], [one.values for one in self.baseline.test])
         values = [[one[place][metric] for place in like.places for metric in like.metrics] for one in changes]
         p = corrected_resampled_t(np.array(values), test_share=self.test_share)[2]
         shape = len(like.places), len(like.metrics)
@@ -127,35 +117,26 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
         untested: how many more there would be had a race not dropped them; each counts as a test with p = 1, for
             what is left was selected.
     """
-    keys: dict[tuple[Place, str], int] = {}
-    for entry in entries:
-        for place in entry.delta.places:
-            for metric in entry.delta.metrics:
-                keys.setdefault((place, metric), len(keys))
-    p = np.full((len(entries), len(keys)), np.nan)
-    columns = [
-        [keys[place, metric] for place in entry.delta.places for metric in entry.delta.metrics] for entry in entries
-    ]
+    keys = [[(place, metric) for place in one.delta.places for metric in one.delta.metrics] for one in entries]
+    number = {key: column for column, key in enumerate(dict.fromkeys(key for each in keys for key in each))}
+    columns = [[number[key] for key in each] for each in keys]
+    p = np.full((len(entries), len(number)), np.nan)
     for row, (entry, column) in enumerate(zip(entries, columns, strict=True)):
         p[row, column] = entry.delta.columns["p"].ravel()
-    adjusted = np.full(p.shape, np.nan)
-    known = ~np.isnan(p)
-    for mask in np.unique(known.T, axis=0):
+    adjusted, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    for mask in np.unique(known.T, axis=0):  # the changes that the same entries have
         alike = (mask == known.T).all(axis=1)
         if mask.any():
             padded = np.pad(p[np.ix_(mask, alike)].T, ((0, 0), (0, untested)), constant_values=1.0)
             adjusted[np.ix_(mask, alike)] = holm(padded)[:, : mask.sum()].T
-    for row, (entry, column) in enumerate(zip(entries, columns, strict=True)):
-        entry.delta.columns["p_adjusted"] = adjusted[row, column].reshape(entry.delta.columns["p"].shape)
-    for entry, biased in zip(entries, np.broadcast_to(optimistic, len(entries)), strict=True):
+    each = zip(entries, columns, np.broadcast_to(optimistic, len(entries)), strict=True)
+    for row, (entry, column, biased) in enumerate(each):
+        delta = entry.delta
+        delta.columns["p_adjusted"] = adjusted[row, column].reshape(delta.columns["p"].shape)
         entry.verdict = {
-            task: verdict(
-                entry.delta.at((task, name), CLAIMED),
-                entry.delta.at((task, name), CLAIMED, "p_adjusted"),
-                optimistic=bool(biased),
-            )
-            for task, name in entry.delta.places
-            if name is None
+            place[0]: verdict(delta.at(place, CLAIMED), delta.at(place, CLAIMED, "p_adjusted"), optimistic=bool(biased))
+            for place in delta.places
+            if is_macro(place)
         }
 
 
@@ -173,15 +154,62 @@ def describe_statistics(replicates: Replicates) -> dict[str, Any]:
     }
 
 
-def _fill_bounds(estimates: Estimates, known: Bounds) -> None:
-    _fill(estimates, {place: {name: ends[0] for name, ends in each.items()} for place, each in known.items()}, "low")
-    _fill(estimates, {place: {name: ends[1] for name, ends in each.items()} for place, each in known.items()}, "high")
+def bounds(
+    replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"], *, level: float = LEVEL
+) -> dict[Place, dict[str, tuple[float, float]]]:
+    """Low and high end of every metric of every place: percentiles, further apart where few clusters carry it.
+
+    Args:
+        replicates: of one kind.
+        kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
+        level: of the interval.
+    """
+    lowest = {"level": 0.0, "change": -1.0}[kind]
+    found = {}
+    for place, metric in replicates.items():
+        value = metric.shares.sum(axis=1)
+        stretch = interval_stretch(metric.linear, metric.left_out, level=level)
+        end = np.stack(percentile_interval(metric.means, level=level))
+        low, high = np.clip(value + stretch * (end - value), lowest, 1.0)
+        each = dict(zip(mean_metrics(), zip(low, high, strict=True), strict=True))
+        if len(metric.median):
+            each[MEDIAN] = percentile_interval(metric.median, level=level)
+        found[place] = {name: (float(a), float(b)) for name, (a, b) in each.items()}
+    return found
 
 
-def _fill(estimates: Estimates, known: Mapping[Place, Mapping[str, float]], column: str) -> None:
-    """Set the numbers of a column that are known, in place."""
-    for row, place in enumerate(estimates.places):
-        each = known.get(place, {})
-        for number, metric in enumerate(estimates.metrics):
-            if metric in each:
-                estimates.columns[column][row, number] = each[metric]
+def change_tests(changes: Mapping[Place, MetricReplicates], replicates: Replicates) -> dict[Place, dict[str, float]]:
+    """The p-value of every change: signs of the images' differences flipped; of a median from its replicates.
+
+    Args:
+        changes: from `minus_replicates`.
+        replicates: of the data.
+    """
+    found: dict[Place, dict[str, float]] = {}
+    for many in (False, True):
+        places = [place for place in changes if is_pair(place) is many]
+        if not places:
+            continue
+        signs = replicates.signs
+        if many and len(signs) != 2 ** signs.shape[1]:  # all assignments are no sample to take the first of
+            signs = signs[:PAIR_REPLICATES]
+        tested = sign_flip_test(np.concatenate([changes[place].shares for place in places]).T, signs)
+        for place, each in zip(places, tested.reshape(len(places), len(mean_metrics())), strict=True):
+            found[place] = {name: float(p) for name, p in zip(mean_metrics(), each, strict=True)}
+            if len(changes[place].median):
+                found[place][MEDIAN] = two_sided(changes[place].median)
+    return found
+
+
+def two_sided(replicates: Float[np.ndarray, " replicates"]) -> float:
+    """Twice the smaller share of replicates on either side of no change."""
+    replicates = replicates[~np.isnan(replicates)]
+    tail = min((replicates <= 0).mean(), (replicates >= 0).mean())
+    return float(min(1.0, 2 * max(tail, 1 / (len(replicates) + 1))))
+
+
+def _fill_bounds(
+    estimates: Estimates, replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"]
+) -> None:
+    known = {place: replicates[place] for place in estimates.places if place in replicates}
+    estimates.fill(bounds(known, kind), "low", "high")

@@ -10,5 +10,5 @@ from ccalign_jax.study.apply import take_split as take_split
 from ccalign_jax.study.compare import compare as compare
 from ccalign_jax.study.evaluation import Evaluation as Evaluation
 from ccalign_jax.study.evaluation import evaluate as evaluate
-from ccalign_jax.study.inputs import read_data as read_data
+from ccalign_jax.study.plan import read_data as read_data
 from ccalign_jax.study.run import SweepResult as SweepResult

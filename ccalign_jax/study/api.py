@@ -22,12 +22,11 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
-from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
 from ccalign_jax.study.load_run import read_summary
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
-from ccalign_jax.study.plan import Plan, plan_sweep
+from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep, prepare_data, read_data
 from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Preview, Progress, SweepResult, run_sweep
 from ccalign_jax.study.store import Store

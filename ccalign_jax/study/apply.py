@@ -19,7 +19,7 @@ from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
-from ccalign_jax.study.inputs import read_data
+from ccalign_jax.study.plan import read_data
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 

@@ -24,7 +24,7 @@ __all__ = [
     "fold_arrays",
     "make_part",
     "plan_fits",
-    "train_rows",
+    "train_embeddings",
     "without_language",
 ]
 
@@ -45,10 +45,9 @@ def device_embeddings(data: EmbeddingSet) -> Embeddings:
     return jax.tree.map(jnp.asarray, embeddings)
 
 
-def train_rows(data: EmbeddingSet, embeddings: Embeddings, heldout: str | None) -> Embeddings:
-    """The embeddings with no caption of one language to draw in training; its rows stay, to be tested on."""
-    if heldout is None:
-        return embeddings
+def train_embeddings(data: EmbeddingSet, heldout: str | None) -> Embeddings:
+    """`device_embeddings` with no caption of one language to draw in training; its rows stay, to be tested on."""
+    embeddings = device_embeddings(data)
     seen = np.array([language != heldout for language in data.languages])
     return embeddings._replace(caption_counts=embeddings.caption_counts * seen[:, None])
 

@@ -1,36 +1,21 @@
-"""Trials of closed forms: pairs from the training images, a path of maps, and the point of it that selects best."""
+"""Closed forms as trials: pairs from the training images, a path of maps, and the point of it that scores best."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ccalign_jax.aligners import ALIGNERS
+from ccalign_jax.aligners import ALIGNERS, Aligner
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs, Path
 from ccalign_jax.study.arrays import caption_means
-from ccalign_jax.training import (
-    Embeddings,
-    FitPlan,
-    FitResult,
-    FoldArrays,
-    Group,
-    Part,
-    Recipe,
-    RunResult,
-    Space,
-    Trial,
-    choose_epoch,
-    cross_validate,
-    keep_epoch,
-)
+from ccalign_jax.training import Embeddings, FitResult, Part, Recipe, Space, Trial, choose_epoch, keep_epoch
 
-__all__ = ["Aim", "aims_of", "closed_fit", "closed_path", "closed_runs", "closed_why_not", "gather_pairs"]
+__all__ = ["Aim", "aims_of", "closed_aligner", "closed_fit", "closed_path", "closed_why_not", "gather_pairs"]
 
 
 def closed_why_not(name: str, pivot: Pivot) -> str | None:
@@ -46,24 +31,13 @@ def closed_why_not(name: str, pivot: Pivot) -> str | None:
     return f"{name} is solved under the pivot {' or '.join(kinds)}, not {pivot.name}; use --pivot={kinds[0]}"
 
 
-def closed_runs(
-    group: Group, space: Space, plan: FitPlan, embeddings: Embeddings, arrays: FoldArrays
-) -> Iterator[tuple[Trial, int, RunResult]]:
-    """Every trial of a group on every fold, as NumPy arrays.
+def closed_aligner(space: Space, name: str) -> Aligner:
+    """The aligner of a closed form: of those that share one that of the first, so that they share compiled programs."""
 
-    Args:
-        group: of a closed form.
-        space: widths and languages of the data.
-        plan: what is to be solved for.
-        embeddings: all rows; captions that are not counted are tested on, not solved for.
-        arrays: of the plan.
-    """
-    aligner = space.aligner(_stand_in(group.aligner), Recipe())
-    for trial in group.trials:
-        fits = ((number, closed_path(trial, space, embeddings, images)) for number, images in enumerate(plan.train))
-        crossed = dict(cross_validate(aligner, fits, plan, embeddings, arrays, recipe=trial.recipe))
-        for fold in sorted(crossed):
-            yield trial, fold, crossed[fold]
+    def kind(form: str) -> tuple[bool, bool]:
+        return ALIGNERS[form].by_language, ALIGNERS[form].two_sided
+
+    return space.aligner(next(form for form in CLOSED_FORMS if kind(form) == kind(name)), Recipe())
 
 
 def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.ndarray) -> Path:
@@ -71,7 +45,8 @@ def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.n
 
     Args:
         trial: of a closed form.
-        space, embeddings: as in `closed_runs`.
+        space: widths and languages of the data.
+        embeddings: all rows; captions that are not counted are tested on, not solved for.
         images: rows of `embeddings` to solve for.
     """
     pivot = make_pivot(trial.pivot, space.languages)
@@ -98,8 +73,7 @@ def closed_fit(
     run = closed_path(trial, space, embeddings, images)
     if validation is None:
         return keep_epoch(run, stop)
-    aligner = space.aligner(_stand_in(trial.aligner), Recipe())
-    return choose_epoch(aligner, run, embeddings, validation, recipe=trial.recipe)
+    return choose_epoch(closed_aligner(space, trial.aligner), run, embeddings, validation, recipe=trial.recipe)
 
 
 def gather_pairs(
@@ -189,14 +163,3 @@ def _blend(aims: list[Aim], there: Bool[np.ndarray, " n"]) -> tuple[Float[np.nda
         return total, aims[0].rows
     sums = sum(weight[:, None] * aim.rows for weight, aim in zip(weights, aims, strict=True))
     return total, sums / np.where(total > 0, total, 1.0)[:, None]
-
-
-def _stand_in(name: str) -> str:
-    """The first closed form whose aligner is the same, so that one compiled program serves them all."""
-    wanted = ALIGNERS[name]
-    every = ((other, ALIGNERS[other]) for other in CLOSED_FORMS)
-    return next(
-        other
-        for other, entry in every
-        if (entry.by_language, entry.two_sided) == (wanted.by_language, wanted.two_sided)
-    )

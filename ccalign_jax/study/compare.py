@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.measurement.estimates import level_entry
+from ccalign_jax.measurement.estimates import Entry
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
@@ -86,7 +86,7 @@ def compare(
         "delta": nested["delta"],
         "verdict": nested["verdict"],
     }
-    return Comparison(summary, [ArmEntry("baseline", "a", level_entry(levels)), ArmEntry("map", "b", entry, "a")])
+    return Comparison(summary, [ArmEntry("baseline", "a", Entry(levels)), ArmEntry("map", "b", entry, "a")])
 
 
 def comparison_rows(arms: Sequence[ArmEntry]) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, RIDGE_PENALTIES, fit_ridge, ridge_point
-from ccalign_jax.study.closed import closed_runs, gather_pairs
+from ccalign_jax.study.closed import gather_pairs
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan, plan_sweep
 from ccalign_jax.study.run import Progress, keep_ranks, run_sweep
@@ -96,14 +96,12 @@ def measure_path(plan: Plan, progress: Progress) -> MeasuredPath:
 
 def _solve_path(plan: Plan, progress: Progress) -> MeasuredPath:
     """A path of ridge regressions; the folds choose as in a sweep, among its penalties."""
-    embeddings, arrays = plan.arrays()
+    found = run_sweep(plan)
+    embeddings, arrays = found.inputs or plan.arrays()
     (group,), folds = plan.groups, len(plan.folds)
     penalties = [*map(float, RIDGE_PENALTIES), *WEAKER]
     total = folds * (2 + len(penalties))
-    chosen: dict[int, int] = {}
-    for _, fold, run in closed_runs(group, plan.space, plan.fits, embeddings, arrays):
-        progress("ridge, inner folds", len(chosen), total)
-        chosen[fold] = int(run.fit.epoch)
+    progress("ridge, inner folds", folds, total)
     aligner = plan.space.aligner(group.aligner, Recipe())
     outcomes = [Outcome(IDENTITY), *(Outcome(f"penalty={penalty:g}") for penalty in penalties)]
     moved, reached = np.zeros((len(outcomes), folds, 2)), np.zeros(folds)
@@ -119,7 +117,7 @@ def _solve_path(plan: Plan, progress: Progress) -> MeasuredPath:
         f"penalties in units of the mean eigenvalue; folds choose among those down to {RIDGE_PENALTIES[-1]:g}. At "
         f"{penalties[-1]:g} ‖W − E‖ is {100 * reached.mean():.2f} % of that of least squares"
     )
-    return MeasuredPath([None, *penalties], outcomes, moved, [chosen[fold] for fold in range(folds)], about)
+    return MeasuredPath([None, *penalties], outcomes, moved, found.outcomes[0].epochs, about)
 
 
 def _ridge_points(

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose
-from ccalign_jax.measurement.estimates import estimate, estimate_means, level_entry
+from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import (
     DIRECTIONS,
@@ -40,15 +40,9 @@ from ccalign_jax.study.evaluated_set import (
     sample_grams,
     similarity_histograms,
 )
-from ccalign_jax.study.inputs import read_data
+from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes
-from ccalign_jax.study.score_corrections import (
-    correct_scores,
-    correction_arms,
-    correction_entries,
-    describe_bank,
-    nest_corrections,
-)
+from ccalign_jax.study.score_corrections import correct_scores, summarise_corrections
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
 
 __all__ = ["Evaluation", "evaluate"]
@@ -131,7 +125,7 @@ def evaluate(
     inference = Inference(arms[IDENTITY], replicates)
     known = {IDENTITY: inference.levels(), "chance": estimate_means([chance.values], exact=True)}
     summary["baselines"] = {name: levels.nest() for name, levels in known.items()}
-    records = [ArmEntry("baseline", name, level_entry(levels)) for name, levels in known.items()]
+    records = [ArmEntry("baseline", name, Entry(levels)) for name, levels in known.items()]
     summary["statistics"] = describe_statistics(replicates)
     if checkpoint is not None and overlap is not None:
         summary["name"] = checkpoint.about["trial"]
@@ -159,9 +153,10 @@ def evaluate(
                 other = _bank_rows(moved, data.languages)
             scored[name] = [correct_scores(state.text, state.image, state.part, *other, data.languages)]
         tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
-        entries = correction_entries(scored, replicates, test_share=0.0, tested=tested)
-        summary["scores"] = describe_bank(len(whole), transductive=bank is None) | nest_corrections(entries)
-        records += correction_arms(entries)
+        summary["scores"], more = summarise_corrections(
+            scored, replicates, bank=len(whole), transductive=bank is None, tested=tested
+        )
+        records += more
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else describe_linear(checkpoint)

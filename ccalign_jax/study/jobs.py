@@ -1,11 +1,11 @@
-"""What is done for one trial at a time: fitting and scoring it on inner parts, and reporting it on folds."""
+"""Jobs: what is fitted, scored and tested of one trial at a time."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -17,21 +17,11 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.training import FitPlan, Group, PairScores, RunResult, Trial, scored_epochs
 
-__all__ = [
-    "Job",
-    "Result",
-    "job_cost",
-    "pack_jobs",
-    "run_fingerprint",
-    "score_job",
-    "test_job",
-    "unpack_jobs",
-    "whole_job",
-]
+__all__ = ["Job", "Pair", "Result", "job_cost", "run_fingerprint", "whole_job"]
 
 PATH_POINTS = 20  # of a closed form, about
 
-Kind = Literal["whole", "score", "test"]
+Pair = tuple[int, int]
 Result = RunResult | PairScores
 
 
@@ -47,84 +37,45 @@ class Job(NamedTuple):
         diverged: `[f]`, the first step at which one of these inner fits diverged; 0 if none did.
     """
 
-    kind: Kind
-    pairs: Int[np.ndarray, "p 2"]
-    folds: Int[np.ndarray, " f"]
-    curves: Float[np.ndarray, "f points 3"]
-    diverged: Int[np.ndarray, " f"]
+    kind: Literal["whole", "score", "test"]
+    pairs: Int[np.ndarray, "p 2"] = np.zeros((0, 2), np.int32)
+    folds: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
+    curves: Float[np.ndarray, "f points 3"] = np.zeros((0, 0, 3), np.float32)
+    diverged: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that is not its kind."""
+        return tuple(self[1:])
 
     def fits(self, plan: FitPlan) -> list[int]:
         """The fits that it takes, ascending."""
-        needed = {int(fit) for fit, _ in self.pairs} | {plan.test[fold] for fold in self.folds}
-        return sorted(needed)
-
-    def same_as(self, kind: str, stored: Sequence[np.ndarray]) -> bool:
-        """Whether this is the job of that kind with these arrays."""
-        arrays = self[1:]
-        return self.kind == kind and all(np.array_equal(*pair) for pair in zip(arrays, stored, strict=True))
-
-
-_NONE = (np.zeros((0, 2), np.int32), np.zeros(0, np.int32), np.zeros((0, 0, 3), np.float32), np.zeros(0, np.int32))
+        return sorted({int(fit) for fit, _ in self.pairs} | {plan.test[fold] for fold in self.folds})
 
 
 def whole_job(plan: FitPlan) -> Job:
     """A trial on every fold."""
     pairs = sorted({pair for pairs in plan.inner for pair in pairs})
-    folds = np.arange(len(plan.test), dtype=np.int32)
-    return Job("whole", *_NONE)._replace(pairs=np.array(pairs, np.int32), folds=folds)
-
-
-def score_job(pairs: Sequence[tuple[int, int]]) -> Job:
-    """The scores of a trial on these (fit, part) pairs."""
-    return Job("score", *_NONE)._replace(pairs=np.array(pairs, np.int32).reshape(-1, 2))
-
-
-def test_job(curves: Mapping[int, tuple[np.ndarray, int]]) -> Job:
-    """A trial on some folds, from the scores of their inner fits and the first step at which one diverged."""
-    folds = sorted(curves)
-    stacked = np.stack([curves[fold][0] for fold in folds])
-    diverged = np.array([curves[fold][1] for fold in folds], np.int32)
-    return Job("test", *_NONE)._replace(folds=np.array(folds, np.int32), curves=stacked, diverged=diverged)
-
-
-def pack_jobs(jobs: Mapping[int, Job]) -> dict[str, np.ndarray]:
-    """Jobs by the index of their trial as named arrays."""
-    found: dict[str, Any] = {}
-    for index, job in jobs.items():
-        found |= {f"{index}/{name}": np.asarray(value) for name, value in job._asdict().items()}
-    return found
-
-
-def unpack_jobs(arrays: Mapping[str, np.ndarray]) -> dict[int, Job]:
-    """What `pack_jobs` packed."""
-    indices = dict.fromkeys(int(name.partition("/")[0]) for name in arrays)
-    found = {}
-    for index in indices:
-        kind, *rest = (arrays[f"{index}/{name}"] for name in Job._fields)
-        found[index] = Job(str(kind), *rest)  # type: ignore[arg-type]
-    return found
+    return Job("whole", np.array(pairs, np.int32), np.arange(len(plan.test), dtype=np.int32))
 
 
 def job_cost(plan: Plan, trial: Trial, job: Job) -> float:
-    """An estimate of the operations of a job: training, and the scores and ranks of its maps.
-
-    Args:
-        plan: of the trial.
-        trial: what is fitted.
-        job: on what.
-    """
+    """An estimate of the operations of a job: training, and the scores and ranks of its maps."""
     recipe, solved = trial.recipe, trial.aligner in CLOSED_FORMS
     aligner = plan.space.aligner(trial.aligner, recipe)
     shapes = jax.tree.leaves(jax.eval_shape(aligner.init, jax.random.key(0)))
     params = sum(float(np.prod(leaf.shape)) for leaf in shapes)
     rows = recipe.epochs * recipe.steps_per_epoch * recipe.batch_images * len(plan.space.languages)
-    points = PATH_POINTS if solved else len(scored_epochs(recipe))
     training = 0.0 if solved else 6 * params * rows * len(job.fits(plan.fits))
-    share = [len(plan.fits.validation[part]) / len(plan.data) for _, part in job.pairs]
-    share = [each for each in share for _ in range(points)]
-    share += [2 * len(plan.folds[int(fold)].test) / len(plan.data) for fold in job.folds]
+    points = PATH_POINTS if solved else len(scored_epochs(recipe))
     captions, images = sum(map(len, plan.data.text.values())), len(plan.data)
-    return training + sum(2 * each * captions * (params + each * images * plan.space.d_image) for each in share)
+
+    def ranking(times: int, queries: int) -> float:  # of a part, with its images as the gallery
+        return 2 * times * queries / images * captions * (params + queries * plan.space.d_image)
+
+    scoring = (ranking(points, len(plan.fits.validation[part])) for _, part in job.pairs)
+    testing = (ranking(2, len(plan.folds[int(fold)].test)) for fold in job.folds)
+    return training + sum(scoring) + sum(testing)
 
 
 def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:

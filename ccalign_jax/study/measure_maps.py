@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array
 
 from ccalign_jax._names import MAX_FAMILIES
 from ccalign_jax.diagnostics import diagnose
@@ -18,20 +17,24 @@ from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import rank_tasks
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.outcomes import Outcome, select
-from ccalign_jax.study.run import SweepResult
+from ccalign_jax.study.run import Progress, SweepResult
 from ccalign_jax.study.score_corrections import Corrections, correct_mapped
 from ccalign_jax.study.summary import MapMeasurements
 from ccalign_jax.threads import in_threads
-from ccalign_jax.training import Part, Recipe, map_part
+from ccalign_jax.training import PartRows, Recipe, map_part
 
 __all__ = ["SWEEP_TASKS", "measure_test_parts"]
 
 SWEEP_TASKS = ("t2t", "via_image", "via_image_oracle")  # the soft one costs as much as all others together
 MIN_ROWS = 5
 
-Measure = TypeVar("Measure")
 
-Progress = Callable[[str, int, int], None]
+class _Found(NamedTuple):
+    """What is measured of an outcome on a fold: tasks between languages, score corrections and diagnostics."""
+
+    pairs: Measurement | None = None
+    corrections: Corrections | None = None
+    described: Mapping[str, Any] | None = None
 
 
 def measure_test_parts(
@@ -55,138 +58,94 @@ def measure_test_parts(
         diagnostics: whether to describe the sets of rows, too; on images that have every language.
         progress: called with what goes on, states done, and states in all.
     """
-    plan, began = result.plan, time.perf_counter()
+    plan, began, heldout = result.plan, time.perf_counter(), result.plan.config.heldout_language
+    many = len({one.family for one in result.outcomes}) > MAX_FAMILIES
     if tasks is None:
-        tasks = SWEEP_TASKS if len({one.family for one in result.outcomes}) <= MAX_FAMILIES else SWEEP_TASKS[:1]
-    if plan.config.heldout_language is not None:  # alone, it has no other language to be compared with
-        tasks, diagnostics = (), False
-    if len(plan.data.languages) < 2:
+        tasks = SWEEP_TASKS[:1] if many else SWEEP_TASKS
+    if heldout is not None or len(plan.data.languages) < 2:  # there is no other language to be compared with
         tasks = ()
-    outcomes = [result.identity, *result.outcomes]
-    wanted = _chosen(result) if diagnostics or scores else {}
-    states = []
-    for outcome in outcomes:
-        for fold in range(len(plan.folds)):
-            families = [family for family, chosen in wanted.items() if chosen[fold] is outcome]
-            if outcome.test[fold] is not None and (tasks or families):
-                states.append((outcome, fold, families))
-    measure = _TestParts(result, tasks, scores=scores, diagnostics=diagnostics)
-    found = in_threads(lambda state: measure(state[0], state[1], chosen=bool(state[2])), states)
-    # By family and fold: what folds chose is measured in the order of the trials.
-    described: dict[str, dict[int, Mapping[str, Any]]] = {family: {} for family in wanted}
-    scored: dict[str, dict[int, Corrections]] = {family: {} for family in wanted}
-    notes = list(result.notes)
-    for done, ((outcome, fold, families), one) in enumerate(zip(states, found, strict=True), start=1):
-        progress(f"test part of {outcome.name}", done, len(states))
+    diagnostics = diagnostics and heldout is None
+    chosen = _chosen(result, many=many) if diagnostics or scores else {}
+    states = [
+        (outcome, fold, any(several[fold] is outcome for several in chosen.values()))
+        for outcome in (result.identity, *result.outcomes)
+        for fold in range(len(plan.folds))
+    ]
+    states = [(one, fold, picked) for one, fold, picked in states if one.test[fold] is not None and (tasks or picked)]
+    embeddings, arrays = result.inputs or plan.arrays()
+    parts = jax.tree.map(np.asarray, arrays.test)
+    banks = [make_part(plan.data, fold.train, plan.trained_languages) for fold in plan.folds] if scores else []
+
+    def measure(state: tuple[Outcome, int, bool]) -> _Found:
+        """Measure an outcome on a fold; score corrections and diagnostics only of what was picked."""
+        outcome, fold, picked = state
+        kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
+        aligner, params = plan.space.aligner(*kind), {} if outcome.trial is None else outcome.params[fold]
+        rows = map_part(aligner, params, embeddings, jax.tree.map(lambda leaf: leaf[fold], parts))
+        pairs = corrections = described = None
+        if tasks:
+            part = rows.part
+            mask = part.images >= 0
+            ranks = rank_tasks(rows.text, rows.image, part.image_of, part.captions_of, image_mask=mask, tasks=tasks)
+            taken = {task: getattr(ranks, task) for task in tasks}
+            pairs = measure_pairs(taken, plan.part(fold, "test"), plan.data.languages)
+        if picked and scores:
+            if outcome is result.identity and result.corrections is not None:
+                corrections = result.corrections[fold]
+            else:
+                bank = map_part(aligner, params, embeddings, banks[fold])
+                corrections = correct_mapped(rows, bank, plan.data.languages)
+        if picked and diagnostics:
+            described = _describe(rows, plan.data.languages)
+        return _Found(pairs, corrections, described)
+
+    found: dict[tuple[str, int], _Found] = {}
+    for (outcome, fold, _), one in zip(states, in_threads(measure, states), strict=True):
+        found[outcome.name, fold] = one
+        progress(f"test part of {outcome.name}", len(found), len(states))
         if one.pairs is not None:
             outcome.test[fold] = add_measurement(outcome.test[fold], one.pairs)
-        for family in families:
-            if one.corrections is not None:
-                scored[family][fold] = one.corrections
-            if one.described is not None:
-                described[family][fold] = one.described
-    if diagnostics and any(len(each) < len(plan.folds) for each in described.values()):
+    picks = {name: [found[one.name, fold] for fold, one in enumerate(several)] for name, several in chosen.items()}
+    corrections = {name: [one.corrections for one in folds if one.corrections] for name, folds in picks.items()}
+    described = {name: [one.described for one in folds if one.described] for name, folds in picks.items()}
+    notes = list(result.notes)
+    if diagnostics and any(len(folds) < len(plan.folds) for folds in described.values()):
         diagnostics = False
         notes.append(f"no diagnostics: fewer than {MIN_ROWS} images of a fold have every language")
-    if scores and plan.config.heldout_language is not None:
-        notes.append(
-            f"score corrections look for neighbours of {plan.config.heldout_language} among the other languages"
-        )
-    means = {family: _mean(each) for family, each in _in_fold_order(described).items()} if diagnostics else {}
+    if scores and heldout is not None:
+        notes.append(f"score corrections look for neighbours of {heldout} among the other languages")
     return dataclasses.replace(
         result,
         seconds={**result.seconds, "test parts": time.perf_counter() - began},
         notes=notes,
         replicates=draw_replicates(plan.data.groups, seed=plan.config.seed),
-        maps=MapMeasurements(_in_fold_order(scored) if scores else {}, means),
+        maps=MapMeasurements(
+            corrections if scores else {},
+            {name: _mean(folds) for name, folds in described.items()} if diagnostics else {},
+        ),
     )
 
 
-class _Found(NamedTuple):
-    """What `_TestParts` measures of a state on a fold: tasks between languages, score corrections, diagnostics."""
-
-    pairs: Measurement | None = None
-    corrections: Corrections | None = None
-    described: Mapping[str, Any] | None = None
-
-
-class _TestParts:
-    """Measures a map on the test part of a fold."""
-
-    def __init__(self, result: SweepResult, tasks: Sequence[str], *, scores: bool, diagnostics: bool):
-        self.result, self.plan, self.tasks = result, result.plan, tasks
-        self.scores, self.diagnostics = scores, diagnostics
-        self.embeddings, arrays = result.inputs or self.plan.arrays()
-        self.parts = jax.tree.map(np.asarray, arrays.test)
-        languages = self.plan.trained_languages
-        self.banks = [make_part(self.plan.data, fold.train, languages) for fold in self.plan.folds] if scores else []
-
-    def __call__(self, outcome: Outcome, fold: int, *, chosen: bool) -> _Found:
-        """Measure an outcome on a fold; score corrections and diagnostics only of what was chosen."""
-        plan, languages = self.plan, self.plan.data.languages
-        kind = (IDENTITY, Recipe()) if outcome.trial is None else (outcome.trial.aligner, outcome.trial.recipe)
-        aligner, params = plan.space.aligner(*kind), {} if outcome.trial is None else outcome.params[fold]
-        part = jax.tree.map(lambda leaf: leaf[fold], self.parts)
-        mapped = map_part(aligner, params, self.embeddings, part)
-        found = _Found()
-        if self.tasks:
-            ranks = rank_tasks(
-                mapped.text,
-                mapped.image,
-                part.image_of,
-                part.captions_of,
-                image_mask=part.images >= 0,
-                tasks=self.tasks,
-            )
-            taken = {task: getattr(ranks, task) for task in self.tasks}
-            found = _Found(measure_pairs(taken, plan.part(fold, "test"), languages))
-        if chosen and self.scores:
-            if outcome is self.result.identity and self.result.corrections is not None:
-                corrections = self.result.corrections[fold]
-            else:
-                bank = map_part(aligner, params, self.embeddings, self.banks[fold])
-                corrections = correct_mapped(mapped, bank, languages)
-            found = found._replace(corrections=corrections)
-        if chosen and self.diagnostics:
-            rows = _whole_rows(mapped.text, mapped.image, part, languages)
-            found = found._replace(described=None if rows is None else _described(rows))
-        return found
-
-
-def _chosen(result: SweepResult) -> dict[str, list[Outcome]]:
-    """For identity and each family, or pivot, the outcome that each fold chose."""
-    names = {outcome.family for outcome in result.outcomes}
+def _chosen(result: SweepResult, *, many: bool) -> dict[str, list[Outcome]]:
+    """For identity and each family, or of many each pivot, the outcome that each fold chose."""
     families: dict[str, list[Outcome]] = {}
     for outcome in result.outcomes:
-        family = outcome.family if len(names) <= MAX_FAMILIES else outcome.family[:1]
-        families.setdefault("/".join(family), []).append(outcome)
+        families.setdefault("/".join(outcome.family[: 1 if many else None]), []).append(outcome)
     per_fold = result.plan.config.protocol == "nested"
     chosen = {family: select(members, per_fold=per_fold) for family, members in families.items()}
     return {IDENTITY: [result.identity] * len(result.plan.folds), **chosen}
 
 
-def _in_fold_order(found: Mapping[str, Mapping[int, Measure]]) -> dict[str, list[Measure]]:
-    return {family: [each[fold] for fold in sorted(each)] for family, each in found.items()}
-
-
-def _whole_rows(
-    text: Sequence[Array], image: Array, part: Part, languages: Sequence[str]
-) -> dict[str, np.ndarray] | None:
-    """First captions and images (under "") of the images that have every language; None of too few."""
-    first = np.stack([np.asarray(gold)[:, 0] for gold in part.captions_of])
-    whole = np.flatnonzero((first >= 0).all(axis=0) & (np.asarray(part.images) >= 0))
+def _describe(rows: PartRows, languages: Sequence[str]) -> Mapping[str, Any] | None:
+    """Diagnostics of the images that have every language, with their first captions; None of too few."""
+    first = np.stack([np.asarray(gold)[:, 0] for gold in rows.part.captions_of])
+    whole = np.flatnonzero((first >= 0).all(axis=0) & (np.asarray(rows.part.images) >= 0))
     if len(whole) < MIN_ROWS:
         return None
-    rows = {
-        language: np.asarray(each)[first[number, whole]]
-        for number, (language, each) in enumerate(zip(languages, text, strict=True))
-    }
-    return {**rows, "": np.asarray(image)[whole]}
-
-
-def _described(rows: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-    """Diagnostics of `_whole_rows`."""
-    found = diagnose({language: each for language, each in rows.items() if language}, rows[""])
+    each = zip(languages, rows.text, first[:, whole], strict=True)
+    found = diagnose(
+        {language: np.asarray(text)[place] for language, text, place in each}, np.asarray(rows.image)[whole]
+    )
     return {key: value for key, value in found.items() if not key.startswith("spectra")}
 
 

@@ -8,25 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax._names import CLOSED
 from ccalign_jax.measurement.estimates import Entry
 from ccalign_jax.measurement.inference import Arm
 from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, Measurement
-from ccalign_jax.study.combinations import CLOSED
 from ccalign_jax.study.race import Beaten
 from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
 
-__all__ = [
-    "Outcome",
-    "arm_of",
-    "best_of",
-    "describe_choice",
-    "describe_trial",
-    "kept_its_start",
-    "refit_epoch",
-    "seed_optimism",
-    "select",
-    "spread",
-]
+__all__ = ["Outcome", "arm_of", "best_of", "describe_choice", "describe_trial", "seed_optimism", "select", "spread"]
 
 ROUNDING = 1e-6
 
@@ -81,6 +70,24 @@ class Outcome:
         """Pivot, aligner and loss: trials of one family differ in settings alone."""
         return (self.trial.pivot, self.trial.aligner, self.trial.loss) if self.trial else (self.name,)
 
+    @property
+    def refit_epoch(self) -> int:
+        """The median of the best epochs, or the last that is scored before it; of a closed form the place on its path.
+
+        Example:
+            >>> Outcome("identity", epochs=[0, 0]).refit_epoch
+            0
+        """
+        median = int(np.median(self.epochs))
+        if self.trial is None or self.trial.loss == CLOSED:
+            return median
+        return max(epoch for epoch in scored_epochs(self.trial.recipe) if epoch <= median)
+
+    @property
+    def kept_its_start(self) -> bool:
+        """Whether a refit up to `refit_epoch` would train nothing: the map would be its random start."""
+        return self.trial is not None and self.refit_epoch == 0
+
 
 def select(outcomes: Sequence[Outcome], *, per_fold: bool) -> list[Outcome]:
     """For each fold the outcome with the best selection score; ties (see `best_of`) go to the earlier one.
@@ -113,31 +120,8 @@ def best_of(scores: Sequence[float] | np.ndarray) -> int:
     return int(np.argmax(scores >= scores.max() - ROUNDING))
 
 
-def kept_its_start(outcome: Outcome) -> bool:
-    """Whether a refit up to `refit_epoch` would train nothing: the map would be its random start."""
-    return outcome.trial is not None and refit_epoch(outcome) == 0
-
-
-def refit_epoch(outcome: Outcome) -> int:
-    """The median of the best epochs, or the last that is scored before it; of a closed form the place on its path.
-
-    Example:
-        >>> refit_epoch(Outcome("identity", epochs=[0, 0]))
-        0
-    """
-    median = int(np.median(outcome.epochs))
-    if outcome.trial is None or outcome.trial.loss == CLOSED:
-        return median
-    return max(epoch for epoch in scored_epochs(outcome.trial.recipe) if epoch <= median)
-
-
 def arm_of(chosen: Sequence[Outcome], *, train: bool = True) -> Arm:
-    """The outcome chosen in each fold, as one arm.
-
-    Args:
-        chosen: a fold each.
-        train: whether to compare training samples, too.
-    """
+    """The outcome chosen in each fold, as one arm; with its training samples, or without."""
     seen = [one.train[fold] for fold, one in enumerate(chosen)] if train else []
     return Arm(tuple(one.name for one in chosen), [one.test[fold] for fold, one in enumerate(chosen)], seen)
 
@@ -200,12 +184,10 @@ def describe_trial(outcome: Outcome, entry: Entry) -> dict[str, Any]:
 
 def describe_choice(chosen: Sequence[Outcome], entry: Entry) -> dict[str, Any]:
     """What each fold chose, and its estimates."""
-    places = list(enumerate(chosen))
-    scores = [one.selection[fold] for fold, one in places]
     return {
         "per_fold": [one.name for one in chosen],
-        "epochs": [one.epochs[fold] for fold, one in places],
-        "selection": spread(scores),
+        "epochs": [one.epochs[fold] for fold, one in enumerate(chosen)],
+        "selection": spread([one.selection[fold] for fold, one in enumerate(chosen)]),
         **entry.nest(),
     }
 

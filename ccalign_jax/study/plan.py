@@ -1,36 +1,30 @@
-"""A sweep before it runs: everything that can be wrong is found here."""
+"""A sweep before it runs: its data, folds and trials. Everything that can be wrong is found here."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.data import EmbeddingSet, Fold
-from ccalign_jax.data.fold_checks import unused_images
+from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_folds, seed_folds, synthetic
+from ccalign_jax.data.duplicates import group_duplicates
+from ccalign_jax.data.fold_checks import check_folds, unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.options import SweepConfig
+from ccalign_jax.options import ARRAYS, SYNTHETIC, SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.arrays import (
-    device_embeddings,
-    fold_arrays,
-    make_part,
-    plan_fits,
-    train_rows,
-    without_language,
-)
+from ccalign_jax.study.arrays import fold_arrays, make_part, plan_fits, train_embeddings, without_language
 from ccalign_jax.study.combinations import left_out_notes
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.race import can_race
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
-__all__ = ["Plan", "plan_sweep"]
+__all__ = ["Plan", "can_race", "plan_folds", "plan_sweep", "prepare_data", "read_data"]
 
 INFORMING_IMAGES = 200  # training images on which `Plan.informed` is measured, at most
 
@@ -59,14 +53,14 @@ class Plan(NamedTuple):
     def inner(self) -> str:
         """By what epochs and trials are chosen, in words."""
         counts = {len(fold.inner) for fold in self.folds}
-        several = f"{counts.pop() if len(counts) == 1 else 'several'} inner folds"
         if self.config.protocol == "seed":
             return "the test parts themselves"
-        if counts == {1} or several == "1 inner folds":
+        if counts == {1}:
             return "one inner part of the other images"
         tested = [fold.test for fold in self.folds]
-        crossed = all(any(np.array_equal(one.validation, rows) for rows in tested) for one in self.folds[0].inner)
-        return f"each of the other {len(self.folds[0].inner)} folds in turn" if crossed else several
+        if all(any(np.array_equal(one.validation, rows) for rows in tested) for one in self.folds[0].inner):
+            return f"each of the other {len(self.folds[0].inner)} folds in turn"
+        return f"{counts.pop() if len(counts) == 1 else 'several'} inner folds"
 
     @property
     def test_share(self) -> float:
@@ -76,9 +70,8 @@ class Plan(NamedTuple):
     @property
     def raced(self) -> list[Trial]:
         """The trials that are dropped from a fold whose inner parts show them to be beaten: those that are trained."""
-        if not self.config.race or self.config.protocol != "nested" or not can_race(self.fits):
-            return []
-        return [trial for trial in self.trials if trial.aligner not in CLOSED_FORMS]
+        race = self.config.race and self.config.protocol == "nested" and can_race(self.fits)
+        return [trial for trial in self.trials if race and trial.aligner not in CLOSED_FORMS]
 
     @property
     def trials(self) -> list[Trial]:
@@ -91,20 +84,79 @@ class Plan(NamedTuple):
     def arrays(self) -> tuple[Embeddings, FoldArrays]:
         """The data and its folds on the device; a language that is held out has no caption to train on."""
         heldout = self.config.heldout_language
-        embeddings = train_rows(self.data, device_embeddings(self.data), heldout)
-        return embeddings, fold_arrays(self.data, self.folds, self.fits, consensus=self.consensus, heldout=heldout)
-
-    @property
-    def consensus(self) -> set[str]:
-        """The kinds of consensus rows that its pivots ask for."""
         trained = [group for group in self.groups if group.aligner not in CLOSED_FORMS]
-        pivots = (make_pivot(group.pivot, self.space.languages) for group in trained)
-        return {pivot.consensus for pivot in pivots if pivot.consensus is not None}
+        kinds = {make_pivot(group.pivot, self.space.languages).consensus for group in trained}
+        folds = fold_arrays(self.data, self.folds, self.fits, consensus=filter(None, kinds), heldout=heldout)
+        return train_embeddings(self.data, heldout), folds
 
     @property
     def min_train_size(self) -> int:
         """Images in the smallest training part."""
         return min(map(len, self.fits.train))
+
+
+def can_race(fits: FitPlan) -> bool:
+    """Whether a race can save fits: where several inner parts choose, by other fits than the one that is tested."""
+    several = all(len(inner) > 1 for inner in fits.inner)
+    return several and not set(fits.test) & {fit for inner in fits.inner for fit, _ in inner}
+
+
+def read_data(
+    data: str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any],
+    images: Any = None,
+    *,
+    languages: Sequence[str] | None = None,
+) -> EmbeddingSet:
+    """An `EmbeddingSet` from whatever a caller has: a path, "synthetic", a set, or texts and images.
+
+    Args:
+        data: a path, "synthetic", an `EmbeddingSet`, or a mapping of language to rows `[n, d_text]`.
+        images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i. Rows may be NumPy
+            or JAX arrays, PyTorch tensors, data frames or lists.
+        languages: a subset to use.
+
+    Raises:
+        InputError: data of another kind, or that `load` or `EmbeddingSet.build` refuses.
+    """
+    if isinstance(data, Mapping):
+        if images is None:
+            raise InputError("texts without images: give images as [n, d_image], row i for caption row i")
+        data = EmbeddingSet.build(ARRAYS, images, data)
+    elif images is not None:
+        raise InputError(
+            "images need captions as a mapping of language to rows, such as {'en': rows}, row i for image i"
+        )
+    elif isinstance(data, str | os.PathLike):
+        data = synthetic() if str(data) == SYNTHETIC else load(data, languages=languages)
+    elif not isinstance(data, EmbeddingSet):
+        raise InputError(
+            f"data is a {type(data).__name__}; give a path, an EmbeddingSet, or a mapping of language to rows, such as "
+            "{'en': rows}, and images"
+        )
+    return data if languages is None else data.with_languages(languages)
+
+
+def prepare_data(data: EmbeddingSet, config: SweepConfig) -> EmbeddingSet:
+    """The part of the data that the config asks for; what is left out is in its notes."""
+    if config.limit is not None:
+        data = data.limit(config.limit, seed=config.seed)
+    if config.protocol == "seed":
+        data = data.complete().first_captions()
+    return group_duplicates(data, cosine=config.duplicate_cosine)
+
+
+def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:
+    """The fold plan of the protocol, checked."""
+    if config.protocol == "seed":
+        folds = seed_folds(data, folds=config.folds)
+    elif config.split == "official":
+        folds = official_folds(data, seed=config.seed)
+    else:
+        folds = nested_folds(
+            data, folds=config.folds, inner=config.inner_folds, repeats=config.repeats, seed=config.seed
+        )
+    check_folds(data, folds, nested=config.protocol == "nested")
+    return folds
 
 
 def plan_sweep(
@@ -121,10 +173,13 @@ def plan_sweep(
     Raises:
         InputError: an unknown name, an impossible setting, or nothing to train.
     """
-    space = Space(data.d_text, data.d_image, data.languages)
+    space, heldout = Space(data.d_text, data.d_image, data.languages), config.heldout_language
+    if heldout is not None and heldout not in data.languages:
+        raise InputError(f"--heldout_language={heldout}: the data has {', '.join(data.languages)}")
+    if heldout is not None and len(data.languages) < 2:
+        raise InputError(f"--heldout_language={heldout}: the data has no other language to train on")
     settings = {"precision": [config.precision]} if config.precision != "float32" else {}
     settings |= parse_settings(config.hyper)
-    heldout = _checked_heldout(data, config)
     informed = _identity_informs(without_language(data, heldout), folds[0].train)
     found = make_trials(
         space,
@@ -148,8 +203,8 @@ def plan_sweep(
         notes.append(
             f"left out {unused} of {len(data)} images: no fold has them, such as those that show what test images do"
         )
-    if config.heldout_language is not None:
-        notes.append(f"{config.heldout_language} is held out: not trained on, and all metrics are of it alone")
+    if heldout is not None:
+        notes.append(f"{heldout} is held out: not trained on, and all metrics are of it alone")
     if any(trial.recipe.precision == "bfloat16" for trial in found.trials) and is_emulated():
         notes.append("bfloat16 products are slower than float32 ones here: this CPU has no AMX")
     if not informed:
@@ -190,14 +245,3 @@ def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
         else "no closed form is compared with; add one, such as csa under --pivot=symmetric"
     )
     return f"{why}; by default maps that do not build on it are compared, ridge shrinks to 0, and {against}"
-
-
-def _checked_heldout(data: EmbeddingSet, config: SweepConfig) -> str | None:
-    language = config.heldout_language
-    if language is None:
-        return None
-    if language not in data.languages:
-        raise InputError(f"--heldout_language={language}: the data has {', '.join(data.languages)}")
-    if len(data.languages) < 2:
-        raise InputError(f"--heldout_language={language}: the data has no other language to train on")
-    return language

@@ -19,9 +19,8 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.arrays import consensus_rows, device_embeddings, train_rows, without_language
+from ccalign_jax.study.arrays import consensus_rows, train_embeddings, without_language
 from ccalign_jax.study.closed import closed_fit
-from ccalign_jax.study.outcomes import refit_epoch
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
 from ccalign_jax.training import (
@@ -50,13 +49,13 @@ def refit(result: SweepResult) -> Checkpoint:
     plan, name = result.plan, result.summary["best"]
     began = time.perf_counter()  # when the summary is there
     best = next((outcome for outcome in result.outcomes if outcome.name == name), result.identity)
-    trial, epoch = best.trial, refit_epoch(best)
+    trial, epoch = best.trial, best.refit_epoch
     params: Any = {}
     if trial is not None:
         # A key of its own, as if this were one more fit.
         fits = len(plan.fits.train)
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(plan.config.seed), trial.index), fits)
-        embeddings = train_rows(plan.data, device_embeddings(plan.data), plan.config.heldout_language)
+        embeddings = train_embeddings(plan.data, plan.config.heldout_language)
         found = train_one(plan, trial, embeddings, plan.folds[0].refit, key=key, stop=epoch)
         params, reached = found.params, int(found.epoch)
         if reached < epoch:

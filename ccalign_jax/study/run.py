@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -16,21 +18,25 @@ from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, mea
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
+from ccalign_jax.study.jobs import job_cost, whole_job
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.rounds import Progress, TrialRuns, every_trial
+from ccalign_jax.study.race import Race, TrialRuns
 from ccalign_jax.study.score_corrections import Corrections, identity_scores
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
 from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.study.workers import Distributed
-from ccalign_jax.training import Embeddings, FoldArrays, LanguageRanks, Recipe, evaluate_folds
+from ccalign_jax.training import Embeddings, FoldArrays, LanguageRanks, PairScores, Recipe, evaluate_folds
 
 __all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep"]
 
-
+Progress = Callable[[str, int, int], None]
 Preview = Callable[[str, Sequence[Mapping[str, Any]]], None]
+
+SURVIVING = 0.4  # of the cost of later rounds, as long as it is not known which trials are in them
+PARTS = 1000  # of the whole, in which progress is counted
 
 
 @dataclasses.dataclass
@@ -93,59 +99,86 @@ def run_sweep(
         folder: keeps finished trials, and gives back those of an earlier attempt.
         processes: over which the trials are distributed; this is number 0, the others call `workers.work`.
         mesh: the devices that runs are spread over; None for one.
-        progress: see `rounds.every_trial`.
+        progress: called with the trial that is done, the share of the work that is done, and the whole: 1,000.
         preview: called with a name and metrics, fold by fold, as soon as they are known: of identity, of identity under
             each score correction, and of what the folds choose of each family.
 
     Raises:
         ValueError: several processes, and no folder that keeps what they find.
     """
-    clock, seconds = time.perf_counter(), {}
-
-    def finish(name: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[name], clock = now - clock, now
-
+    began = time.perf_counter()
     folder = folder or Store(None, SWEEP_FOLDER)
     if processes.count > 1 and folder.path is None:
         raise ValueError("several processes need a folder that keeps what they find")
-    outcomes = {trial.index: Outcome(trial.name, trial) for trial in plan.trials}
-    with TrainedRuns.of_plan(plan, folder, mesh) as trained:
-        identity, corrections = _baseline(plan, trained.embeddings, trained.arrays), None
+    trained = TrainedRuns(plan, folder, mesh)
+    inputs = (trained.embeddings, trained.arrays)
+    outcomes = [Outcome(trial.name, trial) for trial in plan.trials]
+    result = SweepResult(plan, _baseline(plan, *inputs), outcomes, {}, list(plan.notes), inputs=inputs)
+
+    def show(name: str, folds: Sequence[Measurement]) -> None:
         if preview is not None:
-            preview(IDENTITY, _nested(identity.test))
-            corrections = identity_scores(plan, trained.embeddings, trained.arrays)
-            for name in corrections[0]:
-                if name != "cosine":  # that is identity
-                    preview(f"{IDENTITY}, {name}", _nested([corrections[name] for corrections in corrections]))
-        finish("baselines")
-        waiting = {
-            outcome.family: sum(one.family == outcome.family for one in outcomes.values())
-            for outcome in outcomes.values()
-        }
-        for found in every_trial(trained, Distributed(processes, plan), progress):
-            outcome = outcomes[found.trial]
-            _record(outcome, found, plan, identity)
-            waiting[outcome.family] -= 1
-            if preview is not None and not waiting[outcome.family]:
-                members = [one for one in outcomes.values() if one.family == outcome.family]
-                chosen = select(members, per_fold=plan.config.protocol == "nested")
-                preview("/".join(outcome.family), _nested([one.test[fold] for fold, one in enumerate(chosen)]))
-    finish("trials")
-    return SweepResult(
-        plan,
-        identity,
-        [outcomes[trial.index] for trial in plan.trials],
-        seconds,
-        list(plan.notes),
-        corrections=corrections,
-        inputs=(trained.embeddings, trained.arrays),
-    )
+            preview(name, [nest_values(one.values) for one in folds])
+
+    show(IDENTITY, result.identity.test)
+    if preview is not None:
+        result.corrections = identity_scores(plan, *inputs)
+        for name in result.corrections[0]:
+            if name != "cosine":  # that is identity
+                show(f"{IDENTITY}, {name}", [corrections[name] for corrections in result.corrections])
+    result.seconds["baselines"] = time.perf_counter() - began
+    waiting = collections.Counter(outcome.family for outcome in outcomes)
+    for found in _every_trial(trained, Distributed(processes, plan), progress):
+        outcome = outcomes[found.trial]
+        _record(outcome, found, plan, result.identity)
+        waiting[outcome.family] -= 1
+        if not waiting[outcome.family]:
+            members = [one for one in outcomes if one.family == outcome.family]
+            chosen = select(members, per_fold=plan.config.protocol == "nested")
+            show("/".join(outcome.family), [one.test[fold] for fold, one in enumerate(chosen)])
+    result.seconds["trials"] = time.perf_counter() - began - result.seconds["baselines"]
+    return result
 
 
-def _nested(folds: Sequence[Measurement]) -> list[dict[str, Any]]:
-    return [nest_values(one.values) for one in folds]
+def _every_trial(trained: TrainedRuns, distributed: Distributed, progress: Progress) -> Iterator[TrialRuns]:
+    """The results of each trial, as soon as it is done.
+
+    Without a race each is run whole. With one, all are scored on one inner part of each fold, those that are not
+    beaten there on all others, and those that are not beaten then are fitted and tested. Closed forms are run whole.
+    """
+    plan, race, whole = trained.plan, Race(trained.plan), whole_job(trained.plan.fits)
+    trials = {trial.index: trial for trial in plan.trials}
+    left = {index: job_cost(plan, trial, whole) for index, trial in trials.items()}
+    spent, shown, rounds = 0.0, 0, 3 if race.trials else 1
+    for number in range(1, rounds + 1):
+        last = number == rounds
+        jobs = race.test_jobs() if last else race.score_jobs()
+        for index in race.trials if last else ():
+            if index not in jobs:  # beaten on every fold
+                yield race.found(index)
+        jobs |= {index: whole for index in trials if index not in race.trials and number == 1}
+        cost = {index: job_cost(plan, trials[index], job) for index, job in jobs.items()}
+        left = {index: rest - cost.get(index, 0.0) for index, rest in left.items()}
+        later = sum(left[index] for index in race.trials if not last and race.folds(index))
+        total = max(spent + sum(cost.values()) + SURVIVING * later, 1.0)
+        progress("", shown, PARTS)
+        for index, result in distributed.results(trained, jobs, last=last):
+            spent += cost[index]
+            shown = max(shown, int(PARTS * spent / total))  # never back
+            progress(trials[index].name, shown, PARTS)
+            if isinstance(result, PairScores):
+                race.add(index, jobs[index], result)
+            else:
+                yield race.found(index, jobs[index], result)
+        if not last:
+            race.drop()
+
+
+def keep_ranks(outcome: Outcome, plan: Plan, fold: int, test: LanguageRanks, train_eval: LanguageRanks) -> None:
+    """Add how a map ranks a fold's test part and training sample to what is known of it; folds come in order."""
+    assert fold == len(outcome.test)
+    outcome.ranks.append(test)
+    outcome.test.append(measure(test, plan.part(fold, "test"), plan.data.languages))
+    outcome.train.append(measure(train_eval, plan.part(fold, "train_eval"), plan.data.languages))
 
 
 def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome:
@@ -158,40 +191,29 @@ def _baseline(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> Outcome
     return outcome
 
 
-def keep_ranks(outcome: Outcome, plan: Plan, fold: int, test: LanguageRanks, train_eval: LanguageRanks) -> None:
-    """Add how a map ranks a fold's test part and training sample to what is known of it; folds come in order."""
-    assert fold == len(outcome.test)
-    languages = plan.data.languages
-    outcome.ranks.append(test)
-    outcome.test.append(measure(test, plan.part(fold, "test"), languages))
-    outcome.train.append(measure(train_eval, plan.part(fold, "train_eval"), languages))
+def _record(outcome: Outcome, found: TrialRuns, plan: Plan, identity: Outcome) -> None:
+    """Add the results of a trial to what is known of it."""
+    assert outcome.trial is not None
+    outcome.beaten = found.beaten
+    hub = make_pivot(outcome.trial.pivot, plan.data.languages).language
+    for fold in range(len(plan.folds)):
+        outcome.diverged.append(found.diverged[fold])
+        run = found.runs.get(fold)
+        if run is None:
+            outcome.drop_fold()
+            continue
+        keep_ranks(outcome, plan, fold, run.test, run.train_eval)
+        before, fit = identity.test[fold].values, jax.tree.map(np.asarray, run.fit)
+        if hub is not None:
+            values = outcome.test[fold].values
+            values |= {(task, f"{hub}{UNMAPPED}"): before[task, name] for task, name in before if name == hub}
+        outcome.selection.append(_selection(plan, fit.scores[int(fit.point)]))
+        outcome.epochs.append(int(fit.epoch))
+        outcome.curves.append(fit.scores)
+        outcome.losses.append(fit.losses)
+        outcome.params.append(fit.params)
 
 
 def _selection(plan: Plan, scores: np.ndarray) -> float:
     """What trials are chosen by: one yardstick for all, whatever criterion picked the epoch of each."""
     return float(scores[0] if plan.config.protocol == "seed" else scores.mean())
-
-
-def _record(outcome: Outcome, found: TrialRuns, plan: Plan, identity: Outcome) -> None:
-    outcome.beaten = found.beaten
-    for fold in range(len(plan.folds)):
-        outcome.diverged.append(found.diverged[fold])
-        if fold in found.runs:
-            _record_fold(outcome, found.runs[fold], plan, identity, fold)
-        else:
-            outcome.drop_fold()
-
-
-def _record_fold(outcome: Outcome, run: Any, plan: Plan, identity: Outcome, fold: int) -> None:
-    languages = plan.data.languages
-    assert outcome.trial is not None
-    keep_ranks(outcome, plan, fold, run.test, run.train_eval)
-    hub = make_pivot(outcome.trial.pivot, languages).language
-    if hub is not None:
-        values, before = outcome.test[fold].values, identity.test[fold].values
-        values |= {(task, f"{hub}{UNMAPPED}"): before[task, name] for task, name in before if name == hub}
-    outcome.selection.append(_selection(plan, run.fit.scores[int(run.fit.point)]))
-    outcome.epochs.append(int(run.fit.epoch))
-    outcome.curves.append(run.fit.scores)
-    outcome.losses.append(run.fit.losses)
-    outcome.params.append(run.fit.params)

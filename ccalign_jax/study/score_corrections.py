@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ccalign_jax.measurement.estimates import Entry, estimate
+from ccalign_jax.measurement.estimates import estimate
 from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
 from ccalign_jax.measurement.records import ArmEntry
@@ -29,11 +29,8 @@ __all__ = [
     "bank_rows",
     "correct_mapped",
     "correct_scores",
-    "correction_arms",
-    "correction_entries",
-    "describe_bank",
     "identity_scores",
-    "nest_corrections",
+    "summarise_corrections",
     "take_bank",
 ]
 
@@ -128,19 +125,23 @@ def identity_scores(plan: Plan, embeddings: Embeddings, arrays: FoldArrays) -> l
     return list(in_threads(on_fold, range(len(plan.folds))))
 
 
-def correction_entries(
+def summarise_corrections(
     scored: Mapping[str, Sequence[Corrections]],
     replicates: Replicates,
     *,
-    test_share: float,
+    bank: int,
+    transductive: bool = False,
+    test_share: float = 0.0,
     optimistic: bool = False,
     tested: Collection[str] | None = None,
-) -> dict[str, dict[str, Entry]]:
-    """Every score's metrics and its changes against the cosine on identity, by state and score.
+) -> tuple[dict[str, Any], list[ArmEntry]]:
+    """The `scores` of a summary, and their records: metrics of each score, and changes against the cosine on identity.
 
     Args:
         scored: for each state, of which identity is one, the corrections of every fold.
         replicates: of the data.
+        bank: images whose rows the score corrections look at.
+        transductive: whether these are the test images.
         test_share: as in `Inference`.
         optimistic: whether maps were chosen on the test images.
         tested: the states whose metrics have intervals and p-values; by default all.
@@ -153,37 +154,15 @@ def correction_entries(
     inference = Inference(base, replicates, test_share=test_share)
     judged = list(scored) if tested is None else tested
     inference.measure(arm for state in judged for arm in arms[state].values())
-    found: dict[str, dict[str, Entry]] = {
-        state: {
-            name: inference.entry(arm) if state in judged else estimate(arm.test, base.test)
-            for name, arm in each.items()
-        }
+    entries = {
+        arm.name: inference.entry(arm) if state in judged else estimate(arm.test, base.test)
         for state, each in arms.items()
+        for arm in each.values()
     }
-    compared = [(state, name) for state in judged for name in found[state]]
-    compared.remove((IDENTITY, "cosine"))
-    biased = [optimistic and state != IDENTITY for state, _ in compared]
-    adjust([found[state][name] for state, name in compared], optimistic=biased)
-    return found
-
-
-def nest_corrections(entries: Mapping[str, Mapping[str, Entry]]) -> dict[str, Any]:
-    """`correction_entries` as in `summary.json`: by state and score, its metrics, changes and verdicts."""
-    return {
-        state: {name: (nested := entry.nest()).pop("metrics") | nested for name, entry in each.items()}
-        for state, each in entries.items()
-    }
-
-
-def correction_arms(entries: Mapping[str, Mapping[str, Entry]]) -> list[ArmEntry]:
-    """`correction_entries` for records; the baseline is the cosine of identity."""
-    return [
-        ArmEntry("score correction", f"{state}, {name}", entry, f"{IDENTITY}, cosine")
-        for state, each in entries.items()
-        for name, entry in each.items()
-    ]
-
-
-def describe_bank(images: int, *, transductive: bool) -> dict[str, Any]:
-    """The `bank` of the `scores` of a summary: images whose rows the score corrections look at."""
-    return {"bank": {"images": images, "most_rows": BANK_ROWS, "transductive": transductive}}
+    compared = {name: entry for name, entry in entries.items() if name[0] in judged and name != base.name}
+    adjust(list(compared.values()), optimistic=[optimistic and state != IDENTITY for state, _ in compared])
+    content: dict[str, Any] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": transductive}}
+    for (state, name), entry in entries.items():
+        content.setdefault(state, {})[name] = (nested := entry.nest()).pop("metrics") | nested
+    against = ", ".join(base.name)
+    return content, [ArmEntry("score correction", ", ".join(name), entry, against) for name, entry in entries.items()]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ccalign_jax.measurement.estimates import Entry, Estimates, estimate_means
-from ccalign_jax.measurement.inference import Arm, Inference, adjust
-from ccalign_jax.measurement.intervals import two_sided
+from ccalign_jax.measurement.estimates import estimate_means
+from ccalign_jax.measurement.inference import Arm, Inference, adjust, two_sided
 from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
 from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
@@ -23,9 +22,13 @@ from ccalign_jax.study.plan import Plan
 __all__ = ["crowding", "gain_by_subgroup"]
 
 METRIC = "R@1"
+SHOWN = [(task, None) for task in (*DIRECTIONS, BOTH)]
 QUARTERS = ("the least alike to any other", "second quarter", "third quarter", "the most alike to another")
 MAX_COUNTS = 6  # of captions, that have a row each; more are put together
 TILE_ROWS = 2048
+
+Sides = tuple[Sequence[Measurement], Sequence[Measurement]]  # identity and what was chosen, a fold each
+Bins = Sequence[Int[np.ndarray, " s"]]  # the number of the bin of each test image, a fold each
 
 
 def gain_by_subgroup(
@@ -41,47 +44,47 @@ def gain_by_subgroup(
         chosen: the outcome that each fold chose.
         replicates: of the data.
     """
-    sides = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
-    before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in sides)
+    folds = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
+    before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in folds)
     replicates = replicates._replace(medians=0)  # no metric here is a median
     found: dict[str, Any] = {}
     arms: list[ArmEntry] = []
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
-        found["disparity"] = _disparity(before, after, replicates)
+        found["disparity"] = _disparity({"before": before, "after": after}, replicates)
     alike = [crowding(plan.data.image[fold.test], plan.data.groups[fold.test]) for fold in plan.folds]
     edges = np.quantile(np.concatenate(alike), [0.25, 0.5, 0.75])
-    quarters = [np.searchsorted(edges, values) for values in alike]
     counts = [plan.data.caption_counts().sum(axis=0)[fold.test] for fold in plan.folds]
-    count_bins, names = _count_bins(counts)
-    for key, what, places, labels in (
-        (
-            "difficulty",
-            "images by the cosine of their nearest other image in the gallery, in quarters",
-            quarters,
-            QUARTERS,
-        ),
-        ("captions", "images by their number of captions, all languages together", count_bins, names),
+    nearest = "images by the cosine of their nearest other image in the gallery, in quarters"
+    for key, what, (bins, names) in (
+        ("difficulty", nearest, ([np.searchsorted(edges, values) for values in alike], QUARTERS)),
+        ("captions", "images by their number of captions, all languages together", _count_bins(counts)),
     ):
-        bins, lost = _bins(places, labels, before, after, replicates, plan)
-        if len(bins) > 1:
-            left_out = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
-            found[key] = {"what": f"{what}{left_out}", "bins": [one.nest() for one in bins]}
-            arms += [ArmEntry("subgroup", f"{key}: {one.name}", one.entry) for one in bins]
+        measured = {name: _measure_bin(number, bins, (before, after)) for number, name in enumerate(names)}
+        kept = {name: sides for name, (_, sides) in measured.items() if sides is not None}
+        if len(kept) < 2:
+            continue
+        lost = sum(images for images, sides in measured.values() if sides is None)
+        inferences = {
+            name: Inference(Arm((IDENTITY,), sides[0]), replicates, test_share=plan.test_share)
+            for name, sides in kept.items()
+        }
+        entries = {name: inferences[name].entry(Arm((name,), sides[1])) for name, sides in kept.items()}
+        adjust(list(entries.values()), optimistic=plan.config.protocol == "seed")
+        entries = {name: entry.only(SHOWN.__contains__, (METRIC,)) for name, entry in entries.items()}
+        described = [
+            {
+                "name": name,
+                "images": measured[name][0],
+                IDENTITY: inferences[name].levels().only(SHOWN.__contains__, (METRIC,)).nest(),
+                "delta": entry.delta.nest(),
+                "verdict": entry.verdict,
+            }
+            for name, entry in entries.items()
+        ]
+        left_out = f"; {lost} images are left out, of whose kind some fold has none" if lost else ""
+        found[key] = {"what": f"{what}{left_out}", "bins": described}
+        arms += [ArmEntry("subgroup", f"{key}: {name}", entry) for name, entry in entries.items()]
     return found, arms
-
-
-class _Bin(NamedTuple):
-    """A subgroup of the images: its name and size, identity's metrics in it, and what was chosen in it."""
-
-    name: str
-    images: int
-    levels: Estimates
-    entry: Entry
-
-    def nest(self) -> dict[str, Any]:
-        """As in `summary.json`."""
-        about = {"name": self.name, "images": self.images, IDENTITY: self.levels.nest()}
-        return {**about, "delta": self.entry.delta.nest(), "verdict": self.entry.verdict}
 
 
 def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -99,10 +102,9 @@ def crowding(image: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> 
     return found
 
 
-def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], replicates: Replicates) -> dict[str, Any]:
+def _disparity(sides: Mapping[str, Sequence[Measurement]], replicates: Replicates) -> dict[str, Any]:
     """Best minus worst language; in each replicate of the images anew."""
-    sides = {"before": before, "after": after}
-    found_in = {side: replicate_metrics(folds, replicates) for side, folds in sides.items()}
+    drawn = {side: replicate_metrics(folds, replicates) for side, folds in sides.items()}
     levels = {side: estimate_means([fold.values for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
     row = mean_metrics().index(METRIC)
@@ -113,8 +115,7 @@ def _disparity(before: Sequence[Measurement], after: Sequence[Measurement], repl
             names = [name for other, name in levels[side].places if other == task and name is not None]
             each = {name: levels[side].at((task, name), METRIC) for name in names}
             best, worst = max(each, key=each.__getitem__), min(each, key=each.__getitem__)
-            drawn = np.stack([found_in[side][task, name].means[row] for name in each])
-            spread[side] = drawn.max(axis=0) - drawn.min(axis=0)
+            spread[side] = np.ptp(np.stack([drawn[side][task, name].means[row] for name in each]), axis=0)
             difference = _spread_estimate(each[best] - each[worst], spread[side])
             entry[side] = {"best": best, "worst": worst, "difference": difference}
         change = spread["after"] - spread["before"]
@@ -131,7 +132,7 @@ def _spread_estimate(mean: float, replicates: Float[np.ndarray, " replicates"]) 
     return {"mean": float(mean), "std": None, "low": float(low), "high": float(high)}
 
 
-def _count_bins(counts: Sequence[Int[np.ndarray, " n"]]) -> tuple[list[Int[np.ndarray, " n"]], list[str]]:
+def _count_bins(counts: Bins) -> tuple[Bins, Sequence[str]]:
     """The bin of each image by its number of captions, and what the bins are called."""
     every = np.concatenate(counts)
     values = np.unique(every)
@@ -142,34 +143,11 @@ def _count_bins(counts: Sequence[Int[np.ndarray, " n"]]) -> tuple[list[Int[np.nd
     return [np.searchsorted(starts, each, side="right") - 1 for each in counts], names
 
 
-def _bins(
-    places: Sequence[Int[np.ndarray, " n"]],
-    names: Sequence[str],
-    before: Sequence[Measurement],
-    after: Sequence[Measurement],
-    replicates: Replicates,
-    plan: Plan,
-) -> tuple[list[_Bin], int]:
-    """What each bin of images has under identity, and what it gains; its gallery is that of all. And images left out.
-
-    A bin that some fold has no image of has no mean over folds.
-    """
-    lost = 0
-    found: list[_Bin] = []
-    for number, name in enumerate(names):
-        masks = [place == number for place in places]
-        images = len(np.unique(np.concatenate([one.images[mask] for one, mask in zip(before, masks, strict=True)])))
-        sides = [[subgroup(fold, mask) for fold, mask in zip(side, masks, strict=True)] for side in (before, after)]
-        if not all((task, None) in fold.values for side in sides for fold in side for task in DIRECTIONS):
-            lost += images
-            continue
-        inference = Inference(Arm((IDENTITY,), sides[0]), replicates, test_share=plan.test_share)
-        found.append(_Bin(name, images, inference.levels(), inference.entry(Arm((name,), sides[1]))))
-    adjust([one.entry for one in found], optimistic=plan.config.protocol == "seed")
-
-    def shown(place: Place) -> bool:
-        return place in [(task, None) for task in (*DIRECTIONS, BOTH)]
-
-    return [
-        one._replace(levels=one.levels.only(shown, (METRIC,)), entry=one.entry.only(shown, (METRIC,))) for one in found
-    ], lost
+def _measure_bin(number: int, bins: Bins, sides: Sides) -> tuple[int, Sides | None]:
+    """The images of a bin, and both sides measured on them in the gallery of all; None if a fold has none of them."""
+    masks = [place == number for place in bins]
+    images = np.unique(np.concatenate([one.images[mask] for one, mask in zip(sides[0], masks, strict=True)]))
+    before, after = ([subgroup(fold, mask) for fold, mask in zip(side, masks, strict=True)] for side in sides)
+    wanted: list[Place] = [(task, None) for task in DIRECTIONS]
+    whole = all(place in fold.values for fold in (*before, *after) for place in wanted)
+    return len(images), (before, after) if whole else None

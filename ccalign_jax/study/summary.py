@@ -7,33 +7,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax._names import CLOSED
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.measurement.estimates import Entry, change_entry, estimate_means, level_entry
+from ccalign_jax.measurement.estimates import Entry, estimate_means
 from ccalign_jax.measurement.inference import Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, chance_measurement
 from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates
-from ccalign_jax.study.combinations import CLOSED
+from ccalign_jax.statistics import LEVEL
 from ccalign_jax.study.outcomes import (
     Outcome,
     arm_of,
     best_of,
     describe_choice,
     describe_trial,
-    kept_its_start,
     seed_optimism,
     select,
 )
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.race import describe_race
 from ccalign_jax.study.result_notes import divergence_notes, edge_notes, pairing_notes
-from ccalign_jax.study.score_corrections import (
-    Corrections,
-    correction_arms,
-    correction_entries,
-    describe_bank,
-    nest_corrections,
-)
+from ccalign_jax.study.score_corrections import Corrections, summarise_corrections
 from ccalign_jax.study.subgroups import gain_by_subgroup
 
 __all__ = ["RECORDS", "SCHEMA", "MapMeasurements", "Summary", "describe_data", "make_summary", "summarise"]
@@ -87,7 +80,7 @@ def summarise(
     candidates = [*([identity] if per_fold else []), *(outcome for outcome in outcomes if outcome.is_whole)]
     best = candidates[best_of([np.mean(outcome.selection) for outcome in candidates])]
     notes = [*notes, *divergence_notes(outcomes)]
-    if kept_its_start(best):
+    if best.kept_its_start:
         notes.append(f"best is identity: {best.name} has the best score, but kept its untrained start in most folds")
         best = identity
     tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
@@ -111,36 +104,27 @@ def summarise(
     found |= {"repeats": plan.config.repeats, "inner": plan.inner}
     if plan.raced:
         beaten = [one for outcome in outcomes for one in outcome.beaten.values()]
-        found["race"] = describe_race(len(plan.raced), beaten)
+        dropped = [one._asdict() for one in sorted(beaten, key=lambda one: (one.fold, one.parts, one.trial))]
+        found["race"] = {"trials": len(plan.raced), "level": LEVEL, "dropped": dropped}
     if replicates is not None:
         found["statistics"] = describe_statistics(replicates)
     if not per_fold and (optimism := seed_optimism(outcomes, identity)):
         found["optimism"] = optimism
-    if maps is not None and replicates is not None:
-        arms += _add_maps(found, plan, identity, chosen, maps, replicates)
-    return Summary(found, arms)
-
-
-def _add_maps(
-    found: dict[str, Any],
-    plan: Plan,
-    identity: Outcome,
-    chosen: Sequence[Outcome],
-    maps: MapMeasurements,
-    replicates: Replicates,
-) -> list[ArmEntry]:
-    """Add score corrections, diagnostics and gains by subgroup to the content of a summary; their estimates."""
-    arms: list[ArmEntry] = []
+    if maps is None or replicates is None:
+        return Summary(found, arms)
     if maps.corrections:
-        optimistic = plan.config.protocol == "seed"
-        entries = correction_entries(maps.corrections, replicates, test_share=plan.test_share, optimistic=optimistic)
-        bank = min(len(fold.train) for fold in plan.folds)
-        found["scores"] = describe_bank(bank, transductive=False) | nest_corrections(entries)
-        arms += correction_arms(entries)
+        found["scores"], corrected = summarise_corrections(
+            maps.corrections,
+            replicates,
+            bank=min(len(fold.train) for fold in plan.folds),
+            test_share=plan.test_share,
+            optimistic=not per_fold,
+        )
+        arms += corrected
     if maps.diagnostics:
         found["diagnostics"] = dict(maps.diagnostics)
     found["subgroups"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)
-    return arms + subgroups
+    return Summary(found, [*arms, *subgroups])
 
 
 def make_summary(
@@ -190,8 +174,8 @@ def make_summary(
     [of_pick] = entries([pick], inference)
     seen = inference.levels(identity.train)
     known = {
-        IDENTITY: level_entry(inference.levels(), seen),
-        "chance": level_entry(estimate_means([one.values for one in chance], exact=True)),
+        IDENTITY: Entry(inference.levels(), train=seen),
+        "chance": Entry(estimate_means([one.values for one in chance], exact=True)),
     }
     chosen = [
         {"pivot": family[0], "aligner": family[1], "loss": family[2], **describe_choice(picked, entry)}
@@ -208,7 +192,7 @@ def make_summary(
     if solved and not informed:
         reference = select(solved, per_fold=per_fold)
         against = Inference(arm_of(reference, train=False), replicates, test_share=test_share)
-        known[CLOSED] = level_entry(against.levels())
+        known[CLOSED] = Entry(against.levels())
         for role, named, described, several in (
             ("family", names, chosen, picks),
             ("selected", ["selected"], [selected], [pick]),
@@ -216,7 +200,7 @@ def make_summary(
             for each, name, entry in zip(described, named, entries(several, against), strict=True):
                 nested = entry.nest()
                 each |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
-                arms.append(ArmEntry(role, name, change_entry(entry.delta), CLOSED))
+                arms.append(ArmEntry(role, name, Entry(delta=entry.delta), CLOSED))
         selected["closed_per_fold"] = [one.name for one in reference]
     baselines = {name: entry.metrics.nest() for name, entry in known.items()}
     baselines["identity_train"] = seen.nest()

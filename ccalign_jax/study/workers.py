@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import pickle
 import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
 from ccalign_jax.study.files import pack_tree
-from ccalign_jax.study.jobs import Job, Result, pack_jobs, run_fingerprint, unpack_jobs
+from ccalign_jax.study.jobs import Job, Result, run_fingerprint
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.store import Store
@@ -25,7 +24,6 @@ from ccalign_jax.study.trained import TrainedRuns
 
 __all__ = ["Distributed", "RemoteStore", "work"]
 
-Arrived = queue.SimpleQueue["str | Exception"]
 PAUSE = 0.2  # seconds between two looks at what has come
 
 
@@ -59,10 +57,7 @@ class Distributed:
             jobs: of this round, by the index of their trial.
             last: whether no round follows.
         """
-        about = {"plan": np.array(_digest(self.plan)), "last": np.array(last)}
-        packed = io.BytesIO()
-        np.savez(packed, **about, **pack_jobs(jobs))  # type: ignore[arg-type]
-        self.processes.put(f"round/{self.number}", packed.getvalue())
+        self.processes.put(f"round/{self.number}", _digest(self.plan) + pickle.dumps((dict(jobs), last)))
         self.number += 1
         return self.processes.share(sorted(jobs))
 
@@ -72,15 +67,14 @@ class Distributed:
         Raises:
             InputError: this process has other data or another plan than process 0, or process 0 has ended.
         """
-        with np.load(io.BytesIO(self.processes.get(f"round/{self.number}"))) as file:
-            arrays = dict(file)
+        content, digest = self.processes.get(f"round/{self.number}"), _digest(self.plan)
         self.number += 1
-        if str(arrays.pop("plan")) != _digest(self.plan):
+        if not content.startswith(digest):
             raise InputError(
                 f"process {self.processes.number}: its flags, data, versions or kind of device are not those of "
                 "process 0; start all processes with the same command and the same data"
             )
-        last, jobs = bool(arrays.pop("last")), unpack_jobs(arrays)
+        jobs, last = pickle.loads(content[len(digest) :])
         return {index: jobs[index] for index in self.processes.share(sorted(jobs))}, last
 
     def results(self, trained: TrainedRuns, jobs: Mapping[int, Job], *, last: bool) -> Iterator[tuple[int, Result]]:
@@ -97,17 +91,24 @@ class Distributed:
         missing = trained.missing(jobs)
         mine = self.assign({index: jobs[index] for index in missing}, last=last)
         awaited = {trained.name(index, jobs[index]): index for index in missing if index not in mine}
-        arrived: Arrived = queue.SimpleQueue()
+        arrived = queue.SimpleQueue[str | Exception]()
         inputs = (self.processes, trained.folder, set(awaited), arrived)
         threading.Thread(target=_receive, args=inputs, daemon=True).start()
-        left = len(awaited)
-        for result in trained.results({index: jobs[index] for index in jobs if index not in awaited.values()}):
+
+        def next_arrived() -> tuple[int, Result]:
+            found = arrived.get()
+            if isinstance(found, Exception):
+                raise found
+            index = awaited.pop(found)
+            return index, trained.kept(index, jobs[index])
+
+        others = set(awaited.values())
+        for result in trained.results({index: job for index, job in jobs.items() if index not in others}):
             yield result
             while not arrived.empty():
-                left -= 1
-                yield _arrived(trained, jobs, awaited, arrived)
-        for _ in range(left):
-            yield _arrived(trained, jobs, awaited, arrived)
+                yield next_arrived()
+        while awaited:
+            yield next_arrived()
 
 
 def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
@@ -125,26 +126,18 @@ def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
     jobs, last = distributed.assigned()
     if last and not jobs:
         return
-    with TrainedRuns.of_plan(plan, RemoteStore(processes), mesh) as trained:
-        while True:
-            for _ in trained.results(jobs):
-                pass
-            if last:
-                return
-            jobs, last = distributed.assigned()
+    trained = TrainedRuns(plan, RemoteStore(processes), mesh)
+    while True:
+        for _ in trained.results(jobs):
+            pass
+        if last:
+            return
+        jobs, last = distributed.assigned()
 
 
-def _arrived(
-    trained: TrainedRuns, jobs: Mapping[int, Job], awaited: Mapping[str, int], arrived: Arrived
-) -> tuple[int, Result]:
-    found = arrived.get()
-    if isinstance(found, Exception):
-        raise found
-    index = awaited[found]
-    return index, trained.kept(index, jobs[index])
-
-
-def _receive(processes: Processes, folder: Store, awaited: set[str], arrived: Arrived) -> None:
+def _receive(
+    processes: Processes, folder: Store, awaited: set[str], arrived: queue.SimpleQueue[str | Exception]
+) -> None:
     """Keep in the folder what other processes send: a thread, so that all that is finished survives a loss."""
     try:
         while awaited:
@@ -160,10 +153,10 @@ def _receive(processes: Processes, folder: Store, awaited: set[str], arrived: Ar
         arrived.put(error)
 
 
-def _digest(plan: Plan) -> str:
+def _digest(plan: Plan) -> bytes:
     """What two processes must have alike to do parts of one run."""
     digest = hashlib.sha256(f"{plan.data.sha256()} {plan.config.seed} {jax.default_backend()}".encode())
     for group in plan.groups:
         for trial in group.trials:
             digest.update(run_fingerprint(group, trial, plan.folds).tobytes())
-    return digest.hexdigest()
+    return digest.digest()

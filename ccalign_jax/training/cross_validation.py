@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
-from ccalign_jax.training.parts import LanguageRanks, Part, map_part, rank_part, score_map
+from ccalign_jax.training.parts import LanguageRanks, Part, PartScores, map_part, rank_part, score_map
 from ccalign_jax.training.selection import FitResult, Run, first_step, score_epochs, take_best
 
 __all__ = [
@@ -110,10 +110,8 @@ def cross_validate(
     left = set(range(len(plan.test)))
     wanted = sorted({pair for pairs in plan.inner for pair in pairs})
     for number, run in fits:
-        for fit, part in wanted:
-            if fit == number:
-                validation = take(folds.validation, part)
-                scores[fit, part] = score_epochs(aligner, run, embeddings, validation, precision=recipe.precision).mean
+        found = _score_fit(aligner, number, run, wanted, embeddings, folds, recipe)
+        scores |= {pair: each.mean for pair, each in found}
         waiting[number], diverged[number] = run, run.diverged
         for fold in sorted(left):
             if plan.test[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
@@ -146,12 +144,25 @@ def score_pairs(
     """
     found: dict[tuple[int, int], tuple] = {}
     for number, run in fits:
-        for fit, part in pairs:
-            if fit == number:
-                validation = take(folds.validation, part)
-                scores = score_epochs(aligner, run, embeddings, validation, precision=recipe.precision)
-                found[fit, part] = jax.tree.map(np.asarray, (*scores, run.diverged))
+        for pair, scores in _score_fit(aligner, number, run, pairs, embeddings, folds, recipe):
+            found[pair] = jax.tree.map(np.asarray, (*scores, run.diverged))
     return PairScores(*(np.stack(leaves) for leaves in zip(*(found[pair] for pair in pairs), strict=True)))
+
+
+def _score_fit(
+    aligner: Aligner,
+    number: int,
+    run: Run,
+    pairs: Sequence[tuple[int, int]],
+    embeddings: Embeddings,
+    folds: FoldArrays,
+    recipe: Recipe,
+) -> Iterator[tuple[tuple[int, int], PartScores]]:
+    """The scores of the kept epochs of a fit on those of the (fit, part) pairs that are its own."""
+    for fit, part in pairs:
+        if fit == number:
+            validation = take(folds.validation, part)
+            yield (fit, part), score_epochs(aligner, run, embeddings, validation, precision=recipe.precision)
 
 
 def test_folds(

@@ -14,14 +14,13 @@ from jaxtyping import Array, Float
 from ccalign_jax.aligners import Aligner, map_captions, map_images
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.data.synthetic import World
-from ccalign_jax.measurement.intervals import change_tests
+from ccalign_jax.measurement.inference import change_tests
 from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
 from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.inputs import plan_folds, prepare_data
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
 from ccalign_jax.study.run import SweepResult, run_sweep
 from ccalign_jax.training import PartRows, Recipe, rank_part
 

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
     del argv
     import numpy as np
 
-    from ccalign_jax.measurement.intervals import bounds, change_tests
+    from ccalign_jax.measurement.inference import bounds, change_tests
     from ccalign_jax.measurement.measure import Measurement, measure
     from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics
     from ccalign_jax.metrics import Ranks

@@ -96,8 +96,8 @@ def main(argv: list[str]) -> None:
     from ccalign_jax.measurement import inference
     from ccalign_jax.options import SweepConfig
     from ccalign_jax.study import measure_maps, plan, run, store, summary, write
-    from ccalign_jax.study.inputs import plan_folds, prepare_data, read_data
     from ccalign_jax.study.manifest import SWEEP_FOLDER
+    from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
     from ccalign_jax.training import cross_validation, make_mesh, sweep
 
     clock = Clock()
@@ -112,11 +112,10 @@ def main(argv: list[str]) -> None:
         (measure_maps, "rank_tasks", BETWEEN),
         (measure_maps, "measure_pairs", METRICS),
         (measure_maps, "correct_mapped", CORRECTIONS),
-        (measure_maps, "_whole_rows", DIAGNOSTICS),
-        (measure_maps, "_described", DIAGNOSTICS),
+        (measure_maps, "_describe", DIAGNOSTICS),
         (summary, "gain_by_subgroup", "gain by subgroup"),
         (measure_maps, "map_part", "maps of test parts and banks"),
-        (summary, "correction_entries", "tables of score corrections"),
+        (summary, "summarise_corrections", "tables of score corrections"),
         (measure_maps, "draw_replicates", "drawing of replicates"),
         (inference.Inference, "__init__", INTERVALS),
         (inference.Inference, "levels", INTERVALS),

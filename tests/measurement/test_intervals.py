@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ccalign_jax.measurement import intervals
+from ccalign_jax.measurement import inference
 from ccalign_jax.measurement import replicates as replicates_of_metrics
-from ccalign_jax.measurement.intervals import bounds, change_tests, two_sided
+from ccalign_jax.measurement.inference import bounds, change_tests, two_sided
 from ccalign_jax.measurement.measure import MEDIAN, ImageSums, Measurement
 from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics, replicates_of
 from ccalign_jax.metrics import mean_metrics
@@ -291,7 +291,7 @@ def test_a_change_has_the_interval_of_the_differences(measured):
 
 
 def test_pairs_of_languages_take_fewer_resamples(measured, monkeypatch):
-    for module in (intervals, replicates_of_metrics):
+    for module in (inference, replicates_of_metrics):
         monkeypatch.setattr(module, "PAIR_REPLICATES", 15)
     monkeypatch.setattr(replicates_of_metrics, "PAIR_MEDIANS", 7)
     base, mine = (

@@ -6,7 +6,7 @@ import pytest
 from ccalign_jax.data import synthetic
 from ccalign_jax.errors import InputError
 from ccalign_jax.study import fit, sweep
-from ccalign_jax.study.outcomes import Outcome, kept_its_start
+from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.training import Hyper, Recipe, Trial
 
 
@@ -77,8 +77,8 @@ def test_folds_repeats_and_groups_are_asked_for_by_name(toy, one_line):
 @pytest.mark.parametrize("epochs, kept", [([0, 0, 0, 5, 20], True), ([0, 10, 15], False), ([0, 5], True), ([5], False)])
 def test_a_map_whose_median_epoch_is_its_start_is_not_refitted(epochs, kept):
     trial = Trial(0, "image/linear/mse", "image", "linear", "mse", Hyper(), Recipe())
-    assert kept_its_start(Outcome(trial.name, trial, epochs=epochs)) is kept
-    assert not kept_its_start(Outcome("identity", epochs=epochs))
+    assert Outcome(trial.name, trial, epochs=epochs).kept_its_start is kept
+    assert not Outcome("identity", epochs=epochs).kept_its_start
 
 
 def test_a_fit_may_be_spread_over_devices(toy, one_line):

@@ -13,13 +13,12 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study import closed, fit, sweep
+from ccalign_jax.study import fit, sweep, trained
 from ccalign_jax.study.apply import apply
-from ccalign_jax.study.arrays import device_embeddings, make_part, train_rows
+from ccalign_jax.study.arrays import device_embeddings, make_part, train_embeddings
 from ccalign_jax.study.closed import closed_fit, gather_pairs
 from ccalign_jax.study.combinations import CLOSED
-from ccalign_jax.study.inputs import plan_folds
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
@@ -42,7 +41,7 @@ def unit(rows):
 
 def gathered(name, images, *, image_weight=1.0, heldout=None, data=None):
     data = data or small()
-    embeddings = train_rows(data, device_embeddings(data), heldout)
+    embeddings = train_embeddings(data, heldout)
     pivot = make_pivot(name, LANGUAGES)
     return gather_pairs(pivot, SPACE, embeddings, np.asarray(images), image_weight=image_weight)
 
@@ -291,8 +290,8 @@ def test_every_closed_form_under_every_pivot_that_allows_it():
 
 
 def test_every_set_of_crossed_folds_is_solved_once(monkeypatch):
-    solved, path = [], closed.closed_path
-    monkeypatch.setattr(closed, "closed_path", lambda *given: solved.append(given[3].tolist()) or path(*given))
+    solved, path = [], trained.closed_path
+    monkeypatch.setattr(trained, "closed_path", lambda *given: solved.append(given[3].tolist()) or path(*given))
     data = turned(40, 6, 6)
     config = SweepConfig(aligners=("ridge",), folds=4)
     plan = plan_sweep(data, config, plan_folds(data, config))

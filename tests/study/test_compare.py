@@ -15,10 +15,9 @@ from ccalign_jax.study import sweep
 from ccalign_jax.study.compare import compare as compare_runs
 from ccalign_jax.study.compare import comparison_rows
 from ccalign_jax.study.files import file_name, plain_name
-from ccalign_jax.study.inputs import plan_folds, prepare_data
 from ccalign_jax.study.load_run import read_run, run_digest
 from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays
 

@@ -9,8 +9,7 @@ from ccalign_jax.numerics import unit_float32
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study import sweep
 from ccalign_jax.study.arrays import consensus_rows, make_part, without_language
-from ccalign_jax.study.inputs import plan_folds
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Recipe, make_program, slice_inputs

@@ -11,8 +11,7 @@ from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import plan_fits
 from ccalign_jax.study.curve_runs import SHARES, plan_learning, subset_folds
 from ccalign_jax.study.curves import learning_curve
-from ccalign_jax.study.inputs import plan_folds
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
 
 DATA = synthetic(80, dimensions=8, languages=("de", "en"))

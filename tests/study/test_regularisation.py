@@ -14,9 +14,8 @@ from ccalign_jax.solvers.closed_forms import RIDGE_PENALTIES
 from ccalign_jax.statistics import holm
 from ccalign_jax.study.curve_runs import WEAKER, plan_path
 from ccalign_jax.study.curves import regularisation_path
-from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.outcomes import select
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
 
 

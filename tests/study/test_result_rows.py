@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
-from ccalign_jax.measurement.intervals import bounds
+from ccalign_jax.measurement.inference import bounds
 from ccalign_jax.measurement.records import record_rows
 from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
 from ccalign_jax.metrics import METRICS
-from ccalign_jax.study.result_rows import result_rows
 from ccalign_jax.study.summary import make_summary
+from ccalign_jax.study.write import result_rows
 
 KINDS = {"level": "metrics", "change": "delta", "train": "train_metrics", "gap": "gap"}
 

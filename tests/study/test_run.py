@@ -11,10 +11,9 @@ from ccalign_jax.data import EmbeddingSet, Fold, Inner
 from ccalign_jax.errors import InputError
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study import sweep
-from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import select
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.summary import Summary

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.measurement.intervals import two_sided
+from ccalign_jax.measurement.inference import two_sided
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.statistics import holm
 from ccalign_jax.study import subgroups
-from ccalign_jax.study.inputs import plan_folds
 from ccalign_jax.study.outcomes import Outcome
-from ccalign_jax.study.plan import plan_sweep
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.subgroups import crowding, gain_by_subgroup
 
 COUNT, FOLDS = 120, 3
