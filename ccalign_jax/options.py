@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self, TypedDict
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
 from ccalign_jax.settings import SETTINGS
 
-__all__ = ["ARRAYS", "SYNTHETIC", "AlignConfig", "Option", "Options", "SweepConfig"]
+__all__ = ["ARRAYS", "SYNTHETIC", "AlignConfig", "Option", "Options", "SweepConfig", "SweepOptions"]
 
 SYNTHETIC, ARRAYS = "synthetic", "arrays"  # data that are no path
 SEEDS = 2**32
@@ -163,6 +163,26 @@ class SweepConfig(Options):
             raise InputError("--protocol=seed has no inner folds and no repeats; leave --inner_folds and --repeats out")
         if self.split == "official" and divided:
             raise InputError("--split=official is one fold of its own; leave --inner_folds and --repeats out")
+
+
+class SweepOptions(TypedDict, total=False):
+    """The fields of `SweepConfig` that `ccalign_jax.sweep` takes as they are, for type checkers; one name for several."""
+
+    pivots: str | Sequence[str]
+    aligners: str | Sequence[str] | None
+    losses: str | Sequence[str]
+    grid: str
+    protocol: Literal["nested", "seed"]
+    split: Literal["kfold", "official"]
+    languages: str | Sequence[str] | None
+    heldout_language: str | None
+    limit: int | None
+    seed: int
+    inner_folds: int | None
+    repeats: int
+    duplicate_cosine: float
+    race: bool
+    precision: Literal["float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)

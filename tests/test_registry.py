@@ -22,7 +22,7 @@ from ccalign_jax.metrics import METRICS, Ranks
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import PIVOTS, Batch, make_pivot
 from ccalign_jax.plugins import load_plugin
-from ccalign_jax.study.combinations import why_not
+from ccalign_jax.study.families import why_not
 from ccalign_jax.training import Embeddings, Hyper, Recipe, Space, Trained, fit, make_objective
 
 IMAGES, WIDTH, LANGUAGES = 14, 6, ("de", "en", "ja")

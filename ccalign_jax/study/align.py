@@ -21,6 +21,7 @@ from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import device_embeddings, make_part
+from ccalign_jax.study.families import Families
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.manifest import MAP_FOLDER
 from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
@@ -114,15 +115,8 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
         if name in settings:
             raise InputError(f"--hyper={name}: an epoch is one pass over the shards; give --{flag}")
     settings |= {"batch_images": [config.batch], "epochs": [config.epochs]}
-    made = make_trials(
-        space,
-        pivots=(config.pivot,),
-        aligners=(config.aligner,),
-        losses=(config.loss,),
-        blocks=[{}],
-        settings=settings,
-        protocol="nested",
-    )
+    families = Families(space, (config.pivot,), (config.aligner,), (config.loss,))
+    made = make_trials(families, blocks=[{}], settings=settings)
     if len(made.trials) > 1:
         names = ", ".join(trial.name for trial in made.trials)
         raise InputError(f"one map is trained at a time, this asks for {len(made.trials)}: {names}; choose one")

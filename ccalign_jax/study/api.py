@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.measure import IDENTITY
-from ccalign_jax.options import ARRAYS, SweepConfig
+from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.load_run import read_summary
@@ -53,7 +53,8 @@ def plan_study(config: SweepConfig, data: EmbeddingSet | None = None, *, folds: 
     given = read_data(config.data, languages=config.languages) if data is None else data
     found = prepare_data(given, config)
     chosen = plan_folds(found, config) if folds is None else list(folds)
-    check_folds(found, chosen, nested=config.protocol == "nested")
+    if folds is not None:
+        check_folds(found, chosen, nested=config.protocol == "nested")
     return plan_sweep(found, config, chosen)
 
 
@@ -101,9 +102,7 @@ def _with_options(function: Function) -> Function:
     """The function with the fields of `SweepConfig` that it does not name itself in its signature and its help."""
     signature = inspect.signature(function)
     own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    fields = [
-        one for one in dataclasses.fields(SweepConfig) if one.name not in {"plugins", *(each.name for each in own)}
-    ]
+    fields = [field for field in dataclasses.fields(SweepConfig) if field.name in SweepOptions.__annotations__]
     kind = inspect.Parameter.KEYWORD_ONLY
     rest = [inspect.Parameter(field.name, kind, default=field.default, annotation=field.type) for field in fields]
     function.__signature__ = signature.replace(parameters=[*own, *rest])  # type: ignore[attr-defined]
@@ -125,7 +124,7 @@ def sweep(
     overwrite: bool = False,
     devices: int | None = None,
     progress: Progress = lambda what, done, total: None,
-    **options: Any,
+    **options: Unpack[SweepOptions],
 ) -> SweepResult:
     """Train every pivot × aligner × loss × setting on every fold, and choose; `experiments/sweep.py` from Python.
 
@@ -153,12 +152,15 @@ def sweep(
         ['chance', 'identity', 'identity_train']
     """
     settings = {name: value if isinstance(value, list | tuple) else [value] for name, value in (hyper or {}).items()}
-    several = {name: _names(options[name]) for name in ("pivots", "aligners", "losses", "languages") if name in options}
+    given: dict[str, Any] = dict(options)
+    for name in ("pivots", "aligners", "losses", "languages"):
+        if given.get(name) is not None:
+            given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
     config = SweepConfig(
         data=str(data) if isinstance(data, str | os.PathLike) else ARRAYS,
         hyper=tuple(f"{name}={','.join(map(str, values))}" for name, values in settings.items()),
         folds=folds if isinstance(folds, int) else len(folds),
-        **{**options, **several},
+        **given,
     )
     found = read_data(data, images, languages=config.languages)
     plan = plan_study(config, found, folds=None if isinstance(folds, int) else folds)
@@ -243,7 +245,3 @@ def fit(
     found.about["diverged"] = int(done.diverged)
     found.about["scores"] = describe_scores(done)
     return found
-
-
-def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    return (names,) if isinstance(names, str) else None if names is None else tuple(names)

@@ -13,9 +13,9 @@ from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs, Path
 from ccalign_jax.study.arrays import caption_means
-from ccalign_jax.training import Embeddings, FitResult, Part, Recipe, Space, Trial, choose_epoch, keep_epoch
+from ccalign_jax.training import Embeddings, Recipe, Space, Trial
 
-__all__ = ["Aim", "aims_of", "closed_aligner", "closed_fit", "closed_path", "closed_why_not", "gather_pairs"]
+__all__ = ["Aim", "aims_of", "closed_aligner", "closed_path", "closed_why_not", "gather_pairs"]
 
 
 def closed_why_not(name: str, pivot: Pivot) -> str | None:
@@ -52,28 +52,6 @@ def closed_path(trial: Trial, space: Space, embeddings: Embeddings, images: np.n
     pivot = make_pivot(trial.pivot, space.languages)
     pairs = gather_pairs(pivot, space, embeddings, images, image_weight=float(trial.hyper.image_weight))
     return CLOSED_FORMS[trial.aligner].path(pairs, penalty=float(trial.hyper.penalty))
-
-
-def closed_fit(
-    trial: Trial,
-    space: Space,
-    embeddings: Embeddings,
-    images: np.ndarray,
-    *,
-    validation: Part | None = None,
-    stop: int = 0,
-) -> FitResult:
-    """One point of a closed form's path.
-
-    Args:
-        trial, space, embeddings, images: as in `closed_path`.
-        validation: the part that picks the point of the path, by the recipe's criterion; ties go to the earlier.
-        stop: without `validation`, the point that is returned.
-    """
-    run = closed_path(trial, space, embeddings, images)
-    if validation is None:
-        return keep_epoch(run, stop)
-    return choose_epoch(closed_aligner(space, trial.aligner), run, embeddings, validation, recipe=trial.recipe)
 
 
 def gather_pairs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -19,9 +20,9 @@ from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import fold_arrays, make_part, plan_fits, train_embeddings, without_language
-from ccalign_jax.study.combinations import left_out_notes
+from ccalign_jax.study.families import Families, left_out_notes
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.trials import check_steps, make_trials
+from ccalign_jax.study.trials import SEED_PROTOCOL, check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
 __all__ = ["Plan", "can_race", "plan_folds", "plan_sweep", "prepare_data", "read_data"]
@@ -181,18 +182,12 @@ def plan_sweep(
     settings = {"precision": [config.precision]} if config.precision != "float32" else {}
     settings |= parse_settings(config.hyper)
     informed = _identity_informs(without_language(data, heldout), folds[0].train)
-    found = make_trials(
-        space,
-        pivots=config.pivots,
-        aligners=config.aligners,
-        losses=config.losses,
-        blocks=load_grid(config.grid if blocks is None else blocks),
-        settings=settings,
-        protocol=config.protocol,
-        full=blocks is None and config.grid == "full",
-        heldout=heldout,
-        informed=informed or config.protocol == "seed",
-    )
+    seed = config.protocol == "seed"
+    asked = Families(space, config.pivots, config.aligners, config.losses, heldout=heldout, informed=informed or seed)
+    if blocks is None:
+        asked = dataclasses.replace(asked, full=config.grid == "full")
+    grid = load_grid(config.grid if blocks is None else blocks)
+    found = make_trials(asked, blocks=grid, settings=settings, fixed=SEED_PROTOCOL if seed else None)
     for trial in found.trials:
         check_steps(trial.name, trial.recipe.epochs * trial.recipe.steps_per_epoch)
     notes = [*data.notes, *left_out_notes(found.skipped)]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from ccalign_jax.aligners import registered_by
+from ccalign_jax.aligners import Aligner, registered_by
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.errors import InputError
@@ -20,7 +20,7 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import consensus_rows, train_embeddings, without_language
-from ccalign_jax.study.closed import closed_fit
+from ccalign_jax.study.closed import closed_aligner, closed_path
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import SweepResult
 from ccalign_jax.training import (
@@ -29,6 +29,7 @@ from ccalign_jax.training import (
     FitResult,
     Part,
     Recipe,
+    Run,
     Space,
     Trial,
     choose_epoch,
@@ -151,12 +152,21 @@ def train_one(
 ) -> FitResult:
     """One fit outside the sweep: `validation` picks the epoch, or without it `stop` is the one to return.
 
-    With a mesh of several devices every batch is spread over them.
+    With a mesh of several devices every batch is spread over them. Of a closed form, epochs are places on its path.
     """
     if trial.aligner in CLOSED_FORMS:
-        return jax.tree.map(
-            np.asarray, closed_fit(trial, plan.space, embeddings, images, validation=validation, stop=stop)
-        )
+        aligner, recipe = closed_aligner(plan.space, trial.aligner), trial.recipe
+        run: Run = closed_path(trial, plan.space, embeddings, images)
+    else:
+        aligner, recipe, run = _trained(plan, trial, embeddings, images, key, mesh)
+    if validation is None:
+        return jax.tree.map(np.asarray, keep_epoch(run, stop))
+    return jax.tree.map(np.asarray, choose_epoch(aligner, run, embeddings, validation, recipe=recipe))
+
+
+def _trained(
+    plan: Plan, trial: Trial, embeddings: Embeddings, images: np.ndarray, key, mesh: Mesh | None
+) -> tuple[Aligner, Recipe, Run]:
     group = next(group for group in plan.groups if trial in group.trials)
     recipe = fitting_recipe(group.recipe, len(images))
     aligner, pivot = plan.space.aligner(trial.aligner, recipe), make_pivot(trial.pivot, plan.space.languages)
@@ -172,13 +182,6 @@ def train_one(
     numbers = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
     inputs = (numbers, key, embeddings, jnp.asarray(images))
     if mesh is None or mesh.size == 1:
-        run = program(*inputs)
-    else:
-        run = fit_spread(aligner, pivot, loss, *inputs, len(images), recipe=recipe, mesh=mesh)
-        run = jax.device_put(run, mesh.devices[0])
-    found = (
-        keep_epoch(run, stop)
-        if validation is None
-        else choose_epoch(aligner, run, embeddings, validation, recipe=recipe)
-    )
-    return jax.tree.map(np.asarray, found)
+        return aligner, recipe, program(*inputs)
+    run = fit_spread(aligner, pivot, loss, *inputs, len(images), recipe=recipe, mesh=mesh)
+    return aligner, recipe, jax.device_put(run, mesh.devices[0])

@@ -18,7 +18,7 @@ from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, mea
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
-from ccalign_jax.study.jobs import job_cost, whole_job
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
@@ -26,9 +26,18 @@ from ccalign_jax.study.race import Race, TrialRuns
 from ccalign_jax.study.score_corrections import Corrections, identity_scores
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
-from ccalign_jax.study.trained import TrainedRuns
+from ccalign_jax.study.trained import Job, TrainedRuns, whole_job
 from ccalign_jax.study.workers import Distributed
-from ccalign_jax.training import Embeddings, FoldArrays, LanguageRanks, PairScores, Recipe, evaluate_folds
+from ccalign_jax.training import (
+    Embeddings,
+    FoldArrays,
+    LanguageRanks,
+    PairScores,
+    Recipe,
+    Trial,
+    evaluate_folds,
+    scored_epochs,
+)
 
 __all__ = ["Preview", "Progress", "SweepResult", "keep_ranks", "run_sweep"]
 
@@ -36,6 +45,7 @@ Progress = Callable[[str, int, int], None]
 Preview = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 SURVIVING = 0.4  # of the cost of later rounds, as long as it is not known which trials are in them
+PATH_POINTS = 20  # of a closed form, about
 PARTS = 1000  # of the whole, in which progress is counted
 
 
@@ -147,7 +157,7 @@ def _every_trial(trained: TrainedRuns, distributed: Distributed, progress: Progr
     """
     plan, race, whole = trained.plan, Race(trained.plan), whole_job(trained.plan.fits)
     trials = {trial.index: trial for trial in plan.trials}
-    left = {index: job_cost(plan, trial, whole) for index, trial in trials.items()}
+    left = {index: _job_cost(plan, trial, whole) for index, trial in trials.items()}
     spent, shown, rounds = 0.0, 0, 3 if race.trials else 1
     for number in range(1, rounds + 1):
         last = number == rounds
@@ -156,7 +166,7 @@ def _every_trial(trained: TrainedRuns, distributed: Distributed, progress: Progr
             if index not in jobs:  # beaten on every fold
                 yield race.found(index)
         jobs |= {index: whole for index in trials if index not in race.trials and number == 1}
-        cost = {index: job_cost(plan, trials[index], job) for index, job in jobs.items()}
+        cost = {index: _job_cost(plan, trials[index], job) for index, job in jobs.items()}
         left = {index: rest - cost.get(index, 0.0) for index, rest in left.items()}
         later = sum(left[index] for index in race.trials if not last and race.folds(index))
         total = max(spent + sum(cost.values()) + SURVIVING * later, 1.0)
@@ -171,6 +181,25 @@ def _every_trial(trained: TrainedRuns, distributed: Distributed, progress: Progr
                 yield race.found(index, jobs[index], result)
         if not last:
             race.drop()
+
+
+def _job_cost(plan: Plan, trial: Trial, job: Job) -> float:
+    """An estimate of the operations of a job: training, and the scores and ranks of its maps."""
+    recipe, solved = trial.recipe, trial.aligner in CLOSED_FORMS
+    aligner = plan.space.aligner(trial.aligner, recipe)
+    shapes = jax.tree.leaves(jax.eval_shape(aligner.init, jax.random.key(0)))
+    params = sum(float(np.prod(leaf.shape)) for leaf in shapes)
+    rows = recipe.epochs * recipe.steps_per_epoch * recipe.batch_images * len(plan.space.languages)
+    training = 0.0 if solved else 6 * params * rows * len(job.fits(plan.fits))
+    points = PATH_POINTS if solved else len(scored_epochs(recipe))
+    captions, images = sum(map(len, plan.data.text.values())), len(plan.data)
+
+    def ranking(times: int, queries: int) -> float:  # of a part, with its images as the gallery
+        return 2 * times * queries / images * captions * (params + queries * plan.space.d_image)
+
+    scoring = (ranking(points, len(plan.fits.validation[part])) for _, part in job.pairs)
+    testing = (ranking(2, len(plan.folds[int(fold)].test)) for fold in job.folds)
+    return training + sum(scoring) + sum(testing)
 
 
 def keep_ranks(outcome: Outcome, plan: Plan, fold: int, test: LanguageRanks, train_eval: LanguageRanks) -> None:

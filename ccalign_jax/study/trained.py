@@ -1,28 +1,32 @@
-"""The results of a plan's trials, trial by trial, kept in the run's folder as they finish."""
+"""Jobs, each on one trial, and their results, kept in the run's folder as they finish."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import hashlib
 import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import PyTree
+from jaxtyping import Float, Int, PyTree
 
+from ccalign_jax._version import __version__
 from ccalign_jax.aligners import Aligner
+from ccalign_jax.data import Fold
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.closed import closed_aligner, closed_path
-from ccalign_jax.study.jobs import Job, Result, run_fingerprint
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.store import Store
 from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
+    FitPlan,
     FitResult,
     Group,
     PairScores,
@@ -42,9 +46,45 @@ from ccalign_jax.training import (
     test_folds,
 )
 
-__all__ = ["TrainedRuns"]
+__all__ = ["Job", "Pair", "Result", "TrainedRuns", "run_fingerprint", "whole_job"]
 
 AHEAD = 2  # fits
+Pair = tuple[int, int]
+Result = RunResult | PairScores
+
+
+class Job(NamedTuple):
+    """Work on one trial, in the arrays that its result follows from.
+
+    Attributes:
+        kind: `score` fits and scores the pairs; `test` fits and ranks the folds, at the epochs that their scores
+            choose; `whole` does both on every fold.
+        pairs: `[p, 2]`, (fit, part) to score.
+        folds: `[f]` to test.
+        curves: `[f, points, 3]`, the mean scores of the inner fits of each of these folds.
+        diverged: `[f]`, the first step at which one of these inner fits diverged; 0 if none did.
+    """
+
+    kind: Literal["whole", "score", "test"]
+    pairs: Int[np.ndarray, "p 2"] = np.zeros((0, 2), np.int32)
+    folds: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
+    curves: Float[np.ndarray, "f points 3"] = np.zeros((0, 0, 3), np.float32)
+    diverged: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that is not its kind."""
+        return tuple(self[1:])
+
+    def fits(self, plan: FitPlan) -> list[int]:
+        """The fits that it takes, ascending."""
+        return sorted({int(fit) for fit, _ in self.pairs} | {plan.test[fold] for fold in self.folds})
+
+
+def whole_job(plan: FitPlan) -> Job:
+    """A trial on every fold."""
+    pairs = sorted({pair for pairs in plan.inner for pair in pairs})
+    return Job("whole", np.array(pairs, np.int32), np.arange(len(plan.test), dtype=np.int32))
 
 
 class TrainedRuns:
@@ -195,3 +235,14 @@ class TrainedRuns:
         ranks = ((Ranks(*(leaf for _ in Ranks._fields)),) * 2,) * len(self.plan.space.languages)
         like = FitResult(*(leaf for _ in FitResult._fields))._replace(params=self._params_like(group))
         return RunResult(like, ranks, ranks)
+
+
+def run_fingerprint(group: Group, trial: Trial, folds: Sequence[Fold]) -> np.ndarray:
+    """A digest of what a trial follows from: a grid file, a plan, a version or a device may change before a resume."""
+    recipe = {**dataclasses.asdict(group.recipe), "terms": sorted(group.recipe.terms)}
+    made_by = (__version__, jax.__version__, jax.default_backend())
+    settings = (group.pivot, group.aligner, group.loss, recipe, trial.index, tuple(trial.hyper), made_by)
+    digest = hashlib.sha256(repr(settings).encode())
+    for rows in jax.tree.leaves([dataclasses.asdict(fold) for fold in folds]):
+        digest.update(f"{len(rows)}\n".encode() + np.asarray(rows, np.int64).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)

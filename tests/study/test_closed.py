@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax import solvers
+from ccalign_jax._names import CLOSED
 from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.options import SweepConfig
@@ -16,11 +17,10 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study import fit, sweep, trained
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import device_embeddings, make_part, train_embeddings
-from ccalign_jax.study.closed import closed_fit, gather_pairs
-from ccalign_jax.study.combinations import CLOSED
+from ccalign_jax.study.closed import closed_aligner, closed_path, gather_pairs
 from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.training import Hyper, Recipe, Space, Trial
+from ccalign_jax.training import Hyper, Recipe, Space, Trial, choose_epoch, keep_epoch
 
 LANGUAGES = ("de", "en", "fr")
 SPACE = Space(4, 4, LANGUAGES)
@@ -37,6 +37,14 @@ def small():
 
 def unit(rows):
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def closed_fit(trial, space, embeddings, images, *, validation=None, stop=0):
+    """The point of a closed form's path that a part picks, or one by its number."""
+    run = closed_path(trial, space, embeddings, images)
+    if validation is None:
+        return keep_epoch(run, stop)
+    return choose_epoch(closed_aligner(space, trial.aligner), run, embeddings, validation, recipe=trial.recipe)
 
 
 def gathered(name, images, *, image_weight=1.0, heldout=None, data=None):

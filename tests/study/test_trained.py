@@ -10,12 +10,11 @@ import pytest
 from ccalign_jax.data import nested_folds
 from ccalign_jax.study import trained
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.jobs import run_fingerprint
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.store import Store
-from ccalign_jax.study.trained import TrainedRuns
+from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
 
 
 class Killed(Exception):

@@ -4,13 +4,14 @@ import itertools
 
 import pytest
 
+from ccalign_jax._names import CLOSED
 from ccalign_jax.aligners import ALIGNERS, split_name
 from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
-from ccalign_jax.study.combinations import CLOSED, why_not
+from ccalign_jax.study.families import Families, why_not
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import SEED_PROTOCOL, make_trials
 from ccalign_jax.training import Recipe, Space
@@ -30,18 +31,9 @@ def make(
     heldout=None,
     informed=True,
 ):
-    return make_trials(
-        space,
-        pivots=pivots,
-        aligners=aligners,
-        losses=losses,
-        blocks=load_grid(grid),
-        settings=parse_settings(hyper),
-        protocol="seed" if seed else "nested",
-        full=grid == "full",
-        heldout=heldout,
-        informed=informed,
-    )
+    asked = Families(space, pivots, aligners, losses, full=grid == "full", heldout=heldout, informed=informed)
+    fixed = SEED_PROTOCOL if seed else None
+    return make_trials(asked, blocks=load_grid(grid), settings=parse_settings(hyper), fixed=fixed)
 
 
 def families(found):
