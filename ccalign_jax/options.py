@@ -166,7 +166,7 @@ class SweepConfig(Options):
 
 
 class SweepOptions(TypedDict, total=False):
-    """The fields of `SweepConfig` that `ccalign_jax.sweep` takes as they are, for type checkers; one name for several."""
+    """The fields of `SweepConfig` that `ccalign_jax.sweep` takes as they are, for type checkers."""
 
     pivots: str | Sequence[str]
     aligners: str | Sequence[str] | None

@@ -80,12 +80,7 @@ class Measurement(NamedTuple):
 
 
 def measure(ranks: LanguageRanks, part: Part, languages: Sequence[str]) -> Measurement:
-    """Both directions between captions and images, and their mean.
-
-    Args:
-        ranks: of each language on the part, text to image and image to text.
-        part, languages: of the data.
-    """
+    """Both directions between captions and images, and their mean, from the ranks of each language on a part."""
     count = len(part.images)
     queries = []
     for number, direction in enumerate(DIRECTIONS):
@@ -97,11 +92,9 @@ def measure(ranks: LanguageRanks, part: Part, languages: Sequence[str]) -> Measu
 
 
 def measure_pairs(tasks: Mapping[str, Sequence[Ranks]], part: Part, languages: Sequence[str]) -> Measurement:
-    """Retrieval tasks between languages; a caption of the first language of a pair is its image's query.
+    """Retrieval tasks between languages, of each the ranks of all `ordered_pairs`.
 
-    Args:
-        tasks: of `metrics.PAIR_TASKS`, for each the ranks of all `ordered_pairs`.
-        part, languages: as for `measure`.
+    A caption of the first language of a pair is its image's query.
     """
     queries = [
         ((task, name), one, np.asarray(part.image_of[a]))

@@ -53,13 +53,7 @@ def train_embeddings(data: EmbeddingSet, heldout: str | None) -> Embeddings:
 
 
 def make_part(data: EmbeddingSet, images: np.ndarray, languages: Sequence[str] | None = None) -> Part:
-    """The part of the data made of these images (ascending rows) and all their captions.
-
-    Args:
-        data: the data.
-        images: ascending rows.
-        languages: those that have queries and galleries; all by default.
-    """
+    """The part of the data made of these images (ascending rows) and their captions in all languages, or in some."""
     starts = _first_rows(data)
     place = np.full(len(data), -1, np.int32)
     place[images] = np.arange(len(images), dtype=np.int32)

@@ -79,10 +79,6 @@ def default_path(name: str) -> Path:
 def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing that appears at its path when it is complete.
 
-    Args:
-        path: of the file.
-        resumable: as in `full_disk`.
-
     Raises:
         InputError: the disk is full.
     """
@@ -97,11 +93,7 @@ def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
-    """Raise a full disk as a one-line error.
-
-    Args:
-        path: what is written.
-        resumable: of a run that `--resume` continues.
+    """Raise a full disk as a one-line error; `resumable` says that `--resume` continues the run.
 
     Raises:
         InputError: the disk, or the quota, is used up.
@@ -161,12 +153,7 @@ def tree_arrays(tree: PyTree, prefix: str = "leaf_") -> dict[str, np.ndarray]:
 
 
 def tree_from(arrays: Mapping[str, np.ndarray], like: PyTree, prefix: str = "leaf_") -> PyTree:
-    """The tree whose leaves `tree_arrays` named.
-
-    Args:
-        arrays: with its leaves.
-        like: a tree of the same structure.
-        prefix: of the names.
+    """The tree whose leaves `tree_arrays` named; `like` is one of the same structure.
 
     Raises:
         KeyError: a leaf is missing.
@@ -206,13 +193,11 @@ def lock_file(path: Path, owner: object) -> weakref.finalize:
 def _flock(opened: int, path: Path) -> None:
     try:
         import fcntl
-    except ImportError:  # Windows
-        return
-    try:
+
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(
             f"{path.parent}: another process is writing there; wait for it, or give another --out"
         ) from None
-    except OSError:  # a file system without locks
+    except (ImportError, OSError):  # Windows, or a file system without locks
         return

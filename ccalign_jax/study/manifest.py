@@ -26,9 +26,11 @@ __all__ = [
     "MAP_FOLDER",
     "SWEEP_FOLDER",
     "Kind",
-    "check_replaceable",
+    "Manifest",
+    "check_same_run",
+    "read_config",
+    "write_config",
 ]
-__all__ += ["check_same_run", "publish", "read_config", "read_manifest", "swap", "write_config", "write_manifest"]
 
 DRAFT, LOCK, MANIFEST = "unfinished", ".lock", "manifest.json"
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -84,8 +86,14 @@ def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]
 
 def write_config(path: Path, config: Options, digests: Mapping[str, str]) -> None:
     """Write the config file of a run: its options, digests of its data by name, versions and the kind of device."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
     options = dataclasses.asdict(config.absolute())
-    write_json(path, {"config": options, **digests, "versions": _versions(), "backend": jax.default_backend()})
+    write_json(path, {"config": options, **digests, "versions": versions, "backend": jax.default_backend()})
 
 
 def check_same_run(path: Path, kind: Kind[Any], config: Options, digests: Mapping[str, str]) -> None:
@@ -102,108 +110,94 @@ def check_same_run(path: Path, kind: Kind[Any], config: Options, digests: Mappin
         raise InputError(f"{folder}: cannot resume, the data have changed; give another --out")
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+class Manifest(NamedTuple):
+    """The list of the files of some results, `manifest.json` in their folder."""
+
+    folder: Path
+    kind: Kind[Any]
+
+    def write(self, files: Collection[str]) -> None:
+        """List these files."""
+        write_json(self.folder / MANIFEST, {"schema": 1, "kind": self.kind.name, "files": sorted(files)})
+
+    def read(self) -> list[str] | None:
+        """The files that are listed; None without a manifest.
+
+        Raises:
+            InputError: the manifest is damaged, or of results of another kind.
+        """
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return None
         try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+            stored = read_json(path)
+            found, files = stored["kind"], [PurePosixPath(name) for name in stored["files"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            found, files = None, []
+        if found is None or any(file.is_absolute() or ".." in file.parts or not file.parts for file in files):
+            raise InputError(f"{path}: damaged, or not a list of results; give another --out")
+        if found != self.kind.name:
+            where = self.folder.parent if self.folder.name == DRAFT else self.folder
+            raise InputError(f"{where}: holds {found}, not {self.kind.name}; give another --out")
+        return [str(file) for file in files]
 
+    def publish(self) -> None:
+        """Move the complete draft into place, the marker last and without what only a resumed run needs."""
+        draft, left = self.folder / DRAFT, (*self.kind.progress, MANIFEST)
+        parts = (file.relative_to(draft) for file in draft.rglob("*") if file.is_file())
+        Manifest(draft, self.kind).write([file.as_posix() for file in parts if file.parts[0] not in left])
+        self.swap()
 
-def write_manifest(folder: Path, kind: Kind[Any], files: Collection[str]) -> None:
-    """List the files of some results."""
-    write_json(folder / MANIFEST, {"schema": 1, "kind": kind.name, "files": sorted(files)})
+    def swap(self) -> None:
+        """Move a complete draft, one with a manifest, into place; if killed meanwhile, the next process finishes it."""
+        draft, marker = self.folder / DRAFT, self.kind.marker
+        files = Manifest(draft, self.kind).read()
+        if files is None:
+            return
+        gone = set(self.read() or ()) - set(files)
+        if (draft / marker).exists():
+            gone.add(marker)  # until all is in place
+        for name in sorted(gone):
+            path = self.folder / name
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                for parent in path.relative_to(self.folder).parents[:-1]:
+                    (self.folder / parent).rmdir()
+        for name in sorted(files, key=lambda name: name == marker):
+            if (draft / name).exists():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (draft / name).replace(self.folder / name)
+        (draft / MANIFEST).replace(self.folder / MANIFEST)
+        shutil.rmtree(draft)
 
+    def check_replaceable(self, *, overwrite: bool) -> list[str] | None:
+        """The files of the results that new ones may replace; None without a manifest.
 
-def read_manifest(folder: Path, kind: Kind[Any]) -> list[str] | None:
-    """The files that a folder's manifest lists; None without a manifest.
+        Raises:
+            InputError: there are results and `overwrite` is not given, or files that are not in their manifest.
+        """
+        folder, kind, files = self.folder, self.kind, self.read()
+        others = self._others(files)
+        if files is None and others:
+            raise InputError(
+                f"{folder}: holds files, and no {MANIFEST} that says which are files of {kind.name} (older versions "
+                "wrote none); give another --out, or empty the folder by hand"
+            )
+        if (files or (kind.progress and (folder / DRAFT).exists())) and not overwrite:
+            resume = "--resume, " * bool(kind.progress)
+            raise InputError(f"{folder}: holds {kind.name} already; give {resume}--overwrite or another --out")
+        if others:
+            raise InputError(f"{folder / others[0]}: is not a file of {kind.name}; move it, or give another --out")
+        return files
 
-    Raises:
-        InputError: the manifest is damaged, or of results of another kind.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    try:
-        stored = read_json(path)
-        found, files = stored["kind"], [PurePosixPath(name) for name in stored["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        found, files = None, []
-    if found is None or any(file.is_absolute() or ".." in file.parts or not file.parts for file in files):
-        raise InputError(f"{path}: damaged, or not a list of results; give another --out")
-    if found != kind.name:
-        where = folder.parent if folder.name == DRAFT else folder
-        raise InputError(f"{where}: holds {found}, not {kind.name}; give another --out")
-    return [str(file) for file in files]
-
-
-def publish(folder: Path, kind: Kind[Any]) -> None:
-    """Move the complete draft of a folder into place, the marker last and without what only a resumed run needs."""
-    draft = folder / DRAFT
-    parts = (file.relative_to(draft) for file in draft.rglob("*") if file.is_file())
-    write_manifest(draft, kind, [file.as_posix() for file in parts if file.parts[0] not in (*kind.progress, MANIFEST)])
-    swap(folder, kind)
-
-
-def swap(folder: Path, kind: Kind[Any]) -> None:
-    """Move a complete draft, one with a manifest, into place; if killed meanwhile, the next process finishes it."""
-    draft = folder / DRAFT
-    files = read_manifest(draft, kind)
-    if files is None:
-        return
-    gone = set(read_manifest(folder, kind) or ()) - set(files)
-    if (draft / kind.marker).exists():
-        gone.add(kind.marker)  # until all is in place
-    for name in sorted(gone):
-        path = folder / name
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty
-            for parent in path.relative_to(folder).parents[:-1]:
-                (folder / parent).rmdir()
-    for name in sorted(files, key=lambda name: name == kind.marker):
-        if (draft / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (draft / name).replace(folder / name)
-    (draft / MANIFEST).replace(folder / MANIFEST)
-    shutil.rmtree(draft)
-
-
-def check_replaceable(folder: Path, kind: Kind[Any], *, overwrite: bool) -> list[str] | None:
-    """The files of the results in a folder that new ones may replace; None without a manifest.
-
-    Raises:
-        InputError: there are results and `overwrite` is not given, or files that are not in their manifest.
-    """
-    files = read_manifest(folder, kind)
-    others = _other_files(folder, files)
-    if files is None and others:
-        raise InputError(
-            f"{folder}: holds files, and no {MANIFEST} that says which are files of {kind.name} (older versions wrote "
-            "none); give another --out, or empty the folder by hand"
-        )
-    if (files or (kind.progress and (folder / DRAFT).exists())) and not overwrite:
-        resume = "--resume, " * bool(kind.progress)
-        raise InputError(f"{folder}: holds {kind.name} already; give {resume}--overwrite or another --out")
-    if others:
-        raise InputError(f"{folder / others[0]}: is not a file of {kind.name}; move it, or give another --out")
-    return files
-
-
-def _other_files(folder: Path, files: Collection[str] | None) -> list[str]:
-    """Files that no manifest lists; a link to a folder counts as one.
-
-    Args:
-        folder: of results.
-        files: that its manifest lists; None without a manifest, where a draft is no draft of ours.
-    """
-    known = {LOCK} if files is None else {LOCK, MANIFEST, *files}
-    found = []
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
-        if files is not None and here == folder and DRAFT in folders:
-            folders.remove(DRAFT)
-        links = [name for name in folders if (here / name).is_symlink()]
-        found += [(here / name).relative_to(folder).as_posix() for name in (*names, *links)]
-    return sorted(set(found) - known)
+    def _others(self, files: Collection[str] | None) -> list[str]:
+        """Files that are not listed; a link to a folder counts as one, and without a manifest any draft."""
+        known = {LOCK} if files is None else {LOCK, MANIFEST, *files}
+        found = []
+        for place, folders, names in os.walk(self.folder):
+            here = Path(place)
+            if files is not None and here == self.folder and DRAFT in folders:
+                folders.remove(DRAFT)
+            links = [name for name in folders if (here / name).is_symlink()]
+            found += [(here / name).relative_to(self.folder).as_posix() for name in (*names, *links)]
+        return sorted(set(found) - known)

@@ -166,9 +166,8 @@ def plan_sweep(
     """Check everything that can be wrong before anything is written or computed.
 
     Args:
-        data: prepared.
-        config: what is asked for.
-        folds: plans.
+        data: prepared, as by `prepare_data`.
+        config, folds: what is asked for, and on which folds.
         blocks: of a grid, in place of the config's.
 
     Raises:

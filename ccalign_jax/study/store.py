@@ -18,19 +18,7 @@ from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.options import Options
 from ccalign_jax.study.files import full_disk, lock_file, output_path, pack_tree, tree_from, whole_file
-from ccalign_jax.study.manifest import (
-    DRAFT,
-    LOCK,
-    MANIFEST,
-    Kind,
-    check_replaceable,
-    check_same_run,
-    publish,
-    read_manifest,
-    swap,
-    write_config,
-    write_manifest,
-)
+from ccalign_jax.study.manifest import DRAFT, LOCK, MANIFEST, Kind, Manifest, check_same_run, write_config
 
 __all__ = ["Store"]
 
@@ -88,7 +76,7 @@ class Store:
         """
         if self.path is None or self.draft.exists() or not (self.path / self.kind.marker).is_file():
             return False
-        files = read_manifest(self.path, self.kind) or self.kind.required
+        files = self._manifest.read() or self.kind.required
         if missing := [name for name in files if not (self.path / name).exists()]:
             raise InputError(
                 f"{self.path}: the run is complete, but {len(missing)} of its files are missing, such as {missing[0]}; "
@@ -145,16 +133,14 @@ class Store:
         """
         with full_disk(self._folder, resumable=bool(self.kind.progress)):
             yield self.draft
-            publish(self._folder, self.kind)
+            self._manifest.publish()
 
     def load_result(self, name: str, like: Callable[[], PyTree]) -> PyTree | None:
         """The result of a job that an earlier attempt finished; None if there is none, or a damaged one.
 
-        Args:
-            name: of the job.
-            like: makes a tree of the same structure; called only if there is a file.
+        `like` makes a tree of the same structure, and is called only if there is a file.
         """
-        path = self._result_path(name)
+        path = None if self.path is None else self._result_path(name)
         if path is None or not path.is_file():
             return None
         structure = like()
@@ -170,19 +156,23 @@ class Store:
 
     def keep_result(self, name: str, packed: bytes) -> None:
         """Keep what `pack_tree` has made of the result of a job, here or elsewhere."""
-        if (path := self._result_path(name)) is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path, resumable=True) as file:
-                file.write(packed)
+        path = self._result_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path, resumable=True) as file:
+            file.write(packed)
 
-    def _result_path(self, name: str) -> Path | None:
-        return None if self.path is None else self.draft / self.kind.progress[0] / f"{name}.npz"
+    def _result_path(self, name: str) -> Path:
+        return self.draft / self.kind.progress[0] / f"{name}.npz"
 
     @property
     def _folder(self) -> Path:
         if self.path is None:
             raise ValueError("no folder was given")
         return self.path
+
+    @property
+    def _manifest(self) -> Manifest:
+        return Manifest(self._folder, self.kind)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -192,7 +182,7 @@ class Store:
                 self._make()
                 with suppress(FileNotFoundError):  # its last owner has just removed it
                     self._unlock = lock_file(self._folder / LOCK, self)
-            swap(self._folder, self.kind)  # of an earlier process that was killed meanwhile
+            self._manifest.swap()  # of an earlier process that was killed meanwhile
             yield
         except BaseException as error:
             self._close(error)
@@ -213,8 +203,8 @@ class Store:
             return
 
     def _new_draft(self, *, overwrite: bool) -> None:
-        if check_replaceable(self._folder, self.kind, overwrite=overwrite) is None:
-            write_manifest(self._folder, self.kind, ())
+        if self._manifest.check_replaceable(overwrite=overwrite) is None:
+            self._manifest.write(())
         shutil.rmtree(self.draft, ignore_errors=True)
         self.draft.mkdir()
         self._began = True
@@ -239,7 +229,7 @@ class Store:
         )
         if self._began and useless and not (self.draft / MANIFEST).exists():  # else it is complete
             shutil.rmtree(self.draft, ignore_errors=True)
-            if not read_manifest(self._folder, self.kind):
+            if not self._manifest.read():
                 (self._folder / MANIFEST).unlink(missing_ok=True)
         (self._folder / LOCK).unlink(missing_ok=True)
         self._unlock()

@@ -33,6 +33,7 @@ __all__ = ["RECORDS", "SCHEMA", "MapMeasurements", "Summary", "describe_data", "
 
 SCHEMA = 2  # of all JSON results; docs/results.md lists what has changed
 RECORDS = "records.csv"
+FAMILY = ("pivot", "aligner", "loss")
 
 
 class MapMeasurements(NamedTuple):
@@ -153,57 +154,48 @@ def make_summary(
         informed: whether identity retrieves above chance; if not, choices are also tested against the best closed form.
     """
     per_fold, folds = protocol == "nested", len(identity.test)
-    families: dict[tuple[str, ...], list[Outcome]] = {}
+    members: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        families.setdefault(outcome.family, []).append(outcome)
-    whole = [outcome for outcome in outcomes if outcome.is_whole]
-    trials = [[outcome] * folds for outcome in whole]
-    picks = [select(members, per_fold=per_fold) for members in families.values()]
-    pick = select([identity, *outcomes] if per_fold else outcomes, per_fold=per_fold)
+        members.setdefault(outcome.family, []).append(outcome)
+    whole = {outcome.name: [outcome] * folds for outcome in outcomes if outcome.is_whole}
+    families = {"/".join(family): select(several, per_fold=per_fold) for family, several in members.items()}
+    pick = {"selected": select([identity, *outcomes] if per_fold else outcomes, per_fold=per_fold)}
     inference = Inference(arm_of([identity] * folds), replicates, test_share=test_share)
-    inference.measure(map(arm_of, [*trials, *picks, pick]))
+    inference.measure(arm_of(chosen) for role in (whole, families, pick) for chosen in role.values())
 
-    def entries(several: Sequence[Sequence[Outcome]], against: Inference, *, untested: int = 0) -> list[Entry]:
-        found = [against.entry(arm_of(chosen, train=against is inference)) for chosen in several]
+    def entries(role: Mapping[str, Sequence[Outcome]], against: Inference, *, untested: int = 0) -> dict[str, Entry]:
+        found = {name: against.entry(arm_of(chosen, train=against is inference)) for name, chosen in role.items()}
         if replicates is not None:
-            adjust(found, optimistic=not per_fold, untested=untested)
+            adjust(list(found.values()), optimistic=not per_fold, untested=untested)
         return found
 
-    of_trials = entries(trials, inference, untested=len(outcomes) - len(whole))
-    of_families = entries(picks, inference)
-    [of_pick] = entries([pick], inference)
+    of_trials = entries(whole, inference, untested=len(outcomes) - len(whole))
+    of_families, of_pick = entries(families, inference), entries(pick, inference)
     seen = inference.levels(identity.train)
     known = {
         IDENTITY: Entry(inference.levels(), train=seen),
         "chance": Entry(estimate_means([one.values for one in chance], exact=True)),
     }
-    chosen = [
-        {"pivot": family[0], "aligner": family[1], "loss": family[2], **describe_choice(picked, entry)}
-        for family, picked, entry in zip(families, picks, of_families, strict=True)
-    ]
-    selected = describe_choice(pick, of_pick)
-    names = ["/".join(family) for family in families]
+    described = {name: describe_choice(chosen, of_families[name]) for name, chosen in families.items()}
+    selected = describe_choice(pick["selected"], of_pick["selected"])
     arms = [
-        *(ArmEntry("trial", one.name, entry) for one, entry in zip(whole, of_trials, strict=True)),
-        *(ArmEntry("family", name, entry) for name, entry in zip(names, of_families, strict=True)),
-        ArmEntry("selected", "selected", of_pick),
+        ArmEntry(role, name, entry)
+        for role, found in (("trial", of_trials), ("family", of_families), ("selected", of_pick))
+        for name, entry in found.items()
     ]
     solved = [outcome for outcome in outcomes if outcome.trial is not None and outcome.trial.loss == CLOSED]
     if solved and not informed:
         reference = select(solved, per_fold=per_fold)
         against = Inference(arm_of(reference, train=False), replicates, test_share=test_share)
         known[CLOSED] = Entry(against.levels())
-        for role, named, described, several in (
-            ("family", names, chosen, picks),
-            ("selected", ["selected"], [selected], [pick]),
-        ):
-            for each, name, entry in zip(described, named, entries(several, against), strict=True):
+        for role, chosen, named in (("family", families, described), ("selected", pick, {"selected": selected})):
+            for name, entry in entries(chosen, against).items():
                 nested = entry.nest()
-                each |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
+                named[name] |= {f"{key}_closed": nested[key] for key in ("delta", "verdict") if key in nested}
                 arms.append(ArmEntry(role, name, Entry(delta=entry.delta), CLOSED))
         selected["closed_per_fold"] = [one.name for one in reference]
-    baselines = {name: entry.metrics.nest() for name, entry in known.items()}
-    baselines["identity_train"] = seen.nest()
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    names = zip(members, described.values(), strict=True)
     content = {
         "schema": SCHEMA,
         "records": RECORDS,
@@ -211,9 +203,12 @@ def make_summary(
         "protocol": protocol,
         "folds": folds,
         "notes": list(notes),
-        "baselines": baselines,
-        "trials": [describe_trial(one, entry) for one, entry in zip(whole, of_trials, strict=True)],
-        "families": chosen,
+        "baselines": {
+            **{name: entry.metrics.nest() for name, entry in known.items()},
+            "identity_train": seen.nest(),
+        },
+        "trials": [describe_trial(by_name[name], entry) for name, entry in of_trials.items()],
+        "families": [{**dict(zip(FAMILY, family, strict=True)), **choice} for family, choice in names],
         "selected": selected,
         "best": best.name,
     }

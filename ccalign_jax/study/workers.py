@@ -39,23 +39,13 @@ class RemoteStore(Store):
 
 
 class Distributed:
-    """Rounds of jobs, each distributed over the processes and collected by process 0, which decides on the next.
-
-    Args:
-        processes: all of them.
-        plan: the same in each.
-    """
+    """Rounds of jobs, each distributed over the processes and collected by process 0, which decides on the next."""
 
     def __init__(self, processes: Processes, plan: Plan):
         self.processes, self.plan, self.number = processes, plan, 0
 
     def assign(self, jobs: Mapping[int, Job], *, last: bool) -> list[int]:
-        """The trials whose jobs process 0 does itself; the others learn theirs.
-
-        Args:
-            jobs: of this round, by the index of their trial.
-            last: whether no round follows.
-        """
+        """The trials whose jobs process 0 does itself; the others learn theirs, and whether no round follows."""
         self.processes.put(f"round/{self.number}", _digest(self.plan) + pickle.dumps((dict(jobs), last)))
         self.number += 1
         return self.processes.share(sorted(jobs))
@@ -79,10 +69,7 @@ class Distributed:
     def results(self, trained: TrainedRuns, jobs: Mapping[int, Job], *, last: bool) -> Iterator[tuple[int, Result]]:
         """The results of a round: own ones as they are done, those of other processes as they come.
 
-        Args:
-            trained: of process 0; with other processes, its folder must have a path.
-            jobs: by the index of their trial.
-            last: whether no round follows.
+        With other processes, the folder of `trained` must have a path.
         """
         if self.processes.count == 1:
             yield from trained.results(jobs)
@@ -112,11 +99,6 @@ class Distributed:
 
 def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
     """The part of a process that is not 0: run its share of each round, and send the results to process 0.
-
-    Args:
-        plan: the same as that of process 0.
-        processes: all of them.
-        mesh: the devices of this process.
 
     Raises:
         InputError: see `Distributed.assigned`.

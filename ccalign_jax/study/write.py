@@ -75,11 +75,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
 
 
 def write_evaluation(folder: Store, found: Evaluation) -> None:
-    """Write tables, plots, page, CSV and `summary.json` of an evaluation.
-
-    Args:
-        folder: of an evaluation, acquired.
-        found: the evaluation.
+    """Write tables, plots, page, CSV and `summary.json` of an evaluation, into its acquired folder.
 
     Raises:
         InputError: the disk is full.
