@@ -165,7 +165,7 @@ class StreamRun(NamedTuple):
             arrays |= tree_arrays(params, f"map_{number}/")
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, resumable=True) as file:
-            np.savez(file, said=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+            np.savez(file, notes=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
 
@@ -181,7 +181,7 @@ class StreamRun(NamedTuple):
             return None
         try:
             stored = read_npz(path)
-            about = json.loads(str(stored["said"]))
+            about = json.loads(str(stored["notes" if "notes" in stored else "said"]))  # the latter in older files
             state, first = _stored_tree(stored, self.state, "state/"), self.maps[0]
             maps = [_stored_tree(stored, first, f"map_{number}/") for number in range(about["epochs"] + 1)]
         except (ValueError, KeyError, TypeError):  # an InputError is a ValueError
