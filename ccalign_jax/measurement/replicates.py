@@ -197,17 +197,12 @@ def _fold_means(each: Sequence[_FoldReplicates | None], clusters: int) -> dict[P
         sum(getattr(fold, name)[rows] for fold, rows in zip(folds, taken, strict=True)) / len(folds)
         for name in ("means", "median")
     )
-    apart = sum(len(fold.clusters) for fold in folds) == len(np.unique(np.concatenate([f.clusters for f in folds])))
     spread = []
     for name in ("shares", "linear", "left_out"):
         total = np.zeros((*means.shape[:2], clusters))
         for fold, rows in zip(folds, taken, strict=True):
-            if apart:
-                total[..., fold.clusters] = getattr(fold, name)[rows]
-            else:
-                total[..., fold.clusters] += getattr(fold, name)[rows]
-        total /= len(folds)
-        spread.append(total)
+            total[..., fold.clusters] += getattr(fold, name)[rows]
+        spread.append(total / len(folds))
     return {
         place: MetricReplicates(*(part[row] for part in (means, median, *spread))) for row, place in enumerate(shared)
     }

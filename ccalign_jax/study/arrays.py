@@ -164,6 +164,8 @@ def fold_arrays(
     """
     seen = None if heldout is None else [language for language in data.languages if language != heldout]
     tested = None if heldout is None else [heldout]
+    trained = without_language(data, heldout)
+    rows = {kind: [consensus_rows(trained, images, kind) for images in fits.train] for kind in sorted(set(consensus))}
     test, train_eval, validation = _stack_alike(
         [
             [make_part(data, fold.test, tested) for fold in folds],
@@ -177,13 +179,7 @@ def fold_arrays(
         validation=validation,
         test=test,
         train_eval=train_eval,
-        consensus={
-            kind: jnp.stack(
-                [jnp.asarray(consensus_rows(without_language(data, heldout), images, kind)) for images in fits.train]
-            )
-            for kind in sorted(set(consensus))
-        }
-        or None,
+        consensus={kind: jnp.asarray(np.stack(each)) for kind, each in rows.items()} or None,
     )
 
 
@@ -212,8 +208,7 @@ def _stack(trees):
     def pad_and_stack(*leaves: np.ndarray):
         shape = np.max([leaf.shape for leaf in leaves], axis=0)
         widths = [[(0, int(full - part)) for full, part in zip(shape, leaf.shape, strict=True)] for leaf in leaves]
-        return jnp.asarray(
-            np.stack([np.pad(leaf, w, constant_values=-1) for leaf, w in zip(leaves, widths, strict=True)])
-        )
+        padded = [np.pad(leaf, width, constant_values=-1) for leaf, width in zip(leaves, widths, strict=True)]
+        return jnp.asarray(np.stack(padded))
 
     return jax.tree.map(pad_and_stack, *trees)
