@@ -40,8 +40,8 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "measurement", "metrics", "numerics",
-    "options", "pivots", "plugins", "precision", "processes", "reporting", "seed_maps", "settings", "solvers",
-    "statistics", "study", "threads", "tiles", "training",
+    "options", "pivots", "plugins", "precision", "processes", "reporting", "scenes", "seed_maps", "settings",
+    "solvers", "statistics", "study", "threads", "tiles", "training",
 )  # fmt: skip
 
 

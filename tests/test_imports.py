@@ -18,6 +18,7 @@ ORDER = (
     "_names",
     "_deferred",
     "errors",
+    "scenes",
     "_entries",
     "plugins",
     "grids",
@@ -56,6 +57,7 @@ HEAVY = (
     "sklearn",
     "grain",
     "safetensors",
+    "PIL",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
