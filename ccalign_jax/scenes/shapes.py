@@ -53,9 +53,9 @@ def paint(
         tint, kind, *written = line.split()
         numbers = [float(number) for number in written]
         fill = tints.get(tint, tint)
+        stroke = 0
         if kind in ("line", "arc"):
-            thick, *numbers = numbers
-            thick = max(1, round(thick * box.side / 100))
+            stroke = max(1, round(numbers.pop(0) * box.side / 100))
         if kind in BOXED:
             corners = _corners(box, numbers[:4])
             start, end = numbers[4:] or (0.0, 0.0)
@@ -64,9 +64,9 @@ def paint(
         else:
             shape = [[box.point(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]]
         if kind == "line":
-            canvas.line(*shape, fill=fill, width=thick, joint="curve")
+            canvas.line(*shape, fill=fill, width=stroke, joint="curve")
         elif kind == "arc":
-            canvas.arc(*shape, fill=fill, width=thick)
+            canvas.arc(*shape, fill=fill, width=stroke)
         else:
             style = {} if outline is None else {"outline": outline, "width": width}
             getattr(canvas, kind)(*shape, fill=fill, **style)
