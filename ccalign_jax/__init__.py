@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ccalign_jax.checkpoints import load_aligner as load_aligner
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
+    from ccalign_jax.extraction import extract as extract
     from ccalign_jax.losses import register_loss as register_loss
     from ccalign_jax.metrics import register_metric as register_metric
     from ccalign_jax.pivots import register_pivot as register_pivot
@@ -28,6 +29,7 @@ _LAZY = {
     "apply": "ccalign_jax.study",
     "compare": "ccalign_jax.study",
     "evaluate": "ccalign_jax.study",
+    "extract": "ccalign_jax.extraction",
     "fit": "ccalign_jax.study",
     "load": "ccalign_jax.data",
     "load_aligner": "ccalign_jax.checkpoints",
@@ -39,9 +41,9 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "grids", "losses", "measurement", "metrics", "numerics",
-    "options", "pivots", "plugins", "precision", "processes", "reporting", "scenes", "seed_maps", "settings",
-    "solvers", "statistics", "study", "threads", "tiles", "training",
+    "aligners", "checkpoints", "data", "diagnostics", "encoders", "extraction", "grids", "losses", "measurement",
+    "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting", "scenes",
+    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a sweep and a run over shards are asked for: each option named once, with its default, its range and its help.
+"""What sweeps, runs over shards and extractions are asked for: each option once, with default, range and help.
 
 Flags of the scripts, arguments of `ccalign_jax.sweep` and the config file of a run follow from the fields.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Self, TypedDict
 
@@ -14,7 +15,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
 from ccalign_jax.settings import SETTINGS
 
-__all__ = ["ARRAYS", "SYNTHETIC", "AlignConfig", "Option", "Options", "SweepConfig", "SweepOptions"]
+__all__ = ["ARRAYS", "SYNTHETIC", "AlignConfig", "ExtractConfig", "Option", "Options", "SweepConfig", "SweepOptions"]
 
 SYNTHETIC, ARRAYS = "synthetic", "arrays"  # data that are no path
 SEEDS = 2**32
@@ -122,7 +123,7 @@ class SweepConfig(Options):
 
     data: str = _option(
         SYNTHETIC,
-        "an .npz, a folder of .pt shards, or 'synthetic'",
+        "an .npz, a folder of shards, or 'synthetic'",
         is_path=lambda name: name not in (SYNTHETIC, ARRAYS),
     )
     pivots: tuple[str, ...] = _option(
@@ -205,3 +206,36 @@ class AlignConfig(Options):
     )
     languages: tuple[str, ...] | None = _option(None, "use these languages only")
     plugins: tuple[str, ...] = _plugins()
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractConfig(Options):
+    """Every option that embeddings of photographs and captions depend on; `embeddings.json` holds them."""
+
+    images: str | None = _option(None, "a folder of photographs", is_path=bool)
+    captions: str | None = _option(None, "their captions: .jsonl, .csv or .tsv", is_path=bool)
+    text_encoder: str = _option(
+        "sentence-transformers:sentence-transformers/clip-ViT-B-32-multilingual-v1",
+        "of the captions: KIND:NAME, a folder, a hub name or module:function",
+        is_path=bool,
+    )
+    image_encoder: str = _option("open_clip:ViT-B-32/openai", "of the photographs, likewise", is_path=bool)
+    pooling: str | None = _option(None, "of token rows of transformers text models: mean, cls, last, max or pooler")
+    image_pooling: str | None = _option(None, "of patch rows of transformers vision models, likewise")
+    prompt: str | None = _option(None, "text before every caption, or a prompt's name of a SentenceTransformer")
+    layers: tuple[str, ...] = _option((), "hidden states to keep, too, each in a subfolder (transformers)")
+    dtype: Literal["float16", "float32"] = _option("float16", "of the rows", words=("float16", "float32"))
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = _option(
+        "auto",
+        "of the computation [float16 on accelerators, else float32]",
+        words=("auto", "float32", "float16", "bfloat16"),
+    )
+    languages: tuple[str, ...] | None = _option(None, "use these languages only")
+    batch_images: int = _option(64, "images encoded at once", minimum=1)
+    batch_captions: int = _option(256, "captions encoded at once", minimum=1)
+    shard_images: int = _option(1024, "images a shard, which a killed run loses at most", minimum=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bad := [layer for layer in self.layers if not re.fullmatch(r"-?\d{1,4}", str(layer))]:
+            raise InputError(f"--layers={bad[0]}: it must be numbers of hidden states, such as 6,-2")

@@ -183,6 +183,13 @@ def _grids() -> Rows:
     yield from ((name, summary) for name, (summary, _) in GRIDS.items())
 
 
+def _encoders() -> Rows:
+    from ccalign_jax.encoders import ENCODERS
+
+    for name, kind in ENCODERS.items():
+        yield f"{name}:NAME" if kind.named else name, " and ".join(kind.sides), kind.summary
+
+
 def _settings() -> Rows:
     yield "setting", "default", "values", "what it is"
     for name, setting in SETTINGS.items():
@@ -198,4 +205,6 @@ LISTS: Mapping[str, Callable[[], Rows]] = {
     "losses": _losses,
     "grid": _grids,
     "hyper": _settings,
+    "image_encoder": _encoders,
+    "text_encoder": _encoders,
 }

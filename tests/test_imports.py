@@ -45,6 +45,7 @@ ORDER = (
     "measurement",
     "reporting",
     "study",
+    "extraction",
 )
 HEAVY = (
     "torch",

@@ -1,34 +1,35 @@
-"""Read and write an `EmbeddingSet`: one reader for each file format."""
+"""File formats of data sets: what can be loaded whole can be streamed, and the other way round."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.embedding_set import EmbeddingSet
-from ccalign_jax.data.npz import open_npz
-from ccalign_jax.data.torch_files import import_torch, load_torch
+from ccalign_jax.data.npz_sets import has_keys, read_npz_set, read_npz_sets
+from ccalign_jax.data.seed_folders import read_seed_folder
+from ccalign_jax.data.shard_files import open_files, shard_paths
+from ccalign_jax.data.shard_sets import read_shard_set, shards_of
+from ccalign_jax.data.shards import Shards
+from ccalign_jax.data.stored_arrays import FORMATS, is_shard
 from ccalign_jax.errors import InputError, check_path
 
-__all__ = ["load", "save"]
-
-_MAP_FROM_BYTES = 1 << 28
+__all__ = ["load", "open_shards", "save"]
 
 
 def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None) -> EmbeddingSet:
-    """Read a data set: an .npz file, or a folder of the seed study's .pt shards.
+    """Read a data set: an .npz file, a folder of shards, such as an extraction's, or one of the seed study's .pt files.
 
     An .npz has `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, and optionally `image_keys`, `split`,
-    `image_groups` `[n]` and `text_<language>_keys` `[m]`; without any keys, rows are aligned. A folder has
-    `embeddings_image/<split>/*.pt` and `embeddings_text/<split>/*.pt`; several split folders are the official
-    split. Other arrays are left out and counted in `notes`. Languages that are not asked for are not checked.
+    `image_groups` `[n]` and `text_<language>_keys` `[m]`; without any keys, rows are aligned. Shards are as
+    `open_shards` has them. The seed study's folder has `embeddings_image/<split>/*.pt` and
+    `embeddings_text/<split>/*.pt`; several split folders are the official split. Other arrays are left out and counted
+    in `notes`. Languages that are not asked for are not checked.
 
     Raises:
         InputError: one line that names the file, the array, key or row, what is wrong and how to fix it.
@@ -41,16 +42,55 @@ def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None
         >>> data.name, len(data), data.languages
         ('toy', 2, ('de',))
     """
-    check_path("", path)
-    path = Path(path)
-    read = next((form.read for form in _FORMATS if form.fits(path)), None)
-    if read is None:
-        problem = "cannot tell its format" if path.exists() else "no such file or folder"
-        raise InputError(f"{path}: {problem}; give {' or '.join(form.looks for form in _FORMATS)}")
+    form, path = _format_of(path)
     # The path is the name while checks run, so that every message names the file.
-    data = EmbeddingSet.build(str(path), **read(path), languages=languages)
+    data = EmbeddingSet.build(str(path), **form.read(path, languages), languages=languages)
     place = Path(os.path.abspath(path))
     return dataclasses.replace(data, name=place.name if place.is_dir() else place.stem)
+
+
+def open_shards(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, languages: Sequence[str] | None = None
+) -> Shards:
+    """Pairs of images and captions, to be read a few at a time; of shards only headers and counts are read.
+
+    A shard has `image` `[n, d_image]` and for each language `text_<language>`, float16, bfloat16 or float32. In
+    row-aligned shards the latter are `[n, d_text]`, and row i of each belongs together; optional is `mask_<language>`
+    `[n]` bool, False where row i has no caption in that language (its row may then hold anything). In ragged shards,
+    such as an extraction's, `count_<language>` `[n]` says how many captions each image has, whose rows follow each
+    other in `text_<language>`; an image then makes as many pairs as it has captions in one language. Optional in both:
+    `image_groups` `[n]` whole numbers, equal for images that show the same thing, all over the shards. Other arrays are
+    left out and counted in `notes`. What else `load` reads is held in memory, or in a memory map.
+
+    Args:
+        path: a folder of .npz (uncompressed), .safetensors or .pt files, taken in the order of their names, or of
+            several such folders; one such file; a list of files; or what else `load` takes.
+        languages: a subset to use.
+
+    Raises:
+        InputError: one line that names the file and the array, what is wrong and how to fix it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for number in range(2):
+        ...         np.savez(f"{folder}/{number}.npz", image=np.eye(2, dtype="f4"), text_en=np.eye(2, dtype="f4"))
+        ...     shards = open_shards(folder)
+        ...     rows = shards.read(1, 4)
+        >>> len(shards), shards.languages, rows.image.tolist()
+        (4, ('en',), [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    """
+    if not isinstance(path, str | os.PathLike):
+        for file in path:
+            check_path("", file)
+        paths = [Path(file) for file in path]
+        return open_files(paths[0].parent if paths else Path(), paths, languages)
+    check_path("", path)
+    place = Path(path)
+    form = next((form for form in _FORMATS if form.fits(place)), _FORMATS[-1])
+    if form.held(place):
+        return shards_of(place, load(place, languages=languages))
+    return open_files(place, shard_paths(place), languages)
 
 
 def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
@@ -89,98 +129,67 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
-    with open_npz(path) as file:
-        members = file.members
-        if "image" not in members:
-            raise InputError(f"{path}: no array image (only {', '.join(sorted(members))}); add the image rows")
-        matches = {key: re.fullmatch(r"text_(.+?)(_keys)?", key) for key in members}
-        found = {key: match for key, match in matches.items() if match}
-        unknown = sorted(set(members) - set(found) - {"image", "image_keys", "image_groups", "split"})
-        arrays = file.read([key for key in members if key not in unknown], map_from=_MAP_FROM_BYTES)
-    for array in arrays.values():
-        array.setflags(write=False)
-    text = {found[key][1]: arrays[key] for key in found if not found[key][2]}
-    text_keys = {found[key][1]: arrays[key] for key in found if found[key][2]}
-    for language in sorted(set(text_keys) - set(text)):
-        raise InputError(f"{path}: text_{language}_keys has no text_{language}; add the rows or remove the keys")
-    sides = ["image", *(f"text_{language}" for language in sorted(text))]
-    bare = [f"{side}_keys" for side in sides if f"{side}_keys" not in arrays]
-    if 0 < len(bare) < len(sides):
-        raise InputError(f"{path}: no {', '.join(bare)}, but other rows have keys; give all rows keys, or none")
-    return {
-        "image": arrays["image"],
-        "text": text,
-        "image_keys": arrays.get("image_keys"),
-        "text_keys": text_keys or None,
-        "groups": arrays.get("image_groups"),
-        "split": arrays.get("split"),
-        "notes": [f"left out {len(unknown)} arrays of unknown names: {', '.join(unknown)}"] if unknown else [],
-    }
+class _Format(NamedTuple):
+    """A file format.
+
+    Attributes:
+        looks: its description.
+        fits: whether a path has it.
+        read: the arguments of `EmbeddingSet.build`, of some languages or all.
+        held: whether rows cannot be read a few at a time, or not in the order of images.
+    """
+
+    looks: str
+    fits: Callable[[Path], bool]
+    read: Callable[[Path, Sequence[str] | None], dict[str, Any]]
+    held: Callable[[Path], bool]
 
 
-def _read_shards(path: Path) -> dict[str, Any]:
-    image, image_keys, splits = _gather_shards(path / "embeddings_image", by_language=False)["image"]
-    text = _gather_shards(path / "embeddings_text", by_language=True)
-    split_of: dict[str, str] = {}
-    for key, split in zip(image_keys, splits, strict=True):
-        if split_of.setdefault(key, split) != split:
-            raise InputError(f"{path}: image {key} is in the splits {split_of[key]} and {split}; keep it in one")
-    return {
-        "image": image,
-        "text": {language: rows for language, (rows, _, _) in text.items()},
-        "image_keys": image_keys,
-        "text_keys": {language: keys for language, (_, keys, _) in text.items()},
-        "split": splits if len(set(splits)) > 1 else None,
-    }
+def _format_of(given: str | os.PathLike[str]) -> tuple[_Format, Path]:
+    """The format of a path.
+
+    Raises:
+        InputError: it has none that is known, or is not there.
+    """
+    check_path("", given)
+    path = Path(given)
+    form = next((form for form in _FORMATS if form.fits(path)), None)
+    if form is None:
+        problem = "cannot tell its format" if path.exists() else "no such file or folder"
+        raise InputError(f"{path}: {problem}; give {' or '.join(form.looks for form in _FORMATS)}")
+    return form, path
 
 
-def _gather_shards(folder: Path, *, by_language: bool) -> dict[str, tuple[np.ndarray, list[str], list[str]]]:
-    """For each language, or for "image": the rows of all shards, the key of each, and the split folder of each."""
-    torch = import_torch(folder.parent)
-    gathered: dict[str, tuple[list[np.ndarray], list[str], list[str]]] = {}
-    for file in sorted(folder.glob("[!.]*/[!.]*.pt")):
-        shard = load_torch(file)
-        embeddings, keys = (shard.get(entry) if isinstance(shard, dict) else None for entry in ("embeddings", "keys"))
-        if not by_language:
-            embeddings, keys = {"image": embeddings}, {"image": keys}
-        if not isinstance(embeddings, dict) or not isinstance(keys, dict):
-            raise InputError(f"{file}: embeddings and keys of captions must be dicts of languages; write it again")
-        for part in sorted({*embeddings, *keys}, key=str):
-            values, names = embeddings.get(part), keys.get(part)
-            if not (isinstance(values, torch.Tensor) and isinstance(names, list) and len(names) in values.shape[:1]):
-                raise InputError(f"{file}: {part} lacks a tensor of embeddings or a list of keys, one a row; add it")
-            if not isinstance(part, str):
-                raise InputError(f"{file}: language {part!r} is not text; give its code")
-            if not names:
-                continue
-            rows, all_names, splits = gathered.setdefault(part, ([], [], []))
-            rows.append(host_array(str(file), part, values))
-            shapes = f"{list(values.shape)}, in earlier shards {list(rows[0].shape)}"
-            if rows[-1].ndim != 2 or rows[-1].shape[1] != rows[0].shape[1]:
-                raise InputError(f"{file}: {part} embeddings are {shapes}; make all [rows, dimensions], equally wide")
-            all_names += map(str, names)
-            splits += [file.parent.name] * len(names)
-    if not gathered:
-        raise InputError(f"{folder}: no rows in <split>/*.pt; both embeddings_image and embeddings_text need shards")
-    return {part: (np.concatenate(rows), names, splits) for part, (rows, names, splits) in gathered.items()}
+def _read_folder(path: Path, languages: Sequence[str] | None) -> dict[str, Any]:
+    paths = shard_paths(path)
+    return read_npz_sets(paths) if _keyed(path) else read_shard_set(open_files(path, paths, languages))
+
+
+def _keyed(path: Path) -> bool:
+    return any(map(has_keys, shard_paths(path)[:1]))
 
 
 def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
 
 
-class _Format(NamedTuple):
-    """A file format: its description, whether a path has it, and a reader of the arguments of `EmbeddingSet.build`."""
-
-    looks: str
-    fits: Callable[[Path], bool]
-    read: Callable[[Path], dict[str, Any]]
-
-
 _FORMATS = (
-    _Format("an .npz file", lambda path: path.suffix.lower() == ".npz" and path.is_file(), _read_npz),
     _Format(
-        "a folder of embeddings_image/<split>/*.pt", lambda path: Path(path, "embeddings_image").is_dir(), _read_shards
+        "an .npz file",
+        lambda path: path.suffix.lower() == ".npz" and path.is_file(),
+        lambda path, languages: read_npz_set(path),
+        has_keys,
+    ),
+    _Format(
+        "a folder of embeddings_image/<split>/*.pt",
+        lambda path: Path(path, "embeddings_image").is_dir(),
+        lambda path, languages: read_seed_folder(path),
+        lambda path: True,
+    ),
+    _Format(
+        f"a folder of {', '.join(FORMATS)} shards",
+        lambda path: any(is_shard(file) and file.is_file() for file in shard_paths(path)),
+        _read_folder,
+        _keyed,
     ),
 )

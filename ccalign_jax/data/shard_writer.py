@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +10,10 @@ from typing import Any, Literal
 import ml_dtypes
 import numpy as np
 
-from ccalign_jax.data.shards import Shards, open_shards
-from ccalign_jax.data.stored_arrays import CHECKSUM, is_shard
+from ccalign_jax.data.formats import open_shards
+from ccalign_jax.data.safetensors_files import write_safetensors
+from ccalign_jax.data.shards import Shards
+from ccalign_jax.data.stored_arrays import is_shard
 from ccalign_jax.errors import InputError
 
 __all__ = ["write_shards"]
@@ -69,12 +70,7 @@ def _write(path: Path, arrays: Mapping[str, Any], form: str) -> None:
         with open(path, "wb") as file:
             np.savez(file, **arrays)
     elif form == "safetensors":
-        try:
-            from safetensors.numpy import save_file
-        except ImportError as error:
-            raise InputError("safetensors is not installed; pip install safetensors, or write npz") from error
-        sums = {key: zlib.crc32(values.reshape(-1).view(np.uint8)) for key, values in arrays.items()}
-        save_file(dict(arrays), path, {f"{CHECKSUM}{key}": f"{crc32:08x}" for key, crc32 in sums.items()})
+        write_safetensors(path, arrays)
     elif form == "pt":
         try:
             import torch

@@ -1,51 +1,35 @@
-"""Row-aligned pairs in shards on disk, read a few rows at a time."""
+"""Pairs in shards on disk, read a few rows at a time."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import ml_dtypes
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 
-from ccalign_jax.data.checks import check_languages, check_rows, known_languages, unsound_rows
-from ccalign_jax.data.stored_array import StoredArray
-from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
-from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.data.caption_counts import COUNT, image_pairs
+from ccalign_jax.data.checks import check_rows, unsound_rows
+from ccalign_jax.data.pair_rows import PairRows, joined_ranges
+from ccalign_jax.data.stored_array import HeldArray, StoredArray
+from ccalign_jax.errors import InputError
 
-__all__ = ["PairRows", "Shards", "open_shards"]
+__all__ = ["Shards"]
 
-DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
 CHECKED_ROWS = 16384  # read at once by `Shards.check`
-
-
-class PairRows(NamedTuple):
-    """Some rows of the shards, as stored.
-
-    Attributes:
-        image: `[n, d_image]`, finite, no zero row.
-        text: `[languages, n, d_text]`, finite; zero where there is no caption.
-        mask: `[languages, n]`, True where the caption exists.
-        groups: `[n]` int64, equal numbers for images that show the same thing.
-    """
-
-    image: Float[np.ndarray, "n d_image"]
-    text: Float[np.ndarray, "languages n d_text"]
-    mask: Bool[np.ndarray, "languages n"]
-    groups: Int[np.ndarray, " n"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Shards:
-    """Row-aligned pairs in one or many files, as if they were one array; made by `open_shards`.
+    """Pairs in one or many files, as if they were one array; made by `open_shards`.
+
+    In row-aligned files row i of every array is pair i. In ragged files, which have arrays `count_<language>`, an image
+    makes as many pairs as it has captions in one language; they are of one group.
 
     Attributes:
         name: of the data in reports.
@@ -64,7 +48,7 @@ class Shards:
     image_dtype: np.dtype
     text_dtype: np.dtype
     starts: Int[np.ndarray, " shards_and_one"]
-    files: tuple[Mapping[str, StoredArray], ...]
+    files: tuple[Mapping[str, StoredArray | HeldArray], ...]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -76,17 +60,36 @@ class Shards:
         text = len(self.languages) * self.d_text * self.text_dtype.itemsize
         return self.d_image * self.image_dtype.itemsize + text
 
+    @property
+    def ragged(self) -> bool:
+        """Whether images make several pairs."""
+        return any(key.startswith(COUNT) for key in self.files[0])
+
+    @functools.cached_property
+    def image_starts(self) -> Int[np.ndarray, " shards_and_one"]:
+        """`[shards + 1]`, the number of the first image of each shard, and of all images."""
+        return np.cumsum([0, *(arrays["image"].shape[0] for arrays in self.files)])
+
     def groups(self) -> Int[np.ndarray, " n"] | None:
-        """The `image_groups` of all rows, read without any other array; None where there are none.
+        """The group of each row, read without embeddings; None where every row is its own.
 
         Raises:
             InputError: a file that has become shorter.
         """
-        if "image_groups" not in self.files[0]:
+        if not self.ragged and "image_groups" not in self.files[0]:
             return None
-        found = np.empty(len(self), self.files[0]["image_groups"].dtype)
-        for arrays, start, stop in zip(self.files, self.starts, self.starts[1:], strict=False):
-            arrays["image_groups"].read_into(found[start:stop], 0)
+        parts = [self._image_groups(shard) for shard in range(len(self.files))]
+        if self.ragged:
+            parts = [part[image_pairs(file).image] for part, file in zip(parts, self.files, strict=True)]
+        return np.concatenate(parts)
+
+    def _image_groups(self, shard: int) -> Int[np.ndarray, " n"]:
+        """The group of each image of a shard: its number among all, where the file states none."""
+        arrays = self.files[shard]
+        if "image_groups" not in arrays:
+            return np.arange(self.image_starts[shard], self.image_starts[shard + 1])
+        found = np.empty(arrays["image_groups"].shape, arrays["image_groups"].dtype)
+        arrays["image_groups"].read_into(found, 0)
         return found
 
     def read(self, start: int, stop: int) -> PairRows:
@@ -117,7 +120,7 @@ class Shards:
             groups=np.empty(total, np.int64),
         )
         place = 0
-        for start, stop in _joined(ranges):
+        for start, stop in joined_ranges(ranges):
             if not 0 <= start <= stop <= len(self):
                 raise ValueError(f"rows {start} to {stop} are not within the {len(self)} there are")
             while start < stop:
@@ -125,13 +128,14 @@ class Shards:
                 end = min(stop, int(self.starts[shard + 1]))
                 part = slice(place, place + int(end - start))
                 rows = PairRows(found.image[part], found.text[:, part], found.mask[:, part], found.groups[part])
-                self._read_shard(shard, int(start), rows, check)
+                read = self._read_ragged if self.ragged else self._read_aligned
+                read(shard, int(start - self.starts[shard]), rows, check)
                 place, start = part.stop, end
         return found
 
-    def _read_shard(self, shard: int, start: int, rows: PairRows, check: Callable[..., Any]) -> None:
-        arrays, first = self.files[shard], start - int(self.starts[shard])
-        name = str(arrays["image"].path)
+    def _read_aligned(self, shard: int, first: int, rows: PairRows, check: Callable[..., Any]) -> None:
+        arrays = self.files[shard]
+        name, start = str(arrays["image"].path), int(self.starts[shard]) + first
         arrays["image"].read_into(rows.image, first)
         check(name, "image", rows.image, first=first)
         for text, mask, language in zip(rows.text, rows.mask, self.languages, strict=True):
@@ -146,6 +150,23 @@ class Shards:
             groups = np.empty(len(rows.groups), arrays["image_groups"].dtype)
             arrays["image_groups"].read_into(groups, first)
             rows.groups[:] = groups
+
+    def _read_ragged(self, shard: int, first: int, rows: PairRows, check: Callable[..., Any]) -> None:
+        arrays, pairs = self.files[shard], image_pairs(self.files[shard])
+        wanted = np.arange(first, first + len(rows.image))
+        image_of = pairs.image[wanted]
+        begin, end = (int(image_of[0]), int(image_of[-1]) + 1) if len(wanted) else (0, 0)
+        rows.image[:] = _checked(arrays["image"], begin, end, check)[image_of - begin]
+        rows.groups[:] = self._image_groups(shard)[image_of]
+        place = wanted - pairs.first[image_of]  # among the pairs of its image
+        rows.text[:], rows.mask[:] = 0, False
+        for text, mask, language in zip(rows.text, rows.mask, self.languages, strict=True):
+            if language not in pairs.captions:  # no image of this shard has one
+                continue
+            edges = pairs.captions[language]
+            values = _checked(arrays[f"text_{language}"], int(edges[begin]), int(edges[end]), check)
+            mask[:] = place < np.diff(edges)[image_of]
+            text[mask] = values[(edges[image_of] + place - edges[begin])[mask]]
 
     def check(self, progress: Callable[[str, int, int], None] = lambda what, done, total: None) -> None:
         """Read everything once, and refuse all bad rows together.
@@ -184,12 +205,13 @@ class Shards:
         """
         arrays = [array for file in self.files for array in file.values() if array.checksum is not None]
         with ThreadPoolExecutor() as pool:  # checksums are computed without the GIL
-            for done, _ in enumerate(pool.map(StoredArray.verify, arrays), start=1):
+            for done, _ in enumerate(pool.map(lambda array: array.verify(), arrays), start=1):
                 progress("comparing checksums", done * len(self) // len(arrays), len(self))
 
     def sha256(self) -> str:
         """Hexadecimal digest of names, sizes and layout, not of the rows."""
-        layout = [[array.path.name, *array[1:4], str(array.dtype)] for file in self.files for array in file.values()]
+        arrays = [array for file in self.files for array in file.values()]
+        layout = [[array.path.name, *array.layout, str(array.dtype)] for array in arrays]
         return hashlib.sha256(json.dumps([self.languages, layout]).encode()).hexdigest()
 
     def digests(self) -> dict[str, str]:
@@ -200,123 +222,23 @@ class Shards:
         arrays = [array for file in self.files for array in file.values()]
         with ThreadPoolExecutor() as pool:
             checksums = [
-                (array.key, found) for array, found in zip(arrays, pool.map(StoredArray.crc32, arrays), strict=True)
+                (array.key, found)
+                for array, found in zip(arrays, pool.map(lambda array: array.crc32(), arrays), strict=True)
             ]
         content = hashlib.sha256(json.dumps(checksums).encode()).hexdigest()
         return {"data_sha256": self.sha256(), "content_sha256": content}
 
 
-def open_shards(
-    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, languages: Sequence[str] | None = None
-) -> Shards:
-    """Shards of row-aligned pairs; only their headers are read. `Shards.verify` finds damaged rows.
-
-    Each shard has `image` `[n, d_image]` and for each language `text_<language>` `[n, d_text]`, float16, bfloat16 or
-    float32; row i of each belongs together. Optional: `mask_<language>` `[n]` bool, False where row i has no caption
-    in that language (its row may then hold anything), and `image_groups` `[n]` whole numbers, equal for images that
-    show the same thing, all over the shards. Other arrays are left out and counted in `notes`.
-
-    Args:
-        path: a folder of .npz (uncompressed), .safetensors or .pt files, taken in the order of their names; one such
-            file; or a list of files.
-        languages: a subset to use.
-
-    Raises:
-        InputError: one line that names the file and the array, what is wrong and how to fix it.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for number in range(2):
-        ...         np.savez(f"{folder}/{number}.npz", image=np.eye(2, dtype="f4"), text_en=np.eye(2, dtype="f4"))
-        ...     shards = open_shards(folder)
-        ...     rows = shards.read(1, 4)
-        >>> len(shards), shards.languages, rows.image.tolist()
-        (4, ('en',), [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
-    """
-    if isinstance(path, str | os.PathLike):
-        place = Path(path)
-        paths = sorted(filter(is_shard, place.iterdir())) if place.is_dir() else [place]
-    else:
-        paths = [Path(file) for file in path]
-        place = paths[0].parent if paths else Path()
-    for file in paths:
-        check_path("", file)
-    if not paths:
-        raise InputError(f"{place}: no shards here; give a folder of {', '.join(FORMATS)} files")
-    files, unknown = [], set()
-    for file in paths:
-        arrays = stored_arrays(file)
-        unknown |= {key for key in arrays if not re.fullmatch(r"image|image_groups|(text|mask)_.+", key)}
-        files.append({key: array for key, array in arrays.items() if key not in unknown})
-        _check_shard(file, files[-1], files[0])
-    named = {key.removeprefix("text_"): key for key in files[0] if key.startswith("text_")}
-    if not named:
-        raise InputError(f"{paths[0]}: no captions; give one array text_<language> a language")
-    chosen = tuple(sorted(named) if languages is None else known_languages(str(place), languages, named))
-    check_languages(str(place), chosen)
-    kept = {"image", "image_groups", *(f"{kind}_{language}" for kind in ("text", "mask") for language in chosen)}
-    image, text = files[0]["image"], files[0][f"text_{chosen[0]}"]
-    return Shards(
-        name=Path(os.path.abspath(place)).name,
-        languages=chosen,
-        d_text=text.shape[1],
-        d_image=image.shape[1],
-        image_dtype=image.dtype,
-        text_dtype=text.dtype,
-        starts=np.cumsum([0, *(file["image"].shape[0] for file in files)]),
-        files=tuple({key: array for key, array in file.items() if key in kept} for file in files),
-        notes=(f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else (),
-    )
-
-
-def _joined(ranges: Sequence[tuple[int, int]] | Int[np.ndarray, "k 2"]) -> Iterator[tuple[int, int]]:
-    """Ranges that follow each other as one: a long read is faster than many short ones."""
-    begin = end = None
-    for start, stop in ranges:
-        if start != end:
-            if begin is not None:
-                yield begin, end
-            begin = start
-        end = stop
-    if begin is not None:
-        yield begin, end
+def _checked(array: StoredArray | HeldArray, start: int, stop: int, check: Callable[..., Any]) -> np.ndarray:
+    """Some rows of an array of embeddings, after a check."""
+    found = np.empty((stop - start, *array.shape[1:]), array.dtype)
+    array.read_into(found, start)
+    if len(found):
+        check(str(array.path), array.key, found, first=start)
+    return found
 
 
 def _check_rows(name: str, key: str, values: np.ndarray, *, first: int) -> None:
     """Refuse a NaN, infinite or zero row."""
     if unsound_rows(values).any():
         check_rows(name, key, values, first=first)
-
-
-def _check_shard(file: Path, arrays: Mapping[str, StoredArray], first: Mapping[str, StoredArray]) -> None:
-    """Refuse a shard that is wrong in itself, or differs from the first."""
-    if "image" not in arrays:
-        raise InputError(f"{file}: no array image (only {', '.join(sorted(arrays)) or 'none'}); add the image rows")
-    for key, array in arrays.items():
-        described = f"{file}: {key} is {array.dtype}{list(array.shape)}"
-        if key == "image" or key.startswith("text_"):
-            if len(array.shape) != 2 or 0 in array.shape or array.dtype not in DTYPES:
-                raise InputError(f"{described}; it must be float16, bfloat16 or float32 [rows, dimensions]")
-        elif len(array.shape) != 1 or (key == "image_groups" and array.dtype.kind not in "iu"):
-            raise InputError(f"{described}; it must be one {'number' if key == 'image_groups' else 'bool'} a row")
-        elif key.startswith("mask_") and (array.dtype != bool or f"text_{key[5:]}" not in arrays):
-            raise InputError(f"{described}; it must be one bool a row, beside text_{key[5:]}")
-        if array.shape[0] != arrays["image"].shape[0]:
-            raise InputError(f"{described}, but image has {arrays['image'].shape[0]} rows; row i of each is one pair")
-    captions = [array for key, array in arrays.items() if key.startswith("text_")]
-    for array in captions:
-        if (array.shape, array.dtype) != (captions[0].shape, captions[0].dtype):
-            raise InputError(
-                f"{file}: {array.key} is {array.dtype}{list(array.shape)}, {captions[0].key} is "
-                f"{captions[0].dtype}{list(captions[0].shape)}; one encoder, one width and dtype"
-            )
-    if differing := sorted(set(arrays) ^ set(first)):
-        has = "has" if differing[0] in arrays else "lacks"
-        raise InputError(f"{file}: {has} {differing[0]}, unlike {first['image'].path.name}; give all shards the same")
-    for key, array in arrays.items():
-        if (array.shape[1:], array.dtype) != (first[key].shape[1:], first[key].dtype):
-            raise InputError(
-                f"{file}: {key} is {array.dtype}{list(array.shape)}, in {first[key].path.name} "
-                f"{first[key].dtype}{list(first[key].shape)}; give all shards one width and dtype"
-            )

@@ -1,4 +1,4 @@
-"""An array at a place in a file, and plain reads of a few of its rows.
+"""An array at a place in a file, or in memory, and plain reads of a few of its rows.
 
 Nothing is memory-mapped: the pages of a map count as memory of the process as long as they are in use, while those that
 plain reads leave in the system's cache do not.
@@ -6,7 +6,9 @@ plain reads leave in the system's cache do not.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import zlib
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +19,7 @@ from ccalign_jax.data.damage import reading
 from ccalign_jax.data.zip_files import Checksum, file_crc32
 from ccalign_jax.errors import InputError
 
-__all__ = ["StoredArray"]
+__all__ = ["HeldArray", "StoredArray"]
 
 
 class StoredArray(NamedTuple):
@@ -43,6 +45,11 @@ class StoredArray(NamedTuple):
     @property
     def nbytes(self) -> int:
         return self.dtype.itemsize * math.prod(self.shape)
+
+    @property
+    def layout(self) -> tuple[str, int, tuple[int, ...]]:
+        """Its name, place and shape."""
+        return self.key, self.offset, self.shape
 
     def read_into(self, rows: np.ndarray, start: int) -> None:
         """Fill C-contiguous `rows` with those from `start` on."""
@@ -75,6 +82,46 @@ class StoredArray(NamedTuple):
         if self.checksum is not None:
             return self.checksum.crc32
         return file_crc32(self.path, self.offset, self.offset + self.nbytes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HeldArray:
+    """An array in memory, or in a memory map, that is read like a `StoredArray`.
+
+    Attributes:
+        path: the file that it comes from.
+        key: what the array is called.
+        values: C-contiguous, in native byte order.
+    """
+
+    path: Path
+    key: str
+    values: np.ndarray
+    checksum: None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.values.dtype
+
+    @property
+    def layout(self) -> tuple[str, int, tuple[int, ...]]:
+        """Its name, place and shape."""
+        return self.key, 0, self.shape
+
+    def read_into(self, rows: np.ndarray, start: int) -> None:
+        """Fill rows with those from `start` on."""
+        rows[:] = self.values[start : start + len(rows)]
+
+    def verify(self) -> None:
+        """Nothing: it was compared with its checksum when it was read."""
+
+    def crc32(self) -> int:
+        """CRC-32 of its bytes."""
+        return zlib.crc32(np.ascontiguousarray(self.values).reshape(-1).view(np.uint8).data)
 
 
 def _fill(file: FileIO, wanted: memoryview) -> None:

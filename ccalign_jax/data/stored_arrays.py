@@ -6,15 +6,13 @@ from pathlib import Path
 
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.npz import open_npz
-from ccalign_jax.data.safetensors_header import read_safetensors_header
+from ccalign_jax.data.safetensors_files import CHECKSUM, read_safetensors_header
 from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.torch_files import torch_arrays
 from ccalign_jax.data.zip_files import Checksum
 from ccalign_jax.errors import InputError
 
-__all__ = ["CHECKSUM", "FORMATS", "is_shard", "stored_arrays"]
-
-CHECKSUM = "crc32:"  # prefix of metadata keys in .safetensors files, whose format has no checksums
+__all__ = ["FORMATS", "is_shard", "stored_arrays"]
 
 
 def stored_arrays(path: Path) -> dict[str, StoredArray]:

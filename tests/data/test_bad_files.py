@@ -11,7 +11,8 @@ from ccalign_jax.errors import InputError
 
 def test_missing_and_unknown_files_say_what_is_looked_for(tmp_path, refusal):
     assert refusal(tmp_path / "none.npz").endswith(
-        "none.npz: no such file or folder; give an .npz file or a folder of embeddings_image/<split>/*.pt"
+        "none.npz: no such file or folder; give an .npz file or a folder of embeddings_image/<split>/*.pt "
+        "or a folder of .npz, .safetensors, .pt shards"
     )
     (tmp_path / "data.csv").write_text("1,2")
     (tmp_path / "data.npz").mkdir()

@@ -1,10 +1,11 @@
-"""Headers of .safetensors files, checked against the specification."""
+"""Files in the .safetensors format: headers checked against the specification, and whole files written."""
 
 from __future__ import annotations
 
 import json
 import math
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-__all__ = ["TensorEntry", "read_safetensors_header"]
+__all__ = ["CHECKSUM", "TensorEntry", "read_safetensors_header", "write_safetensors"]
+
+CHECKSUM = "crc32:"  # prefix of metadata keys, for the format itself has no checksums
 
 _MOST_BYTES = 100_000_000
 _DTYPES = {
@@ -83,3 +86,40 @@ def _numbers(values: Any) -> tuple[int, ...]:
     if not isinstance(values, list) or not all(type(value) is int and value >= 0 for value in values):
         raise ValueError(f"{values} are not whole numbers from 0 on")
     return tuple(values)
+
+
+def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
+    """Write arrays with a checksum of each; the same arrays and metadata make the same bytes.
+
+    The safetensors library orders metadata at random.
+
+    Args:
+        path: of the file, which is replaced.
+        arrays: C-contiguous, of the dtypes that the format knows.
+        metadata: further strings.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rows.safetensors"
+        ...     write_safetensors(path, {"image": np.eye(2, dtype=np.float16)}, {"made": "here"})
+        ...     entries, metadata = read_safetensors_header(path)
+        >>> entries["image"].shape, metadata["made"]
+        ((2, 2), 'here')
+    """
+    names = {dtype: name for name, dtype in _DTYPES.items()}
+    ordered = sorted(arrays, key=lambda key: (-arrays[key].dtype.itemsize, key))  # so that all are aligned
+    parts = {key: arrays[key].reshape(-1).view(np.uint8).data for key in ordered}
+    sums = {f"{CHECKSUM}{key}": f"{zlib.crc32(parts[key]):08x}" for key in sorted(arrays)}
+    header: dict[str, Any] = {"__metadata__": {**dict(sorted((metadata or {}).items())), **sums}}
+    stop = 0
+    for key, part in parts.items():
+        start, stop = stop, stop + len(part)
+        header[key] = {"dtype": names[arrays[key].dtype], "shape": arrays[key].shape, "data_offsets": [start, stop]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)))
+        file.write(text)
+        for part in parts.values():
+            file.write(part)

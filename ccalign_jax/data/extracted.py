@@ -1,0 +1,74 @@
+"""What an extraction says of its folder: the encoders, and how many shards there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccalign_jax.data.json_files import read_json
+from ccalign_jax.errors import InputError
+
+__all__ = ["DESCRIPTION", "check_extracted", "differences", "read_description"]
+
+DESCRIPTION = "embeddings.json"
+_IDENTITY = ("name", "revision", "weights_sha256", "pooling", "prompt", "preprocessing", "precision")  # of an encoder
+
+
+def read_description(folder: Path) -> dict[str, Any] | None:
+    """The description of an extraction's folder; None where the folder is of something else.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        return None
+    try:
+        found = read_json(path)
+        if isinstance(found["encoders"]["text"], dict) and isinstance(found["encoders"]["image"], dict):
+            return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise InputError(f"{path}: damaged, or not the description of an extraction; copy or write it again")
+
+
+def check_extracted(place: Path, paths: Sequence[Path]) -> None:
+    """Refuse shards of an extraction that is unfinished, or of several that do not belong together.
+
+    Args:
+        place: the folder that was given.
+        paths: its shards; those of other programs are no matter.
+
+    Raises:
+        InputError: shards are missing or there twice, or differ in their encoders.
+    """
+    folders = sorted({path.parent for path in paths})
+    stored = {folder: found for folder in folders if (found := read_description(folder)) is not None}
+    if not stored:
+        return
+    first = next(iter(stored))
+    for folder, found in stored.items():
+        for side in ("text", "image"):
+            if changed := differences(found["encoders"][side], stored[first]["encoders"][side]):
+                raise InputError(f"{folder}: not of the {side} encoder of {first.name}, {changed[0]}; move it away")
+    names = [path.name for path in paths]
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise InputError(f"{place}: {twice} is there twice, in several folders; remove one of them")
+    total = max((found.get("shards") or 0 for found in stored.values()), default=0)
+    if not total or len(names) < total:
+        known = f" of {total}" if total else ""
+        raise InputError(
+            f"{place}: the extraction is unfinished, {len(names)}{known} shards are there; go on with "
+            "extract.py --resume, or add the other parts"
+        )
+
+
+def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """`name is mine, not other` for everything in which two encoders differ."""
+    return [
+        f"{name} is {mine.get(name)!r}, not {other.get(name)!r}"
+        for name in _IDENTITY
+        if mine.get(name) != other.get(name)
+    ]

@@ -1,0 +1,157 @@
+"""The files of a folder of shards, opened and checked against each other."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
+from ccalign_jax.data.checks import check_languages, known_languages
+from ccalign_jax.data.extracted import check_extracted
+from ccalign_jax.data.shards import Shards
+from ccalign_jax.data.stored_array import StoredArray
+from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
+from ccalign_jax.errors import InputError
+
+__all__ = ["open_files", "shard_paths"]
+
+DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
+_KNOWN = re.compile(r"image|image_groups|(text|mask|count)_.+")
+_STRINGS = ("image_keys", "split")  # of ragged shards: UTF-8 in rows of bytes, filled up with zeros
+
+
+def shard_paths(place: Path) -> list[Path]:
+    """The shards of a folder in the order of their names, or those of its subfolders where it has none itself."""
+    if not place.is_dir():
+        return [place]
+    found = [path for path in place.iterdir() if is_shard(path)]
+    if not found:
+        folders = [folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+        found = [path for folder in folders for path in folder.iterdir() if is_shard(path)]
+    return sorted(found, key=lambda path: (path.name, path))
+
+
+def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | None = None) -> Shards:
+    """Shards of these files; headers and numbers of captions are read, but no embeddings.
+
+    Args:
+        place: the folder, or the file, that messages name.
+        paths: of the files, in the order of their rows.
+        languages: a subset to use.
+
+    Raises:
+        InputError: one line that names the file and the array, what is wrong and how to fix it.
+    """
+    if not paths:
+        raise InputError(f"{place}: no shards here; give a folder of {', '.join(FORMATS)} files")
+    if place.is_dir():
+        check_extracted(place, paths)
+    files, unknown = [], set()
+    for path in paths:
+        arrays = stored_arrays(path)
+        ragged = any(key.startswith(COUNT) for key in arrays)
+        there = [key for key in arrays if _KNOWN.fullmatch(key) or (ragged and key in _STRINGS)]
+        unknown |= arrays.keys() - there
+        files.append({key: arrays[key] for key in there})
+        _check_shard(path, files[-1])
+    if any(key.startswith(COUNT) for file in files for key in file):
+        files = [file for file in files if file["image"].shape[0]]  # all else of such a shard was left out
+        if not files:
+            raise InputError(f"{place}: all images were left out; see left_out.csv there")
+    for file in files:
+        _check_alike(file, files)
+    texts = {key.removeprefix("text_"): array for file in files for key, array in file.items() if key[:5] == "text_"}
+    if not texts:
+        raise InputError(f"{paths[0]}: no captions; give one array text_<language> a language")
+    chosen = tuple(sorted(texts) if languages is None else known_languages(str(place), languages, texts))
+    check_languages(str(place), chosen)
+    kept = {f"{kind}_{language}" for kind in ("text", "mask", "count") for language in chosen}
+    kept |= {"image", "image_groups", *_STRINGS}
+    files = [{key: array for key, array in file.items() if key in kept} for file in files]
+    if ragged := any(key.startswith(COUNT) for file in files for key in file):
+        files = [file for file in files if any(key.startswith(COUNT) for key in file)]  # else in other languages
+    image, text = files[0]["image"], texts[chosen[0]]
+    return Shards(
+        name=Path(os.path.abspath(place)).name,
+        languages=chosen,
+        d_text=text.shape[1],
+        d_image=image.shape[1],
+        image_dtype=image.dtype,
+        text_dtype=text.dtype,
+        starts=np.cumsum([0, *(len(image_pairs(file).image) if ragged else file["image"].shape[0] for file in files)]),
+        files=tuple(files),
+        notes=(f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else (),
+    )
+
+
+def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
+    """Refuse a shard that is wrong in itself."""
+    if "image" not in arrays:
+        raise InputError(f"{file}: no array image (only {', '.join(sorted(arrays)) or 'none'}); add the image rows")
+    rows = arrays["image"].shape[0] if arrays["image"].shape else 0
+    ragged = any(key.startswith(COUNT) for key in arrays)
+    for key, array in arrays.items():
+        described, wanted = f"{file}: {key} is {array.dtype}{list(array.shape)}", rows
+        if key == "image" or key.startswith("text_"):
+            if len(array.shape) != 2 or (0 in array.shape and not ragged) or array.dtype not in DTYPES:
+                raise InputError(f"{described}; it must be float16, bfloat16 or float32 [rows, dimensions]")
+            if ragged and key != "image":
+                wanted = _captions(file, arrays, key.removeprefix("text_"))
+        elif key in _STRINGS:
+            if len(array.shape) != 2 or array.dtype != np.uint8:
+                raise InputError(f"{described}; it must be uint8, UTF-8 in rows filled up with zeros")
+        elif len(array.shape) != 1 or (key == "image_groups" and array.dtype.kind not in "iu"):
+            raise InputError(f"{described}; it must be one {'number' if key == 'image_groups' else 'bool'} a row")
+        elif key.startswith(COUNT):
+            if array.dtype.kind not in "iu" or f"text_{key.removeprefix(COUNT)}" not in arrays:
+                raise InputError(f"{described}; it must be one number a row, beside text_{key.removeprefix(COUNT)}")
+        elif key.startswith("mask_") and (ragged or array.dtype != bool or f"text_{key[5:]}" not in arrays):
+            raise InputError(f"{described}; it must be one bool a row, beside text_{key[5:]}")
+        if array.shape[0] != wanted and ragged and key.startswith("text_"):
+            raise InputError(f"{described}, but {COUNT}{key[5:]} says {wanted} rows; write the shard again")
+        if array.shape[0] != wanted:
+            raise InputError(f"{described}, but image has {rows} rows; row i of each is one pair")
+    captions = [array for key, array in arrays.items() if key.startswith("text_")]
+    for array in captions:
+        if (array.shape[1:], array.dtype) != (captions[0].shape[1:], captions[0].dtype):
+            raise InputError(
+                f"{file}: {array.key} is {array.dtype}{list(array.shape)}, {captions[0].key} is "
+                f"{captions[0].dtype}{list(captions[0].shape)}; one encoder, one width and dtype"
+            )
+
+
+def _captions(file: Path, arrays: Mapping[str, StoredArray], language: str) -> int:
+    """How many captions a ragged shard has in a language."""
+    if f"{COUNT}{language}" not in arrays:
+        raise InputError(f"{file}: text_{language} has no {COUNT}{language}; add the number of captions of each image")
+    return int(read_counts(arrays[f"{COUNT}{language}"]).sum())
+
+
+def _check_alike(arrays: Mapping[str, StoredArray], files: Sequence[Mapping[str, StoredArray]]) -> None:
+    """Refuse a shard that differs from those before it."""
+    file = arrays["image"].path
+    ragged = [any(key.startswith(COUNT) for key in each) for each in (arrays, files[0])]
+    differing = _differing(arrays, files[0], optional=all(ragged))
+    if differing:
+        has = "has" if differing[0] in arrays else "lacks"
+        raise InputError(
+            f"{file}: {has} {differing[0]}, unlike {files[0]['image'].path.name}; give all shards the same"
+        )
+    for key, array in arrays.items():
+        first = next(each[key] for each in files if key in each)
+        if key not in _STRINGS and (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype):
+            raise InputError(
+                f"{file}: {key} is {array.dtype}{list(array.shape)}, in {first.path.name} "
+                f"{first.dtype}{list(first.shape)}; give all shards one width and dtype"
+            )
+
+
+def _differing(arrays: Iterable[str], others: Iterable[str], *, optional: bool) -> list[str]:
+    """Arrays of one shard alone; ragged shards may lack languages."""
+    found = sorted(set(arrays) ^ set(others))
+    return [key for key in found if not (optional and key.startswith(("text_", COUNT)))]

@@ -1,0 +1,113 @@
+"""Shards as one data set in memory, and a data set as shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
+from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.shards import Shards
+from ccalign_jax.data.stored_array import HeldArray, StoredArray
+from ccalign_jax.errors import InputError
+
+__all__ = ["bytes_of_strings", "read_shard_set", "shards_of"]
+
+
+def bytes_of_strings(strings: list[str]) -> np.ndarray:
+    """`[n, longest]` uint8: the UTF-8 of each string, filled up with zeros.
+
+    Example:
+        >>> bytes_of_strings(["a", "bc"]).tolist()
+        [[97, 0], [98, 99]]
+    """
+    encoded = np.array([string.encode() for string in strings] or [b""])
+    return encoded.view(np.uint8).reshape(len(encoded), -1)[: len(strings)]
+
+
+def read_shard_set(shards: Shards) -> dict[str, Any]:
+    """Arguments of `EmbeddingSet.build`: all rows of all shards.
+
+    Raises:
+        InputError: a damaged or cut-off file.
+    """
+    shards.verify()
+    image = np.concatenate([_read(file["image"]) for file in shards.files])
+    keys: np.ndarray | None = _strings(shards, "image_keys")
+    width = len(str(len(image) - 1))
+    names = np.char.zfill(np.arange(len(image)).astype(str), width) if keys is None else keys
+    text, text_keys = {}, {}
+    for language in shards.languages:
+        rows, owners = [], []
+        for file, start in zip(shards.files, shards.image_starts, strict=False):
+            if f"text_{language}" not in file:
+                continue
+            values, owner = _read(file[f"text_{language}"]), np.arange(file["image"].shape[0])
+            if shards.ragged:
+                owner = np.repeat(owner, read_counts(file[f"{COUNT}{language}"]))
+            elif f"mask_{language}" in file:
+                there = _read(file[f"mask_{language}"])
+                values, owner = values[there], owner[there]
+            rows.append(values)
+            owners.append(owner + start)
+        if sum(map(len, rows)):
+            text[language], text_keys[language] = np.concatenate(rows), names[np.concatenate(owners)]
+    grouped = "image_groups" in shards.files[0]
+    return {
+        "image": image,
+        "text": text,
+        "image_keys": keys,
+        "text_keys": text_keys,
+        "groups": np.concatenate([_read(file["image_groups"]) for file in shards.files]) if grouped else None,
+        "split": _strings(shards, "split"),
+        "notes": list(shards.notes),
+    }
+
+
+def shards_of(path: Path, data: EmbeddingSet) -> Shards:
+    """The pairs of a data set, to be streamed; float64 becomes float32."""
+
+    def held(key: str, values: np.ndarray) -> HeldArray:
+        kept = values.astype(np.float32) if values.dtype == np.float64 else values
+        return HeldArray(path, key, kept)
+
+    dtype = np.result_type(*(rows.dtype for rows in data.text.values()))
+    arrays = {"image": held("image", data.image), "image_groups": held("image_groups", data.groups)}
+    for language, counts in zip(data.languages, data.caption_counts(), strict=True):
+        arrays[f"text_{language}"] = held(f"text_{language}", data.text[language].astype(dtype, copy=False))
+        arrays[f"{COUNT}{language}"] = held(f"{COUNT}{language}", counts.astype(np.int32))
+    text = arrays[f"text_{data.languages[0]}"]
+    return Shards(
+        name=data.name,
+        languages=data.languages,
+        d_text=data.d_text,
+        d_image=data.d_image,
+        image_dtype=arrays["image"].dtype,
+        text_dtype=text.dtype,
+        starts=np.array([0, len(image_pairs(arrays).image)]),
+        files=(arrays,),
+        notes=data.notes,
+    )
+
+
+def _strings(shards: Shards, key: str) -> np.ndarray | None:
+    """The strings of all images, where every shard has them."""
+    if not all(key in file for file in shards.files):
+        return None
+    found = []
+    for file in shards.files:
+        rows = _read(file[key])
+        try:
+            found.append(np.char.decode(rows.view(f"S{rows.shape[1]}")[:, 0], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file[key].path}: {key} is not UTF-8 ({error.object!r}); write it again") from error
+    names = np.concatenate(found)
+    return names if (names != "").any() else None
+
+
+def _read(array: StoredArray | HeldArray) -> np.ndarray:
+    found = np.empty(array.shape, array.dtype)
+    array.read_into(found, 0)
+    return found

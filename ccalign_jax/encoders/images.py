@@ -1,0 +1,56 @@
+"""Photographs from files or bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccalign_jax.encoders.base import import_library
+
+__all__ = ["ImageReference", "open_image", "rgb_array"]
+
+ImageReference = Path | bytes | Callable[[], bytes]
+
+
+def open_image(image: ImageReference, *, extra: str = "encode") -> Any:
+    """A Pillow image, decoded, upright by its EXIF orientation, in RGB.
+
+    Args:
+        image: a path, the bytes of a file, or a function that reads them.
+        extra: that installs Pillow.
+
+    Raises:
+        ValueError: no file, or not one that Pillow can read, in words that are the same each time.
+        InputError: Pillow is not installed.
+    """
+    pillow, ops = import_library("PIL.Image", extra), import_library("PIL.ImageOps", extra)
+    try:
+        content = image if isinstance(image, bytes) else image.read_bytes() if isinstance(image, Path) else image()
+    except OSError as error:
+        raise ValueError((error.strerror or type(error).__name__).lower()) from error
+    if not content:
+        raise ValueError("the file is empty")
+    try:
+        with pillow.open(io.BytesIO(content)) as opened:
+            opened.load()
+            upright = ops.exif_transpose(opened)
+        # Transparent parts become white, not what happens to be stored below them.
+        if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+            over = pillow.new("RGBA", upright.size, "white")
+            upright = pillow.alpha_composite(over, upright.convert("RGBA"))
+        return upright.convert("RGB")
+    except pillow.UnidentifiedImageError as error:
+        raise ValueError("not an image that Pillow can read") from error
+    except Exception as error:  # damaged files raise SyntaxError, struct.error, DecompressionBombError, ...
+        raise ValueError(
+            f"damaged image ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        ) from error
+
+
+def rgb_array(image: ImageReference) -> np.ndarray:
+    """`[height, width, 3]` uint8."""
+    return np.asarray(open_image(image))
