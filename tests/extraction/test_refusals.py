@@ -1,0 +1,53 @@
+"""Folders that hold something else are refused by name, and nothing in them changes."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from ccalign_jax.data import load
+
+
+class Killed(Exception):
+    """The end of a process, in the midst of its work."""
+
+
+def kill_at_25(what, done, total):
+    if done >= 25:
+        raise Killed
+
+
+def test_a_folder_of_another_encoder_is_refused_by_name(embed, tmp_path, one_line, spell, colour, content):
+    embed("out")
+    before = content(tmp_path / "out")
+    again = "holds an extraction; --resume goes on with it, --overwrite replaces it"
+    one_line(lambda: embed("out"), again)
+    one_line(
+        lambda: embed("out", text_encoder=colour, resume=True), "made with the text encoder", "spell, not", "colour"
+    )
+    one_line(lambda: embed("out", resume=True, dtype="float32"), "made with dtype float16, not float32")
+    one_line(lambda: embed("out", resume=True, prompt="a "), "made with the text encoder", "prompt is 'a ', not ''")
+    one_line(lambda: embed("out", resume=True, languages=["en"]), "made of other captions, keys or splits")
+    one_line(lambda: embed("new", resume=True), "holds no extraction to resume")
+    one_line(lambda: embed("out", resume=True, overwrite=True), "give one of them")
+    one_line(lambda: embed("out", part="1/2", overwrite=True), "would delete what other parts write")
+    assert content(tmp_path / "out") == before
+    embed("out", overwrite=True, languages=["en"])
+    assert load(tmp_path / "out").languages == ("en",)
+
+
+def test_folders_of_other_things(embed, tmp_path, one_line, colour):
+    (tmp_path / "out").mkdir()
+    np.savez(tmp_path / "out" / "a.npz", image=np.eye(2))
+    one_line(lambda: embed("out"), "holds a.npz of something else")
+    one_line(lambda: embed("new", part="3/2"), "--part=3/2: give 1/4, 2/4, ... for one of four")
+    one_line(lambda: embed("new", colour="red"), "colour: no such option")
+
+
+def test_a_shard_that_came_from_elsewhere_is_refused(embed, tmp_path, one_line):
+    embed("one")
+    with pytest.raises(Killed):
+        embed("two", prompt="a ", progress=kill_at_25)
+    shutil.copy(tmp_path / "one" / "shard-00003.safetensors", tmp_path / "two")
+    one_line(lambda: embed("two", prompt="a ", resume=True), "shard-00003.safetensors: of other encoders, options or")
+    one_line(lambda: load(tmp_path / "two"), "the extraction is unfinished")
