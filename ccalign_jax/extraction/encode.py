@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.encoders import Encoder
 from ccalign_jax.encoders.base import FINAL, Rows
 from ccalign_jax.errors import InputError
+from ccalign_jax.numerics import unit_float32
 
 __all__ = ["EncoderPool", "unit_rows"]
 
@@ -108,10 +110,7 @@ def unit_rows(rows: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray
         >>> found.round(1).tolist(), good.tolist()
         ([[0.6000000238418579, 0.800000011920929], [0.0, 0.0], [0.0, 0.0]], [True, False, False])
     """
-    wide = rows.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        largest = np.abs(wide).max(axis=1, keepdims=True)
-        good = np.isfinite(largest) & (largest > 0)
-        scaled = np.where(good, wide / np.where(good, largest, 1), 0)
-        length = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
-        return (scaled / np.where(good, length, 1)).astype(dtype), good[:, 0]
+    found = unit_float32(rows).astype(dtype)
+    bad = unsound_rows(found)
+    found[bad] = 0
+    return found, ~bad
