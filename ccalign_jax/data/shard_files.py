@@ -54,12 +54,12 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
     files, unknown = [], set()
     for path in paths:
         arrays = stored_arrays(path)
-        ragged = any(key.startswith(COUNT) for key in arrays)
+        ragged = _is_ragged(arrays)
         there = [key for key in arrays if _KNOWN.fullmatch(key) or (ragged and key in _STRINGS)]
         unknown |= arrays.keys() - there
         files.append({key: arrays[key] for key in there})
         _check_shard(path, files[-1])
-    if any(key.startswith(COUNT) for file in files for key in file):
+    if any(map(_is_ragged, files)):
         files = [file for file in files if file["image"].shape[0]]  # all else of such a shard was left out
         if not files:
             raise InputError(f"{place}: all images were left out; see left_out.csv there")
@@ -94,8 +94,8 @@ def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
     if "image" not in arrays:
         raise InputError(f"{file}: no array image (only {', '.join(sorted(arrays)) or 'none'}); add the image rows")
     rows = arrays["image"].shape[0] if arrays["image"].shape else 0
-    ragged = any(key.startswith(COUNT) for key in arrays)
-    for key, array in arrays.items():
+    ragged = _is_ragged(arrays)
+    for key, array in sorted(arrays.items(), key=lambda item: not item[0].startswith(COUNT)):
         described, wanted = f"{file}: {key} is {array.dtype}{list(array.shape)}", rows
         if key == "image" or key.startswith("text_"):
             if len(array.shape) != 2 or (0 in array.shape and not ragged) or array.dtype not in DTYPES:
@@ -123,6 +123,12 @@ def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
                 f"{file}: {array.key} is {array.dtype}{list(array.shape)}, {captions[0].key} is "
                 f"{captions[0].dtype}{list(captions[0].shape)}; one encoder, one width and dtype"
             )
+
+
+def _is_ragged(arrays: Mapping[str, StoredArray]) -> bool:
+    """Whether images may have several captions; a shard of which all was left out has keys alone, for no image."""
+    empty = "image_keys" in arrays and arrays["image_keys"].shape[:1] == (0,)
+    return empty or any(key.startswith(COUNT) for key in arrays)
 
 
 def _captions(file: Path, arrays: Mapping[str, StoredArray], language: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from ccalign_jax.errors import InputError
 __all__ = ["load_transformers"]
 
 EXTRA = "encode"
+UNLIMITED = 1 << 20  # a tokenizer without a limit says 1e30
+COUNT_FROM_2 = ("altclip_text_model", "camembert", "mpnet")  # and all with roberta in their name
 PADDED = ("siglip", "siglip2")  # trained on captions that are filled up to the longest allowed
 
 
@@ -99,26 +102,26 @@ def _text_inputs(
 ) -> tuple[Callable[[str], str], Callable[[Sequence[str]], Any], str]:
     tokenizer = _part(transformers.AutoTokenizer, loaded, "text", name)
     config = getattr(loaded.config, "text_config", loaded.config)
-    longest = int(min(tokenizer.model_max_length, _positions(config)))
+    most = min(tokenizer.model_max_length, _positions(config))
+    longest = int(most) if most < UNLIMITED else None
     padded = loaded.config.model_type in PADDED
     prompt = choices.prompt or ""
 
     def collate(batch: Sequence[str]) -> Mapping[str, Any]:
-        padding = {"padding": "max_length" if padded else True, "truncation": True, "max_length": longest}
-        return tokenizer(list(batch), return_tensors="pt", **padding)
+        padding = "max_length" if padded else True
+        return tokenizer(
+            list(batch), return_tensors="pt", padding=padding, truncation=longest is not None, max_length=longest
+        )
 
-    words = f"{type(tokenizer).__name__}, at most {longest} tokens" + ", filled up to these" * padded
+    words = f"{type(tokenizer).__name__}, at most {longest or 'any'} tokens" + ", filled up to these" * padded
     return lambda caption: prompt + caption, collate, words
 
 
 def _positions(config: Any) -> float:
     """The tokens that a text model has positions for; models of the RoBERTa family count from 2."""
     positions = getattr(config, "max_position_embeddings", None) or math.inf
-    return positions - 2 if "roberta" in str(getattr(config, "model_type", "")) or _counts_from_2(config) else positions
-
-
-def _counts_from_2(config: Any) -> bool:
-    return getattr(config, "model_type", "") in ("altclip_text_model", "camembert", "xlm-roberta-xl")
+    kind = str(getattr(config, "model_type", ""))
+    return positions - 2 if "roberta" in kind or kind in COUNT_FROM_2 else positions
 
 
 def _image_inputs(
@@ -159,6 +162,8 @@ def _forward(
             inputs = {key: torch.as_tensor(values).to(device) for key, values in batch.items()}
             inputs = {key: each.to(dtype) if each.is_floating_point() else each for key, each in inputs.items()}
             call = (model.get_text_features if side == "text" else model.get_image_features) if dual else model
+            if "token_type_ids" not in inspect.signature(call if dual else model.forward).parameters:
+                inputs.pop("token_type_ids", None)  # of a tokenizer that serves other models, too
             output = call(**inputs, **({"output_hidden_states": True} if layers else {}))
             mask = inputs.get("attention_mask" if side == "text" else "pixel_attention_mask")
             final = output.pooler_output if dual else pool(torch, output, mask, pooling or "mean")

@@ -52,6 +52,7 @@ def tokenizer() -> Callable[[Path], Any]:
             sep_token="[SEP]",
             unk_token="[UNK]",
             eos_token="[SEP]",
+            model_input_names=["input_ids", "attention_mask"],
             **options,
         )
         whole.save_pretrained(folder)

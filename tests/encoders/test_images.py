@@ -38,13 +38,16 @@ def test_the_orientation_of_the_camera_is_undone():
     assert open_image(packed(pixels, "jpeg", exif=exif)).size == (8, 16)
 
 
+NOISE = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "the file is empty"),
         (b"nothing", "not an image that Pillow can read"),
-        (packed(np.zeros((9, 9, 3), np.uint8))[:50], "damaged image"),
-        (packed(np.zeros((64, 64, 3), np.uint8), "jpeg")[:300], "damaged image|not an image"),
+        (packed(NOISE)[:80], "damaged image"),
+        (packed(NOISE, "jpeg")[:-200], "damaged image"),
     ],
 )
 def test_broken_images_say_why(content, reason):

@@ -21,20 +21,24 @@ def dual(kind):
     if kind == "clip":
         text = {**TEXT, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0}
         config = transformers.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
-        return transformers.CLIPModel(config), transformers.CLIPImageProcessor(size=size, crop_size=size)
+        return transformers.CLIPModel(config), transformers.CLIPImageProcessorPil(size=size, crop_size=size)
     if kind == "siglip2":
         config = transformers.Siglip2Config(
             text_config={**TEXT, "projection_size": 32, "pad_token_id": 0},
             vision_config={**SMALL, "num_patches": 4, "patch_size": 16},
         )
-        return transformers.Siglip2Model(config), transformers.Siglip2ImageProcessor(max_num_patches=4, patch_size=16)
+        return transformers.Siglip2Model(config), transformers.Siglip2ImageProcessorPil(
+            max_num_patches=4, patch_size=16
+        )
     if kind == "chinese_clip":
         text = {**TEXT, "pad_token_id": 0}
         config = transformers.ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
-        return transformers.ChineseCLIPModel(config), transformers.ChineseCLIPImageProcessor(size=size, crop_size=size)
+        return transformers.ChineseCLIPModel(config), transformers.ChineseCLIPImageProcessorPil(
+            size=size, crop_size=size
+        )
     text, vision = transformers.BertConfig(**TEXT, pad_token_id=0), transformers.ViTConfig(**VISION)
     config = transformers.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=16)
-    return transformers.VisionTextDualEncoderModel(config), transformers.ViTImageProcessor(size=size)
+    return transformers.VisionTextDualEncoderModel(config), transformers.ViTImageProcessorPil(size=size)
 
 
 @pytest.fixture(scope="module", params=["clip", "siglip2", "chinese_clip", "vision-text-dual-encoder"])
@@ -107,7 +111,7 @@ def bert(tokenizer, tmp_path_factory):
     tokenizer(folder / "text")
     transformers.ViTModel(transformers.ViTConfig(**VISION)).save_pretrained(folder / "image")
     size = {"height": 32, "width": 32}
-    transformers.ViTImageProcessor(size=size).save_pretrained(folder / "image")
+    transformers.ViTImageProcessorPil(size=size).save_pretrained(folder / "image")
     return folder
 
 

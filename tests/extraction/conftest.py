@@ -45,7 +45,7 @@ def photographs(tmp_path) -> Path:
     (folder / "images").mkdir(parents=True)
     random = np.random.default_rng(0)
     for record in _records():
-        pixels = random.integers(0, 255, 3, np.uint8) * np.ones((6, 5, 3), np.uint8)
+        pixels = random.integers(0, 255, (6, 5, 3), np.uint8)
         Image.fromarray(pixels).save(folder / "images" / record["image"])
     _write_table(folder / "captions.jsonl", _records())
     return folder
