@@ -1,7 +1,8 @@
 """Train or solve one map on pairs in shards, more of them than memory holds; what comes out is what apply.py takes.
 
 Shards are .npz (uncompressed), .safetensors or .pt files in a folder, each with `image` and `text_<language>`, row by
-row; optional `mask_<language>` and `image_groups`. An epoch is one pass over them.
+row, with optional `mask_<language>` and `image_groups`; or what extract.py writes; or whatever sweep.py reads. An epoch
+is one pass over the pairs.
 """
 
 import dataclasses

@@ -23,7 +23,7 @@ from absl import app, flags, logging
 
 START = time.perf_counter()
 
-flags.DEFINE_string("data", "synthetic", "an .npz, a folder of .pt shards, or 'synthetic'")
+flags.DEFINE_string("data", "synthetic", "an .npz, a folder of shards, or 'synthetic'")
 flags.DEFINE_string("out", None, "folder for the run; replaced if it holds one", required=True)
 flags.DEFINE_integer("limit", None, "use so many images")
 flags.DEFINE_bool("linear_only", False, "leave the MLPs out")
