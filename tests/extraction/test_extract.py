@@ -167,7 +167,7 @@ def test_a_shard_of_broken_images_alone(embed, photographs, tmp_path):
     for number in range(3, 6):
         (photographs / "images" / f"{number:02d}.png").write_bytes(b"")
     assert embed("out")["images"] == COUNT - 3
-    assert len(load(tmp_path / "out")) == COUNT - 3 == len(open_shards(tmp_path / "out").groups().tolist()) - 6
+    assert len(load(tmp_path / "out")) == COUNT - 3 == len(np.unique(open_shards(tmp_path / "out").groups()))
 
 
 def test_rows_without_a_direction_are_left_out(embed, tmp_path, spell):
