@@ -70,10 +70,10 @@ def _load(library: Any, torch: Any, name: str, side: Side, choices: Choices) -> 
         model_name, pretrained = name, None
     else:
         model_name, _, pretrained = name.partition("/")
+        if not pretrained:
+            raise InputError(f"--{side}_encoder={name}: its weights would be random; give {name}/openai or the like")
     try:
-        model, _, preprocess = library.create_model_and_transforms(
-            model_name, pretrained=pretrained or None, device="cpu"
-        )
+        model, _, preprocess = library.create_model_and_transforms(model_name, pretrained=pretrained, device="cpu")
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

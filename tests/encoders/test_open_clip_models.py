@@ -67,7 +67,6 @@ def test_folders_hub_names_and_files_of_weights(library, tmp_path):
         str(tmp_path): (f"local-dir:{tmp_path}", None, "cpu"),
         "open_clip:hf-hub:laion/CLIP": ("hf-hub:laion/CLIP", None, "cpu"),
         "open_clip:ViT-B-32//weights/own.pt": ("ViT-B-32", "/weights/own.pt", "cpu"),
-        "open_clip:ViT-B-32": ("ViT-B-32", None, "cpu"),
     }.items():
         library.clear()
         load_encoders(lambda batch: np.ones((len(batch), 2)), name, Choices())
@@ -75,6 +74,7 @@ def test_folders_hub_names_and_files_of_weights(library, tmp_path):
 
 
 def test_no_such_model(library, one_line):
+    one_line(lambda: load_encoders("open_clip:ViT-B-32", "use-m3", Choices()), "its weights would be random; give ViT")
     name = "open_clip:no-such-model/openai"
     one_line(
         lambda: load_encoders(name, name, Choices()), "cannot be loaded (Model config for no-such-model not found.)"
