@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from ccalign_jax.aligners import Aligner
 from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import BatchStream, EmbeddingSet, Shards, open_shards, split_chunks
 from ccalign_jax.data.duplicates import first_copies
@@ -28,15 +27,7 @@ from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.stream import PASS_ROWS, solve_stream, train_stream
 from ccalign_jax.study.trials import check_steps, make_trials
-from ccalign_jax.training import (
-    FitResult,
-    Run,
-    Space,
-    Trial,
-    choose_epoch,
-    group_trials,
-    keep_epoch,
-)
+from ccalign_jax.training import Run, Space, Trial, choose_epoch, group_trials, keep_epoch
 from ccalign_jax.training.fit import ADAPT_IMAGES
 
 __all__ = ["AlignPlan", "align", "plan_align"]
@@ -54,6 +45,7 @@ class AlignPlan(NamedTuple):
         shards: the data.
         trial: what is trained or solved.
         chunks: `[k, 2]`, ranges of rows to train on.
+        stream: the batches of all epochs; None of a closed form.
         held: pairs that choose among epochs or penalties, copies of an image as one; None if none are.
     """
 
@@ -61,15 +53,8 @@ class AlignPlan(NamedTuple):
     shards: Shards
     trial: Trial
     chunks: Int[np.ndarray, "k 2"]
+    stream: BatchStream | None
     held: EmbeddingSet | None
-
-    @property
-    def space(self) -> Space:
-        return Space(self.shards.d_text, self.shards.d_image, self.shards.languages)
-
-    @property
-    def aligner(self) -> Aligner:
-        return self.space.aligner(self.trial.aligner, self.trial.recipe)
 
     @property
     def train_rows(self) -> int:
@@ -78,22 +63,10 @@ class AlignPlan(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """One sentence on each kind of row that is left out."""
-        notes = list(self.shards.notes) + ([] if self.held is None else list(self.held.notes))
-        if self.trial.aligner not in CLOSED_FORMS and (rest := self.make_stream().left_out):
+        notes = [*self.shards.notes, *([] if self.held is None else self.held.notes)]
+        if self.stream is not None and (rest := self.stream.left_out):
             notes.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
         return notes
-
-    def make_stream(self) -> BatchStream:
-        """The batches of all epochs."""
-        recipe, config = self.trial.recipe, self.config
-        return BatchStream(
-            self.shards,
-            batch=recipe.batch_images,
-            epochs=recipe.epochs,
-            seed=config.seed,
-            chunks=self.chunks,
-            memory=config.memory,
-        )
 
 
 def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, total: None) -> AlignPlan:
@@ -101,21 +74,18 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
 
     The shards are read once, for their checksums.
 
-    Args:
-        config: every choice.
-        progress: called with what goes on, pairs read, and pairs in all.
-
     Raises:
         InputError: a mistake in the choices or the data.
     """
     shards = open_shards(config.data, languages=config.languages)
-    space = Space(shards.d_text, shards.d_image, shards.languages)
     settings = parse_settings(config.hyper)
     for name, flag in (("batch_images", "batch"), ("epochs", "epochs"), ("steps_per_epoch", "epochs")):
         if name in settings:
             raise InputError(f"--hyper={name}: an epoch is one pass over the shards; give --{flag}")
     settings |= {"batch_images": [config.batch], "epochs": [config.epochs]}
-    families = Families(space, (config.pivot,), (config.aligner,), (config.loss,))
+    families = Families(
+        Space(shards.d_text, shards.d_image, shards.languages), (config.pivot,), (config.aligner,), (config.loss,)
+    )
     made = make_trials(families, blocks=[{}], settings=settings)
     if len(made.trials) > 1:
         names = ", ".join(trial.name for trial in made.trials)
@@ -130,19 +100,22 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
     held = min(config.held, len(shards) // HELD_SHARE)
     chunks, apart = split_chunks(len(shards), held=held, groups=shards.groups() if held else None, seed=config.seed)
-    plan = AlignPlan(config, shards, trial, chunks, None)
+    stream = None
     if trial.aligner not in CLOSED_FORMS:
         import_grain()
-        stream = plan.make_stream()  # is there a batch, and does it fit the memory?
+        sizes = {"batch": config.batch, "epochs": config.epochs, "memory": config.memory}
+        stream = BatchStream(shards, seed=config.seed, chunks=chunks, **sizes)
         check_steps(trial.name, stream.epochs * stream.steps_per_epoch)
     shards.verify(progress)
-    return plan._replace(held=_held_set(shards, apart)) if held else plan
+    return AlignPlan(config, shards, trial, chunks, stream, _held_set(shards, apart) if held else None)
 
 
 def align(
     plan: AlignPlan, store: Store | None = None, *, progress: Progress = lambda what, done, total: None
 ) -> Checkpoint:
     """Train or solve; of the maps after each epoch, or along the path of a closed form, the held-out pairs choose.
+
+    Without these the last is kept.
 
     Args:
         plan: from `plan_align`.
@@ -166,45 +139,35 @@ def align(
         >>> found.params["delta"].shape, round(found.about["scores"]["after"]["t2i_R@1"], 6)
         ((8, 8), 1.0)
     """
-    solved = plan.trial.aligner in CLOSED_FORMS
-    pivot = make_pivot(plan.trial.pivot, plan.space.languages)
+    trial, shards, seed = plan.trial, plan.shards, plan.config.seed
+    space = Space(shards.d_text, shards.d_image, shards.languages)
+    aligner, pivot = space.aligner(trial.aligner, trial.recipe), make_pivot(trial.pivot, space.languages)
     run: Run
-    if solved:
-        run = solve_stream(plan.trial, pivot, plan.space, plan.shards, plan.chunks, progress=progress)
+    if plan.stream is None:
+        run = solve_stream(trial, pivot, space, shards, plan.chunks, progress=progress)
     else:
-        run = train_stream(
-            *(plan.trial, plan.aligner, pivot, plan.make_stream()),
-            seed=plan.config.seed,
-            sample=_sample(plan) if plan.aligner.adapt is not None else None,
-            path=None if store is None or store.path is None else store.draft / MAP_FOLDER.progress[0],
-            progress=progress,
-        )
-    found = check_trained(plan.trial.name, _choose(plan, run))
-    epoch, shards = int(found.epoch), plan.shards
-    about = describe_map(
-        plan.trial, epoch, space=plan.space, data=shards.name, protocol="stream", seed=plan.config.seed
-    )
+        sample = _sample(plan) if aligner.adapt is not None else None
+        path = None if store is None or store.path is None else store.draft / MAP_FOLDER.progress[0]
+        run = train_stream(trial, aligner, pivot, plan.stream, seed=seed, sample=sample, path=path, progress=progress)
+    if plan.held is None:
+        found = keep_epoch(run, len(run.losses))
+    else:
+        part = make_part(plan.held, np.arange(len(plan.held)))
+        found = choose_epoch(aligner, run, device_embeddings(plan.held), part, recipe=trial.recipe)
+    check_trained(trial.name, found)
+    about = describe_map(trial, int(found.epoch), space=space, data=shards.name, protocol="stream", seed=seed)
     about |= {"train_pairs": plan.train_rows, "diverged": int(found.diverged)}
     if plan.held is not None:
         about["scores"] = describe_scores(found)
     params = jax.tree.map(np.asarray, found.params)
-    return Checkpoint(plan.aligner, params, about, _fingerprint_shards(shards))
+    return Checkpoint(aligner, params, about, _fingerprint_shards(shards))
 
 
 def _fingerprint_shards(shards: Shards) -> Fingerprints:
     """Fingerprints of all images, held-out ones too, since they choose; read once more, without captions."""
-    images, found = dataclasses.replace(shards, languages=()), []
-    for start in range(0, len(shards), PASS_ROWS):
-        found.append(fingerprint_rows(images.read(start, min(start + PASS_ROWS, len(shards))).image))
-    return Fingerprints(np.concatenate(found), np.zeros(0, np.uint64))
-
-
-def _choose(plan: AlignPlan, run: Run) -> FitResult:
-    """The epoch, or the point of the path, that is best on the held-out pairs; without these the last."""
-    if plan.held is None:
-        return keep_epoch(run, len(run.losses))
-    part = make_part(plan.held, np.arange(len(plan.held)))
-    return choose_epoch(plan.aligner, run, device_embeddings(plan.held), part, recipe=plan.trial.recipe)
+    images, count = dataclasses.replace(shards, languages=()), len(shards)
+    parts = (images.read(start, min(start + PASS_ROWS, count)).image for start in range(0, count, PASS_ROWS))
+    return Fingerprints(np.concatenate([fingerprint_rows(part) for part in parts]), np.zeros(0, np.uint64))
 
 
 def _sample(plan: AlignPlan) -> Batch:
@@ -220,9 +183,8 @@ def _held_set(shards: Shards, ranges: Int[np.ndarray, "h 2"]) -> EmbeddingSet:
     image = rows.image.astype(np.float32)
     first = first_copies(image)
     kept = np.unique(first)
-    keys = np.concatenate([np.arange(start, stop) for start, stop in ranges]).astype(str)
-    width = len(str(len(shards)))
-    keys = np.char.zfill(keys, width)
+    numbers = np.concatenate([np.arange(start, stop) for start, stop in ranges])
+    keys = np.char.zfill(numbers.astype(str), len(str(len(shards))))
     there = dict(zip(shards.languages, rows.mask, strict=True))
     text = {lang: each.astype(np.float32)[there[lang]] for lang, each in zip(shards.languages, rows.text, strict=True)}
     if empty := [language for language, each in text.items() if not len(each)]:

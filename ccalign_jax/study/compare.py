@@ -90,22 +90,14 @@ def compare(
 
 
 def comparison_rows(arms: Sequence[ArmEntry]) -> Iterator[dict[str, Any]]:
-    """The rows of `comparison.csv`: one a direction × language (and `macro`) × metric, with both levels and the change.
-
-    Args:
-        arms: of a `Comparison`.
-    """
+    """The rows of `comparison.csv`: one a direction × language (and `macro`) × metric, with both levels and change."""
     a, b = (arm.entry for arm in arms)
     for (task, group), metric, cells in metric_rows({"a": a.metrics, "b": b.metrics, "delta": b.delta}):
         yield {"direction": task, "language": group or MACRO, "metric": metric, **cells}
 
 
 def write_comparison(folder: Store, found: Comparison) -> None:
-    """Write CSV, tables and `comparison.json`.
-
-    Args:
-        folder: of a comparison, acquired; without a path nothing is written.
-        found: from `compare`.
+    """Write CSV, tables and `comparison.json` into an acquired folder; without a path nothing.
 
     Raises:
         InputError: the disk is full.

@@ -47,11 +47,6 @@ STREAM = 1_000_003  # of random numbers, that no fold draws from
 def plan_path(data: EmbeddingSet, config: SweepConfig, folds: list[Fold]) -> Plan:
     """The sweep that a path is made of: one trial of `ridge`, or `residual` under each weight of its prox penalty.
 
-    Args:
-        data: prepared.
-        config: of one pivot, one loss, and one of `PATHS` as its aligner.
-        folds: plans.
-
     Raises:
         InputError: another aligner, or more than one pivot, loss or setting.
     """
@@ -85,12 +80,7 @@ class MeasuredPath(NamedTuple):
 
 
 def measure_path(plan: Plan, progress: Progress) -> MeasuredPath:
-    """Fit and rank every point of a path: ridge regressions are solved at once, other maps trained one by one.
-
-    Args:
-        plan: from `plan_path`.
-        progress: called with what goes on, steps done, and steps in all.
-    """
+    """Fit and rank every point of `plan_path`: ridge regressions are solved at once, other maps trained one by one."""
     return (_solve_path if plan.trials[0].aligner in CLOSED_FORMS else _train_path)(plan, progress)
 
 
@@ -161,13 +151,7 @@ def _moved(aligner: Aligner, params: Params) -> tuple[float, float]:
 def plan_learning(
     data: EmbeddingSet, config: SweepConfig, folds: list[Fold], *, sizes: Sequence[int] | None = None
 ) -> list[Plan]:
-    """A sweep for each number of training images, the fewest first.
-
-    Args:
-        data: prepared.
-        config: of one family: pivot, aligner and loss.
-        folds: plans on all images.
-        sizes: images that a fold is to train on; by default `SHARES` of those there are.
+    """A sweep of one family for each number of training images a fold, by default `SHARES` of all; the fewest first.
 
     Raises:
         InputError: several families, or a number of images that the folds do not have or cannot do with.
@@ -199,12 +183,6 @@ def subset_folds(data: EmbeddingSet, folds: Sequence[Fold], share: float, *, see
     The images are drawn once for all folds, as large a share of each test part, groups whole: those of a smaller
     share are among those of a larger one, and inner fits that folds have in common stay in common. With a share of 1
     the plans are as they were. A training sample is filled up from what else is trained on, if there is enough.
-
-    Args:
-        data: images and their groups.
-        folds: plans.
-        share: in (0, 1].
-        seed: of the draw.
 
     Example:
         >>> from ccalign_jax.data import nested_folds, synthetic

@@ -102,11 +102,7 @@ def make_curves(
 
 
 def write_curves(folder: Store, curves: Curves) -> None:
-    """Write tables, plots, CSV and `curves.json`.
-
-    Args:
-        folder: of curves, acquired.
-        curves: from `make_curves`.
+    """Write tables, plots, CSV and `curves.json` into an acquired folder.
 
     Raises:
         InputError: the disk is full.
@@ -134,15 +130,9 @@ def curve_rows(curves: Mapping[str, Sequence[Point]]) -> Iterator[dict[str, Any]
 def regularisation_path(
     plan: Plan, replicates: Replicates, *, progress: Progress = lambda what, done, total: None
 ) -> tuple[dict[str, Any], list[Point]]:
-    """Movement of a map and retrieval on training and test images, from the identity to no constraint.
+    """The points of `plan_path`, and their content of `curves.json`: from the identity to no constraint.
 
-    Args:
-        plan: from `plan_path`.
-        replicates: of the data.
-        progress: called with what goes on, steps done, and steps in all.
-
-    Returns:
-        The content of `curves.json`, and its points; changes are adjusted over the points but the identity.
+    Changes are adjusted over the points but the identity.
     """
     path, folds = measure_path(plan, progress), len(plan.folds)
     base = arm_of([path.outcomes[0]] * folds, train=False)
@@ -167,15 +157,9 @@ def regularisation_path(
 def learning_curve(
     plans: Sequence[Plan], replicates: Replicates, *, progress: Progress = lambda what, done, total: None
 ) -> tuple[dict[str, Any], list[Point]]:
-    """Retrieval by the number of training images: in each fold the trial and the epoch that its inner parts choose.
+    """The points of `plan_learning`, and their content of `curves.json`: what the inner parts of each fold choose.
 
-    Args:
-        plans: from `plan_learning`.
-        replicates: of the data.
-        progress: called with what goes on, runs done, and runs in all.
-
-    Returns:
-        The content of `curves.json`, and its points; changes are adjusted over the points.
+    Changes are adjusted over the points.
     """
     about, entries, identities = [], [], []
     for number, plan in enumerate(plans):

@@ -1,8 +1,9 @@
-"""An evaluated set: training images in it, recall by gallery size, histograms of similarities, inner products."""
+"""An evaluated set: training images in it, recall by gallery size, similarities, inner products, diagnostics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
 from ccalign_jax.measurement.measure import Measurement
+from ccalign_jax.measurement.records import MACRO
 from ccalign_jax.metrics import TextTasks, recall_curve
 from ccalign_jax.numerics import unit_float32
+from ccalign_jax.reporting.diagnostics import maps, probe_accuracies
 from ccalign_jax.training import Part
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "RankedSet",
     "complete_images",
     "describe_linear",
+    "diagnostics_rows",
     "find_overlap",
     "gallery_curves",
     "sample_grams",
@@ -33,12 +37,12 @@ HISTOGRAM_ROWS = 1000
 HISTOGRAM_BINS = 60
 GRAM_ROWS = 100
 MIN_ROWS = 5
+NULL_COLUMNS = ("null_mean", "null_std", "p", "calibrated")
 
 
 class RankedSet(NamedTuple):
-    """A data set under one map: unit rows in one space, their part, the ranks of all queries, and the measurement."""
+    """A data set under one map: its part, unit rows in one space, the ranks of all queries, and the measurement."""
 
-    data: EmbeddingSet
     part: Part
     text: list[np.ndarray]
     image: np.ndarray
@@ -66,12 +70,7 @@ class Overlap(NamedTuple):
 
 
 def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
-    """Split a data set into training images of a map and others.
-
-    Args:
-        data: to be evaluated.
-        checkpoint: with or without fingerprints of its training images.
-    """
+    """Split a data set into training images of a map, where it has fingerprints of them, and others."""
     if checkpoint.training_images is None:
         return Overlap(data, None, {"known": False, "images": len(data), "seen": None})
     found = recognise(data, checkpoint.training_images)
@@ -83,11 +82,12 @@ def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
     return Overlap(fresh, data.take(np.flatnonzero(found.images)), about)
 
 
-def gallery_curves(ranked: Mapping[str, RankedSet], part: Part) -> dict[str, Any]:
+def gallery_curves(ranked: Mapping[str, RankedSet]) -> dict[str, Any]:
     """R@1 to expect in smaller galleries, the mean over languages, for as large a gallery as every language has.
 
     Empty where an image has more captions in one language than there are in another.
     """
+    part = next(iter(ranked.values())).part  # of all states
     images = len(part.images)
     golds = [(np.asarray(gold) >= 0).sum(axis=1) for gold in part.captions_of]
     galleries = {"t2i": [images] * len(golds), "i2t": [len(rows) for rows in part.captions]}
@@ -113,15 +113,15 @@ def similarity_histograms(ranked: Mapping[str, RankedSet]) -> dict[str, Any]:
     """Histograms of the cosine of captions with their own image, and with another; the mean over languages."""
     found: dict[str, dict[str, list[np.ndarray]]] = {}
     for name, state in ranked.items():
-        found[name] = {"positive": [], "negative": []}
+        own, others, images = [], [], sample_rows(len(state.image), HISTOGRAM_ROWS)
         for rows, owner in zip(state.text, state.part.image_of, strict=True):
             chosen = sample_rows(len(rows), HISTOGRAM_ROWS)
-            scores = rows[chosen] @ state.image[sample_rows(len(state.image), HISTOGRAM_ROWS)].T
-            other = owner[chosen][:, None] != sample_rows(len(state.image), HISTOGRAM_ROWS)
-            found[name]["positive"].append(np.sum(rows * state.image[owner], axis=1))
-            found[name]["negative"].append(scores[other])
-    everything = [values for kinds in found.values() for each in kinds.values() for values in each if len(values)]
-    low, high = (np.clip(end, -1, 1) for end in (min(map(np.min, everything)), max(map(np.max, everything))))
+            scores = rows[chosen] @ state.image[images].T
+            own.append(np.sum(rows * state.image[owner], axis=1))
+            others.append(scores[owner[chosen][:, None] != images])
+        found[name] = {"positive": own, "negative": others}
+    every = np.concatenate([values for kinds in found.values() for each in kinds.values() for values in each])
+    low, high = np.clip([every.min(), every.max()], -1, 1)
     edges = np.linspace(low, max(high, low + 1e-3), HISTOGRAM_BINS + 1)
 
     def shares(each: list[np.ndarray]) -> list[float]:
@@ -160,3 +160,45 @@ def describe_linear(checkpoint: Checkpoint) -> dict[str, Any] | None:
         return diagnose_map(matrix)
     languages = checkpoint.about["languages"]
     return {"per_language": {name: diagnose_map(one) for name, one in zip(languages, matrix, strict=True)}}
+
+
+def diagnostics_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The rows of `diagnostics.csv`: one a state × group × diagnostic; none without diagnostics and a linear map.
+
+    Yields:
+        `state`; `group` (`captions/de`, `captions/macro`, `image`, `between_languages/de|en`, `with_image/de`, the
+        last two with `/mean` too, `probe`, and for a map `map`, or `map/de` for one of each language); `name`;
+        `value`; and where a null was drawn `null_value` (the same diagnostic on the rows of the null), `null_mean`,
+        `null_std`, `p` and `calibrated`.
+    """
+    for state, found in summary.get("diagnostics", {}).items():
+        for kind, member, name, value in _diagnostics(found):
+            null = found.get("nulls", {}).get(kind, {}).get(name, {}).get(member, {})
+            yield _row(state, f"{kind}/{member}" if member else kind, name, value, null)
+    shared = "per_language" not in (summary.get("map") or {})
+    for language, values in maps(summary).items():
+        for name, value in values.items():
+            if not isinstance(value, list | tuple):
+                yield _row("mapped", "map" if shared else f"map/{language}", name, value, {})
+
+
+def _diagnostics(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float | None]]:
+    """The numbers of `diagnose`: the kind of each, the language or pair that it is of, its name and value."""
+    for language, values in {**found["per_language"], MACRO: found["macro"]}.items():
+        yield from (("captions", language, *one) for one in values.items())
+    yield from (("image", "", *one) for one in found.get("image", {}).items())
+    for name, one in found["between_languages"].items():
+        for (i, first), (j, second) in itertools.combinations(enumerate(found["languages"]), 2):
+            yield "between_languages", f"{first}|{second}", name, one["matrix"][i][j]
+        if one["mean"] is not None:
+            yield "between_languages", "mean", name, one["mean"]
+    for name, one in found.get("with_image", {}).items():
+        for language, value in {**one["per_language"], "mean": one["mean"]}.items():
+            yield "with_image", language, name, value
+    yield from (("probe", "", *one) for one in probe_accuracies(found).items())
+
+
+def _row(state: str, group: str, name: str, value: float | None, null: Mapping[str, float]) -> dict[str, str]:
+    numbers = {"value": value, "null_value": null.get("value"), **{column: null.get(column) for column in NULL_COLUMNS}}
+    texts = {column: "" if number is None else f"{number:.6g}" for column, number in numbers.items()}
+    return {"state": state, "group": group, "name": name, **texts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +24,7 @@ from ccalign_jax.measurement.measure import (
     measure,
     measure_pairs,
 )
-from ccalign_jax.measurement.records import ArmEntry
+from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
 from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
@@ -45,9 +45,9 @@ from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import correct_scores, summarise_corrections
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "retrieval_rows"]
 
-MAPPED = "mapped"
+MAPPED, CHANCE = "mapped", "chance"
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,12 +59,21 @@ class Evaluation(NamedTuple):
         summary: the content of `summary.json`; `docs/evaluation.md` explains it.
         grams: for each state (`identity`, `mapped`) and set (a language, or `image`) the inner products `[s, s]` of
             the same hundred images; empty where no image has every language.
-        arms: all estimates of the summary, of `records.csv`.
+        entries: the estimates of each state, and of `chance`.
+        corrections: those under each score correction, its arm named by state and score.
     """
 
     summary: dict[str, Any]
     grams: dict[str, dict[str, Float[np.ndarray, "s s"]]]
-    arms: list[ArmEntry]
+    entries: dict[str, Entry]
+    corrections: list[ArmEntry]
+
+    @property
+    def arms(self) -> list[ArmEntry]:
+        """All estimates, of `records.csv`."""
+        roles = {IDENTITY: "baseline", CHANCE: "baseline", MAPPED: "map"}
+        arms = [ArmEntry(roles[name], name, entry) for name, entry in self.entries.items()]
+        return arms + self.corrections
 
 
 def evaluate(
@@ -100,63 +109,61 @@ def evaluate(
     Raises:
         InputError: as `apply`.
     """
-    data = read_data(data)
-    bank = None if bank is None else read_data(bank)
-    overlap = None if checkpoint is None else find_overlap(data, checkpoint)
+    data, bank = read_data(data), None if bank is None else read_data(bank)
     noted = len(data.notes)
+    overlap = None if checkpoint is None else find_overlap(data, checkpoint)
     data = data if overlap is None else overlap.scored
     states = _states(data, checkpoint)
-    kinds = ["retrieval", *["score corrections"] * scores, *["diagnostics"] * diagnostics]
-    steps = iter(range(len(kinds) * len(states)))
+    tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
+    total = len(states) * (1 + scores + diagnostics)
+    steps = iter(range(total))
 
-    def begin(what: str) -> None:
-        progress(what, next(steps), len(kinds) * len(states))
-
-    summary: dict[str, Any] = {"schema": SCHEMA, "records": RECORDS, "data": describe_data(data)}
-    summary["notes"] = list(data.notes[noted:])
     ranked: dict[str, RankedSet] = {}
     for name, one in states.items():
-        begin(f"{name}: retrieval")
+        progress(f"{name}: retrieval", next(steps), total)
         ranked[name] = _rank(one, tasks)
     arms = {name: Arm((name,), [state.measured]) for name, state in ranked.items()}
-    part = ranked[IDENTITY].part
-    chance = chance_measurement(part, data.languages, tasks=tasks)
+    chance = chance_measurement(ranked[IDENTITY].part, data.languages, tasks=tasks)
     replicates = draw_replicates(data.groups, seed=seed)
     inference = Inference(arms[IDENTITY], replicates)
-    known = {IDENTITY: inference.levels(), "chance": estimate_means([chance.values], exact=True)}
-    summary["baselines"] = {name: levels.nest() for name, levels in known.items()}
-    records = [ArmEntry("baseline", name, Entry(levels)) for name, levels in known.items()]
-    summary["statistics"] = describe_statistics(replicates)
+    entries = {
+        IDENTITY: Entry(inference.levels()),
+        CHANCE: Entry(estimate_means([chance.values], exact=True)),
+    }
+    summary: dict[str, Any] = {
+        "schema": SCHEMA,
+        "records": RECORDS,
+        "data": describe_data(data),
+        "notes": list(data.notes[noted:]),
+        "baselines": {name: entry.metrics.nest() for name, entry in entries.items()},
+        "statistics": describe_statistics(replicates),
+        "similarities": similarity_histograms(ranked),
+    }
     if checkpoint is not None and overlap is not None:
-        summary["name"] = checkpoint.about["trial"]
-        summary["training_images"] = overlap.about | _training_figures(overlap, checkpoint, tasks)
         entry = estimate(arms[MAPPED].test, arms[IDENTITY].test)
-        if overlap.tested:
+        if MAPPED in tested:
             entry = inference.entry(arms[MAPPED])
             adjust([entry])
-        summary |= entry.nest()
-        records.append(ArmEntry("map", MAPPED, entry))
+        entries[MAPPED] = entry
+        seen = overlap.about | _measure_left_out(overlap, checkpoint, tasks)
+        summary |= {"name": checkpoint.about["trial"], "training_images": seen, **entry.nest()}
     summary["notes"] += pairing_notes(summary, [summary["metrics"]] if "metrics" in summary else [])
-    if curves := gallery_curves(ranked, part):
+    if curves := gallery_curves(ranked):
         summary["pool_curves"] = curves
     else:
         summary["notes"].append("no curves by gallery size: some gallery is smaller than the captions of one image")
-    summary["similarities"] = similarity_histograms(ranked)
+
+    corrections: list[ArmEntry] = []
     if scores:
-        whole = data if bank is None else bank
+        banks = {} if bank is None else _states(bank, checkpoint)
         scored = {}
         for name, state in ranked.items():
-            begin(f"{name}: score corrections")
-            other = (state.text, state.image)
-            if bank is not None:
-                moved = apply(checkpoint, bank) if checkpoint is not None and name == MAPPED else bank
-                other = _bank_rows(moved, data.languages)
-            scored[name] = [correct_scores(state.text, state.image, state.part, *other, data.languages)]
-        tested = [name for name in states if name == IDENTITY or (overlap is not None and overlap.tested)]
-        summary["scores"], more = summarise_corrections(
-            scored, replicates, bank=len(whole), transductive=bank is None, tested=tested
+            progress(f"{name}: score corrections", next(steps), total)
+            near = (state.text, state.image) if bank is None else _rows(banks[name], data.languages)
+            scored[name] = [correct_scores(state.text, state.image, state.part, *near, data.languages)]
+        summary["scores"], corrections = summarise_corrections(
+            scored, replicates, bank=len(data if bank is None else bank), transductive=bank is None, tested=tested
         )
-        records += more
     grams = {}
     if diagnostics:
         summary["map"] = None if checkpoint is None else describe_linear(checkpoint)
@@ -164,13 +171,40 @@ def evaluate(
         summary["notes"] += notes
         if found:
             summary["diagnostics"] = {}
-            for name, one in found.items():
-                begin(f"{name}: diagnostics")
-                text = {language: np.asarray(one.text[language]) for language in one.languages}
-                summary["diagnostics"][name] = diagnose(text, np.asarray(one.image), nulls=nulls)
-                grams[name] = sample_grams(one)
-    progress("done", len(kinds) * len(states), len(kinds) * len(states))
-    return Evaluation(summary, grams, records)
+        for name, one in found.items():
+            progress(f"{name}: diagnostics", next(steps), total)
+            text = {language: np.asarray(one.text[language]) for language in one.languages}
+            summary["diagnostics"][name] = diagnose(text, np.asarray(one.image), nulls=nulls)
+            grams[name] = sample_grams(one)
+    progress("done", total, total)
+    return Evaluation(summary, grams, entries, corrections)
+
+
+def retrieval_rows(found: Evaluation) -> Iterator[dict[str, str]]:
+    """The rows of `retrieval.csv`: one a state × scoring × kind × direction × language.
+
+    Yields:
+        `state` (`identity`, `mapped` or `chance`); `scoring`; `kind` (`level`, or `change` against identity under the
+        cosine); `direction`; `language`: `macro`, a language, or a pair such as `ar->de`; and of each metric its mean
+        under its own name, `…_low` and `…_high`, and in changes `…_p` and `…_p_adjusted`.
+    """
+
+    def rows(state: str, scoring: str, entry: Entry) -> Iterator[dict[str, str]]:
+        columns = ("mean", "low", "high", "p", "p_adjusted")
+        for kind, part in (("level", entry.metrics), ("change", entry.delta)):
+            for (task, group), cells in wide_rows({"": part}, columns=columns, digits=".6g"):
+                head = {"state": state, "scoring": scoring, "kind": kind}
+                yield {**head, "direction": task, "language": group or MACRO, **cells}
+
+    for state, entry in found.entries.items():
+        if state == CHANCE:
+            continue
+        yield from rows(state, "cosine", entry)
+        for arm in found.corrections:
+            corrected, scoring = arm.arm.split(", ")
+            if corrected == state and scoring != "cosine":  # which stands above, with more directions
+                yield from rows(state, scoring, arm.entry)
+    yield from rows(CHANCE, "", found.entries[CHANCE])
 
 
 def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, EmbeddingSet]:
@@ -178,37 +212,32 @@ def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, Embe
     return {IDENTITY: data} if checkpoint is None else {IDENTITY: data, MAPPED: apply(checkpoint, data)}
 
 
-def _training_figures(overlap: Overlap, checkpoint: Checkpoint, tasks: Sequence[str]) -> dict[str, Any]:
+def _measure_left_out(overlap: Overlap, checkpoint: Checkpoint, tasks: Sequence[str]) -> dict[str, Any]:
     """Retrieval among the training images that were left out, without intervals; empty if there are none."""
-    data = overlap.left_out
-    if data is None:
+    if overlap.left_out is None:
         return {}
-    measured = {name: _rank(one, tasks).measured for name, one in _states(data, checkpoint).items()}
-    entry = estimate([measured[MAPPED]], [measured[IDENTITY]])
-    return {"identity": estimate_means([measured[IDENTITY].values]).nest(), **entry.nest()}
+    states = _states(overlap.left_out, checkpoint)
+    before, after = (_rank(states[name], tasks).measured for name in (IDENTITY, MAPPED))
+    return {IDENTITY: estimate_means([before.values]).nest(), **estimate([after], [before]).nest()}
 
 
 def _rank(data: EmbeddingSet, tasks: Sequence[str]) -> RankedSet:
     part = make_part(data, np.arange(len(data)))
-    text, image = _rows(data)
-    found = rank_tasks(text, image, part.image_of, part.captions_of, tasks=tasks)
-    found = jax.tree.map(np.asarray, found)
+    text, image = _rows(data, data.languages)
+    found = jax.tree.map(np.asarray, rank_tasks(text, image, part.image_of, part.captions_of, tasks=tasks))
     measured = measure(tuple(zip(found.t2i, found.i2t, strict=True)), part, data.languages)
     pairs = {task: ranks for task, ranks in found._asdict().items() if ranks and task not in DIRECTIONS}
     measured = add_measurement(measured, measure_pairs(pairs, part, data.languages))
-    return RankedSet(data, part, text, image, found, measured)
+    return RankedSet(part, text, image, found, measured)
 
 
-def _rows(data: EmbeddingSet) -> tuple[list[np.ndarray], np.ndarray]:
-    """Unit rows of each language, cut or padded to the width of the images, and of the images."""
-    rows = [unit_float32(data.text[language]) for language in data.languages]
+def _rows(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Unit rows of each language, cut or padded to the width of the images, and of the images.
+
+    A language that the data lack has no rows.
+    """
+    image = unit_float32(data.image)
+    text = [unit_float32(data.text[language]) if language in data.text else image[:0] for language in languages]
     if data.d_text != data.d_image:
-        rows = [np.asarray(unit_rows(resize_rows(jnp.asarray(one), data.d_image))) for one in rows]
-    return rows, unit_float32(data.image)
-
-
-def _bank_rows(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
-    """The same of a bank; a language that it lacks has no rows."""
-    text, image = _rows(data)
-    there = dict(zip(data.languages, text, strict=True))
-    return [there.get(language, image[:0]) for language in languages], image
+        text = [np.asarray(unit_rows(resize_rows(jnp.asarray(one), data.d_image))) for one in text]
+    return text, image

@@ -114,10 +114,7 @@ class FinishedRun(NamedTuple):
 
 
 def read_run(path: str | os.PathLike[str]) -> FinishedRun:
-    """Read the folder of a finished sweep.
-
-    Args:
-        path: what `--out` was.
+    """Read the folder of a finished sweep, which `--out` was.
 
     Raises:
         InputError: not a finished sweep's folder, one that an older version made, or a damaged one.
@@ -161,12 +158,7 @@ def read_summary(path: Path) -> dict[str, Any] | None:
 
 
 def run_digest(config: Mapping[str, Any], folds: Arrays) -> str:
-    """SHA-256 of a run's options, data and folds, which is stored in each file of `ranks/`.
-
-    Args:
-        config: the content of `config.json`.
-        folds: that of `folds.npz`.
-    """
+    """SHA-256 of the content of `config.json` and `folds.npz`, which is stored in each file of `ranks/`."""
     digest = hashlib.sha256(json.dumps([config["config"], config["data_sha256"]], sort_keys=True).encode())
     for key in sorted(folds):
         digest.update(f"{key} {folds[key].shape} {folds[key].dtype.str}".encode() + folds[key].tobytes())

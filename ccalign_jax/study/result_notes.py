@@ -23,10 +23,6 @@ def edge_notes(chosen: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterat
 
     Only for families that at least half of the folds chose, and settings that have the smallest or the largest of
     several values in all of these folds, or the last epoch in all of them. A value of 0 is no edge.
-
-    Args:
-        chosen: of each fold.
-        outcomes: every trial.
     """
     families: dict[tuple[str, ...], list[tuple[Trial, bool]]] = {}
     for fold, one in enumerate(chosen):
@@ -52,10 +48,6 @@ def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]])
 
     A level is at chance if its interval reaches down to it; one without an interval is not considered. Where widths
     differ, identity alone is no sign.
-
-    Args:
-        summary: with `data` and `baselines`.
-        maps: metrics of each map.
     """
     chance = summary["baselines"]["chance"]["both"][CHANCE_METRIC]["mean"]
     wide = summary["data"]["d_text"] == summary["data"]["d_image"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import time
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, PyTree
+from jaxtyping import Int, PyTree
 
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.data import BatchStream, PairRows, Shards
@@ -26,7 +25,7 @@ from ccalign_jax.pivots import Batch, Pivot
 from ccalign_jax.solvers import Moments, add_rows, empty_moments, merge
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Gathered
 from ccalign_jax.solvers.closed_forms import Path as PenaltyPath
-from ccalign_jax.study.closed import Aim, aims_of
+from ccalign_jax.study.closed import aims_of
 from ccalign_jax.study.files import tree_arrays, tree_from, whole_file
 from ccalign_jax.training import Space, StreamPoint, TrainState, Trajectory, Trial, fit_stream, start_stream
 
@@ -36,17 +35,7 @@ PASS_ROWS = 16384  # read at once for moments
 POINTS = 200  # steps between two reports of progress, at which a run may be saved
 SAVE_SECONDS = 30.0
 
-
-@dataclasses.dataclass
-class _Sums:
-    """Moments so far of the captions of a language with one of their targets."""
-
-    moments: Moments
-    share: float = 1.0
-
-    def add(self, text: Float[np.ndarray, "n d_text"], aim: Aim, there: Bool[np.ndarray, " n"]) -> None:
-        self.share, counted = aim.share, aim.exists & there
-        self.moments = add_rows(self.moments, text, aim.rows, weights=None if counted.all() else counted)
+Progress = Callable[[str, int, int], None]
 
 
 def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, image_weight: float = 1.0) -> Gathered:
@@ -59,7 +48,7 @@ def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, ima
         image_weight: λ of the auxiliary pivot.
 
     Raises:
-        InputError: the pivot is a consensus, or no caption has a target.
+        InputError: no caption has a target.
 
     Example:
         >>> from ccalign_jax.pivots import make_pivot
@@ -69,46 +58,34 @@ def gather_moments(pivot: Pivot, space: Space, parts: Iterable[PairRows], *, ima
         >>> found.images, found.moments[0].text_target.diagonal().tolist()
         ((8,), [0.25, 0.25, 0.25, 0.25])
     """
-    if pivot.consensus is not None:
-        raise InputError(
-            f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image or symmetric, or fewer rows"
-        )
-    d_target = space.d_text if pivot.within_text else space.d_image
-    sums: list[list[_Sums]] = [[] for _ in space.languages]
+    empty = empty_moments(space.d_text, space.d_text if pivot.within_text else space.d_image)
+    found: list[dict[int, Moments]] = [{} for _ in space.languages]  # of each language with each of its targets
+    shares: dict[int, float] = {}
     for rows in parts:
-        image = unit_float32(rows.image)
-        text = [_unit_captions(each, there) for each, there in zip(rows.text, rows.mask, strict=True)]
-        views = np.stack(text) if pivot.within_text else np.zeros((0, *image.shape), np.float32)
-        aims = aims_of(pivot, space.languages, image, views, rows.mask, image_weight)
-        for known, own, captions, there in zip(sums, aims, text, rows.mask, strict=True):
-            known.extend(_Sums(empty_moments(space.d_text, d_target)) for _ in own[len(known) :])
-            for one, aim in zip(known, own, strict=True):
-                one.add(captions, aim, there)
-    if not any(one.moments.weight for known in sums for one in known):
+        image, text = unit_float32(rows.image), np.zeros(rows.text.shape, np.float32)
+        for unit, own, there in zip(text, rows.text, rows.mask, strict=True):
+            unit[there] = unit_float32(own[there])
+        aims = aims_of(pivot, space.languages, image, text if pivot.within_text else text[:0], rows.mask, image_weight)
+        for known, own, captions, there in zip(found, aims, text, rows.mask, strict=True):
+            for number, aim in enumerate(own):
+                counted = aim.exists & there
+                weights = None if counted.all() else counted
+                known[number] = add_rows(known.get(number, empty), captions, aim.rows, weights=weights)
+                shares[number] = aim.share
+    if not any(moments.weight for known in found for moments in known.values()):
         raise InputError(f"pivot {pivot.name}: no caption to train on has a target; use another pivot")
-    # The weights of a language sum to one, shared by its targets.
-    whole = tuple(
-        merge(*(_scaled(one.moments, one.share / max(one.moments.weight, 1)) for one in known)) for known in sums
-    )
-    return Gathered(whole, tuple(int(max(one.moments.weight for one in known)) for known in sums))
+
+    def scaled(number: int, moments: Moments) -> Moments:  # the weights of a language sum to one, shared by its targets
+        return jax.tree.map(partial(np.multiply, shares[number] / max(moments.weight, 1)), moments)
+
+    whole = tuple(merge(*(scaled(*each) for each in known.items())) for known in found)
+    return Gathered(whole, tuple(int(max(moments.weight for moments in known.values())) for known in found))
 
 
 def solve_stream(
-    trial: Trial,
-    pivot: Pivot,
-    space: Space,
-    shards: Shards,
-    chunks: Int[np.ndarray, "k 2"],
-    *,
-    progress: Callable[[str, int, int], None],
+    trial: Trial, pivot: Pivot, space: Space, shards: Shards, chunks: Int[np.ndarray, "k 2"], *, progress: Progress
 ) -> PenaltyPath:
-    """The path of a closed form, from one pass over the rows.
-
-    Args:
-        trial, pivot, space: what is solved, for rows of these widths and languages.
-        shards, chunks: the data, and the ranges of rows to fit.
-        progress: called with the trial, pairs read, and pairs in all.
-    """
+    """The path of a closed form, from one pass over these ranges of rows."""
 
     def parts() -> Iterator[PairRows]:
         done, ends = 0, np.cumsum(np.diff(chunks, axis=1))
@@ -121,17 +98,6 @@ def solve_stream(
 
     gathered = gather_moments(pivot, space, parts(), image_weight=float(trial.hyper.image_weight))
     return CLOSED_FORMS[trial.aligner].path(gathered, penalty=float(trial.hyper.penalty))
-
-
-def _unit_captions(rows: Float[np.ndarray, "n d"], there: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n d"]:
-    """Unit rows, zero where there is no caption."""
-    found = np.zeros(rows.shape, np.float32)
-    found[there] = unit_float32(rows[there])
-    return found
-
-
-def _scaled(moments: Moments, factor: float) -> Moments:
-    return jax.tree.map(partial(np.multiply, factor), moments)
 
 
 class StreamRun(NamedTuple):
@@ -169,24 +135,22 @@ class StreamRun(NamedTuple):
             file.flush()
             os.fsync(file.fileno())
 
-    def load(self, path: Path) -> tuple[StreamRun, dict[str, Any]] | None:
-        """The run that an earlier attempt wrote, and the place of its batches; None if there is none.
+    def load(self, path: Path) -> tuple[StreamRun, dict[str, Any]]:
+        """The run that an earlier attempt wrote, and the place of its batches.
 
         Called on the same run at its start, whose trees have the same structure.
 
         Raises:
             InputError: the file is damaged.
         """
-        if not path.is_file():
-            return None
         try:
             stored = read_npz(path)
             about = json.loads(str(stored["notes" if "notes" in stored else "said"]))  # the latter in older files
-            state, first = _stored_tree(stored, self.state, "state/"), self.maps[0]
-            maps = [_stored_tree(stored, first, f"map_{number}/") for number in range(about["epochs"] + 1)]
+            state = _stored_tree(stored, self.state, "state/")
+            maps = [_stored_tree(stored, self.maps[0], f"map_{number}/") for number in range(about["epochs"] + 1)]
+            return StreamRun(state, maps, about["losses"], tuple(about["since"])), about["place"]
         except (ValueError, KeyError, TypeError):  # an InputError is a ValueError
             raise InputError(f"{path}: damaged; remove it to begin anew with --resume, or --overwrite") from None
-        return StreamRun(state, maps, about["losses"], tuple(about["since"])), about["place"]
 
 
 def _stored_tree(arrays: Mapping[str, np.ndarray], like: PyTree, prefix: str) -> PyTree:
@@ -205,13 +169,12 @@ def train_stream(
     seed: int,
     sample: Batch | None,
     path: Path | None,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Trajectory:
     """The maps of a training run at its start and after each epoch.
 
     Args:
-        trial: what is trained.
-        aligner, pivot: of the trial.
+        trial, aligner, pivot: what is trained.
         stream: the batches of all epochs.
         seed: of training.
         sample: rows for an aligner that adapts to them before training.
@@ -219,23 +182,25 @@ def train_stream(
         progress: called with what goes on, pairs seen, and pairs in all.
     """
     key, total, epoch = jax.random.key(seed), len(stream), stream.steps_per_epoch
-    loss, recipe = LOSSES[trial.loss], trial.recipe
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
-    state = jax.tree.map(np.array, start_stream(aligner, hyper, recipe, key, sample))
-    run = StreamRun(state, [state.params.map], [])
-    batches = iter(stream)
-    if path is not None and (kept := run.load(path)) is not None:
-        run, place = kept
+    state = jax.tree.map(np.array, start_stream(aligner, hyper, trial.recipe, key, sample))
+    run, batches = StreamRun(state, [state.params.map], []), iter(stream)
+    if path is not None and path.is_file():
+        run, place = run.load(path)
         batches.set_state(place)
     # Counted from the beginning, so that a run that is resumed has the points, and the bits, of one that never stopped.
     points = [step for step in range(1, total + 1) if step % POINTS == 0 or step % epoch == 0]
     found = fit_stream(
-        aligner, pivot, loss, hyper, key, batches, recipe=recipe, total=total, points=points, state=run.state
+        *(aligner, pivot, LOSSES[trial.loss], hyper, key, batches),
+        recipe=trial.recipe,
+        total=total,
+        points=points,
+        state=run.state,
     )
-    saved, ends = time.monotonic(), []
+    saved, last = time.monotonic(), []
     for point in found:
         if point.state.diverged:  # later steps would be NaN too
-            ends = [point]
+            last = [point]
             break
         steps = int(point.state.steps)
         run = run.advance(point, steps_per_epoch=epoch)
@@ -243,8 +208,8 @@ def train_stream(
         if path is not None and (time.monotonic() - saved > SAVE_SECONDS or steps % epoch == 0):
             run.save(path, batches.get_state())
             saved = time.monotonic()
-    maps = [*run.maps, *(point.state.params.map for point in ends)]
-    losses = [*run.losses, *(point.loss for point in ends)]
-    diverged = [*(0 for _ in run.maps), *(int(point.state.diverged) for point in ends)]
+    maps = [*run.maps, *(point.state.params.map for point in last)]
+    losses = [*run.losses, *(point.loss for point in last)]
+    diverged = [*(0 for _ in run.maps), *(int(point.state.diverged) for point in last)]
     stacked, epochs = jax.tree.map(lambda *leaves: np.stack(leaves), *maps), jnp.arange(len(maps), dtype=jnp.int32)
     return Trajectory(stacked, jnp.asarray(losses, jnp.float32), jnp.asarray(diverged), epochs)

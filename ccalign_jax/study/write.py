@@ -18,8 +18,8 @@ from ccalign_jax.measurement.records import MACRO, ArmEntry, record_rows, wide_r
 from ccalign_jax.measurement.replicates import Replicates, replicate_metrics, replicates_of
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
-from ccalign_jax.study.evaluation import Evaluation
-from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
+from ccalign_jax.study.evaluated_set import diagnostics_rows
+from ccalign_jax.study.evaluation import Evaluation, retrieval_rows
 from ccalign_jax.study.files import file_name, write_csv, write_json, write_plots, write_tables
 from ccalign_jax.study.load_run import run_digest
 from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_config
@@ -85,7 +85,7 @@ def write_evaluation(folder: Store, found: Evaluation) -> None:
     with folder.writing() as path:
         write_tables(path / "tables", tables)
         write_plots(path / "plots", plots)
-        write_csv(path / "retrieval.csv", retrieval_rows(summary))
+        write_csv(path / "retrieval.csv", retrieval_rows(found))
         write_csv(path / RECORDS, record_rows(found.arms))
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))

@@ -1,54 +1,8 @@
-"""Every figure of an evaluation is in its CSV rows, once."""
+"""Every diagnostic of an evaluation is in its CSV rows, once."""
 
 import pytest
 
-from ccalign_jax.study.evaluation_csv import diagnostics_rows, retrieval_rows
-
-
-def test_every_retrieval_estimate_is_there_once(evaluation):
-    rows = list(retrieval_rows(evaluation(("de", "en", "zh"))))
-    keys = [(row["state"], row["scoring"], row["figure"], row["direction"], row["language"]) for row in rows]
-    assert len(set(keys)) == len(keys)
-    each, pairs = 1 + 3, 1 + 6
-    assert len(rows) == 3 * (3 * each + 4 * pairs) + 2 * 2 * 4 * 3 * each + 3 * each
-    found = dict(zip(keys, rows, strict=True))
-    assert found["identity", "cosine", "level", "t2i", "macro"]["R@1"] == "0.11"
-    assert found["mapped", "cosine", "level", "via_image", "zh->de"]["R@1"] == "0.11"
-    assert found["mapped", "csls", "level", "i2t", "de"]["R@1"] == "0.13"
-    assert found["chance", "", "level", "t2i", "macro"]["R@1"] == "0.01"
-    assert found["mapped", "cosine", "level", "t2i", "de"]["median_rank"] == "18"
-
-
-def test_every_estimate_has_its_interval_and_every_change_its_p(evaluation):
-    rows = list(retrieval_rows(evaluation()))
-    for row in rows:
-        for metric in ("R@1", "mAP", "median_rank", "nDCG@10"):
-            assert float(row[f"{metric}_low"]) < float(row[metric]) < float(row[f"{metric}_high"])
-            assert (f"{metric}_p" in row) is (f"{metric}_p_adjusted" in row) is (row["figure"] == "change")
-    change = next(row for row in rows if (row["state"], row["figure"], row["direction"]) == ("mapped", "change", "t2t"))
-    assert (change["R@1"], change["R@1_low"], change["R@1_p_adjusted"]) == ("0.03", "0.01", "0.0004")
-
-
-def test_what_was_not_computed_is_left_empty(evaluation, before):
-    [row] = [
-        row
-        for row in retrieval_rows(before(evaluation()))
-        if (row["figure"], row["direction"], row["language"]) == ("change", "t2i", "macro")
-        and row["scoring"] == "cosine"
-        and row["state"] == "mapped"
-    ]
-    assert row["R@1"] == "0.02" and row["R@1_low"] == row["R@1_p"] == row["R@1_p_adjusted"] == ""
-
-
-def test_without_map_scores_or_pairs(evaluation):
-    summary = evaluation(("en",), mapped=False)
-    del summary["scores"]
-    assert [(row["state"], row["direction"], row["language"]) for row in retrieval_rows(summary)] == [
-        (state, direction, language)
-        for state in ("identity", "chance")
-        for direction in ("t2i", "i2t", "both")
-        for language in ("macro", "en")
-    ]
+from ccalign_jax.study.evaluated_set import diagnostics_rows
 
 
 def test_every_diagnostic_is_there_once(evaluation):

@@ -10,7 +10,7 @@ from ccalign_jax.reporting.diagnostics import MEASURES, OF_MAP
 from ccalign_jax.reporting.format import difference, plain
 from ccalign_jax.reporting.names import scoring_name
 from ccalign_jax.reporting.retrieval import METRICS as NAMED
-from ccalign_jax.study.evaluation_csv import diagnostics_rows
+from ccalign_jax.study.evaluated_set import diagnostics_rows
 
 
 @pytest.fixture(scope="module")

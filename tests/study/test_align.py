@@ -98,7 +98,6 @@ def test_those_that_look_for_a_consensus_refuse(folder, one_line):
             )
             assert "needs all rows at once" in message
     space = Space(D, D, ("en",))
-    one_line(lambda: gather_moments(make_pivot("gcca", ("en",)), space, []), "needs all rows at once")
     one_line(lambda: gather_moments(make_pivot("image", ("en",)), space, []), "no caption to train on has a target")
 
 

@@ -15,6 +15,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import PAIR_TASKS, Banks, csls, rank_pairs, retrieval_metrics
 from ccalign_jax.study import apply, evaluate, read_map, take_split
 from ccalign_jax.study.arrays import make_part
+from ccalign_jax.study.evaluation import retrieval_rows
 from ccalign_jax.study.score_corrections import BANK_ROWS, take_bank
 
 IMAGES, D = 24, 6
@@ -100,6 +101,41 @@ def test_every_estimate_lies_in_its_interval(found):
         sure = one["p"] < 0.05
         assert summary["verdict"][task] == ("no evidence" if not sure else "gain" if one["mean"] > 0 else "loss")
     assert summary["statistics"]["clusters"] == 10 and summary["statistics"]["flips"] == 2**10  # all of them
+
+
+def test_every_estimate_is_in_the_csv_once(found):
+    summary, rows = found[3].summary, list(retrieval_rows(found[3]))
+    keys = [tuple(row[key] for key in ("state", "scoring", "kind", "direction", "language")) for row in rows]
+    each, pairs = 1 + 3, 1 + 6
+    assert len(set(keys)) == len(rows) == 4 * (3 * each + 4 * pairs) + 2 * 2 * 4 * 3 * each
+    levels = summary["baselines"] | {"mapped": summary["metrics"]}
+    for (state, scoring, kind, direction, language), row in zip(keys, rows, strict=True):
+        scored = summary["scores"][state][scoring] if scoring not in ("", "cosine") else None
+        change = (scored or summary)["delta"] if kind == "change" else None
+        places = (change or scored or levels[state])[direction]
+        figures = places if language == "macro" else places["per_language"][language]
+        for metric, figure in figures.items():
+            if metric != "per_language":
+                told = {
+                    "": figure["mean"],
+                    **{f"_{key}": figure.get(key) for key in ("low", "high", "p", "p_adjusted")},
+                }
+                for ending, value in told.items():
+                    assert (f"{metric}{ending}" in row) is (kind == "change" or not ending.startswith("_p"))
+                    assert value is None or float(row[f"{metric}{ending}"]) == pytest.approx(value, rel=1e-5, abs=1e-9)
+
+
+def test_what_was_not_computed_is_an_empty_cell():
+    data = made()
+    known = a_map()._replace(training_images=fingerprint(data))
+    rows = list(retrieval_rows(evaluate(data, known, tasks=[], scores=False, diagnostics=False)))
+    assert {(row["state"], row["scoring"]) for row in rows} == {
+        ("identity", "cosine"),
+        ("mapped", "cosine"),
+        ("chance", ""),
+    }
+    [row] = [row for row in rows if (row["kind"], row["direction"], row["language"]) == ("change", "t2i", "macro")]
+    assert row["R@1"] and row["R@1_low"] == row["R@1_p"] == row["R@1_p_adjusted"] == ""
 
 
 def test_a_map_that_changes_nothing_changes_nothing():
@@ -218,7 +254,7 @@ def test_pool_curves_end_at_the_whole_gallery_and_begin_above_chance(found):
 
 
 def test_histograms_are_shares_of_own_and_other_images(found):
-    data, _, _, (summary, grams, _) = found
+    data, _, _, (summary, grams, *_) = found
     drawn = summary["similarities"]
     middle = (np.array(drawn["edges"][1:]) + drawn["edges"][:-1]) / 2
     for state in ("identity", "mapped"):
@@ -234,7 +270,7 @@ def test_histograms_are_shares_of_own_and_other_images(found):
 
 def test_without_a_map_a_bank_or_a_wish():
     data = made()
-    summary, grams, _ = evaluate(data, tasks=["t2t"], diagnostics=False)
+    summary, grams, *_ = evaluate(data, tasks=["t2t"], diagnostics=False)
     assert summary["scores"]["bank"]["transductive"] is True
     assert {"metrics", "delta", "map", "diagnostics"}.isdisjoint(summary) and grams == {}
     for name in ("identity", "chance"):
@@ -246,7 +282,7 @@ def test_images_that_lack_a_language_are_counted():
     assert summary["diagnostics"]["identity"]["rows"] == IMAGES // 2
     assert any("12 of 24 images" in note for note in summary["notes"])
     few = made(lacking=True).take(np.arange(6))
-    summary, grams, _ = evaluate(few, scores=False, tasks=[])
+    summary, grams, *_ = evaluate(few, scores=False, tasks=[])
     assert "diagnostics" not in summary and grams == {} and "3 of 6" in summary["notes"][0]
 
 
