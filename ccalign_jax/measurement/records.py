@@ -45,13 +45,11 @@ def record_rows(arms: Iterable[ArmEntry]) -> Iterator[dict[str, str]]:
     """
     for one in arms:
         for kind, part in one.kinds():
-            cells = _cells(part)
-            for row in _order(part.places):
-                task, group = part.places[row]
+            for (task, group), cells in _cells({"": part}):
                 head = {"role": one.role, "arm": one.arm, "against": one.against if kind == "change" else ""}
                 head |= {"kind": kind, "task": task, "group": group or MACRO}
-                for column, metric in enumerate(part.metrics):
-                    yield {**head, "metric": metric, **{key: texts[row][column] for key, texts in cells.items()}}
+                for metric, columns in cells[""].items():
+                    yield {**head, "metric": metric, **columns}
 
 
 def wide_rows(
@@ -64,54 +62,44 @@ def wide_rows(
         columns: to give, where a part has them.
         digits: how numbers are formatted.
     """
-    found = {prefix: (part, _cells(part, columns, digits)) for prefix, part in parts.items() if part is not None}
-    first = next(iter(found.values()))[0]
-    rows = {prefix: {place: row for row, place in enumerate(part.places)} for prefix, (part, _) in found.items()}
-    for number in _order(first.places):
-        place = first.places[number]
-        row: dict[str, str] = {}
-        for prefix, (part, cells) in found.items():
-            if place in rows[prefix]:
-                at = rows[prefix][place]
-                row |= {
-                    f"{prefix}{metric}" if key == "mean" else f"{prefix}{metric}_{key}": texts[at][column]
-                    for column, metric in enumerate(part.metrics)
-                    for key, texts in cells.items()
-                }
-        yield place, row
+    for place, cells in _cells(parts, columns, digits):
+        named = ((f"{prefix}{metric}", texts) for prefix, part in cells.items() for metric, texts in part.items())
+        yield place, {_column(name, key): text for name, texts in named for key, text in texts.items()}
 
 
 def metric_rows(parts: Mapping[str, Estimates]) -> Iterator[tuple[Place, str, dict[str, str]]]:
-    """A row a place that all parts have, and metric of the first, with a cell a column of every part.
+    """A row a place that all parts have, and metric, with a cell a column of every part.
 
     Args:
-        parts: by the name of their cells: `{name}` is the mean, `{name}_low` the lower end.
+        parts: of the same metrics, by the name of their cells: `{name}` is the mean, `{name}_low` the lower end.
     """
-    first, cells = next(iter(parts.values())), {name: _cells(part) for name, part in parts.items()}
-    for number in _order(first.places):
-        place = first.places[number]
-        if not all(place in part.places for part in parts.values()):
-            continue
-        for metric in first.metrics:
-            row: dict[str, str] = {}
-            for name, part in parts.items():
-                at, column = part.places.index(place), part.metrics.index(metric)
-                row |= {
-                    name if key == "mean" else f"{name}_{key}": texts[at][column] for key, texts in cells[name].items()
-                }
-            yield place, metric, row
+    for place, cells in _cells(parts):
+        if len(cells) == len(parts):
+            for metric in next(iter(cells.values())):
+                named = ((name, part[metric]) for name, part in cells.items())
+                yield place, metric, {_column(name, key): text for name, texts in named for key, text in texts.items()}
 
 
-def _order(places: Sequence[Place]) -> list[int]:
-    """The numbers of the places, task by task, the macro mean first."""
-    number = {place: row for row, place in enumerate(places)}
-    return [number[place] for places_of in by_task(places).values() for place in places_of]
+def _column(name: str, key: str) -> str:
+    return name if key == "mean" else f"{name}_{key}"
 
 
-def _cells(part: Estimates, columns: Sequence[str] = CHANGE_COLUMNS, digits: str = ".6f") -> dict[str, list[list[str]]]:
-    """Columns as text, `[places][metrics]` each."""
+def _cells(
+    parts: Mapping[str, Estimates | None], columns: Sequence[str] = CHANGE_COLUMNS, digits: str = ".6f"
+) -> Iterator[tuple[Place, dict[str, dict[str, dict[str, str]]]]]:
+    """Each place of the first part, task by task and the macro mean first; and texts by part, metric and column."""
 
     def text(value: float) -> str:
         return "" if value != value else f"{value:{digits}}"
 
-    return {key: [list(map(text, row)) for row in part.columns[key].tolist()] for key in columns if key in part.columns}
+    def texts_of(part: Estimates, row: int) -> dict[str, dict[str, str]]:
+        keys = [key for key in columns if key in part.columns]
+        numbers = zip(*(part.columns[key][row].tolist() for key in keys), strict=True)
+        texts = (dict(zip(keys, map(text, each), strict=True)) for each in numbers)
+        return dict(zip(part.metrics, texts, strict=True))
+
+    known = {name: part for name, part in parts.items() if part is not None}
+    rows = {name: {place: row for row, place in enumerate(part.places)} for name, part in known.items()}
+    first = next(iter(known.values()))
+    for place in (place for places in by_task(first.places).values() for place in places):
+        yield place, {name: texts_of(part, rows[name][place]) for name, part in known.items() if place in rows[name]}
