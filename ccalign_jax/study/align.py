@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -25,7 +24,7 @@ from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.manifest import MAP_FOLDER
 from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
 from ccalign_jax.study.store import Store
-from ccalign_jax.study.stream import PASS_ROWS, solve_stream, train_stream
+from ccalign_jax.study.stream import PASS_ROWS, Progress, solve_stream, train_stream
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Run, Space, Trial, choose_epoch, group_trials, keep_epoch
 from ccalign_jax.training.fit import ADAPT_IMAGES
@@ -33,8 +32,6 @@ from ccalign_jax.training.fit import ADAPT_IMAGES
 __all__ = ["AlignPlan", "align", "plan_align"]
 
 HELD_SHARE = 5  # at most one in five pairs is held out
-
-Progress = Callable[[str, int, int], None]
 
 
 class AlignPlan(NamedTuple):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ccalign_jax.aligners import linear_part
@@ -13,11 +15,12 @@ from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
-from ccalign_jax.measurement.measure import Measurement
+from ccalign_jax.measurement.measure import DIRECTIONS, Measurement, add_measurement, measure, measure_pairs
 from ccalign_jax.measurement.records import MACRO
-from ccalign_jax.metrics import TextTasks, recall_curve
-from ccalign_jax.numerics import unit_float32
+from ccalign_jax.metrics import TextTasks, rank_tasks, recall_curve
+from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
 from ccalign_jax.reporting.diagnostics import maps, probe_accuracies
+from ccalign_jax.study.arrays import make_part
 from ccalign_jax.training import Part
 
 __all__ = [
@@ -28,8 +31,10 @@ __all__ = [
     "diagnostics_rows",
     "find_overlap",
     "gallery_curves",
+    "rank_set",
     "sample_grams",
     "similarity_histograms",
+    "unit_sets",
 ]
 
 POOLS = (5, 10, 20, 50)  # galleries to expect R@1 in, and ten, a hundred, … times as many
@@ -48,6 +53,29 @@ class RankedSet(NamedTuple):
     image: np.ndarray
     tasks: TextTasks
     measured: Measurement
+
+
+def rank_set(data: EmbeddingSet, tasks: Sequence[str]) -> RankedSet:
+    """Retrieval in both directions, and on these tasks between languages, of all captions and images."""
+    part = make_part(data, np.arange(len(data)))
+    text, image = unit_sets(data, data.languages)
+    found = jax.tree.map(np.asarray, rank_tasks(text, image, part.image_of, part.captions_of, tasks=tasks))
+    measured = measure(tuple(zip(found.t2i, found.i2t, strict=True)), part, data.languages)
+    pairs = {task: ranks for task, ranks in found._asdict().items() if ranks and task not in DIRECTIONS}
+    measured = add_measurement(measured, measure_pairs(pairs, part, data.languages))
+    return RankedSet(part, text, image, found, measured)
+
+
+def unit_sets(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Unit rows of each language, cut or padded to the width of the images, and of the images.
+
+    A language that the data lack has no rows.
+    """
+    image = unit_float32(data.image)
+    text = [unit_float32(data.text[language]) if language in data.text else image[:0] for language in languages]
+    if data.d_text != data.d_image:
+        text = [np.asarray(unit_rows(resize_rows(jnp.asarray(one), data.d_image))) for one in text]
+    return text, image
 
 
 class Overlap(NamedTuple):

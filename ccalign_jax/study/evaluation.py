@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -16,20 +14,11 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
-from ccalign_jax.measurement.measure import (
-    DIRECTIONS,
-    IDENTITY,
-    add_measurement,
-    chance_measurement,
-    measure,
-    measure_pairs,
-)
+from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
 from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.metrics import PAIR_TASKS, rank_tasks
-from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
+from ccalign_jax.metrics import PAIR_TASKS
 from ccalign_jax.study.apply import apply
-from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.evaluated_set import (
     Overlap,
     RankedSet,
@@ -37,8 +26,10 @@ from ccalign_jax.study.evaluated_set import (
     describe_linear,
     find_overlap,
     gallery_curves,
+    rank_set,
     sample_grams,
     similarity_histograms,
+    unit_sets,
 )
 from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes
@@ -121,7 +112,7 @@ def evaluate(
     ranked: dict[str, RankedSet] = {}
     for name, one in states.items():
         progress(f"{name}: retrieval", next(steps), total)
-        ranked[name] = _rank(one, tasks)
+        ranked[name] = rank_set(one, tasks)
     arms = {name: Arm((name,), [state.measured]) for name, state in ranked.items()}
     chance = chance_measurement(ranked[IDENTITY].part, data.languages, tasks=tasks)
     replicates = draw_replicates(data.groups, seed=seed)
@@ -159,7 +150,7 @@ def evaluate(
         scored = {}
         for name, state in ranked.items():
             progress(f"{name}: score corrections", next(steps), total)
-            near = (state.text, state.image) if bank is None else _rows(banks[name], data.languages)
+            near = (state.text, state.image) if bank is None else unit_sets(banks[name], data.languages)
             scored[name] = [correct_scores(state.text, state.image, state.part, *near, data.languages)]
         summary["scores"], corrections = summarise_corrections(
             scored, replicates, bank=len(data if bank is None else bank), transductive=bank is None, tested=tested
@@ -217,27 +208,5 @@ def _measure_left_out(overlap: Overlap, checkpoint: Checkpoint, tasks: Sequence[
     if overlap.left_out is None:
         return {}
     states = _states(overlap.left_out, checkpoint)
-    before, after = (_rank(states[name], tasks).measured for name in (IDENTITY, MAPPED))
+    before, after = (rank_set(states[name], tasks).measured for name in (IDENTITY, MAPPED))
     return {IDENTITY: estimate_means([before.values]).nest(), **estimate([after], [before]).nest()}
-
-
-def _rank(data: EmbeddingSet, tasks: Sequence[str]) -> RankedSet:
-    part = make_part(data, np.arange(len(data)))
-    text, image = _rows(data, data.languages)
-    found = jax.tree.map(np.asarray, rank_tasks(text, image, part.image_of, part.captions_of, tasks=tasks))
-    measured = measure(tuple(zip(found.t2i, found.i2t, strict=True)), part, data.languages)
-    pairs = {task: ranks for task, ranks in found._asdict().items() if ranks and task not in DIRECTIONS}
-    measured = add_measurement(measured, measure_pairs(pairs, part, data.languages))
-    return RankedSet(part, text, image, found, measured)
-
-
-def _rows(data: EmbeddingSet, languages: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Unit rows of each language, cut or padded to the width of the images, and of the images.
-
-    A language that the data lack has no rows.
-    """
-    image = unit_float32(data.image)
-    text = [unit_float32(data.text[language]) if language in data.text else image[:0] for language in languages]
-    if data.d_text != data.d_image:
-        text = [np.asarray(unit_rows(resize_rows(jnp.asarray(one), data.d_image))) for one in text]
-    return text, image

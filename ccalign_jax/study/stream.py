@@ -29,7 +29,7 @@ from ccalign_jax.study.closed import aims_of
 from ccalign_jax.study.files import tree_arrays, tree_from, whole_file
 from ccalign_jax.training import Space, StreamPoint, TrainState, Trajectory, Trial, fit_stream, start_stream
 
-__all__ = ["PASS_ROWS", "StreamRun", "gather_moments", "solve_stream", "train_stream"]
+__all__ = ["PASS_ROWS", "Progress", "StreamRun", "gather_moments", "solve_stream", "train_stream"]
 
 PASS_ROWS = 16384  # read at once for moments
 POINTS = 200  # steps between two reports of progress, at which a run may be saved
