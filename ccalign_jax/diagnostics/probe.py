@@ -115,12 +115,13 @@ def fit_logistic(
         weight `[d, classes]` and intercept `[classes]`, float64.
     """
     design = np.concatenate([np.asarray(rows, np.float64), np.ones((len(rows), 1))], axis=1)
-    rough = design.astype(np.float32)  # for the inside of a step, which need not be exact
     penalty = np.full((design.shape[1], 1), 2.0 if classes == 2 else 1.0)
     penalty[-1] = 0.0
     truth = np.eye(classes)[labels]
-    curvature = design.T @ design / classes
-    curvature[np.diag_indices(len(curvature))] += penalty[:, 0] + 1e-9 * len(rows)
+    # The inside of a step need not be exact.
+    rough, rough_penalty = design.astype(np.float32), penalty.astype(np.float32)
+    curvature = rough.T @ rough / classes
+    curvature[np.diag_indices(len(curvature))] += rough_penalty[:, 0] + 1e-6 * len(rows)
     precondition = np.linalg.inv(curvature)
     weight = np.zeros((design.shape[1], classes))
 
@@ -140,12 +141,13 @@ def fit_logistic(
         rounded = chances.astype(np.float32)
 
         def product(step, chances=rounded):
-            spread = chances * (rough @ step.astype(np.float32))
+            spread = chances * (rough @ step)
             spread -= chances * spread.sum(axis=1, keepdims=True)
-            return rough.T @ spread + penalty * step
+            return rough.T @ spread + rough_penalty * step
 
         tolerance = float(np.clip((size / len(rows)) ** 0.5, 1e-4, 0.1))
-        step = _conjugate_gradients(product, -gradient, precondition, tolerance=tolerance)
+        target = -gradient.astype(np.float32)
+        step = _conjugate_gradients(product, target, precondition, tolerance=tolerance).astype(np.float64)
         slope, scale = np.sum(gradient * step), 1.0
         trial, trial_chances = evaluate(weight + step)
         while trial > value + 1e-4 * scale * slope + 1e-12 * abs(value) and scale > 1e-6:

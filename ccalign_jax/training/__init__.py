@@ -34,7 +34,6 @@ from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import rank_part as rank_part
 from ccalign_jax.training.parts import score_map as score_map
 from ccalign_jax.training.parts import score_part as score_part
-from ccalign_jax.training.parts import take_part as take_part
 from ccalign_jax.training.selection import FitResult as FitResult
 from ccalign_jax.training.selection import Run as Run
 from ccalign_jax.training.selection import best_point as best_point

@@ -25,7 +25,6 @@ __all__ = [
     "rank_part",
     "score_map",
     "score_part",
-    "take_part",
 ]
 
 LanguageRanks = tuple[tuple[Ranks, Ranks], ...]
@@ -48,7 +47,7 @@ class Part(NamedTuple):
 
 
 class PartRows(NamedTuple):
-    """A part with its rows: taken once, before a loop that scores it many times."""
+    """A part with its rows under a map."""
 
     part: Part
     image: Float[Array, "s d_image"]
@@ -67,21 +66,16 @@ class PartScores(NamedTuple):
     images: Float[AnyArray, "*points s 3"]
 
 
-def take_part(embeddings: Embeddings, part: Part) -> PartRows:
-    """The rows of a part; padding repeats row 0, and the ranks never look at it."""
-    text = tuple(embeddings.text[jnp.maximum(rows, 0)] for rows in part.captions)
-    return PartRows(part, embeddings.image[jnp.maximum(part.images, 0)], text)
-
-
-def map_rows(aligner: Aligner, params: Params, rows: PartRows) -> PartRows:
-    """The rows of a part under a map, of length one."""
+def _map_rows(aligner: Aligner, params: Params, embeddings: Embeddings, part: Part) -> PartRows:
+    """The rows of a part under a map, of length one; padding is row 0, and the ranks never look at it."""
 
     def one_language(inputs: tuple[AnyArray, AnyArray]) -> Float[Array, "m d"]:
-        text, number = map(jnp.asarray, inputs)
-        return map_captions(aligner, params, text, number)
+        captions, number = map(jnp.asarray, inputs)
+        return map_captions(aligner, params, jnp.asarray(embeddings.text)[jnp.maximum(captions, 0)], number)
 
-    text = map_by_shape(one_language, list(zip(rows.text, jnp.arange(len(rows.text)), strict=True)))
-    return PartRows(rows.part, map_images(aligner, params, rows.image), tuple(text))
+    text = map_by_shape(one_language, list(zip(part.captions, jnp.arange(len(part.captions)), strict=True)))
+    images = jnp.asarray(embeddings.image)[jnp.maximum(part.images, 0)]
+    return PartRows(part, map_images(aligner, params, images), tuple(text))
 
 
 def rank_rows(rows: PartRows) -> LanguageRanks:
@@ -96,13 +90,16 @@ def rank_rows(rows: PartRows) -> LanguageRanks:
     return tuple(map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, strict=True))))
 
 
-@partial(jax.jit, static_argnums=(0, 4))
 def map_part(
     aligner: Aligner, params: Params, embeddings: Embeddings, part: Part, precision: Precision = "float32"
 ) -> PartRows:
     """The rows of a part of the data under a map; compiled for each aligner."""
-    map_in = in_precision(partial(map_rows, aligner), precision)
-    return map_in(params, take_part(embeddings, part))
+    return _map_part(aligner, params, embeddings, part, precision)  # calls that leave a default out compile apart
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def _map_part(aligner: Aligner, params: Params, embeddings: Embeddings, part: Part, precision: Precision) -> PartRows:
+    return in_precision(partial(_map_rows, aligner), precision)(params, embeddings, part)
 
 
 @partial(jax.jit, static_argnums=1)
