@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import io
 import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
@@ -46,7 +47,7 @@ class Distributed:
 
     def assign(self, jobs: Mapping[int, Job], *, last: bool) -> list[int]:
         """The trials whose jobs process 0 does itself; the others learn theirs, and whether no round follows."""
-        self.processes.put(f"round/{self.number}", _digest(self.plan) + pickle.dumps((dict(jobs), last)))
+        self.processes.put(f"round/{self.number}", _digest(self.plan) + _pack(jobs, last))
         self.number += 1
         return self.processes.share(sorted(jobs))
 
@@ -63,7 +64,7 @@ class Distributed:
                 f"process {self.processes.number}: its flags, data, versions or kind of device are not those of "
                 "process 0; start all processes with the same command and the same data"
             )
-        jobs, last = pickle.loads(content[len(digest) :])
+        jobs, last = _unpack(content[len(digest) :])
         return {index: jobs[index] for index in self.processes.share(sorted(jobs))}, last
 
     def results(self, trained: TrainedRuns, jobs: Mapping[int, Job], *, last: bool) -> Iterator[tuple[int, Result]]:
@@ -95,6 +96,23 @@ class Distributed:
                 yield next_arrived()
         while awaited:
             yield next_arrived()
+
+
+def _pack(jobs: Mapping[int, Job], last: bool) -> bytes:
+    """The jobs of a round, and whether none follows, as bytes from which no code is run."""
+    arrays = {f"{index}/{name}": value for index, job in jobs.items() for name, value in job._asdict().items()}
+    packed = io.BytesIO()
+    np.savez(packed, last=last, indices=np.array(sorted(jobs), int), **arrays)
+    return packed.getvalue()
+
+
+def _unpack(content: bytes) -> tuple[dict[int, Job], bool]:
+    """The jobs of `_pack`, and whether none follows."""
+    with np.load(io.BytesIO(content)) as stored:
+        fields = {int(index): {name: stored[f"{index}/{name}"] for name in Job._fields} for index in stored["indices"]}
+        return {index: Job(**each | {"kind": str(each["kind"])}) for index, each in fields.items()}, bool(
+            stored["last"]
+        )
 
 
 def work(plan: Plan, processes: Processes, mesh: Mesh | None = None) -> None:
