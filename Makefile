@@ -1,17 +1,26 @@
-# make sweep | make test | make lint | make torch      (BUILD.md has the plain pip forms)
+# make sweep | make demo | make test | make lint | make torch      (BUILD.md has the plain pip forms)
 
 VENV ?= .venv
 PYTHON ?= python3
 CONSTRAINTS ?= -c requirements.txt
 TORCH ?= torch==2.13.0
 ARGS ?=
+DEMO := runs/demo
 BIN := $(VENV)/bin
 
-.PHONY: sweep test lint torch clean
+.PHONY: sweep demo test lint torch clean
 
 # Pivot image on the built-in synthetic set; ARGS="--data=PATH --limit=500" and the like are passed on.
 sweep: $(VENV)/.installed
 	$(BIN)/python experiments/sweep.py --pivot=image $(ARGS)
+
+# From drawn pictures and their captions to a report, with encoders that need no model hub.
+demo: $(VENV)/.installed-offline
+	test -e $(DEMO)/scenes/captions.jsonl || $(BIN)/python experiments/make_scenes.py --out=$(DEMO)/scenes
+	if test -e $(DEMO)/embeddings; then $(BIN)/python experiments/extract.py --out=$(DEMO)/embeddings --resume; else \
+	    $(BIN)/python experiments/extract.py --images=$(DEMO)/scenes/images --captions=$(DEMO)/scenes/captions.jsonl \
+	    --text_encoder=use-m3 --image_encoder=efficientnet-lite0 --out=$(DEMO)/embeddings; fi
+	$(BIN)/python experiments/sweep.py --data=$(DEMO)/embeddings --out=$(DEMO)/sweep --overwrite $(ARGS)
 
 test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -31,6 +40,10 @@ clean:
 $(VENV)/.installed: pyproject.toml requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(CONSTRAINTS) -e .
+	touch $@
+
+$(VENV)/.installed-offline: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[offline]" $(TORCH)
 	touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed
