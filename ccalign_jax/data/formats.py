@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
-from ccalign_jax.data.npz_sets import has_keys, read_npz_set, read_npz_sets
+from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
+from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
 from ccalign_jax.data.seed_folders import read_seed_folder
 from ccalign_jax.data.shard_files import open_files, shard_paths
 from ccalign_jax.data.shard_sets import read_shard_set, shards_of
@@ -85,12 +86,9 @@ def open_shards(
             check_path("", file)
         paths = [Path(file) for file in path]
         return open_files(paths[0].parent if paths else Path(), paths, languages)
-    check_path("", path)
-    place = Path(path)
-    form = next((form for form in _FORMATS if form.fits(place)), _FORMATS[-1])
-    if form.held(place):
-        return shards_of(place, load(place, languages=languages))
-    return open_files(place, shard_paths(place), languages)
+    form, place = _format_of(path)
+    found = form.stream(place, languages)
+    return shards_of(place, load(place, languages=languages)) if found is None else found
 
 
 def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
@@ -136,13 +134,14 @@ class _Format(NamedTuple):
         looks: its description.
         fits: whether a path has it.
         read: the arguments of `EmbeddingSet.build`, of some languages or all.
-        held: whether rows cannot be read a few at a time, or not in the order of images.
+        stream: shards that are read a few rows at a time; None where rows are not in the order of images, or cannot be
+            read so.
     """
 
     looks: str
     fits: Callable[[Path], bool]
     read: Callable[[Path, Sequence[str] | None], dict[str, Any]]
-    held: Callable[[Path], bool]
+    stream: Callable[[Path, Sequence[str] | None], Shards | None]
 
 
 def _format_of(given: str | os.PathLike[str]) -> tuple[_Format, Path]:
@@ -160,13 +159,18 @@ def _format_of(given: str | os.PathLike[str]) -> tuple[_Format, Path]:
     return form, path
 
 
-def _read_folder(path: Path, languages: Sequence[str] | None) -> dict[str, Any]:
+def _read_shards(path: Path, languages: Sequence[str] | None) -> dict[str, Any]:
     paths = shard_paths(path)
-    return read_npz_sets(paths) if _keyed(path) else read_shard_set(open_files(path, paths, languages))
+    return read_keyed_sets(paths) if has_keys(paths[0]) else read_shard_set(open_files(path, paths, languages))
 
 
-def _keyed(path: Path) -> bool:
-    return any(map(has_keys, shard_paths(path)[:1]))
+def _stream_shards(path: Path, languages: Sequence[str] | None) -> Shards | None:
+    paths = shard_paths(path)
+    return None if has_keys(paths[0]) else open_files(path, paths, languages)
+
+
+def _held(path: Path, languages: Sequence[str] | None) -> None:
+    """No shards: the set is held in memory, or in a memory map."""
 
 
 def _reason(error: Exception) -> str:
@@ -177,19 +181,20 @@ _FORMATS = (
     _Format(
         "an .npz file",
         lambda path: path.suffix.lower() == ".npz" and path.is_file(),
-        lambda path, languages: read_npz_set(path),
-        has_keys,
+        lambda path, languages: read_keyed_set(path),
+        _stream_shards,
     ),
     _Format(
         "a folder of embeddings_image/<split>/*.pt",
         lambda path: Path(path, "embeddings_image").is_dir(),
         lambda path, languages: read_seed_folder(path),
-        lambda path: True,
+        _held,
     ),
     _Format(
         f"a folder of {', '.join(FORMATS)} shards",
         lambda path: any(is_shard(file) and file.is_file() for file in shard_paths(path)),
-        _read_folder,
-        _keyed,
+        _read_shards,
+        _stream_shards,
     ),
+    _Format("a folder of image.npy and text_<language>.npy", is_npy_folder, read_npy_folder, _held),
 )

@@ -13,7 +13,7 @@ from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import HeldArray, StoredArray
 from ccalign_jax.errors import InputError
 
-__all__ = ["bytes_of_strings", "read_shard_set", "shards_of"]
+__all__ = ["bytes_of_strings", "read_array", "read_shard_set", "shards_of", "strings_of_bytes"]
 
 
 def bytes_of_strings(strings: list[str]) -> np.ndarray:
@@ -27,6 +27,31 @@ def bytes_of_strings(strings: list[str]) -> np.ndarray:
     return encoded.view(np.uint8).reshape(len(encoded), -1)[: len(strings)]
 
 
+def strings_of_bytes(path: Path, key: str, rows: np.ndarray) -> np.ndarray:
+    """`[n]` str from what `bytes_of_strings` makes.
+
+    Args:
+        path, key: of the array, in messages.
+        rows: `[n, longest]` uint8.
+
+    Raises:
+        InputError: not UTF-8.
+    """
+    if not rows.size:
+        return np.full(len(rows), "")
+    try:
+        return np.char.decode(np.ascontiguousarray(rows).view(f"S{rows.shape[1]}")[:, 0], "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: {key} is not UTF-8 ({error.object!r}); write it again") from error
+
+
+def read_array(array: StoredArray | HeldArray) -> np.ndarray:
+    """All of an array, in memory."""
+    found = np.empty(array.shape, array.dtype)
+    array.read_into(found, 0)
+    return found
+
+
 def read_shard_set(shards: Shards) -> dict[str, Any]:
     """Arguments of `EmbeddingSet.build`: all rows of all shards.
 
@@ -34,7 +59,7 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         InputError: a damaged or cut-off file.
     """
     shards.verify()
-    image = np.concatenate([_read(file["image"]) for file in shards.files])
+    image = np.concatenate([read_array(file["image"]) for file in shards.files])
     keys: np.ndarray | None = _strings(shards, "image_keys")
     width = len(str(len(image) - 1))
     names = np.char.zfill(np.arange(len(image)).astype(str), width) if keys is None else keys
@@ -44,11 +69,11 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         for file, start in zip(shards.files, shards.image_starts, strict=False):
             if f"text_{language}" not in file:
                 continue
-            values, owner = _read(file[f"text_{language}"]), np.arange(file["image"].shape[0])
+            values, owner = read_array(file[f"text_{language}"]), np.arange(file["image"].shape[0])
             if shards.ragged:
                 owner = np.repeat(owner, read_counts(file[f"{COUNT}{language}"]))
             elif f"mask_{language}" in file:
-                there = _read(file[f"mask_{language}"])
+                there = read_array(file[f"mask_{language}"])
                 values, owner = values[there], owner[there]
             rows.append(values)
             owners.append(owner + start)
@@ -60,7 +85,7 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         "text": text,
         "image_keys": keys,
         "text_keys": text_keys,
-        "groups": np.concatenate([_read(file["image_groups"]) for file in shards.files]) if grouped else None,
+        "groups": np.concatenate([read_array(file["image_groups"]) for file in shards.files]) if grouped else None,
         "split": _strings(shards, "split"),
         "notes": list(shards.notes),
     }
@@ -96,18 +121,6 @@ def _strings(shards: Shards, key: str) -> np.ndarray | None:
     """The strings of all images, where every shard has them."""
     if not all(key in file for file in shards.files):
         return None
-    found = []
-    for file in shards.files:
-        rows = _read(file[key])
-        try:
-            found.append(np.char.decode(rows.view(f"S{rows.shape[1]}")[:, 0], "utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{file[key].path}: {key} is not UTF-8 ({error.object!r}); write it again") from error
+    found = [strings_of_bytes(file[key].path, key, read_array(file[key])) for file in shards.files]
     names = np.concatenate(found)
     return names if (names != "").any() else None
-
-
-def _read(array: StoredArray | HeldArray) -> np.ndarray:
-    found = np.empty(array.shape, array.dtype)
-    array.read_into(found, 0)
-    return found

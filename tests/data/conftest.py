@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccalign_jax.data import EmbeddingSet, load, npz_sets
+from ccalign_jax.data import EmbeddingSet, load, keyed_sets
 
 
 @pytest.fixture(params=["in memory", "mapped"])
 def reading(request, monkeypatch) -> str:
     """Read arrays from memory and from disk, whatever their size."""
     if request.param == "mapped":
-        monkeypatch.setattr(npz_sets, "_MAP_FROM_BYTES", 0)
+        monkeypatch.setattr(keyed_sets, "_MAP_FROM_BYTES", 0)
     return request.param
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.data import load, npz_sets, save
+from ccalign_jax.data import load, keyed_sets, save
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
@@ -58,7 +58,7 @@ def test_npz_unknown_arrays_are_counted_even_where_they_need_pickle(tmp_path, ro
 
 
 def test_npz_large_stored_arrays_stay_on_disk_and_compressed_ones_do_not(tmp_path, monkeypatch, assert_same, rows):
-    monkeypatch.setattr(npz_sets, "_MAP_FROM_BYTES", 1000)
+    monkeypatch.setattr(keyed_sets, "_MAP_FROM_BYTES", 1000)
     for write, expected in ((np.savez, True), (np.savez_compressed, False)):
         write(tmp_path / "data.npz", image=rows(*range(400)), text_en=rows(*range(400)))
         data = load(tmp_path / "data.npz")

@@ -216,9 +216,9 @@ def test_check_passes_and_tells_how_far_it_is(tmp_path):
 
 
 def test_folders_and_files_that_are_no_shards(tmp_path, one_line):
-    one_line(lambda: open_shards(tmp_path), f"{tmp_path}: no shards here; give a folder of .npz, .safetensors")
+    one_line(lambda: open_shards(tmp_path), f"{tmp_path}: cannot tell its format; give an .npz file or")
     one_line(lambda: open_shards([]), "no shards here")
-    one_line(lambda: open_shards(tmp_path / "none.npz"), "none.npz: no such file; give")
+    one_line(lambda: open_shards(tmp_path / "none.npz"), "none.npz: no such file or folder; give")
     (tmp_path / "rows.csv").write_text("1")
     one_line(lambda: open_shards(tmp_path / "rows.csv"), "rows.csv: cannot tell its format")
     np.savez(tmp_path / "a.npz", **pairs())

@@ -228,7 +228,7 @@ def test_the_epochs_before_it_diverged_can_be_chosen(folder, monkeypatch):
         ({"memory": 1000}, ("1000 bytes cannot hold three batches",)),
         ({"languages": ("fr",)}, ("no captions in fr; it has de, en, ja",)),
         ({"held": 3, "seed": 2}, ("no held-out pair has a caption in",)),
-        ({"data": "/nowhere/at/all"}, ("/nowhere/at/all: cannot tell its format",)),
+        ({"data": "/nowhere/at/all"}, ("/nowhere/at/all: no such file or folder",)),
     ],
 )
 def test_mistakes_are_found_before_anything_is_done(folder, one_line, changes, parts):

@@ -1,0 +1,75 @@
+"""Folders of .npy files with the ids of their rows beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ccalign_jax.data.checks import known_languages
+from ccalign_jax.data.damage import reading
+from ccalign_jax.data.keyed_sets import known_arrays, set_of_arrays
+from ccalign_jax.data.npy import load_npy
+from ccalign_jax.errors import InputError
+
+__all__ = ["is_npy_folder", "read_npy_folder"]
+
+_IDS = ("_keys.npy", ".ids.txt", ".txt")  # beside rows, the first that is there
+
+
+def is_npy_folder(path: Path) -> bool:
+    """Whether a folder has its image rows in `image.npy`."""
+    return Path(path, "image.npy").is_file()
+
+
+def read_npy_folder(path: Path, languages: Sequence[str] | None = None) -> dict[str, Any]:
+    """Arguments of `EmbeddingSet.build` from `image.npy` and `text_<language>.npy`, memory-mapped.
+
+    Beside each are the image ids of its rows: text with one a line, or an array. Optional are `split` and
+    `image_groups`, as either.
+
+    Raises:
+        InputError: a damaged file, rows without ids, or more or fewer ids than rows.
+    """
+    known, unknown = known_arrays(path, (file.name.removesuffix(".npy") for file in path.glob("[!.]*.npy")))
+    texts = [name for name in known if name.startswith("text_") and not name.endswith("_keys")]
+    if languages is not None:
+        chosen = known_languages(str(path), languages, [name.removeprefix("text_") for name in texts])
+        texts = [f"text_{language}" for language in chosen]
+    arrays: dict[str, Any] = {}
+    for side in ("image", *texts):
+        rows = arrays[side] = load_npy(path / f"{side}.npy", mapped=True)
+        beside = next((path / f"{side}{end}" for end in _IDS if Path(path, f"{side}{end}").is_file()), None)
+        if beside is None:
+            raise InputError(
+                f"{path / side}.npy: no ids beside it; add {side}.ids.txt, the image id of each row, one a line, or "
+                f"{side}_keys.npy"
+            )
+        arrays[f"{side}_keys"] = _entries(beside, side, len(rows) if rows.ndim else 0)
+    for name in ("split", "image_groups"):
+        for file in (path / f"{name}.npy", path / f"{name}.txt"):
+            if name not in arrays and file.is_file():
+                arrays[name] = _entries(file, "image", len(arrays["image"]))
+    return set_of_arrays(path, arrays, unknown)
+
+
+def _entries(file: Path, side: str, rows: int) -> Any:
+    """The entries of a file, as many as there are rows.
+
+    Raises:
+        InputError: not as many, or an empty one.
+    """
+    found: Any = load_npy(file) if file.suffix == ".npy" else _lines(file)
+    count = len(found) if file.suffix != ".npy" or found.ndim else 0
+    if count != rows:
+        raise InputError(f"{file}: {count} entries for the {rows} rows of {side}.npy; give one a row")
+    return found
+
+
+def _lines(file: Path) -> list[str]:
+    with reading(f"{file}: not UTF-8 text"):
+        text = file.read_text(encoding="utf-8-sig")
+    lines = text.removesuffix("\n").split("\n") if text else []
+    if "" in lines:
+        raise InputError(f"{file}: line {lines.index('') + 1} is empty; give one entry a row")
+    return lines
