@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccalign_jax.data import EmbeddingSet, load, keyed_sets
+from ccalign_jax.data import EmbeddingSet, keyed_sets, load
 
 
 @pytest.fixture(params=["in memory", "mapped"])

@@ -132,9 +132,8 @@ def test_every_form_counts_images_whose_keys_repeat(tmp_path, folder, write, ass
 @pytest.mark.parametrize("keys", [np.arange(6), np.arange(6, dtype=np.uint8)])
 def test_keys_of_safetensors_may_be_numbers(folder, keys):
     rows = np.eye(6, dtype=np.float16)
-    write_safetensors(
-        folder / "a.safetensors", {"image": rows, "image_keys": keys, "text_en": rows[::-1].copy(), "text_en_keys": keys}
-    )
+    arrays = {"image": rows, "image_keys": keys, "text_en": rows[::-1].copy(), "text_en_keys": keys}
+    write_safetensors(folder / "a.safetensors", arrays)
     data = load(folder)
     assert data.keys.tolist() == list("012345")
     np.testing.assert_array_equal(data.text["en"], rows[::-1])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.data import load, keyed_sets, save
+from ccalign_jax.data import keyed_sets, load, save
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
