@@ -59,6 +59,7 @@ HEAVY = (
     "grain",
     "safetensors",
     "PIL",
+    "pyarrow",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

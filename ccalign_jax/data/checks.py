@@ -12,6 +12,7 @@ from ccalign_jax.errors import InputError
 
 __all__ = [
     "check_languages",
+    "check_one_split",
     "check_rows",
     "float_matrix",
     "group_numbers",
@@ -19,11 +20,13 @@ __all__ = [
     "known_languages",
     "split_names",
     "strings",
+    "unnamed_language",
     "unsound_rows",
     "vector",
 ]
 
 
+UNNAMED = "und"  # ISO 639's code of what is undetermined
 RESERVED = ("image", "macro", "mean")  # keys beside languages in results: the images, and means over languages
 
 
@@ -69,8 +72,20 @@ def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     return array
 
 
-def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None = None, *, first: int = 0) -> None:
-    """Refuse a NaN, infinite or zero row, by its number, counted from `first`, and its key if it has one."""
+def check_rows(
+    name: str,
+    key: str,
+    values: np.ndarray,
+    keys: np.ndarray | None = None,
+    *,
+    first: int = 0,
+    numbers: np.ndarray | None = None,
+) -> None:
+    """Refuse a NaN, infinite or zero row, by its number and its key if it has one.
+
+    Rows are numbered from `first` on, unless `numbers` `[rows]` says otherwise.
+    """
+    called = range(first, first + len(values)) if numbers is None else numbers
     for start in range(0, len(values), 65536):
         block = values[start : start + 65536]
         block = block.astype(np.promote_types(block.dtype, np.float32))  # half precision is slow to look at
@@ -79,8 +94,8 @@ def check_rows(name: str, key: str, values: np.ndarray, keys: np.ndarray | None 
                 row = start + int(np.argmax(bad))
                 known = "" if keys is None else f" (key {keys[row]})"
                 raise InputError(
-                    f"{name}: {key} row {first + row}{known} is {what}; remove or re-encode it "
-                    f"({int(bad.sum())} such in rows {first + start} to {first + start + len(block) - 1})"
+                    f"{name}: {key} row {called[row]}{known} is {what}; remove or re-encode it "
+                    f"({int(bad.sum())} such in rows {called[start]} to {called[start + len(block) - 1]})"
                 )
 
 
@@ -118,6 +133,18 @@ def known_languages(name: str, asked: Sequence[str], known: Collection[str]) -> 
     if unknown:
         raise InputError(f"{name}: no captions in {', '.join(unknown)}; it has {has}")
     return chosen
+
+
+def unnamed_language(languages: Sequence[str] | None) -> tuple[str, str]:
+    """The language of captions that state none, and a note that says so: the only one asked for, or `und`.
+
+    Example:
+        >>> unnamed_language(["de"])
+        ('de', 'captions state no language: they are taken to be de, as asked for')
+    """
+    if languages is not None and len(set(languages)) == 1:
+        return languages[0], f"captions state no language: they are taken to be {languages[0]}, as asked for"
+    return UNNAMED, f"captions state no language: they are called {UNNAMED}; --languages=CODE names them"
 
 
 def unsound_rows(values: np.ndarray) -> np.ndarray:
@@ -163,3 +190,16 @@ def split_names(name: str, split: Sequence[str] | np.ndarray, size: int) -> np.n
     if len(names) != size:
         raise InputError(f"{name}: split has {len(names)} entries for {size} rows of image; give one a row")
     return names
+
+
+def check_one_split(name: str, keys: Sequence[str], splits: Sequence[str]) -> None:
+    """Refuse an image that is in several splits.
+
+    Args:
+        name: that the message begins with.
+        keys, splits: of each image row.
+    """
+    split_of: dict[str, str] = {}
+    for key, split in zip(keys, splits, strict=True):
+        if split_of.setdefault(key, split) != split:
+            raise InputError(f"{name}: image {key} is in the splits {split_of[key]} and {split}; keep it in one")

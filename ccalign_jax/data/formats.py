@@ -14,10 +14,12 @@ from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
 from ccalign_jax.data.seed_folders import read_seed_folder
-from ccalign_jax.data.shard_files import open_files, shard_paths
+from ccalign_jax.data.shard_files import open_files, paths_in, shard_paths
 from ccalign_jax.data.shard_sets import read_shard_set, shards_of
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard
+from ccalign_jax.data.table_sets import read_table_set
+from ccalign_jax.data.tables import dataset_tables, is_dataset_folder, is_parquet, parquet_table
 from ccalign_jax.errors import InputError, check_path
 
 __all__ = ["load", "open_shards", "save"]
@@ -159,6 +161,21 @@ def _format_of(given: str | os.PathLike[str]) -> tuple[_Format, Path]:
     return form, path
 
 
+def _has_shards(path: Path) -> bool:
+    """Whether a path is a shard, or a folder of them, or of their folders unless it is of another kind itself."""
+    found = [file for file in shard_paths(path) if is_shard(file) and file.is_file()]
+    own = any(file.parent == path or file == path for file in found)
+    return own or (bool(found) and not is_npy_folder(path) and not any(map(is_parquet, path.iterdir())))
+
+
+def _has_parquet(path: Path) -> bool:
+    return any(is_parquet(file) and file.is_file() for file in paths_in(path, is_parquet))
+
+
+def _read_parquet(path: Path, languages: Sequence[str] | None) -> dict[str, Any]:
+    return read_table_set(path, map(parquet_table, paths_in(path, is_parquet)), languages)
+
+
 def _read_shards(path: Path, languages: Sequence[str] | None) -> dict[str, Any]:
     paths = shard_paths(path)
     return read_keyed_sets(paths) if has_keys(paths[0]) else read_shard_set(open_files(path, paths, languages))
@@ -191,10 +208,17 @@ _FORMATS = (
         _held,
     ),
     _Format(
+        "a folder that datasets saved",
+        is_dataset_folder,
+        lambda path, languages: read_table_set(path, dataset_tables(path), languages),
+        _held,
+    ),
+    _Format(
         f"a folder of {', '.join(FORMATS)} shards",
-        lambda path: any(is_shard(file) and file.is_file() for file in shard_paths(path)),
+        _has_shards,
         _read_shards,
         _stream_shards,
     ),
     _Format("a folder of image.npy and text_<language>.npy", is_npy_folder, read_npy_folder, _held),
+    _Format("a .parquet file or a folder of them", _has_parquet, _read_parquet, _held),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.data.checks import host_array
+from ccalign_jax.data.checks import check_one_split, host_array
 from ccalign_jax.data.torch_files import import_torch, load_torch
 from ccalign_jax.errors import InputError
 
@@ -22,10 +22,7 @@ def read_seed_folder(path: Path) -> dict[str, Any]:
     """
     image, image_keys, splits = _gather_shards(path / "embeddings_image", by_language=False)["image"]
     text = _gather_shards(path / "embeddings_text", by_language=True)
-    split_of: dict[str, str] = {}
-    for key, split in zip(image_keys, splits, strict=True):
-        if split_of.setdefault(key, split) != split:
-            raise InputError(f"{path}: image {key} is in the splits {split_of[key]} and {split}; keep it in one")
+    check_one_split(str(path), image_keys, splits)
     return {
         "image": image,
         "text": {language: rows for language, (rows, _, _) in text.items()},

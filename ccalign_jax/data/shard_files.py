@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import ml_dtypes
@@ -18,7 +18,7 @@ from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
 from ccalign_jax.errors import InputError
 
-__all__ = ["open_files", "shard_paths"]
+__all__ = ["open_files", "paths_in", "shard_paths"]
 
 DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
 _KNOWN = re.compile(r"image|image_groups|(text|mask|count)_.+")
@@ -27,12 +27,22 @@ _STRINGS = ("image_keys", "split")  # of ragged shards: UTF-8 in rows of bytes, 
 
 def shard_paths(place: Path) -> list[Path]:
     """The shards of a folder in the order of their names, or those of its subfolders where it has none itself."""
+    return paths_in(place, is_shard)
+
+
+def paths_in(place: Path, is_one: Callable[[Path], bool]) -> list[Path]:
+    """Files of one kind in a folder, in the order of their names, or in its subfolders where it has none itself.
+
+    Args:
+        place: the folder; a file is itself.
+        is_one: whether a path is of the kind.
+    """
     if not place.is_dir():
         return [place]
-    found = [path for path in place.iterdir() if is_shard(path)]
+    found = [path for path in place.iterdir() if is_one(path)]
     if not found:
         folders = [folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
-        found = [path for folder in folders for path in folder.iterdir() if is_shard(path)]
+        found = [path for folder in folders for path in folder.iterdir() if is_one(path)]
     return sorted(found, key=lambda path: (path.name, path))
 
 

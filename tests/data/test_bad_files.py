@@ -11,8 +11,7 @@ from ccalign_jax.errors import InputError
 
 def test_missing_and_unknown_files_say_what_is_looked_for(tmp_path, refusal):
     assert (
-        "none.npz: no such file or folder; give an .npz file or a folder of embeddings_image/<split>/*.pt "
-        "or a folder of .npz, .safetensors, .pt shards or "
+        "none.npz: no such file or folder; give an .npz file or a folder of embeddings_image/<split>/*.pt or "
     ) in refusal(tmp_path / "none.npz")
     (tmp_path / "data.csv").write_text("1,2")
     (tmp_path / "data.npz").mkdir()
