@@ -32,7 +32,7 @@ def main() -> Path | None:
     from ccalign_jax.data.extracted import read_description
     from ccalign_jax.errors import InputError
     from ccalign_jax.extraction import plan_extraction, run_extraction
-    from ccalign_jax.extraction.folder import LEFT_OUT, Folder, Part
+    from ccalign_jax.extraction.folder import DUPLICATES, LEFT_OUT, Folder, Part
     from ccalign_jax.reporting import count_words, progress_bar
 
     if FLAGS.out is None:
@@ -86,6 +86,13 @@ def main() -> Path | None:
         print(f"note: left out {count}: {reason}")
     if found["left_out"]:
         print(f"note: what was left out is listed in {out}/{LEFT_OUT}")
+    copies = found["duplicates"]
+    if copies.get("same_pixels") or copies.get("near"):
+        left = f", {copies['not_joined']} not joined" * bool(copies["not_joined"])
+        print(
+            f"note: {copies['same_pixels']} images have the pixels of another, {copies['near']} are near copies: kept, "
+            f"in {count_words(copies['groups'], 'group')} that stay in one split{left}; see {out}/{DUPLICATES}"
+        )
     there = len(list(out.glob("shard-*.safetensors")))
     if there < found["shards"]:
         print(f"{there} of {found['shards']} shards are in {out}; the other parts are to follow")

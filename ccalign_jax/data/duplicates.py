@@ -13,7 +13,16 @@ from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import scale_rows
 
-__all__ = ["EXACT", "DuplicateAudit", "audit_duplicates", "audit_notes", "first_copies", "group_duplicates"]
+__all__ = [
+    "EXACT",
+    "DuplicateAudit",
+    "audit_duplicates",
+    "audit_notes",
+    "first_copies",
+    "group_duplicates",
+    "group_limit",
+    "merge_components",
+]
 
 # One row in two lengths or precisions: rounding to float16 moves a row by some .02 % of its length, and two such rows
 # to a cosine of 1 − 6e-8. At 1 − 1e-6 they are .14 % apart.
@@ -76,7 +85,7 @@ def audit_duplicates(data: EmbeddingSet, *, cosine: float = 0.999, most_share: f
     for name, value in (("cosine", cosine), ("most_share", most_share)):
         if not 0 < value <= 1:
             raise InputError(f"{data.name}: {name}={value} of duplicates is out of range; give one above 0, 1 at most")
-    most = max(ALWAYS_ALLOWED, int(most_share * len(data)))
+    most = group_limit(len(data), most_share)
     joined, paired, near_pairs = _join_near(data.image, data.groups, min(cosine, EXACT))
     _, component, sizes = np.unique(joined, return_inverse=True, return_counts=True)
     crowded = np.flatnonzero(sizes[component] > most)
@@ -171,12 +180,17 @@ def _join_near(
     for left, right in _near_pairs(image, limit):
         paired[left] = paired[right] = True
         pairs += len(left)
-        component = _merge(component, component[node[left]], component[node[right]])
+        component = merge_components(component, component[node[left]], component[node[right]])
     smallest = names[np.unique(component, return_index=True)[1]]
     return smallest[component][node], paired, pairs
 
 
-def _merge(
+def group_limit(size: int, most_share: float) -> int:
+    """How many of `size` images near duplicates may join into one group."""
+    return max(ALWAYS_ALLOWED, int(most_share * size))
+
+
+def merge_components(
     component: Int[np.ndarray, " g"], left: Int[np.ndarray, " p"], right: Int[np.ndarray, " p"]
 ) -> Int[np.ndarray, " g"]:
     """Components, numbered from 0, after `left` and `right` of them are linked: edges need not be kept."""

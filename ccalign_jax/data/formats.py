@@ -62,7 +62,8 @@ def open_shards(
     `[n]` bool, False where row i has no caption in that language (its row may then hold anything). In ragged shards,
     such as an extraction's, `count_<language>` `[n]` says how many captions each image has, whose rows follow each
     other in `text_<language>`; an image then makes as many pairs as it has captions in one language. Optional in both:
-    `image_groups` `[n]` whole numbers, equal for images that show the same thing, all over the shards. Other arrays are
+    `image_groups` `[n]` whole numbers, equal for images that show the same thing, all over the shards; without them the
+    hashes of an extraction, `image_digest` and `image_hash` `[n]` uint64, join copies. Other arrays are
     left out and counted in `notes`. What else `load` reads is held in memory, or in a memory map.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.npz import open_npz
 from ccalign_jax.data.safetensors_files import read_safetensors_header
-from ccalign_jax.data.shard_sets import read_array, strings_of_bytes
+from ccalign_jax.data.shard_sets import strings_of_bytes
 from ccalign_jax.data.stored_arrays import stored_arrays
 from ccalign_jax.errors import InputError
 
@@ -127,7 +127,7 @@ def _safetensors_set(path: Path) -> dict[str, Any]:
         if array.dtype == object:
             raise InputError(f"{path}: {name} is of a type that NumPy lacks; save float16, bfloat16 or float32")
         array.verify()
-        arrays[name] = read_array(array)
+        arrays[name] = array.read()
         if name != "image" and arrays[name].ndim == 2 and arrays[name].dtype == np.uint8:
             arrays[name] = strings_of_bytes(path, name, arrays[name])
     return set_of_arrays(path, arrays, unknown)

@@ -13,6 +13,7 @@ import numpy as np
 from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
 from ccalign_jax.data.checks import check_languages, known_languages
 from ccalign_jax.data.extracted import check_extracted
+from ccalign_jax.data.image_hashes import DIGEST, HASH
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
@@ -21,7 +22,8 @@ from ccalign_jax.errors import InputError
 __all__ = ["open_files", "paths_in", "shard_paths"]
 
 DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
-_KNOWN = re.compile(r"image|image_groups|(text|mask|count)_.+")
+_KNOWN = re.compile(rf"image|image_groups|{DIGEST}|{HASH}|(text|mask|count)_.+")
+_HASHES = (DIGEST, HASH)
 _STRINGS = ("image_keys", "split")  # of ragged shards: UTF-8 in rows of bytes, filled up with zeros
 
 
@@ -81,7 +83,7 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
     chosen = tuple(sorted(texts) if languages is None else known_languages(str(place), languages, texts))
     check_languages(str(place), chosen)
     kept = {f"{kind}_{language}" for kind in ("text", "mask", "count") for language in chosen}
-    kept |= {"image", "image_groups", *_STRINGS}
+    kept |= {"image", "image_groups", *_HASHES, *_STRINGS}
     files = [{key: array for key, array in file.items() if key in kept} for file in files]
     if ragged := any(key.startswith(COUNT) for file in files for key in file):
         files = [file for file in files if any(key.startswith(COUNT) for key in file)]  # else in other languages
@@ -115,6 +117,9 @@ def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
         elif key in _STRINGS:
             if len(array.shape) != 2 or array.dtype != np.uint8:
                 raise InputError(f"{described}; it must be uint8, UTF-8 in rows filled up with zeros")
+        elif key in _HASHES:
+            if array.dtype != np.uint64 or len(array.shape) != 1:
+                raise InputError(f"{described}; it must be uint64, a hash a row")
         elif len(array.shape) != 1 or (key == "image_groups" and array.dtype.kind not in "iu"):
             raise InputError(f"{described}; it must be one {'number' if key == 'image_groups' else 'bool'} a row")
         elif key.startswith(COUNT):

@@ -10,10 +10,10 @@ import numpy as np
 from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.shards import Shards
-from ccalign_jax.data.stored_array import HeldArray, StoredArray
+from ccalign_jax.data.stored_array import HeldArray
 from ccalign_jax.errors import InputError
 
-__all__ = ["bytes_of_strings", "read_array", "read_shard_set", "shards_of", "strings_of_bytes"]
+__all__ = ["bytes_of_strings", "read_shard_set", "shards_of", "strings_of_bytes"]
 
 
 def bytes_of_strings(strings: list[str]) -> np.ndarray:
@@ -45,13 +45,6 @@ def strings_of_bytes(path: Path, key: str, rows: np.ndarray) -> np.ndarray:
         raise InputError(f"{path}: {key} is not UTF-8 ({error.object!r}); write it again") from error
 
 
-def read_array(array: StoredArray | HeldArray) -> np.ndarray:
-    """All of an array, in memory."""
-    found = np.empty(array.shape, array.dtype)
-    array.read_into(found, 0)
-    return found
-
-
 def read_shard_set(shards: Shards) -> dict[str, Any]:
     """Arguments of `EmbeddingSet.build`: all rows of all shards.
 
@@ -59,7 +52,7 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         InputError: a damaged or cut-off file.
     """
     shards.verify()
-    image = np.concatenate([read_array(file["image"]) for file in shards.files])
+    image = np.concatenate([file["image"].read() for file in shards.files])
     keys: np.ndarray | None = _strings(shards, "image_keys")
     width = len(str(len(image) - 1))
     names = np.char.zfill(np.arange(len(image)).astype(str), width) if keys is None else keys
@@ -69,25 +62,29 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         for file, start in zip(shards.files, shards.image_starts, strict=False):
             if f"text_{language}" not in file:
                 continue
-            values, owner = read_array(file[f"text_{language}"]), np.arange(file["image"].shape[0])
+            values, owner = file[f"text_{language}"].read(), np.arange(file["image"].shape[0])
             if shards.ragged:
                 owner = np.repeat(owner, read_counts(file[f"{COUNT}{language}"]))
             elif f"mask_{language}" in file:
-                there = read_array(file[f"mask_{language}"])
+                there = file[f"mask_{language}"].read()
                 values, owner = values[there], owner[there]
             rows.append(values)
             owners.append(owner + start)
         if sum(map(len, rows)):
             text[language], text_keys[language] = np.concatenate(rows), names[np.concatenate(owners)]
     grouped = "image_groups" in shards.files[0]
+    copies = None if grouped else shards.copies
+    groups = None if copies is None else copies.groups
+    if grouped:
+        groups = np.concatenate([file["image_groups"].read() for file in shards.files])
     return {
         "image": image,
         "text": text,
         "image_keys": keys,
         "text_keys": text_keys,
-        "groups": np.concatenate([read_array(file["image_groups"]) for file in shards.files]) if grouped else None,
+        "groups": groups,
         "split": _strings(shards, "split"),
-        "notes": list(shards.notes),
+        "notes": [*shards.notes, *(() if copies is None else copies.notes())],
     }
 
 
@@ -121,6 +118,6 @@ def _strings(shards: Shards, key: str) -> np.ndarray | None:
     """The strings of all images, where every shard has them."""
     if not all(key in file for file in shards.files):
         return None
-    found = [strings_of_bytes(file[key].path, key, read_array(file[key])) for file in shards.files]
+    found = [strings_of_bytes(file[key].path, key, file[key].read()) for file in shards.files]
     names = np.concatenate(found)
     return names if (names != "").any() else None

@@ -15,6 +15,7 @@ from jaxtyping import Int
 
 from ccalign_jax.data.caption_counts import COUNT, image_pairs
 from ccalign_jax.data.checks import check_rows, unsound_rows
+from ccalign_jax.data.image_hashes import DIGEST, HASH, Copies, find_copies
 from ccalign_jax.data.pair_rows import PairRows, joined_ranges
 from ccalign_jax.data.stored_array import HeldArray, StoredArray
 from ccalign_jax.errors import InputError
@@ -76,7 +77,7 @@ class Shards:
         Raises:
             InputError: a file that has become shorter.
         """
-        if not self.ragged and "image_groups" not in self.files[0]:
+        if not self.ragged and "image_groups" not in self.files[0] and self.copies is None:
             return None
         parts = [self._image_groups(shard) for shard in range(len(self.files))]
         if self.ragged:
@@ -84,13 +85,24 @@ class Shards:
         return np.concatenate(parts)
 
     def _image_groups(self, shard: int) -> Int[np.ndarray, " n"]:
-        """The group of each image of a shard: its number among all, where the file states none."""
+        """The group of each image of a shard: that of the same pixels, or its own, where the file states none."""
         arrays = self.files[shard]
-        if "image_groups" not in arrays:
-            return np.arange(self.image_starts[shard], self.image_starts[shard + 1])
-        found = np.empty(arrays["image_groups"].shape, arrays["image_groups"].dtype)
-        arrays["image_groups"].read_into(found, 0)
-        return found
+        if "image_groups" in arrays:
+            return arrays["image_groups"].read()
+        start, stop = self.image_starts[shard : shard + 2]
+        return np.arange(start, stop) if self.copies is None else self.copies.groups[start:stop]
+
+    @functools.cached_property
+    def copies(self) -> Copies | None:
+        """Images that show the same, over all shards, by the hashes of their pixels; None where files have none.
+
+        Raises:
+            InputError: a file that has become shorter.
+        """
+        if not all(DIGEST in arrays and HASH in arrays for arrays in self.files):
+            return None
+        digests, hashes = (np.concatenate([arrays[key].read() for arrays in self.files]) for key in (DIGEST, HASH))
+        return find_copies(digests, hashes)
 
     def read(self, start: int, stop: int) -> PairRows:
         """Rows `start` to `stop`, over the borders of shards, checked.

@@ -67,6 +67,12 @@ class StoredArray(NamedTuple):
         if self.swapped:
             rows.byteswap(inplace=True)
 
+    def read(self) -> np.ndarray:
+        """The whole array."""
+        found = np.empty(self.shape, self.dtype)
+        self.read_into(found, 0)
+        return found
+
     def verify(self) -> None:
         """Compare all its bytes with the checksum, if the file has one.
 
@@ -115,6 +121,10 @@ class HeldArray:
     def read_into(self, rows: np.ndarray, start: int) -> None:
         """Fill rows with those from `start` on."""
         rows[:] = self.values[start : start + len(rows)]
+
+    def read(self) -> np.ndarray:
+        """The whole array."""
+        return self.values
 
     def verify(self) -> None:
         """Nothing: it was compared with its checksum when it was read."""

@@ -28,7 +28,7 @@ class Encoder(NamedTuple):
         name: as it was asked for.
         about: what rows depend on, for JSON: name, revision, weights_sha256, pooling, prompt, preprocessing, precision,
             and versions of libraries.
-        prepare: a caption, or an image as `open_image` takes it, ready for `collate`; runs in threads, and raises any
+        prepare: a caption, or an image as `open_image` returns it, ready for `collate`; runs in threads, and raises any
             exception for one that cannot be encoded.
         collate: prepared items as a batch.
         replicas: one function a device: a batch to rows `[n, d]`, by layer; `FINAL` is always there.

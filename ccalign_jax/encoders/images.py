@@ -16,11 +16,11 @@ __all__ = ["ImageReference", "open_image", "rgb_array"]
 ImageReference = Path | bytes | Callable[[], bytes]
 
 
-def open_image(image: ImageReference, *, extra: str = "encode") -> Any:
+def open_image(image: ImageReference | Any, *, extra: str = "encode") -> Any:
     """A Pillow image, decoded, upright by its EXIF orientation, in RGB.
 
     Args:
-        image: a path, the bytes of a file, or a function that reads them.
+        image: a path, the bytes of a file, a function that reads them, or an image that this function returned.
         extra: that installs Pillow.
 
     Raises:
@@ -28,6 +28,8 @@ def open_image(image: ImageReference, *, extra: str = "encode") -> Any:
         InputError: Pillow is not installed.
     """
     pillow, ops = import_library("PIL.Image", extra), import_library("PIL.ImageOps", extra)
+    if isinstance(image, pillow.Image):
+        return image
     try:
         content = image if isinstance(image, bytes) else image.read_bytes() if isinstance(image, Path) else image()
     except OSError as error:

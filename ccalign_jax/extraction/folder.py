@@ -8,24 +8,28 @@ import io
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.extracted import DESCRIPTION, differences, read_description
+from ccalign_jax.data.image_hashes import DIGEST, HASH, find_copies
 from ccalign_jax.data.safetensors_files import read_safetensors_header, write_safetensors
-from ccalign_jax.data.stored_arrays import is_shard
+from ccalign_jax.data.shard_sets import strings_of_bytes
+from ccalign_jax.data.stored_arrays import is_shard, stored_arrays
 from ccalign_jax.encoders.base import FINAL
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import LeftOut
 from ccalign_jax.extraction.shard import Embedded
 from ccalign_jax.study.files import full_disk, lock_file, whole_file, write_json
 
-__all__ = ["LEFT_OUT", "Folder", "Part"]
+__all__ = ["DUPLICATES", "LEFT_OUT", "Folder", "Part"]
 
-LEFT_OUT = "left_out.csv"
+LEFT_OUT, DUPLICATES = "left_out.csv", "duplicates.csv"
 MADE, LEFT = "made", "left_out"  # keys of the metadata of a shard
 
 
@@ -132,7 +136,7 @@ class Folder:
                 write_json(path.parent / DESCRIPTION, {**self.description, "layer": layer, "shards": None})
 
     def finish(self, total: int) -> dict[str, Any]:
-        """Describe the shards that are there, and list what they leave out.
+        """Describe the shards that are there, and list what they leave out and which images show the same.
 
         Args:
             total: shards of all parts.
@@ -152,6 +156,7 @@ class Folder:
                 if key.startswith("text_"):
                     captions[key.removeprefix("text_")] += entry.shape[0]
                     widths["d_text"] = entry.shape[1]
+        duplicates = self._list_duplicates()
         found = {
             **self.description,
             "shards": total,
@@ -159,13 +164,32 @@ class Folder:
             "captions": dict(sorted(captions.items())),
             **widths,
             "left_out": dict(sorted(Counter(_counted(each) for each in left_out).items())),
+            "duplicates": duplicates,
         }
         with whole_file(self.path / LEFT_OUT) as file:
-            file.write(_csv(left_out))
+            file.write(_csv(LeftOut._fields, left_out))
         for place in (*self.path.glob("layer*/"), self.path):
             layer = {} if place == self.path else {"layer": place.name}
             write_json(place / DESCRIPTION, {**found, **layer})
         return found
+
+    def _list_duplicates(self) -> dict[str, int]:
+        """List the images of all shards that show what an earlier one shows; how many there are of each kind."""
+        shards = [stored_arrays(self._shard(number)) for number in self._numbers()]
+        if not shards:
+            return {}
+        named = [arrays["image_keys"] for arrays in shards]
+        keys = np.concatenate([strings_of_bytes(array.path, array.key, array.read()) for array in named])
+        digests, hashes = (np.concatenate([arrays[key].read() for arrays in shards]) for key in (DIGEST, HASH))
+        copies = find_copies(digests, hashes)
+        rows = []
+        for place in np.flatnonzero(copies.of >= 0):
+            kind = "same pixels" if copies.exact[place] else "near copy"
+            done = "kept in one group" if copies.joined[place] else f"not joined: a group of more than {copies.most}"
+            rows.append((keys[place], keys[copies.of[place]], copies.distance[place], kind, done))
+        with whole_file(self.path / DUPLICATES) as file:
+            file.write(_csv(("image", "duplicate_of", "distance", "kind", "done"), rows))
+        return copies.counts()
 
     def _shard(self, number: int, layer: str = FINAL) -> Path:
         return self.path / layer / f"shard-{number:05d}.safetensors"
@@ -201,7 +225,7 @@ class Folder:
         for place in self.path.glob("layer*/"):
             if read_description(place) is not None:
                 shutil.rmtree(place)
-        for name in (DESCRIPTION, LEFT_OUT):
+        for name in (DESCRIPTION, LEFT_OUT, DUPLICATES):
             (self.path / name).unlink(missing_ok=True)
 
 
@@ -216,9 +240,9 @@ def _counted(left: LeftOut) -> str:
     return f"{'caption' if left.language else 'image'}: {left.reason}"
 
 
-def _csv(left_out: list[LeftOut]) -> bytes:
+def _csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LeftOut._fields)
-    writer.writerows(left_out)
+    writer.writerow(names)
+    writer.writerows(rows)
     return text.getvalue().encode("utf-8", "backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from ccalign_jax.extraction.ahead import ImagesAhead, ShardItems
 from ccalign_jax.extraction.encode import EncoderPool
 from ccalign_jax.extraction.folder import Folder, Part
 from ccalign_jax.extraction.items import Source
-from ccalign_jax.extraction.shard import embed_shard
+from ccalign_jax.extraction.shard import embed_shard, prepare_hashed
 from ccalign_jax.extraction.sources import open_source
 from ccalign_jax.options import ExtractConfig
 from ccalign_jax.study.files import output_path
@@ -49,7 +50,7 @@ class ExtractionPlan(NamedTuple):
         """What rows depend on, for JSON."""
         stored = dataclasses.asdict(self.config.absolute())
         return {
-            "schema": 1,
+            "schema": 2,
             "config": stored,
             "encoders": {"text": dict(self.text.about), "image": dict(self.image.about)},
             "rows": {name: list(value) if isinstance(value := stored[name], tuple) else value for name in ROW_OPTIONS},
@@ -149,7 +150,7 @@ def run_extraction(
         with (
             EncoderPool(plan.text, batch=config.batch_captions) as texts,
             EncoderPool(plan.image, batch=config.batch_images) as images,
-            ImagesAhead(wanted(), plan.image.prepare, threads=workers, most=most) as ahead,
+            ImagesAhead(wanted(), partial(prepare_hashed, plan.image), threads=workers, most=most) as ahead,
         ):
             for shard in ahead.shards():
                 embedded = embed_shard(shard, ahead, texts, images, dtype=np.dtype(config.dtype), progress=count)

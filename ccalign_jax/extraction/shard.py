@@ -8,13 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.caption_counts import COUNT
+from ccalign_jax.data.image_hashes import DIGEST, HASH
 from ccalign_jax.data.shard_sets import bytes_of_strings
-from ccalign_jax.encoders.base import FINAL, Rows
+from ccalign_jax.encoders.base import FINAL, Encoder, Rows
+from ccalign_jax.encoders.images import ImageReference, open_image
 from ccalign_jax.extraction.ahead import ImagesAhead, ShardItems
 from ccalign_jax.extraction.encode import EncoderPool, unit_rows
+from ccalign_jax.extraction.image_hashes import ImageHashes, hash_image
 from ccalign_jax.extraction.items import Item, LeftOut
 
-__all__ = ["Embedded", "embed_shard"]
+__all__ = ["Embedded", "embed_shard", "prepare_hashed"]
 
 NO_DIRECTION = "the encoder returns NaN, infinity or zero"
 
@@ -38,6 +41,16 @@ class _Caption(NamedTuple):
     text: str
 
 
+def prepare_hashed(encoder: Encoder, image: ImageReference) -> tuple[ImageHashes, Any]:
+    """The hashes of an image, and the image prepared for its encoder, decoded once.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    opened = open_image(image)
+    return hash_image(opened), encoder.prepare(opened)
+
+
 def embed_shard(
     shard: ShardItems,
     ahead: ImagesAhead,
@@ -53,7 +66,7 @@ def embed_shard(
 
     Args:
         shard: its items.
-        ahead: where the next prepared images are those of this shard.
+        ahead: where the next images of `prepare_hashed` are those of this shard.
         texts, images: the encoders.
         dtype: of the rows.
         progress: called with numbers of captions or images that are done.
@@ -65,14 +78,14 @@ def embed_shard(
     text_rows = texts.sorted_rows(distinct, progress)
     progress(sum(len(several) for item in shard.items for several in item.captions.values()) - len(distinct))
 
-    shown: list[int] = []
+    shown: dict[int, ImageHashes] = {}
 
     def prepared() -> Iterator[Any]:
         for number, item in enumerate(shard.items):
             image, reason = ahead.image()
             if reason is None:
-                shown.append(number)
-                yield image
+                shown[number], inputs = image
+                yield inputs
             else:
                 left_out.append(LeftOut(item.key, "", "", reason))
                 progress(1)
@@ -134,7 +147,7 @@ def _good(units: Units) -> np.ndarray:
 def _arrays(
     items: list[Item],
     kept: list[int],
-    shown: list[int],
+    shown: Mapping[int, ImageHashes],
     captions: list[_Caption],
     place: Mapping[str, int],
     image_units: Units,
@@ -147,6 +160,8 @@ def _arrays(
     row_of = {at: row for row, at in enumerate(shown)}
     image = np.zeros((0, 1), np.float16) if images is None else images[0][[row_of[at] for at in kept]]
     found = {"image": image, "image_keys": bytes_of_strings([items[at].key for at in kept])}
+    found[DIGEST] = np.array([shown[at].digest for at in kept], np.uint64)
+    found[HASH] = np.array([shown[at].perceptual for at in kept], np.uint64)
     found["split"] = bytes_of_strings([items[at].split or "" for at in kept])
     at_row = {at: row for row, at in enumerate(kept)}
     used = [each for each in captions if each.item in at_row]
