@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ccalign_jax.checkpoints import load_aligner as load_aligner
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
+    from ccalign_jax.data import open_shards as open_shards
     from ccalign_jax.extraction import extract as extract
     from ccalign_jax.losses import register_loss as register_loss
     from ccalign_jax.metrics import register_metric as register_metric
@@ -34,6 +35,7 @@ _LAZY = {
     "load": "ccalign_jax.data",
     "load_aligner": "ccalign_jax.checkpoints",
     "load_plugin": "ccalign_jax.plugins",
+    "open_shards": "ccalign_jax.data",
     "register_aligner": "ccalign_jax.aligners",
     "register_loss": "ccalign_jax.losses",
     "register_metric": "ccalign_jax.metrics",

@@ -123,7 +123,7 @@ class SweepConfig(Options):
 
     data: str = _option(
         SYNTHETIC,
-        "an .npz, a folder of shards, or 'synthetic'",
+        "a file or folder of embeddings, in any form of docs/data.md, or 'synthetic'",
         is_path=lambda name: name not in (SYNTHETIC, ARRAYS),
     )
     pivots: tuple[str, ...] = _option(
@@ -190,7 +190,9 @@ class SweepOptions(TypedDict, total=False):
 class AlignConfig(Options):
     """Every option that a map of shards depends on; `align.json` holds them."""
 
-    data: str = _option(dataclasses.MISSING, "a folder of shards, or one", is_path=bool)
+    data: str = _option(
+        dataclasses.MISSING, "a file or folder of embeddings, in any form of docs/data.md", is_path=bool
+    )
     pivot: str = _option("image", "what captions align to", alias="pivots")
     aligner: str = _option("residual", "what to train or to solve, such as residual or ridge", alias="aligners")
     loss: str = _option("infonce", "of what is trained", alias="losses")

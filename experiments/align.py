@@ -45,7 +45,7 @@ def main() -> Path | None:
         for plugin in config.plugins:
             load_plugin(plugin)
     elif FLAGS.data is None:
-        raise InputError("--data must be given: a folder of shards")
+        raise InputError("--data must be given: embeddings, in any form of docs/data.md")
     else:
         config = AlignConfig(**asked)
     start_jax()

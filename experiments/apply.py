@@ -9,7 +9,9 @@ from _script import npz_output, run, start_jax
 from absl import flags
 
 flags.DEFINE_string("checkpoint", None, "a map: RUN/best, or the seed study's .pt", required=True)
-flags.DEFINE_string("data", None, "an .npz, a folder of shards, or 'synthetic'", required=True)
+flags.DEFINE_string(
+    "data", None, "a file or folder of embeddings, in any form of docs/data.md, or 'synthetic'", required=True
+)
 flags.DEFINE_string("out", None, "the .npz to write", required=True)
 flags.DEFINE_list("languages", None, "use these languages only")
 flags.DEFINE_bool("overwrite", False, "replace --out if it exists")

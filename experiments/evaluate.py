@@ -5,7 +5,9 @@ from pathlib import Path
 from _script import run, start_jax
 from absl import flags
 
-flags.DEFINE_string("data", None, "an .npz, a folder of shards, or 'synthetic'", required=True)
+flags.DEFINE_string(
+    "data", None, "a file or folder of embeddings, in any form of docs/data.md, or 'synthetic'", required=True
+)
 flags.DEFINE_string(
     "checkpoint", None, "a map: RUN/best, or the seed study's .pt; without it the data alone are scored"
 )

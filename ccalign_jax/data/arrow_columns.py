@@ -46,26 +46,28 @@ def holds_strings(kind: Any, *, numbers: bool = False) -> bool:
     return (numbers and types.is_integer(kind)) or any(getattr(types, f"is_{test}")(kind) for test in tests)
 
 
-def column_strings(path: Path, name: str, column: Any) -> np.ndarray:
+def column_strings(path: Path, name: str, column: Any, *, missing: str | None = None) -> np.ndarray:
     """`[n]` str: the text or whole numbers of a column.
 
     Args:
         path: of the file, in messages.
         name: of the column.
         column: a chunked array of text or whole numbers.
+        missing: what stands for a row without one, if such rows are allowed.
 
     Raises:
         InputError: a row without one, or bytes that are not UTF-8.
     """
     import pyarrow as pa
 
-    if column.null_count:
+    if column.null_count and missing is None:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise InputError(f"{path}: row {row} has no {name} ({column.null_count} such); give each row one")
     with reading(f"{path}: {name} is not UTF-8"):
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        return np.array(column.cast(pa.string()).to_pylist(), dtype=str)
+        column = column.cast(pa.string())
+        return np.array((column if missing is None else column.fill_null(missing)).to_pylist(), dtype=str)
 
 
 def column_rows(path: Path, name: str, column: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax.data.clip_retrieval import is_clip_retrieval, open_clip_retrieval, read_clip_retrieval
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
@@ -26,13 +27,14 @@ __all__ = ["load", "open_shards", "save"]
 
 
 def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None) -> EmbeddingSet:
-    """Read a data set: an .npz file, a folder of shards, such as an extraction's, or one of the seed study's .pt files.
+    """Read a data set, in any of the forms of docs/data.md.
 
-    An .npz has `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, and optionally `image_keys`, `split`,
-    `image_groups` `[n]` and `text_<language>_keys` `[m]`; without any keys, rows are aligned. Shards are as
-    `open_shards` has them. The seed study's folder has `embeddings_image/<split>/*.pt` and
-    `embeddings_text/<split>/*.pt`; several split folders are the official split. Other arrays are left out and counted
-    in `notes`. Languages that are not asked for are not checked.
+    These are an .npz file, or .safetensors files, with `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, and
+    optionally `image_keys`, `split`, `image_groups` `[n]` and `text_<language>_keys` `[m]` (without any keys, rows are
+    aligned); a folder of .npy files with ids; Parquet files and saved Hugging Face datasets; a folder of clip-retrieval
+    or of shards, such as an extraction's, as `open_shards` has them; and the seed study's .pt files,
+    `embeddings_image/<split>/*.pt` and `embeddings_text/<split>/*.pt`. Other arrays are left out and counted in
+    `notes`. Languages that are not asked for are not checked.
 
     Raises:
         InputError: one line that names the file, the array, key or row, what is wrong and how to fix it.
@@ -63,8 +65,9 @@ def open_shards(
     such as an extraction's, `count_<language>` `[n]` says how many captions each image has, whose rows follow each
     other in `text_<language>`; an image then makes as many pairs as it has captions in one language. Optional in both:
     `image_groups` `[n]` whole numbers, equal for images that show the same thing, all over the shards; without them the
-    hashes of an extraction, `image_digest` and `image_hash` `[n]` uint64, join copies. Other arrays are
-    left out and counted in `notes`. What else `load` reads is held in memory, or in a memory map.
+    hashes of an extraction, `image_digest` and `image_hash` `[n]` uint64, join copies. Other arrays are left out and
+    counted in `notes`. A folder of clip-retrieval is as row-aligned shards. What else `load` reads is held in memory,
+    or in a memory map.
 
     Args:
         path: a folder of .npz (uncompressed), .safetensors or .pt files, taken in the order of their names, or of
@@ -208,6 +211,7 @@ _FORMATS = (
         lambda path, languages: read_seed_folder(path),
         _held,
     ),
+    _Format("a folder of img_emb, text_emb and metadata", is_clip_retrieval, read_clip_retrieval, open_clip_retrieval),
     _Format(
         "a folder that datasets saved",
         is_dataset_folder,

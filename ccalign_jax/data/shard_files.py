@@ -15,11 +15,11 @@ from ccalign_jax.data.checks import check_languages, known_languages
 from ccalign_jax.data.extracted import check_extracted
 from ccalign_jax.data.image_hashes import DIGEST, HASH
 from ccalign_jax.data.shards import Shards
-from ccalign_jax.data.stored_array import StoredArray
+from ccalign_jax.data.stored_array import HeldArray, StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
 from ccalign_jax.errors import InputError
 
-__all__ = ["open_files", "paths_in", "shard_paths"]
+__all__ = ["check_shard", "join_files", "open_files", "paths_in", "shard_paths"]
 
 DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
 _KNOWN = re.compile(rf"image|image_groups|{DIGEST}|{HASH}|(text|mask|count)_.+")
@@ -70,16 +70,38 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
         there = [key for key in arrays if _KNOWN.fullmatch(key) or (ragged and key in _STRINGS)]
         unknown |= arrays.keys() - there
         files.append({key: arrays[key] for key in there})
-        _check_shard(path, files[-1])
+        check_shard(path, files[-1])
     if any(map(_is_ragged, files)):
         files = [file for file in files if file["image"].shape[0]]  # all else of such a shard was left out
         if not files:
             raise InputError(f"{place}: all images were left out; see left_out.csv there")
+    notes = (f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else ()
+    return join_files(place, files, languages, notes=notes)
+
+
+def join_files(
+    place: Path,
+    files: Sequence[Mapping[str, StoredArray | HeldArray]],
+    languages: Sequence[str] | None = None,
+    *,
+    notes: tuple[str, ...] = (),
+) -> Shards:
+    """Shards of the arrays of one or many files, each of which `check_shard` has let pass.
+
+    Args:
+        place: as `open_files` has it.
+        files: the arrays of each shard.
+        languages: a subset to use.
+        notes: what was left out so far.
+
+    Raises:
+        InputError: files differ, there are no captions, or a language is asked for that they lack.
+    """
     for file in files:
         _check_alike(file, files)
     texts = {key.removeprefix("text_"): array for file in files for key, array in file.items() if key[:5] == "text_"}
     if not texts:
-        raise InputError(f"{paths[0]}: no captions; give one array text_<language> a language")
+        raise InputError(f"{files[0]['image'].path}: no captions; give one array text_<language> a language")
     chosen = tuple(sorted(texts) if languages is None else known_languages(str(place), languages, texts))
     check_languages(str(place), chosen)
     kept = {f"{kind}_{language}" for kind in ("text", "mask", "count") for language in chosen}
@@ -97,11 +119,11 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
         text_dtype=text.dtype,
         starts=np.cumsum([0, *(len(image_pairs(file).image) if ragged else file["image"].shape[0] for file in files)]),
         files=tuple(files),
-        notes=(f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else (),
+        notes=notes,
     )
 
 
-def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
+def check_shard(file: Path, arrays: Mapping[str, StoredArray | HeldArray]) -> None:
     """Refuse a shard that is wrong in itself."""
     if "image" not in arrays:
         raise InputError(f"{file}: no array image (only {', '.join(sorted(arrays)) or 'none'}); add the image rows")
@@ -140,20 +162,22 @@ def _check_shard(file: Path, arrays: Mapping[str, StoredArray]) -> None:
             )
 
 
-def _is_ragged(arrays: Mapping[str, StoredArray]) -> bool:
+def _is_ragged(arrays: Mapping[str, StoredArray | HeldArray]) -> bool:
     """Whether images may have several captions; a shard of which all was left out has keys alone, for no image."""
     empty = "image_keys" in arrays and arrays["image_keys"].shape[:1] == (0,)
     return empty or any(key.startswith(COUNT) for key in arrays)
 
 
-def _captions(file: Path, arrays: Mapping[str, StoredArray], language: str) -> int:
+def _captions(file: Path, arrays: Mapping[str, StoredArray | HeldArray], language: str) -> int:
     """How many captions a ragged shard has in a language."""
     if f"{COUNT}{language}" not in arrays:
         raise InputError(f"{file}: text_{language} has no {COUNT}{language}; add the number of captions of each image")
     return int(read_counts(arrays[f"{COUNT}{language}"]).sum())
 
 
-def _check_alike(arrays: Mapping[str, StoredArray], files: Sequence[Mapping[str, StoredArray]]) -> None:
+def _check_alike(
+    arrays: Mapping[str, StoredArray | HeldArray], files: Sequence[Mapping[str, StoredArray | HeldArray]]
+) -> None:
     """Refuse a shard that differs from those before it."""
     file = arrays["image"].path
     ragged = [any(key.startswith(COUNT) for key in each) for each in (arrays, files[0])]

@@ -147,15 +147,15 @@ class Shards:
 
     def _read_aligned(self, shard: int, first: int, rows: PairRows, check: Callable[..., Any]) -> None:
         arrays = self.files[shard]
-        name, start = str(arrays["image"].path), int(self.starts[shard]) + first
+        start = int(self.starts[shard]) + first
         arrays["image"].read_into(rows.image, first)
-        check(name, "image", rows.image, first=first)
+        check(str(arrays["image"].path), "image", rows.image, first=first)
         for text, mask, language in zip(rows.text, rows.mask, self.languages, strict=True):
             arrays[f"text_{language}"].read_into(text, first)
             if f"mask_{language}" in arrays:
                 arrays[f"mask_{language}"].read_into(mask, first)
                 text[~mask] = 1.0  # may hold anything, and is not to be checked
-            check(name, f"text_{language}", text, first=first)
+            check(str(arrays[f"text_{language}"].path), f"text_{language}", text, first=first)
             text[~mask] = 0.0
         rows.groups[:] = np.arange(start, start + len(rows.groups))
         if "image_groups" in arrays:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccalign_jax.data.damage import reading
+from ccalign_jax.data.npy import read_npy_header
 from ccalign_jax.data.npz import open_npz
 from ccalign_jax.data.safetensors_files import CHECKSUM, read_safetensors_header
 from ccalign_jax.data.stored_array import StoredArray
@@ -12,7 +13,7 @@ from ccalign_jax.data.torch_files import torch_arrays
 from ccalign_jax.data.zip_files import Checksum
 from ccalign_jax.errors import InputError
 
-__all__ = ["FORMATS", "is_shard", "stored_arrays"]
+__all__ = ["FORMATS", "is_shard", "npy_array", "stored_arrays"]
 
 
 def stored_arrays(path: Path) -> dict[str, StoredArray]:
@@ -47,6 +48,26 @@ def stored_arrays(path: Path) -> dict[str, StoredArray]:
 def is_shard(path: Path) -> bool:
     """Whether a file of a folder is one of its shards: of a known format, and not hidden (`._0.npz`)."""
     return path.suffix.lower() in FORMATS and not path.name.startswith(".")
+
+
+def npy_array(path: Path, key: str) -> StoredArray:
+    """The array of an .npy file; only its header is read.
+
+    Args:
+        path: the file.
+        key: what the array is called.
+
+    Raises:
+        InputError: not an .npy file, damaged, cut off, Python objects, or in Fortran order.
+    """
+    with reading(f"{path}: not an .npy file that can be read"), open(path, "rb") as file:
+        header = read_npy_header(file, path.stat().st_size)
+        offset = file.tell()
+    if header.dtype.hasobject:
+        raise InputError(f"{path}: holds Python objects, which need pickle; save numbers")
+    if header.order == "F" and len(header.shape) > 1:
+        raise InputError(f"{path}: is in Fortran order; save np.ascontiguousarray of it")
+    return StoredArray(path, key, offset, header.shape, header.dtype.newbyteorder("="), not header.dtype.isnative)
 
 
 def _npz_arrays(path: Path) -> dict[str, StoredArray]:

@@ -53,7 +53,7 @@ def test_solve_in_one_pass(script, where):
 @pytest.mark.parametrize(
     ("flags", "parts"),
     [
-        ((), ("--data must be given: a folder of shards",)),
+        ((), ("--data must be given: embeddings, in any form of docs/data.md",)),
         (("--data=shards", "--out=bad", "--pivot=gcca", "--aligner=gcca"), ("needs all rows at once",)),
     ],
 )
