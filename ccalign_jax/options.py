@@ -215,7 +215,15 @@ class ExtractConfig(Options):
     """Every option that embeddings of photographs and captions depend on; `embeddings.json` holds them."""
 
     images: str | None = _option(None, "a folder of photographs", is_path=bool)
-    captions: str | None = _option(None, "their captions: .jsonl, .csv or .tsv", is_path=bool)
+    captions: str | None = _option(
+        None,
+        "their captions: .jsonl, .csv, .tsv or .parquet; beside --source 'first' or 'all' of an image and language",
+        is_path=lambda name: name not in (None, "first", "all"),
+    )
+    source: str | None = _option(
+        None, "in place of both: a path that holds captions, and images or their names, or KIND:PATH", is_path=bool
+    )
+    splits: tuple[str, ...] | None = _option(None, "use these splits only")
     text_encoder: str = _option(
         "sentence-transformers:sentence-transformers/clip-ViT-B-32-multilingual-v1",
         "of the captions: KIND:NAME, a folder, a hub name or module:function",

@@ -190,6 +190,12 @@ def _encoders() -> Rows:
         yield f"{name}:NAME" if kind.named else name, " and ".join(kind.sides), kind.summary
 
 
+def _sources() -> Rows:
+    from ccalign_jax.extraction import SOURCES
+
+    yield from ((f"{name}:PATH", kind.summary) for name, kind in SOURCES.items())
+
+
 def _settings() -> Rows:
     yield "setting", "default", "values", "what it is"
     for name, setting in SETTINGS.items():
@@ -206,5 +212,6 @@ LISTS: Mapping[str, Callable[[], Rows]] = {
     "grid": _grids,
     "hyper": _settings,
     "image_encoder": _encoders,
+    "source": _sources,
     "text_encoder": _encoders,
 }

@@ -1,7 +1,7 @@
 """Embed photographs and captions with frozen encoders, into a folder that sweep.py and align.py read as --data.
 
-Captions are .jsonl, .csv or .tsv with `image` and a column for each language, or with `image`, `language`, `caption`;
-`split` is optional. Encoders: `--text_encoder=list`.
+Captions are .jsonl, .csv, .tsv or .parquet with `image` and a column for each language, or with `image`, `language`,
+`caption`; `split` is optional. Other forms: `--source=list`. Encoders: `--text_encoder=list`.
 """
 
 import dataclasses

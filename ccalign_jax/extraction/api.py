@@ -22,7 +22,7 @@ def extract(
     out: str | os.PathLike[str],
     text_encoder: str | Function | None = None,
     image_encoder: str | Function | None = None,
-    source: Source | None = None,
+    source: Source | str | os.PathLike[str] | None = None,
     part: str = "1/1",
     resume: bool = False,
     overwrite: bool = False,
@@ -35,11 +35,11 @@ def extract(
 
     Args:
         images: a folder of photographs.
-        captions: their captions: .jsonl, .csv or .tsv.
+        captions: their captions: .jsonl, .csv, .tsv or .parquet; beside a source that is a path, `first` or `all`.
         out: the folder to write.
         text_encoder, image_encoder: names, as on the command line, or functions of a list of n captions, or of n images
             `[height, width, 3]` uint8, to rows `[n, d]`.
-        source: in place of images and captions.
+        source: in place of images and captions: a path, `KIND:PATH`, or a `Source`.
         part: of several machines, `i/n`, each of which embeds a share of the shards.
         resume: go on with the extraction that is there.
         overwrite: replace it.
@@ -82,6 +82,8 @@ def extract(
         ({'de': 4, 'en': 2}, ['cat', 'dog'], [0, 0, 1, 1], (6, 3))
     """
     given = {"images": images, "captions": captions, "text_encoder": text_encoder, "image_encoder": image_encoder}
+    if not isinstance(source, Source):
+        given["source"], source = source, None
     named: dict[str, Any] = {
         key: os.fspath(value) for key, value in given.items() if value is not None and not callable(value)
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ccalign_jax.encoders.images import ImageReference
 
-__all__ = ["Item", "LeftOut", "Source"]
+__all__ = ["Item", "LeftOut", "Row", "Source"]
 
 
 class Item(NamedTuple):
@@ -35,6 +36,8 @@ class Source(NamedTuple):
         sha256: of keys, splits and captions, or of what they follow from.
         size: how many items there are, where all can be gone through in no time; then progress has a total.
         notes: what was left out while reading, counted, one sentence each.
+        about: the kind of source, how many captions of an image are used, and what to know of the data set; it is
+            written beside the embeddings.
     """
 
     name: str
@@ -42,6 +45,21 @@ class Source(NamedTuple):
     sha256: str
     size: int | None = None
     notes: tuple[str, ...] = ()
+    about: Mapping[str, Any] = MappingProxyType({})
+
+
+class Row(NamedTuple):
+    """One record of a source: an image and some of its captions.
+
+    Attributes:
+        place: where it stands, for messages, such as "captions.csv line 3".
+        record: values by column; `image` is the key of the image, or the name of its file.
+        image: the image itself; None where it is a file that the record names.
+    """
+
+    place: str
+    record: Mapping[str, Any]
+    image: ImageReference | None = None
 
 
 class LeftOut(NamedTuple):

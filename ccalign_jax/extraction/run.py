@@ -54,6 +54,7 @@ class ExtractionPlan(NamedTuple):
             "config": stored,
             "encoders": {"text": dict(self.text.about), "image": dict(self.image.about)},
             "rows": {name: list(value) if isinstance(value := stored[name], tuple) else value for name in ROW_OPTIONS},
+            "source": dict(self.source.about),
             "source_sha256": self.source.sha256,
         }
 
@@ -85,7 +86,9 @@ def plan_extraction(
         InputError: a mistake in the options, the captions or the encoders' names, or a library that is not installed.
     """
     if source is None:
-        source = open_source(config.images, config.captions, config.languages)
+        source = open_source(
+            config.images, config.captions, config.languages, source=config.source, splits=config.splits
+        )
     choices = Choices(
         pooling=config.pooling,
         image_pooling=config.image_pooling,

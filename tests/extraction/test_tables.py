@@ -82,15 +82,71 @@ def test_an_empty_cell_is_no_caption_but_an_empty_line_is_one(images):
         ("a.csv", "image,en\na,one,two\n", ("line 2: not as many cells as the header has",)),
         ("a.csv", 'image,en\na,"one\n', ("a.csv: cannot be read (unexpected end of data)",)),
         ("a.csv", "image,language,caption\na,mean,one\n", ("language 'mean': the name is reserved in results",)),
-        ("a.txt", "one", ("no known form; give a folder of images, and .jsonl, .csv or .tsv",)),
+        ("a.csv", "image,en\na.jpg,one\n../b.jpg,two\n", ("line 3: ../b.jpg leads out of the folder",)),
+        ("a.csv", "image,en\n/etc/a.jpg,one\n", ("line 2: /etc/a.jpg leads out of the folder; give a name below it",)),
+        ("a.csv", "image,caption\na.jpg,one\n", ("line 2: caption does not say its language; give one, such as --l",)),
+        ("a.jsonl", '{"image": "a.jpg", "language": 3, "caption": "a"}\n', ("line 1: language is 3; give its code",)),
+        ("a.txt", "one", ("no known form; give captions in .jsonl, .csv or .tsv",)),
     ],
 )
 def test_mistakes_say_their_line(images, one_line, name, text, parts):
     one_line(lambda: opened(images, name, text), *parts)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"caption_en": ["one", "uno"], "txt.de": "eins"},
+        {"captions": {"en": ["one", "uno"], "de": "eins"}},
+        {"en": ["one", "uno"], "de": "eins", "caption": "another", "text_length": 3, "id": 17, "url": "a"},
+    ],
+)
+def test_columns_named_by_their_language(images, record):
+    source = opened(images, "a.jsonl", jsonl([{"image": "a.jpg", **record}]))
+    assert [dict(item.captions) for item in source.items()] == [{"en": ["one", "uno"], "de": ["eins"]}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"caption": ["one", "uno"]},
+        {"captions": ["one", "uno"], "text": "no"},
+        {"text": ["one", "uno"]},
+        {"caption_1": "uno", "caption_0": "one", "width": 3},
+        {"language": "en", "captions": ["one", "uno"]},
+    ],
+)
+def test_captions_without_a_language_are_of_the_one_that_is_asked_for(images, record):
+    source = opened(images, "a.jsonl", jsonl([{"image": "a.jpg", **record}]), ["en"])
+    assert [dict(item.captions) for item in source.items()] == [{"en": ["one", "uno"]}]
+
+
+def test_first_caption_and_repeated_ones(images):
+    path = images.parent / "a.csv"
+    path.write_text("image,split,en\na.jpg,test,one\na.jpg,test,one\nb.jpg,train,two\n")
+    every, first = (
+        open_source(str(images), policy, None, source=str(path), splits=["test"]) for policy in ("all", "first")
+    )
+    assert [dict(item.captions) for item in every.items()] == [{"en": ["one", "one"]}]
+    assert "1 captions are there twice for one image and language, and used twice" in every.notes
+    assert [dict(item.captions) for item in first.items()] == [{"en": ["one"]}]
+    assert "the first caption of an image and language is used: 1 of 2" in first.notes
+    assert dict(first.about) == {"kind": "table", "captions": "first", "splits": ["test"]}
+    assert first.sha256 != every.sha256
+
+
+def test_paths_that_do_not_go_together(images, one_line):
+    path = images.parent / "a.csv"
+    path.write_text("image,split,en\na.jpg,test,one\n")
+    one_line(lambda: open_source(str(images), "first"), "--captions=first: says how many captions are used")
+    one_line(lambda: open_source(str(images), str(path), source=str(path)), "--source names captions already")
+    one_line(lambda: open_source(None, str(path)), "a.csv line 2: image is the name a.jpg; give the folder")
+    one_line(lambda: open_source(str(images), str(path), splits=["dev"]), "no split dev, but test; compare --splits")
+
+
 def test_missing_files(images, one_line, tmp_path):
     one_line(lambda: open_source(str(images), str(tmp_path / "no.csv")), "no.csv: no such file")
     one_line(lambda: open_source(str(tmp_path / "none"), str(tmp_path / "no.csv")), "none: no such folder")
-    one_line(lambda: open_source(None, None), "neither --images nor --captions: no known form")
+    one_line(lambda: open_source(str(images), str(tmp_path / "no")), "no: no such file or folder; KIND:PATH names a")
+    one_line(lambda: open_source(str(images), None), "no captions: give --images and --captions, or --source")
     one_line(lambda: opened(images, "a.csv", FORMS["long.csv"], ["fr"]), "no captions in fr; compare --languages")
