@@ -86,13 +86,13 @@ def _captions(place: str, rest: Mapping[str, Any], languages: Sequence[str] | No
         yield from ((None, name, None) for name in rest if name != CAPTIONS)
         return
     codes = {name: code for name, value in rest.items() if (code := _code(name, value, languages))}
-    if codes:
+    bare = [name for name, value in rest.items() if _is_bare(name) and value is not None]
+    if not bare or any(rest[name] is not None for name in codes):
         yield from ((codes.get(name), name, value) for name, value in rest.items())
         return
-    bare = [name for name in rest if _is_bare(name)]
-    if bare and (languages is None or len(languages) != 1):
+    if languages is None or len(languages) != 1:
         raise InputError(f"{place}: {bare[0]} does not say its language; give one, such as --languages=en")
-    yield from _unnamed(rest, languages[0] if bare and languages else None, ())
+    yield from _unnamed(rest, languages[0], ())
 
 
 def _unnamed(rest: Mapping[str, Any], language: Any, others: Sequence[str]) -> Found:
@@ -103,7 +103,7 @@ def _unnamed(rest: Mapping[str, Any], language: Any, others: Sequence[str]) -> F
     if others and not bare:
         yield language, others[0], ""
     yield from ((language, name, rest[name]) for name in used)
-    yield from ((None, name, None) for name in rest if name not in used and name not in others and name not in bare)
+    yield from ((None, name, None) for name in rest if name not in (*used, *others, *bare))
 
 
 def _code(name: str, value: Any, languages: Sequence[str] | None) -> str | None:

@@ -11,6 +11,7 @@ from ccalign_jax.extraction.arrow_rows import read_parquet
 from ccalign_jax.extraction.gather import Selection, gather
 from ccalign_jax.extraction.items import Item, Row, Source
 from ccalign_jax.extraction.tables import TABLES, read_table
+from ccalign_jax.extraction.tars import read_tars
 
 __all__ = ["SOURCES", "Item", "Source", "SourceKind", "open_source"]
 
@@ -41,6 +42,11 @@ SOURCES: dict[str, SourceKind] = {
         "a .parquet file, or a folder of them, with images as bytes or as names of the files in --images",
         lambda path, selection: read_parquet(Path(path)),
         lambda path: path.suffix.lower() == ".parquet" or _holds(path, "*.parquet"),
+    ),
+    "webdataset": SourceKind(
+        "a .tar file, or a folder of them, of images with .txt or .json of the same name",
+        lambda path, selection: read_tars(Path(path)),
+        lambda path: path.suffix.lower() == ".tar" or _holds(path, "*.tar"),
     ),
 }
 
