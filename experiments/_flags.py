@@ -191,9 +191,10 @@ def _encoders() -> Rows:
 
 
 def _sources() -> Rows:
-    from ccalign_jax.extraction import SOURCES
+    from ccalign_jax.extraction import PRESETS, SOURCES
 
     yield from ((f"{name}:PATH", kind.summary) for name, kind in SOURCES.items())
+    yield from ((f"{name}[:PATH]" if each.hub else f"{name}:PATH", each.summary) for name, each in PRESETS.items())
 
 
 def _settings() -> Rows:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import Row
 
-__all__ = ["CAPTION_COLUMNS", "IMAGE", "LANGUAGE", "SPLIT", "Columns", "is_code", "parse_row"]
+__all__ = ["CAPTIONS", "IMAGE", "LANGUAGE", "SPLIT", "Columns", "is_code", "parse_row"]
 
 IMAGE, SPLIT, LANGUAGE, CAPTIONS = "image", "split", "language", "captions"
 CAPTION_COLUMNS = ("caption", CAPTIONS, "text", "txt")  # of captions whose language is not their name

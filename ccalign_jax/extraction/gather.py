@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ccalign_jax.data.checks import check_languages
 from ccalign_jax.encoders.images import ImageReference
@@ -16,8 +16,9 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.columns import parse_row
 from ccalign_jax.extraction.items import Item, Row, Source
 
-__all__ = ["Selection", "check_inside", "gather"]
+__all__ = ["METADATA", "Selection", "check_inside", "gather"]
 
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")  # of an image folder, and no images
 SHOWN = 12  # columns and splits that a message names
 
 
@@ -42,19 +43,25 @@ class _Gathered(NamedTuple):
 
 
 def gather(
-    name: str, rows: Iterable[Row], selection: Selection, *, images: Path | None, about: Mapping[str, Any]
+    name: str,
+    rows: Iterable[Row],
+    selection: Selection,
+    *,
+    images: Path | None,
+    kind: str,
+    facts: Sequence[str] = (),
 ) -> Source:
     """A source of items that add up the rows of each key.
 
-    Items whose images are files come sorted by key; images that the rows hold are taken in the order of the rows, in
-    which they can be read at once. The captions of an image and language keep their order.
+    Items whose images are files come sorted by key; images that rows hold are taken in the order of the rows, in which
+    they are read without searching. The captions of an image and language keep their order.
 
     Args:
         name: in messages.
         rows: in any order.
         selection: of languages, splits and captions.
         images: the folder of the files that rows name; None where rows hold their images.
-        about: the kind of source and what to know of it.
+        kind: of source, and `facts` that its figures depend on.
 
     Raises:
         InputError: a row that cannot be read, or names a file outside of the folder; an image in two splits; no
@@ -82,7 +89,7 @@ def gather(
             mine.extend(several)
     check_languages(name, sorted({language for each in found.values() for language in each.captions}))
     _check_any(name, found, splits, selection)
-    notes = []
+    notes = [*facts]
     if counts["images"]:
         notes.append(f"{counts['images']} rows repeat an image: their captions add up, its first picture is used")
     if counts["captions"]:
@@ -97,7 +104,12 @@ def gather(
     if unknown:
         more = ", ..." * (len(unknown) > SHOWN)
         notes.append(f"left out columns that are no language codes: {', '.join(list(unknown)[:SHOWN])}{more}")
-    about = {**about, "captions": selection.captions, "splits": selection.splits and list(selection.splits)}
+    about = {
+        "kind": kind,
+        "captions": selection.captions,
+        "splits": None if selection.splits is None else list(selection.splits),
+        "facts": list(facts),
+    }
     return Source(name, lambda: iter(items), _digest(items), len(items), tuple(notes), about)
 
 
@@ -172,7 +184,8 @@ def _files(folder: Path) -> dict[str, str]:
     names = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        names += [Path(place, file).relative_to(folder).as_posix() for file in sorted(files) if file[0] != "."]
+        named = sorted(file for file in files if file[0] != "." and file not in METADATA)
+        names += [Path(place, file).relative_to(folder).as_posix() for file in named]
     bare: dict[str, str] = {}
     repeated = set()
     for name in names:

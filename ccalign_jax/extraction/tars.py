@@ -65,7 +65,7 @@ def _samples(file: Path) -> Iterator[tuple[str, Sample]]:
                 raise InputError(f"{file}: {member.name} is a link, a device or sparse; pack it as a plain file")
             check_inside(str(file), member.name)
             folder, slash, base = member.name.removeprefix("./").rpartition("/")
-            name, dot, suffix = base.partition(".")
+            name, _, suffix = base.partition(".")
             if not name or name.startswith("__"):
                 continue
             name, suffix = f"{folder}{slash}{name}", suffix.lower()

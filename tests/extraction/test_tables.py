@@ -131,7 +131,7 @@ def test_first_caption_and_repeated_ones(images):
     assert "1 captions are there twice for one image and language, and used twice" in every.notes
     assert [dict(item.captions) for item in first.items()] == [{"en": ["one"]}]
     assert "the first caption of an image and language is used: 1 of 2" in first.notes
-    assert dict(first.about) == {"kind": "table", "captions": "first", "splits": ["test"]}
+    assert dict(first.about) == {"kind": "table", "captions": "first", "splits": ["test"], "facts": []}
     assert first.sha256 != every.sha256
 
 

@@ -27,8 +27,8 @@ def test_clip_benchmark(tmp_path):
     """Keys begin anew in every split."""
     for split in ("train", "test"):
         for shard in range(2):
-            members = [(f"s000000{shard}.webp", f"{split} {shard}".encode()), (f"s000000{shard}.txt", b"a dog\nI sit\n")]
-            write_tar(tmp_path / split / f"{shard}.tar", members)
+            name, image = f"s000000{shard}", f"{split} {shard}".encode()
+            write_tar(tmp_path / split / f"{shard}.tar", [(f"{name}.webp", image), (f"{name}.txt", b"a dog\nI sit\n")])
         (tmp_path / split / "nshards.txt").write_text("2\n")
     (tmp_path / "dataset_type.txt").write_text("retrieval")
     source, items = found(tmp_path, languages=["en"])
@@ -102,7 +102,7 @@ def test_embedded(embed, photographs, tmp_path, records):
     one = embed("table")
     two = embed("tar", images=None, captions="all", source=tmp_path / "set")
     assert two["images"] == one["images"] and two["captions"] == one["captions"]
-    assert two["source"] == {"kind": "webdataset", "captions": "all", "splits": None}
+    assert two["source"] == {"kind": "webdataset", "captions": "all", "splits": None, "facts": []}
 
 
 def test_refusals(tmp_path, one_line):
@@ -120,7 +120,7 @@ def test_refusals(tmp_path, one_line):
             archive.addfile(info)
         one_line(lambda: found(tmp_path / "a.tar"), "a.tar: a.jpg is a link, a device or sparse; pack it as a plain")
     write_tar(tmp_path / "a.tar", [("a.jpg", bytes(2000)), ("a.txt", b"one")])
-    one_line(lambda: found(tmp_path / "a.tar"), "sample a: txt does not say its language; give one, such as --languages")
+    one_line(lambda: found(tmp_path / "a.tar"), "sample a: txt does not say its language; give one, such as --lang")
     whole = (tmp_path / "a.tar").read_bytes()
     (tmp_path / "a.tar").write_bytes(whole[:1500])
     one_line(lambda: found(tmp_path / "a.tar"), "a.tar: not a whole, uncompressed tar file (unexpected end of data)")
