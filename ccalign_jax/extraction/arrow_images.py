@@ -19,8 +19,8 @@ BATCH, KEPT = 32, 16  # images of a Parquet file that are read together, and how
 class ImageColumn:
     """Reads images by file and row, for several threads.
 
-    A Parquet file is read forwards, a few images at a time, as rows are asked for nearly in their order; an Arrow file
-    is mapped into memory.
+    A Parquet file is read forwards, a few images at a time, as rows are asked for nearly in their order; at most one
+    group of its rows is in memory. An Arrow file is mapped into memory.
 
     Args:
         roots: folders of which files may be read that rows name and do not hold.
@@ -74,26 +74,32 @@ class _ParquetColumn:
         self._batches: deque[tuple[int, Any]] = deque(maxlen=KEPT)
 
     def at(self, row: int) -> Any:
-        group = next(group for group, end in enumerate(self._starts[1:]) if row < end)
-        first = self._batches[0][0] if self._batches else self._next
-        if row < first or self._starts[group] > self._next:
+        if self._batches and row < self._batches[0][0]:
             self._batches.clear()
-            self._next = self._starts[group]
-            self._iterator = self._file.iter_batches(
-                batch_size=BATCH, row_groups=range(group, len(self._starts) - 1), columns=[self._column]
-            )
-        while row >= self._next:
-            batch = next(self._iterator)
-            self._batches.append((self._next, batch.column(0)))
-            self._next += len(batch)
+            self._next = self._starts[-1] + 1
+        while not self._batches or row >= self._next:
+            self._advance(row)
         start, values = next(each for each in reversed(self._batches) if each[0] <= row)
         return values[row - start].as_py()
 
+    def _advance(self, row: int) -> None:
+        """Read the next images, or those from the beginning of the group of rows that has the row."""
+        group = next(group for group, end in enumerate(self._starts[1:]) if row < end)
+        if not self._starts[group] < self._next <= row:
+            if self._next != self._starts[group]:
+                self._batches.clear()  # what is held has no gaps
+            self._next = self._starts[group]
+            # One group after the other: an iterator over several would hold all that it came by.
+            self._iterator = self._file.iter_batches(BATCH, row_groups=[group], columns=[self._column])
+        batch = next(self._iterator)
+        self._batches.append((self._next, batch.column(0)))
+        self._next += len(batch)
+
 
 def open_parquet(file: Path) -> Any:
-    """A Parquet file, of which pages are read when they are needed.
+    """A Parquet file, mapped into memory.
 
     Raises:
         InputError: pyarrow is not installed.
     """
-    return import_library("pyarrow.parquet", "encode").ParquetFile(file, buffer_size=1 << 20)
+    return import_library("pyarrow.parquet", "encode").ParquetFile(file, memory_map=True)

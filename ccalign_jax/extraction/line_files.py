@@ -26,7 +26,7 @@ def is_xtd10(path: Path) -> bool:
 
 
 def read_xtd10(path: Path) -> Iterator[Row]:
-    """Captions of `test_1kcaptions_LANGUAGE.txt`, whose images are in `test_image_names.txt` of its folder or of `XTD10`.
+    """Captions of `test_1kcaptions_LANGUAGE.txt`; `test_image_names.txt` of its folder, or of `XTD10`, names images.
 
     Raises:
         InputError: no list of images, or not as many captions as images.

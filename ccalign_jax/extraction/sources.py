@@ -101,7 +101,8 @@ def open_source(
     if kind.in_files and images is not None:
         raise InputError(f"--images={images}: {path} is a folder of images itself; leave --images out")
     folder = path if kind.in_files else images
-    rows, facts = kind.read(path), ()
+    rows = kind.read(path)
+    facts: tuple[str, ...] = ()
     if preset is not None:
         name, facts = preset, PRESETS[preset].facts
         rows = map(PRESETS[preset].convert, rows)
