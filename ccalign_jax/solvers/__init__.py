@@ -13,6 +13,7 @@ from ccalign_jax.solvers.consensus import Consensus as Consensus
 from ccalign_jax.solvers.consensus import gcca as gcca
 from ccalign_jax.solvers.consensus import generalised_procrustes as generalised_procrustes
 from ccalign_jax.solvers.moments import Moments as Moments
+from ccalign_jax.solvers.moments import add_captions as add_captions
 from ccalign_jax.solvers.moments import add_rows as add_rows
 from ccalign_jax.solvers.moments import centred as centred
 from ccalign_jax.solvers.moments import empty_moments as empty_moments
@@ -23,6 +24,7 @@ from ccalign_jax.solvers.procrustes import Procrustes as Procrustes
 from ccalign_jax.solvers.procrustes import TwoSided as TwoSided
 from ccalign_jax.solvers.procrustes import multi_step as multi_step
 from ccalign_jax.solvers.procrustes import procrustes as procrustes
+from ccalign_jax.solvers.procrustes import whitening_sides as whitening_sides
 from ccalign_jax.solvers.ridge import Ridge as Ridge
 from ccalign_jax.solvers.ridge import RidgePath as RidgePath
 from ccalign_jax.solvers.ridge import leave_one_out as leave_one_out

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ccalign_jax.numerics import AnyArray, unit_rows
-from ccalign_jax.solvers._eigen import condition_number, eigendecompose, inverse, scaled_penalty
+from ccalign_jax.solvers._eigen import condition_number, inverse, mean_eigenvalue, scaled_penalty, thin_eigendecompose
 from ccalign_jax.solvers.moments import Moments, centred, means
 from ccalign_jax.solvers.procrustes import TwoSided
 
@@ -20,20 +20,23 @@ class CCAPath(NamedTuple):
     """Eigendecompositions of both covariances, and C_xy between the eigenvectors: what all penalties share.
 
     Attributes:
-        text_values: `[d_text]`, of C_xx, ascending, at least 0.
-        text_vectors: `[d_text, d_text]`.
-        target_values: `[d_target]`, of C_yy.
-        target_vectors: `[d_target, d_target]`.
-        cross: `[d_text, d_target]`, C_xy in these bases.
+        text_values: `[r]`, of C_xx, ascending, without those that are rounding: fewer than d_text where n < d_text.
+        text_vectors: `[d_text, r]`.
+        target_values: `[s]`, of C_yy.
+        target_vectors: `[d_target, s]`.
+        cross: `[r, s]`, C_xy in these bases; 0 in all others.
+        text_unit, target_unit: mean variances of a dimension.
         text_mean: `[d_text]`.
         target_mean: `[d_target]`.
     """
 
-    text_values: Float[np.ndarray, " d_text"]
-    text_vectors: Float[np.ndarray, "d_text d_text"]
-    target_values: Float[np.ndarray, " d_target"]
-    target_vectors: Float[np.ndarray, "d_target d_target"]
-    cross: Float[np.ndarray, "d_text d_target"]
+    text_values: Float[np.ndarray, " r"]
+    text_vectors: Float[np.ndarray, "d_text r"]
+    target_values: Float[np.ndarray, " s"]
+    target_vectors: Float[np.ndarray, "d_target s"]
+    cross: Float[np.ndarray, "r s"]
+    text_unit: float
+    target_unit: float
     text_mean: Float[np.ndarray, " d_text"]
     target_mean: Float[np.ndarray, " d_target"]
 
@@ -56,10 +59,21 @@ def cca_path(moments: Moments) -> CCAPath:
     """
     text_mean, target_mean = means(moments)
     about = centred(moments)
-    text_values, text_vectors = eigendecompose(about.text_text / about.weight)
-    target_values, target_vectors = eigendecompose(about.target_target / about.weight)
+    covariances = about.text_text / about.weight, about.target_target / about.weight
+    (text_values, text_vectors), (target_values, target_vectors) = map(thin_eigendecompose, covariances)
     cross = text_vectors.T @ (about.text_target / about.weight) @ target_vectors
-    return CCAPath(text_values, text_vectors, target_values, target_vectors, cross, text_mean, target_mean)
+    text_unit, target_unit = map(mean_eigenvalue, covariances)
+    return CCAPath(
+        text_values,
+        text_vectors,
+        target_values,
+        target_vectors,
+        cross,
+        text_unit,
+        target_unit,
+        text_mean,
+        target_mean,
+    )
 
 
 def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimensions: int | None = None) -> TwoSided:
@@ -76,18 +90,19 @@ def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimens
             much as the first.
         target_penalty: μ over the mean variance of a target dimension.
         dimensions: how many of the most correlated columns are kept; all by default. Maps of fewer are the first
-            columns of this.
+            columns of this. There are no more than C_xy has dimensions that vary: fewer than n.
 
     Raises:
         ValueError: `dimensions` that there are not, or a penalty that is negative or not finite.
     """
-    largest = min(path.cross.shape)
+    d_text, d_target = len(path.text_vectors), len(path.target_vectors)
+    largest = min(d_text, d_target)
     kept = largest if dimensions is None else dimensions
     if not 1 <= kept <= largest:
-        d_text, d_target = path.cross.shape
         raise ValueError(f"dimensions is {dimensions}; between {d_text} and {d_target} columns it is 1 to {largest}")
-    text_values = path.text_values + scaled_penalty(text_penalty, path.text_values.mean())
-    target_values = path.target_values + scaled_penalty(target_penalty, path.target_values.mean())
+    text_lambda = scaled_penalty(text_penalty, path.text_unit)
+    target_lambda = scaled_penalty(target_penalty, path.target_unit)
+    text_values, target_values = path.text_values + text_lambda, path.target_values + target_lambda
     text_scale, target_scale = (np.sqrt(inverse(values)) for values in (text_values, target_values))
     left, correlations, right = np.linalg.svd(text_scale[:, None] * path.cross * target_scale, full_matrices=False)
     return TwoSided(
@@ -96,7 +111,10 @@ def cca_map(path: CCAPath, *, text_penalty: float, target_penalty: float, dimens
         path.text_mean,
         path.target_mean,
         correlations[:kept],
-        max(condition_number(text_values), condition_number(target_values)),
+        max(
+            condition_number(text_values, absent=text_lambda if len(text_values) < d_text else None),
+            condition_number(target_values, absent=target_lambda if len(target_values) < d_target else None),
+        ),
     )
 
 

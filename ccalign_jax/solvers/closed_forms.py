@@ -20,9 +20,9 @@ from ccalign_jax.numerics import AnyArray
 from ccalign_jax.solvers._eigen import eigendecompose, inverse, mean_eigenvalue, scaled_penalty
 from ccalign_jax.solvers.cca import cca_map, cca_path
 from ccalign_jax.solvers.consensus import gcca, generalised_procrustes
-from ccalign_jax.solvers.moments import Moments, add_rows, centred, empty_moments, means, merge
+from ccalign_jax.solvers.moments import Moments, add_captions, add_rows, centred, empty_moments, means, merge
 from ccalign_jax.solvers.pooled_ridge import pooled_ridge
-from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes
+from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes, whitening_sides
 from ccalign_jax.solvers.ridge import RidgePath, leave_one_out, ridge_map, ridge_path
 from ccalign_jax.solvers.separation import identity_informs
 
@@ -154,13 +154,17 @@ def _affine(
     d, width = delta.shape
     mean = np.zeros(d) if mean is None else mean
     offset = np.zeros(width) if offset is None else offset
-    return {name: leaf.astype(np.float32) for name, leaf in (("mean", mean), ("delta", delta), ("offset", offset))}
+    leaves = {"mean": mean, "delta": delta, "offset": offset}
+    return {name: leaf.astype(np.float32, copy=False) for name, leaf in leaves.items()}
 
 
 def _delta(matrix: Float[np.ndarray, "d k"], width: int) -> Float[np.ndarray, "d width"]:
-    """W − E for a matrix W, its columns filled up with zeros, or cut, to the width."""
-    kept = matrix[:, :width]
-    return np.pad(kept, ((0, 0), (0, width - kept.shape[1]))) - np.eye(len(matrix), width)
+    """W − E for a matrix W, its columns filled up with zeros, or cut, to the width; float32."""
+    kept, delta = matrix[:, :width], np.zeros((len(matrix), width), np.float32)
+    delta[:, : kept.shape[1]] = kept
+    places = np.arange(min(delta.shape))
+    delta[places, places] = np.pad(kept.diagonal(), (0, len(places) - min(kept.shape))) - 1
+    return delta
 
 
 def _moments(pairs: Pairs | Gathered) -> list[Moments]:
@@ -173,8 +177,17 @@ def _moments(pairs: Pairs | Gathered) -> list[Moments]:
     ]
 
 
+def _merged(pairs: Pairs | Gathered) -> Moments:
+    """The second moments of all languages together."""
+    if isinstance(pairs, Gathered) or any(target is not pairs.target[0] for target in pairs.target):
+        return merge(*_moments(pairs))
+    text, image_of, weights = (np.concatenate(parts) for parts in (pairs.text, pairs.image_of, pairs.weights))
+    none = empty_moments(text.shape[1], pairs.target[0].shape[1])
+    return add_captions(none, text, image_of, pairs.target[0], weights=weights)
+
+
 def _centring(pairs: Pairs | Gathered, *, penalty: float) -> Path:
-    text_mean, image_mean = means(merge(*_moments(pairs)))
+    text_mean, image_mean = means(_merged(pairs))
     width = len(image_mean)
     text, image = (_affine(np.zeros((len(mean), width)), mean=mean) for mean in (text_mean, image_mean))
     return _path([{"text": text, "image": image}])
@@ -197,7 +210,7 @@ def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
 
 def _centred_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """Ridge regression of images less their mean on captions less theirs: images move by their mean alone."""
-    moments = merge(*_moments(pairs))
+    moments = _merged(pairs)
     path = ridge_path(moments, centre=True, to_identity=identity_informs(moments))
     width = len(path.target_mean)
     image = _affine(np.zeros((width, width)), mean=path.target_mean)
@@ -236,7 +249,7 @@ def fit_ridge(pairs: Pairs | Gathered) -> tuple[RidgePath, Moments | None]:
     Returns:
         The path; and the moments about whose means it is, None where it is about zero.
     """
-    moments = merge(*_moments(pairs))
+    moments = _merged(pairs)
     informed = identity_informs(moments)
     path = ridge_path(moments, centre=not informed, to_identity=informed)
     return path, None if informed else moments
@@ -258,14 +271,14 @@ def _regressed(delta: Float[np.ndarray, "d width"], about: Moments | None) -> Af
     if about is None:
         return _affine(delta)
     text_mean, target_mean = means(about)
-    power = mean_eigenvalue(centred(about).target_target) / about.weight
+    power = mean_eigenvalue(about.target_target) / about.weight - target_mean @ target_mean / len(target_mean)
     q = target_mean / max(target_mean @ target_mean + power, np.finfo(np.float64).tiny)
     matrix = delta + np.eye(*delta.shape)
     return _affine(delta - np.outer(matrix @ target_mean, q), mean=text_mean)
 
 
 def _procrustes(pairs: Pairs | Gathered, *, penalty: float, scaled: bool = False) -> Path:
-    found = procrustes(merge(*_moments(pairs)), scale=scaled, centre=scaled)
+    found = procrustes(_merged(pairs), scale=scaled, centre=scaled)
     delta = _delta(found.scale * found.matrix, found.matrix.shape[1])
     return _path([_affine(delta, mean=found.text_mean, offset=found.target_mean)])
 
@@ -282,14 +295,15 @@ def _two_sided(found: TwoSided, *, kept: int | None = None, power: float = 0.0) 
 
 
 def _multi_step(pairs: Pairs | Gathered, *, penalty: float) -> Path:
-    moments = merge(*_moments(pairs))
-    return _path([_two_sided(multi_step(moments, penalty=step * penalty)) for step in STEPS])
+    moments = _merged(pairs)
+    sides = whitening_sides(moments)
+    return _path([_two_sided(multi_step(moments, sides=sides, penalty=step * penalty)) for step in STEPS])
 
 
 def _canonical(pairs: Pairs | Gathered, *, penalty: float, powers: Sequence[float]) -> Path:
     """Penalties a side, numbers of directions and powers of the correlations; one SVD for each pair of penalties."""
-    path = cca_path(merge(*_moments(pairs)))
-    directions = min(path.cross.shape)
+    path = cca_path(_merged(pairs))
+    directions = min(len(path.text_mean), len(path.target_mean))
     makers = []
     for text_step, image_step in itertools.product(CANONICAL_STEPS, repeat=2):
         found = cca_map(path, text_penalty=text_step * penalty, target_penalty=image_step * penalty)
@@ -301,7 +315,7 @@ def _canonical(pairs: Pairs | Gathered, *, penalty: float, powers: Sequence[floa
 
 def _towards(pairs: Pairs, rows: Float[np.ndarray, "n k"]) -> Moments:
     """The moments of all captions with the row of their image."""
-    return merge(*_moments(pairs._replace(target=(rows,) * len(pairs.text))))
+    return _merged(pairs._replace(target=(rows,) * len(pairs.text)))
 
 
 def _gcca(pairs: Pairs, *, penalty: float) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_array
 
 from ccalign_jax.numerics import AnyArray
 
-__all__ = ["Moments", "add_rows", "centred", "empty_moments", "merge"]
+__all__ = ["Moments", "add_captions", "add_rows", "centred", "empty_moments", "merge"]
 
+NOT_FINITE = "text or target has a NaN or infinite entry; remove the row, or give it weight 0"
 BLOCK_ROWS = 4096  # rows that exist in float64 at one time
 
 
@@ -102,8 +104,57 @@ def add_rows(
         moments = merge(moments, Moments(*added, x.T @ x, y.T @ y, x.T @ y))
     # A NaN or infinity anywhere in a row reaches the diagonals.
     if not np.isfinite(moments.text_text.trace() + moments.target_target.trace()):
-        raise ValueError("text or target has a NaN or infinite entry; remove the row, or give it weight 0")
+        raise ValueError(NOT_FINITE)
     return moments
+
+
+def add_captions(
+    moments: Moments,
+    text: Float[AnyArray, "m d_text"],
+    image_of: Int[np.ndarray, " m"],
+    target: Float[AnyArray, "n d_target"],
+    *,
+    weights: Float[AnyArray, " m"],
+) -> Moments:
+    """`add_rows(moments, text, target[image_of], weights=weights)`, in which every target row is taken once.
+
+    Args:
+        moments: what has been gathered so far.
+        text: `[m, d_text]`, any float dtype.
+        image_of: `[m]`, the row of `target` of each text row.
+        target: `[n, d_target]`; rows that nothing points at may hold anything.
+        weights: `[m]`, at least 0.
+
+    Raises:
+        ValueError: a NaN or infinite entry.
+
+    Example:
+        >>> rows, owner = np.array([[1.0], [2.0], [4.0]]), np.array([0, 0, 1])
+        >>> found = add_captions(empty_moments(1, 1), rows, owner, np.array([[3.0], [5.0]]), weights=np.ones(3))
+        >>> found.text_target.tolist(), found.target_target.tolist()
+        ([[29.0]], [[43.0]])
+    """
+    scale = check_weights(weights, len(text))
+    used, owner = np.unique(image_of, return_inverse=True)
+    sums, text_text = np.zeros((len(used), text.shape[1])), np.zeros_like(moments.text_text)
+    for start in range(0, len(text), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        x = _finite(np.asarray(text[part], np.float64))
+        sums += csr_array((scale[part], (owner[part], np.arange(len(x)))), shape=(len(used), len(x))) @ x
+        x *= np.sqrt(scale[part])[:, None]
+        text_text += x.T @ x
+    totals = np.bincount(owner, scale)
+    y = _finite(np.asarray(target, np.float64)[used])
+    text_target, target_sum = sums.T @ y, totals @ y
+    y *= np.sqrt(totals)[:, None]
+    added = Moments(float(scale.sum()), sums.sum(axis=0), target_sum, text_text, y.T @ y, text_target)
+    return merge(moments, added)
+
+
+def _finite(rows: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
+    if not np.isfinite(rows).all():
+        raise ValueError(NOT_FINITE)
+    return rows
 
 
 def check_weights(weights: Float[AnyArray, " n"] | Bool[AnyArray, " n"], count: int) -> Float[np.ndarray, " n"]:

@@ -9,11 +9,10 @@ from jaxtyping import Float
 
 from ccalign_jax.solvers._eigen import (
     condition_number,
-    eigendecompose,
     mean_eigenvalue,
     nearest_orthogonal,
-    power,
     scaled_penalty,
+    thin_eigendecompose,
 )
 from ccalign_jax.solvers.moments import Moments, centred, means
 
@@ -92,9 +91,24 @@ class TwoSided(NamedTuple):
     condition: float
 
 
+Sides = dict[Side, tuple[Float[np.ndarray, " r"], Float[np.ndarray, "d r"]]]
+
+
+def whitening_sides(moments: Moments, *, centre: bool = True) -> Sides:
+    """Eigenvalues and eigenvectors of both sides' second moments, without those that are rounding.
+
+    Args:
+        moments: of text rows and targets.
+        centre: of rows less their means.
+    """
+    about = _about_means(moments, centre)[0]
+    return {"text": thin_eigendecompose(about.text_text), "target": thin_eigendecompose(about.target_target)}
+
+
 def multi_step(
     moments: Moments,
     *,
+    sides: Sides | None = None,
     penalty: float = 1.0,
     whiten: bool = True,
     text_reweight: float = 0.5,
@@ -113,13 +127,15 @@ def multi_step(
 
     Args:
         moments: of text rows and targets.
+        sides: their `whitening_sides`, which all penalties share; None to compute it.
         penalty: what whitening adds to the eigenvalues of XᵀX and of YᵀY, over the mean of each.
         whiten: make the columns of each side uncorrelated and of one length first.
         text_reweight: power of the singular values that the columns of the text side are multiplied by.
         target_reweight: likewise for the target side.
         text_dewhiten: whose whitening is undone on the text side, in the turned space; None leaves it.
         target_dewhiten: likewise for the target side.
-        dimensions: how many columns are kept, from the first, most correlated; all by default.
+        dimensions: how many columns are kept, from the first, most correlated; all by default. Of fewer rows than
+            dimensions, there are no more columns than both sides vary in.
         centre: map rows less their means.
 
     Raises:
@@ -132,6 +148,8 @@ def multi_step(
         >>> np.allclose(rows @ found.text_map, rows[:, ::-1] @ found.target_map)
         True
     """
+    if whiten and sides is None:
+        sides = whitening_sides(moments, centre=centre)
     moments, text_mean, target_mean = _about_means(moments, centre)
     d_text, d_target = moments.text_target.shape
     largest = min(d_text, d_target)
@@ -139,22 +157,28 @@ def multi_step(
     if not 1 <= kept <= largest:
         raise ValueError(f"dimensions is {dimensions}; between {d_text} and {d_target} columns it is 1 to {largest}")
     condition = 1.0
-    whitening = {"text": np.eye(d_text), "target": np.eye(d_target)}
-    colouring = dict(whitening)
-    if whiten:
-        for side, own in (("text", moments.text_text), ("target", moments.target_target)):
-            values, vectors = eigendecompose(own)
-            values = values + scaled_penalty(penalty, mean_eigenvalue(own))
-            whitening[side], colouring[side] = power(values, vectors, -0.5), power(values, vectors, 0.5)
-            condition = max(condition, condition_number(values))
-    cross = whitening["text"] @ moments.text_target @ whitening["target"]
-    left, values, right = np.linalg.svd(cross, full_matrices=False)
-    turn = {"text": left, "target": right.T}
+    bases: dict[Side, np.ndarray] = {"text": np.eye(d_text), "target": np.eye(d_target)}  # of directions that vary
+    scales: dict[Side, np.ndarray] = {"text": np.ones(d_text), "target": np.ones(d_target)}
+    if whiten and sides is not None:
+        units: dict[Side, np.ndarray] = {"text": moments.text_text, "target": moments.target_target}
+        for side, own in units.items():
+            values, bases[side] = sides[side]
+            lam = scaled_penalty(penalty, mean_eigenvalue(own))
+            scales[side] = np.sqrt(values + lam)
+            absent = lam if len(values) < len(own) else None
+            condition = max(condition, condition_number(values + lam, absent=absent))
+    whitened = {side: basis / scales[side] for side, basis in bases.items()}
+    cross = whitened["text"].T @ moments.text_target @ whitened["target"]
+    # Uncorrelated directions of the side that varies in more of them change no inner product, but lengths.
+    left, values, right = np.linalg.svd(cross, full_matrices=max(cross.shape) <= largest)
+    columns = max(left.shape[1], len(right))
+    values = _padded(values, columns)
+    turn = {"text": _padded(left, columns), "target": _padded(right.T, columns)}
 
     def side_map(side: Side, reweight: float, dewhiten: Side | None) -> Float[np.ndarray, "d k"]:
-        found = whitening[side] @ turn[side] * values**reweight
+        found = whitened[side] @ turn[side] * values**reweight
         if dewhiten is not None:
-            found = found @ (turn[dewhiten].T @ colouring[dewhiten] @ turn[dewhiten])
+            found = found @ (turn[dewhiten].T * scales[dewhiten] @ turn[dewhiten])
         return found[:, :kept]
 
     return TwoSided(
@@ -165,6 +189,11 @@ def multi_step(
         values[:kept],
         condition,
     )
+
+
+def _padded(values: Float[np.ndarray, "... k"], columns: int) -> Float[np.ndarray, "... columns"]:
+    """Zeros added to the last axis."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, columns - values.shape[-1])])
 
 
 def _about_means(

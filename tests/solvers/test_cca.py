@@ -73,6 +73,25 @@ def test_fewer_rows_than_dimensions_need_the_penalty():
     assert 1 > correlations[0] > correlations[1] > correlations[2] > 0
 
 
+@pytest.mark.parametrize("count", [5, 3])
+def test_fewer_rows_have_fewer_directions_and_lose_nothing(count):
+    """Weighted by their correlations, the maps of both sides are (C_xx + λI)⁻¹ C_xy (C_yy + μI)⁻¹."""
+    text, target = pair(count, 9, 11)
+    path = solvers.cca_path(gathered(text, target))
+    found = solvers.cca_map(path, text_penalty=0.3, target_penalty=2.0)
+    assert path.cross.shape == (count - 1, count - 1) and len(found.correlations) == count - 1
+    covariances = np.cov(np.hstack([text, target]).T, ddof=0)
+    xx, xy, yy = covariances[:9, :9], covariances[:9, 9:], covariances[9:, 9:]
+    wanted = np.linalg.inv(xx + 0.3 * xx.trace() / 9 * np.eye(9)) @ xy
+    wanted = wanted @ np.linalg.inv(yy + 2.0 * yy.trace() / 11 * np.eye(11))
+    np.testing.assert_allclose(found.text_map * found.correlations @ found.target_map.T, wanted, atol=1e-10)
+    conditions = [
+        np.linalg.cond(own + part * np.eye(len(own)))
+        for own, part in ((xx, 0.3 * xx.trace() / 9), (yy, 2.0 * yy.trace() / 11))
+    ]
+    assert found.condition == pytest.approx(max(conditions), rel=1e-6)
+
+
 def test_invariances():
     """Sides swapped, turned, scaled, shifted, rows doubled or permuted: the correlations stay."""
     text, target = pair(100)

@@ -31,6 +31,19 @@ def test_sums_of_the_rows():
     assert all(np.asarray(part).dtype == np.float64 for part in gathered())
 
 
+def test_captions_of_one_image_take_its_row_once():
+    random = np.random.default_rng(2)
+    image_of, weights = random.integers(0, 40, 101), random.random(101)
+    images = rows(3, 41, 3)
+    images[np.setdiff1d(np.arange(41), image_of)] = np.nan  # of no caption
+    before = gathered()
+    found = solvers.add_captions(before, TEXT, image_of, images, weights=weights)
+    assert_same(found, solvers.add_rows(before, TEXT, images[image_of], weights=weights))
+    images[image_of[0]] = np.inf
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        solvers.add_captions(before, TEXT, image_of, images, weights=weights)
+
+
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_chunked_is_whole(size):
     chunked = solvers.empty_moments(5, 3)

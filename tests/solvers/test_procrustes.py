@@ -183,6 +183,31 @@ def test_fewer_rows_than_dimensions():
     np.testing.assert_allclose(doubled.correlations, regular.correlations, atol=1e-10)
 
 
+@pytest.mark.parametrize("widths", [(6, 6), (5, 9), (9, 5)])
+def test_fewer_rows_than_dimensions_are_the_steps_on_whole_matrices(widths):
+    text, target = pair(4, *widths)
+    moments = gathered(text, target)
+    found = solvers.multi_step(moments, penalty=0.3, sides=solvers.whitening_sides(moments))
+    x, y = (side.astype(np.float64) - side.mean(axis=0, dtype=np.float64) for side in (text, target))
+    roots = []
+    for side in (x, y):
+        values, vectors = np.linalg.eigh(side.T @ side)
+        roots.append((vectors * np.sqrt(np.maximum(values, 0) + 0.3 * values.mean())) @ vectors.T)
+    left, values, right = np.linalg.svd(
+        np.linalg.solve(roots[0], x.T @ y) @ np.linalg.inv(roots[1]), full_matrices=False
+    )
+    sides = []
+    for rows, root, turn in ((x, roots[0], left), (y, roots[1], right.T)):
+        sides.append(rows @ np.linalg.inv(root) @ turn * np.sqrt(values) @ (turn.T @ root @ turn))
+    np.testing.assert_allclose(similarity(found, text, target), sides[0] @ sides[1].T, atol=1e-9)
+    for rows, mean, matrix, wanted in (
+        (text, found.text_mean, found.text_map, sides[0]),
+        (target, found.target_mean, found.target_map, sides[1]),
+    ):
+        lengths = np.linalg.norm((rows - mean) @ matrix, axis=1)
+        np.testing.assert_allclose(lengths, np.linalg.norm(wanted, axis=1), atol=1e-6)
+
+
 def test_refusals():
     moments = gathered(*pair(20))
     for dimensions in (0, 7):
