@@ -249,3 +249,10 @@ class ExtractConfig(Options):
         super().__post_init__()
         if bad := [layer for layer in self.layers if not re.fullmatch(r"-?\d{1,4}", str(layer))]:
             raise InputError(f"--layers={bad[0]}: it must be numbers of hidden states, such as 6,-2")
+
+    def absolute(self) -> Self:
+        """The same with absolute paths, that of `KIND:PATH` among them."""
+        kind, colon, path = (self.source or "").rpartition(":")
+        if kind.split(":")[-1] in ("", "hub") or not os.path.exists(path):
+            return super().absolute()
+        return dataclasses.replace(super().absolute(), source=f"{kind}{colon}{os.path.abspath(path)}")

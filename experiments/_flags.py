@@ -193,7 +193,8 @@ def _encoders() -> Rows:
 def _sources() -> Rows:
     from ccalign_jax.extraction import PRESETS, SOURCES
 
-    yield from ((f"{name}:PATH", kind.summary) for name, kind in SOURCES.items())
+    for name, kind in SOURCES.items():
+        yield f"{name}:{'NAME' if kind.fits is None else 'PATH'}", kind.summary
     yield from ((f"{name}[:PATH]" if each.hub else f"{name}:PATH", each.summary) for name, each in PRESETS.items())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax.data.arrow_columns import import_pyarrow
 
 __all__ = ["ImageColumn", "open_parquet"]
 
@@ -56,7 +56,7 @@ class ImageColumn:
 
 class _ArrowColumn:
     def __init__(self, file: Path, column: str):
-        arrow = import_library("pyarrow", "encode")
+        arrow = import_pyarrow(file)
         self._values = arrow.ipc.open_stream(arrow.memory_map(str(file))).read_all().column(column)
 
     def at(self, row: int) -> Any:
@@ -102,4 +102,4 @@ def open_parquet(file: Path) -> Any:
     Raises:
         InputError: pyarrow is not installed.
     """
-    return import_library("pyarrow.parquet", "encode").ParquetFile(file, memory_map=True)
+    return import_pyarrow(file).parquet.ParquetFile(file, memory_map=True)

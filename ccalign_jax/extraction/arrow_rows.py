@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ccalign_jax.data.arrow_columns import import_pyarrow
 from ccalign_jax.data.damage import reading
-from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.arrow_images import ImageColumn, open_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT, is_code
@@ -87,7 +87,7 @@ def _open(file: Path) -> tuple[Any, Any]:
     if file.suffix.lower() == ".parquet":
         opened = open_parquet(file)
         return opened.schema_arrow, lambda names: opened.iter_batches(batch_size=BATCH, columns=names)
-    arrow = import_library("pyarrow", "encode")
+    arrow = import_pyarrow(file)
     table = arrow.ipc.open_stream(arrow.memory_map(str(file))).read_all()
 
     def batches(names: Sequence[str]) -> Iterable[Any]:
@@ -95,7 +95,7 @@ def _open(file: Path) -> tuple[Any, Any]:
         for name in names:
             if name not in columns:  # of a structure
                 outer, inner = name.rsplit(".", 1)
-                columns[name] = import_library("pyarrow.compute", "encode").struct_field(table.column(outer), inner)
+                columns[name] = arrow.compute.struct_field(table.column(outer), inner)
         return arrow.table(columns).to_batches(max_chunksize=BATCH)
 
     return table.schema, batches
@@ -103,7 +103,8 @@ def _open(file: Path) -> tuple[Any, Any]:
 
 def _image_column(schema: Any) -> str | None:
     """The column of images as bytes, or as structures of bytes and path; None where images are names."""
-    types = import_library("pyarrow", "encode").types
+    from pyarrow import types
+
     for field in schema:
         if types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
             return field.name
@@ -113,14 +114,16 @@ def _image_column(schema: Any) -> str | None:
 
 def _path_column(schema: Any, image: str | None) -> list[str]:
     """What to read of the image column while no image is read."""
-    if image is None or not import_library("pyarrow", "encode").types.is_struct(schema.field(image).type):
-        return []
-    return [f"{image}.path"] if schema.field(image).type.get_field_index("path") >= 0 else []
+    from pyarrow import types
+
+    kind = schema.field(image).type if image is not None else None
+    return [f"{image}.path"] if kind is not None and types.is_struct(kind) and kind.get_field_index("path") >= 0 else []
 
 
 def _is_text(kind: Any) -> bool:
     """Whether a column may hold captions or names: text, lists of text, or structures with text in them."""
-    types = import_library("pyarrow", "encode").types
+    from pyarrow import types
+
     if types.is_dictionary(kind):
         return _is_text(kind.value_type)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
@@ -132,7 +135,8 @@ def _is_text(kind: Any) -> bool:
 
 def _key_columns(names: Sequence[str], schema: Any) -> list[str]:
     """Columns that may name the image, the best first."""
-    types = import_library("pyarrow", "encode").types
+    from pyarrow import types
+
     keys = [name for name in KEYS if name in names]
     if "id" in keys and not types.is_integer(schema.field("id").type) and any(map(is_code, {*names} - {"id"})):
         keys.remove("id")  # captions in Indonesian, among other languages

@@ -9,7 +9,7 @@ import pytest
 
 from ccalign_jax.extraction.sources import open_source
 
-pa = pytest.importorskip("pyarrow", reason='pip install -e ".[encode]" adds pyarrow')
+pa = pytest.importorskip("pyarrow", reason="pip install pyarrow")
 STORED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 

@@ -1,12 +1,14 @@
 """Captions and images in Parquet say the same as in other tables; images are read by row, in any order."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from ccalign_jax.extraction.arrow_images import BATCH, KEPT, ImageColumn
 from ccalign_jax.extraction.sources import open_source
 
-pa = pytest.importorskip("pyarrow", reason='pip install -e ".[encode]" adds pyarrow')
+pa = pytest.importorskip("pyarrow", reason="pip install pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 ITEMS = {"a.jpg": {"en": ["one", "uno"], "de": ["eins"]}, "b.jpg": {"en": ["two"]}}
@@ -87,6 +89,12 @@ def test_images_by_row_in_any_order(tmp_path, groups):
     column = ImageColumn()
     order = [*range(0, count, 9), 0, count - 1, *np.random.default_rng(0).permutation(count)[:5].tolist()]
     assert [column.read(path, "image", row) for row in order] == [str(row).encode() for row in order]
+
+
+def test_a_missing_library_is_named(tmp_path, one_line, monkeypatch):
+    pq.write_table(pa.table({"image": ["a.jpg"], "en": ["one"]}), tmp_path / "a.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    one_line(lambda: open_source(None, str(tmp_path / "a.parquet")), "pyarrow is not installed; pip install pyarrow")
 
 
 def test_mistakes(tmp_path, one_line):

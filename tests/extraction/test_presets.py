@@ -8,7 +8,7 @@ import pytest
 from ccalign_jax.extraction.presets import PRESETS
 from ccalign_jax.extraction.sources import open_source
 
-pa = pytest.importorskip("pyarrow", reason='pip install -e ".[encode]" adds pyarrow')
+pa = pytest.importorskip("pyarrow", reason="pip install pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 STORED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import load
+from ccalign_jax.options import ExtractConfig
 
 
 class Killed(Exception):
@@ -51,3 +52,14 @@ def test_a_shard_that_came_from_elsewhere_is_refused(embed, tmp_path, one_line):
     shutil.copy(tmp_path / "one" / "shard-00003.safetensors", tmp_path / "two")
     one_line(lambda: embed("two", prompt="a ", resume=True), "shard-00003.safetensors: of other encoders, options or")
     one_line(lambda: load(tmp_path / "two"), "the extraction is unfinished")
+
+
+def test_a_source_is_kept_absolute(photographs, monkeypatch):
+    monkeypatch.chdir(photographs)
+    for source, kept in {
+        "captions.jsonl": str(photographs / "captions.jsonl"),
+        "xm3600:table:captions.jsonl": f"xm3600:table:{photographs / 'captions.jsonl'}",
+        "hub:captions.jsonl": "hub:captions.jsonl",
+        "table:none.csv": "table:none.csv",
+    }.items():
+        assert ExtractConfig(source=source, captions="first").absolute().source == kept
