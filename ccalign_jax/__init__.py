@@ -45,7 +45,7 @@ _LAZY = {
 _MODULES = (
     "aligners", "checkpoints", "data", "diagnostics", "encoders", "extraction", "grids", "losses", "measurement",
     "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting", "scenes",
-    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training",
+    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ ORDER = (
     "reporting",
     "study",
     "extraction",
+    "wit",
 )
 HEAVY = (
     "torch",
@@ -60,6 +61,7 @@ HEAVY = (
     "safetensors",
     "PIL",
     "pyarrow",
+    "polars",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
