@@ -6,6 +6,7 @@ import dataclasses
 import glob
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.study.files import lock_file, output_path, write_json
 from ccalign_jax.wit.captions import CAPTIONS, URLS, Progress, write_captions
-from ccalign_jax.wit.options import WitConfig
+from ccalign_jax.wit.options import DownloadConfig, WitConfig
 from ccalign_jax.wit.rows import import_polars, write_parts
 
 __all__ = ["DESCRIPTION", "WitFolder", "read_build"]
@@ -22,7 +23,7 @@ DESCRIPTION, WORK, LOCK = "build.json", ".parts", ".lock"
 
 
 def read_build(out: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """What `build.json` says: `config`, `files` (their bytes by path) and `counts`; None where there is none.
+    """What `build.json` says: `config`, `download`, `files` (bytes by path) and `counts`; None where there is none.
 
     Raises:
         InputError: it is damaged.
@@ -32,7 +33,7 @@ def read_build(out: str | os.PathLike[str]) -> dict[str, Any] | None:
         return None
     try:
         found = read_json(path)
-        if isinstance(found["config"], dict) and isinstance(found["files"], dict) and "counts" in found:
+        if all(isinstance(found[name], dict) for name in ("config", "download", "files")) and "counts" in found:
             return found
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -45,6 +46,7 @@ class WitFolder:
     Args:
         out: the folder, which need not exist.
         config: what its captions are made of.
+        download: how images are downloaded, which is kept for later calls.
         resume: go on with what is there.
         overwrite: make captions again; images are kept, their names are hashes of their addresses.
 
@@ -53,9 +55,16 @@ class WitFolder:
     """
 
     def __init__(
-        self, out: str | os.PathLike[str], config: WitConfig, *, resume: bool = False, overwrite: bool = False
+        self,
+        out: str | os.PathLike[str],
+        config: WitConfig,
+        download: DownloadConfig | None = None,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
     ):
         self.path, self.config, self._resume, self._overwrite = output_path(out), config, resume, overwrite
+        self._download = download or DownloadConfig()
         if resume and overwrite:
             raise InputError("--resume goes on with the captions that --overwrite replaces; give one of them")
 
@@ -66,12 +75,12 @@ class WitFolder:
             raise InputError(f"{self.path}: holds nothing to resume; leave --resume out")
         if stored is not None and not self._resume:
             raise InputError(f"{self.path}: holds a data set; --resume goes on with it, --overwrite replaces it")
-        files = {} if stored and stored["counts"] else {path: os.path.getsize(path) for path in _files(self.config.tsv)}
         if stored is not None:
             if changed := self.config.differences(WitConfig.of(stored["config"])):
                 raise InputError(f"{self.path}: {changed[0]}; leave it out, or give another --out")
-            if not stored["counts"] and files != stored["files"]:
+            if not stored["counts"] and _sizes(stored["files"]) != stored["files"]:
                 raise InputError(f"{self.path}: the files of --tsv have changed; --overwrite makes it of these")
+        files = _sizes(_files(self.config.tsv)) if stored is None else stored["files"]
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = lock_file(self.path / LOCK, self)
         if stored is None:
@@ -80,8 +89,8 @@ class WitFolder:
                 (self.path / name).unlink(missing_ok=True)
             config = dataclasses.asdict(self.config.absolute())
             stored = {"schema": 1, "config": config, "files": files, "counts": None}
-            write_json(self.path / DESCRIPTION, stored)
-        self._stored = stored
+        self._stored = {**stored, "download": dataclasses.asdict(self._download)}
+        write_json(self.path / DESCRIPTION, self._stored)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -108,6 +117,11 @@ class WitFolder:
         write_json(self.path / DESCRIPTION, {**self._stored, "counts": counts})
         shutil.rmtree(self.path / WORK)
         return counts
+
+
+def _sizes(paths: Iterable[str]) -> dict[str, int]:
+    """Bytes of each file; -1 for one that is not there."""
+    return {path: os.path.getsize(path) if os.path.isfile(path) else -1 for path in paths}
 
 
 def _files(patterns: tuple[str, ...]) -> list[str]:

@@ -79,4 +79,4 @@ class DownloadConfig(Options):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"--{name}={getattr(self, name)}: it must be more than 0 seconds")
         if self.contact is not None and not re.fullmatch(r"[!-~]+@[!-~]+|https?://[!-~]+", self.contact):
-            raise InputError(f"--contact={self.contact}: give an e-mail address or the address of a page")
+            raise InputError(f"--contact={self.contact!r}: give an e-mail address or the address of a page")
