@@ -15,6 +15,7 @@ from ccalign_jax.wit.options import CAPTION_COLUMNS, WitConfig
 __all__ = ["PARTS", "import_polars", "write_parts"]
 
 PARTS = 64  # of which one at a time is in memory
+ROW_GROUP = 8192  # rows of a part that are kept in memory while it is written
 LEFT_OUT = -1  # the part of lines that are left out
 OWN_LANGUAGE = "attribution_passes_lang_id"
 # Those that Pillow reads, and the suffix of the file.
@@ -104,7 +105,9 @@ def write_parts(path: Path, to: Path, config: WitConfig) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     parts = pl.PartitionBy(draft, key="part", include_key=False, file_path_provider=_part_name)
     try:
-        rows.sink_parquet(parts, mkdir=True, statistics=False, compression_level=1, maintain_order=False)
+        rows.sink_parquet(
+            parts, mkdir=True, statistics=False, compression_level=1, maintain_order=False, row_group_size=ROW_GROUP
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         reason_given = " ".join(str(error).split())
         raise InputError(

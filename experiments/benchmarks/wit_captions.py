@@ -69,7 +69,7 @@ def write(path: Path, lines: int) -> None:
 
 
 def uses() -> Iterator[str]:
-    """Uses of images on pages, without end: a twentieth in all languages, others in one to six; three share a page."""
+    """Uses of images on pages, without end: a twentieth in all languages, others in one to six; 60 share a page."""
     choose, context = random.Random(1), "context of the page " * 6
     image = 0
     while True:
@@ -77,9 +77,9 @@ def uses() -> Iterator[str]:
         languages = LANGUAGES if image % 20 == 0 else choose.sample(LANGUAGES, choose.randint(1, 6))
         for language in languages:
             yield (
-                f"{language}\thttps://{language}.wikipedia.org/wiki/Page_{image // 3}\t"
+                f"{language}\thttps://{language}.wikipedia.org/wiki/Page_{image // 60}\t"
                 f"https://upload.wikimedia.org/wikipedia/commons/{image % 16:x}/{image % 256:02x}/Image_{image}.jpg\t"
-                f"Page {image // 3}\tSection\tPage / Section\tcaption of {image} in {language}\t"
+                f"Page {image // 60}\tSection\tPage / Section\tcaption of {image} in {language}\t"
                 f'attribution of "{image}"\t\timage/jpeg\t600\t800\tfalse\ttrue\ttrue\t{context}\t\n'
             )
 
