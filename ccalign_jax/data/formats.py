@@ -64,8 +64,8 @@ def open_shards(
     `[n]` bool, False where row i has no caption in that language (its row may then hold anything). In ragged shards,
     such as an extraction's, `count_<language>` `[n]` says how many captions each image has, whose rows follow each
     other in `text_<language>`; an image then makes as many pairs as it has captions in one language. Optional in both:
-    `image_groups` `[n]` whole numbers, equal for images that show the same thing, all over the shards; without them the
-    hashes of an extraction, `image_digest` and `image_hash` `[n]` uint64, join copies. Other arrays are left out and
+    `image_groups` `[n]` whole numbers, equal for images that belong together, all over the shards; the hashes of an
+    extraction, `image_digest` and `image_hash` `[n]` uint64, join copies besides. Other arrays are left out and
     counted in `notes`. A folder of clip-retrieval is as row-aligned shards. What else `load` reads is held in memory,
     or in a memory map.
 

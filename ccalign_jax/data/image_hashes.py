@@ -43,6 +43,11 @@ class Copies(NamedTuple):
         """`[n]`, whether a copy is in the group of what it is a copy of."""
         return (self.of >= 0) & (self.groups == self.groups[self.of])
 
+    def join(self, groups: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """Groups in which images are together that are so in these groups or among copies."""
+        _, components = np.unique(groups, return_inverse=True)
+        return merge_components(components, components, components[self.groups])
+
     def counts(self) -> dict[str, int]:
         """Copies with the same pixels, near copies, groups of several images, and copies that are in none."""
         copies, sizes = self.of >= 0, np.unique(self.groups, return_counts=True)[1]

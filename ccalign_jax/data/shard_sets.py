@@ -73,16 +73,13 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         if sum(map(len, rows)):
             text[language], text_keys[language] = np.concatenate(rows), names[np.concatenate(owners)]
     grouped = "image_groups" in shards.files[0]
-    copies = None if grouped else shards.copies
-    groups = None if copies is None else copies.groups
-    if grouped:
-        groups = np.concatenate([file["image_groups"].read() for file in shards.files])
+    copies = shards.copies
     return {
         "image": image,
         "text": text,
         "image_keys": keys,
         "text_keys": text_keys,
-        "groups": groups,
+        "groups": shards.image_groups if grouped or copies is not None else None,
         "split": _strings(shards, "split"),
         "notes": [*shards.notes, *(() if copies is None else copies.notes())],
     }

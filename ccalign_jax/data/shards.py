@@ -85,12 +85,17 @@ class Shards:
         return np.concatenate(parts)
 
     def _image_groups(self, shard: int) -> Int[np.ndarray, " n"]:
-        """The group of each image of a shard: that of the same pixels, or its own, where the file states none."""
-        arrays = self.files[shard]
-        if "image_groups" in arrays:
-            return arrays["image_groups"].read()
+        """The group of each image of a shard."""
         start, stop = self.image_starts[shard : shard + 2]
-        return np.arange(start, stop) if self.copies is None else self.copies.groups[start:stop]
+        return self.image_groups[start:stop]
+
+    @functools.cached_property
+    def image_groups(self) -> Int[np.ndarray, " images"]:
+        """The group of each image: its own, or what files state, joined where images show the same."""
+        if "image_groups" not in self.files[0]:
+            return np.arange(self.image_starts[-1]) if self.copies is None else self.copies.groups
+        groups = np.concatenate([arrays["image_groups"].read() for arrays in self.files])
+        return groups if self.copies is None else self.copies.join(groups)
 
     @functools.cached_property
     def copies(self) -> Copies | None:

@@ -11,7 +11,7 @@ from ccalign_jax.extraction.items import Row
 
 __all__ = ["CAPTIONS", "IMAGE", "LANGUAGE", "SPLIT", "Columns", "is_code", "parse_row"]
 
-IMAGE, SPLIT, LANGUAGE, CAPTIONS = "image", "split", "language", "captions"
+IMAGE, SPLIT, GROUP, LANGUAGE, CAPTIONS = "image", "split", "group", "language", "captions"
 CAPTION_COLUMNS = ("caption", CAPTIONS, "text", "txt")  # of captions whose language is not their name
 CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")  # of a language: de, zh-Hant, pt_BR
 NAMED = re.compile(rf"(?:{'|'.join(CAPTION_COLUMNS)})[-_.]({CODE.pattern})")  # caption_de, txt.de
@@ -27,12 +27,14 @@ class Columns(NamedTuple):
         split: None where there is none.
         captions: by language.
         unknown: columns that are none of these.
+        group: None where there is none, or it is no whole number.
     """
 
     key: str
     split: str | None
     captions: dict[str, list[str]]
     unknown: list[str]
+    group: int | None = None
 
 
 def parse_row(row: Row, languages: Sequence[str] | None = None) -> Columns:
@@ -60,7 +62,9 @@ def parse_row(row: Row, languages: Sequence[str] | None = None) -> Columns:
         raise InputError(f"{row.place}: image is {key!r}; give the name of its file")
     if split is not None and not isinstance(split, str):
         raise InputError(f"{row.place}: split is {split!r}; give its name")
-    rest = {name: value for name, value in record.items() if name not in (IMAGE, SPLIT)}
+    group = _whole_number(record.get(GROUP))
+    named = (IMAGE, SPLIT) if group is None else (IMAGE, SPLIT, GROUP)
+    rest = {name: value for name, value in record.items() if name not in named}
     captions: dict[str, list[str]] = {}
     unknown = []
     for language, name, value in _captions(row.place, rest, languages):
@@ -68,7 +72,7 @@ def parse_row(row: Row, languages: Sequence[str] | None = None) -> Columns:
             unknown.append(name)
         elif (languages is None or language in languages) and (several := _texts(row.place, name, value)):
             captions.setdefault(language, []).extend(several)
-    return Columns(key, split, captions, unknown)
+    return Columns(key, split, captions, unknown, group)
 
 
 Found = Iterator[tuple[Any, str, Any]]
@@ -140,6 +144,11 @@ def _texts(place: str, name: str, value: Any) -> list[str]:
     if not isinstance(name, str) or not all(isinstance(one, str) for one in several):
         raise InputError(f"{place}: {name} is {value!r}; give a caption, or a list of captions")
     return several
+
+
+def _whole_number(value: Any) -> int | None:
+    given = str(value)
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
 
 
 def _encodable(text: str) -> bool:

@@ -40,6 +40,7 @@ class _Gathered(NamedTuple):
     split: str | None
     image: ImageReference | None
     captions: dict[str, list[str]]
+    group: int | None
 
 
 def gather(
@@ -73,15 +74,17 @@ def gather(
     unknown: dict[str, None] = {}
     splits, counts = Counter[str | None](), Counter[str]()
     for row in rows:
-        key, split, captions, others = parse_row(row, selection.languages)
+        key, split, captions, others, group = parse_row(row, selection.languages)
         unknown.update(dict.fromkeys(others))
         splits[split] += 1
         if selection.splits is not None and split not in selection.splits:
             continue
         _check_image(row, key, images)
-        known = found.setdefault(key, _Gathered(split, row.image, {}))
+        known = found.setdefault(key, _Gathered(split, row.image, {}, group))
         if known.split != split:
             raise InputError(f"{row.place}: image {key} is in split {split}, before in {known.split}; keep it in one")
+        if known.group != group:
+            raise InputError(f"{row.place}: image {key} is of group {group}, before of {known.group}; keep it in one")
         counts["images"] += row.image is not None and bool(known.captions.keys() & captions.keys())
         for language, several in captions.items():
             mine = known.captions.setdefault(language, [])
@@ -89,6 +92,8 @@ def gather(
             mine.extend(several)
     check_languages(name, sorted({language for each in found.values() for language in each.captions}))
     _check_any(name, found, splits, selection)
+    if 0 < (missing := sum(each.group is None for each in found.values())) < len(found):
+        raise InputError(f"{name}: {missing} of {len(found)} images have no number as group; give each one, or none")
     notes = [*facts]
     if counts["images"]:
         notes.append(f"{counts['images']} rows repeat an image: their captions add up, its first picture is used")
@@ -98,7 +103,7 @@ def gather(
         total, used = _keep_first(found)
         notes.append(f"the first caption of an image and language is used: {used} of {total}")
     if images is None:
-        items = [Item(key, each.split, _own(each), each.captions) for key, each in found.items()]
+        items = [Item(key, each.split, _own(each), each.captions, each.group) for key, each in found.items()]
     else:
         items = _with_files(name, images, found, notes)
     if unknown:
@@ -170,7 +175,10 @@ def _own(gathered: _Gathered) -> ImageReference:
 def _with_files(name: str, folder: Path, found: Mapping[str, _Gathered], notes: list[str]) -> list[Item]:
     """Items by key, each with its file; `notes` gains the files that none has."""
     files = _files(folder)
-    items = [Item(key, each.split, folder / files.get(key, key), each.captions) for key, each in sorted(found.items())]
+    items = [
+        Item(key, each.split, folder / files.get(key, key), each.captions, each.group)
+        for key, each in sorted(found.items())
+    ]
     used = {item.image for item in items}
     if spare := sum(folder / file not in used for file in set(files.values())):
         notes.append(f"{spare} files of {folder} are left out: {PurePath(name).name} does not name them")
@@ -196,8 +204,9 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _digest(items: Sequence[Item]) -> str:
-    """SHA-256 of keys, splits and captions."""
+    """SHA-256 of keys, splits, captions and groups."""
     digest = hashlib.sha256()
     for item in items:
-        digest.update(json.dumps([item.key, item.split, dict(item.captions)], sort_keys=True).encode())
+        group = [] if item.group is None else [item.group]
+        digest.update(json.dumps([item.key, item.split, dict(item.captions), *group], sort_keys=True).encode())
     return digest.hexdigest()

@@ -19,12 +19,14 @@ class Item(NamedTuple):
         split: official one; None where there is none.
         image: a path, the bytes of a file, or a function that reads them.
         captions: language to captions, in order.
+        group: a number that images have in common which no split may part; None for all images where there is none.
     """
 
     key: str
     split: str | None
     image: ImageReference
     captions: Mapping[str, Sequence[str]]
+    group: int | None = None
 
 
 class Source(NamedTuple):

@@ -163,6 +163,8 @@ def _arrays(
     found[DIGEST] = np.array([shown[at].digest for at in kept], np.uint64)
     found[HASH] = np.array([shown[at].perceptual for at in kept], np.uint64)
     found["split"] = bytes_of_strings([items[at].split or "" for at in kept])
+    if items[0].group is not None:
+        found["image_groups"] = np.array([items[at].group for at in kept], np.int64)
     at_row = {at: row for row, at in enumerate(kept)}
     used = [each for each in captions if each.item in at_row]
     for language in sorted({each.language for each in used}):

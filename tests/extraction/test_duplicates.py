@@ -86,6 +86,25 @@ def test_copies_are_listed_and_stay_in_one_split(copied, embed, tmp_path):
     np.testing.assert_array_equal(shards.read(4, 9).groups, np.repeat(groups, counts)[4:9])
 
 
+def test_groups_of_the_table_and_of_copies_are_joined(copied, embed, tmp_path, one_line):
+    table = copied / "captions.jsonl"
+    records = [json.loads(line) for line in table.read_text("utf-8").splitlines()]
+
+    def regroup(group_of):
+        lines = [{**record, "group": group_of(int(record["image"][:2]))} for record in records]
+        table.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+    regroup(lambda number: 100 if number in (2, 3, 4) else 200 + number)
+    embed("out")
+    data = load(tmp_path / "out")
+    together = {tuple(np.flatnonzero(data.groups == group)) for group in data.groups}
+    assert together == {(0,), (1, 5, 7), (2, 3, 4, 10), (6,), (8,), (9,)}
+    shards = open_shards(tmp_path / "out")
+    np.testing.assert_array_equal(shards.groups(), np.repeat(data.groups, data.caption_counts().max(0)))
+    regroup(lambda number: number if number < 9 else None)
+    one_line(lambda: embed("other"), "captions.jsonl", "2 of 11 images have no number as group")
+
+
 def test_groups_reach_over_the_parts_of_several_machines(copied, embed, tmp_path, content):
     embed("whole")
     for place in (1, 2):

@@ -115,6 +115,7 @@ def test_an_extraction_reads_the_table(line, tsv, built, tmp_path):
     place.with_suffix(".jpg").write_bytes(b"")
     (item,) = open_source(str(tmp_path / "out" / "images"), str(tmp_path / "out" / "captions.jsonl")).items()
     assert (item.key, item.split, item.captions) == (key, "train", {"de": ["eins"], "en": ["one"]})
+    assert item.group == 0
     assert item.image == place.with_suffix(".jpg")
 
 
