@@ -104,6 +104,7 @@ class WitFolder:
             progress: called with what goes on, files or parts done, and all of them.
         """
         if self._stored["counts"]:
+            shutil.rmtree(self.path / WORK, ignore_errors=True)  # a killed run may have left it
             return self._stored["counts"]
         files = [Path(path) for path in self._stored["files"]]
         folders = [self.path / WORK / str(number) for number in range(len(files))]

@@ -1,6 +1,9 @@
 """One image from a server that misbehaves, and the addresses that are not connected to."""
 
 import io
+import shutil
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -81,6 +84,27 @@ def test_hosts_that_do_not_answer(server, failed):
     assert error.reason.startswith("no answer (SSL") and error.again
     for url in ("ftp://images.test/a", "http:///a", "http://user:word@images.test/a", "http://[::1/a", "http://a:b/c"):
         assert failed(url).reason in ("not an address", "not an http or https address")
+
+
+def test_certificates_are_checked(server, network, failed, tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes a certificate, is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    name = ["-subj", "/CN=images.test", "-addext", "subjectAltName=DNS:images.test"]
+    command = ["openssl", "req", *kind, *name, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    good = server.url("good").replace("http:", "https:")
+    assert fetch_image(good, network=network(tls=trusted), limits=LIMITS).suffix == ".png"
+    assert server.seen[0][:2] == ("images.test", "good")
+    for url, tls in ((good, None), (good.replace("images.test", "other.test"), trusted)):
+        error = failed(url, tls=tls)
+        assert error.reason.startswith("certificate not valid") and not error.again
+    assert failed(good.replace("/good", "/cut"), tls=trusted).reason == "cut off"
 
 
 def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(server, network, failed):
