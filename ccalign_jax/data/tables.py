@@ -50,12 +50,12 @@ def parquet_table(path: Path) -> Table:
             reading(f"{path}: not a whole Parquet file"),
             parquet.ParquetFile(path, page_checksum_verification=True) as file,
         ):
-            return file.read(columns=list(columns))
+            return _validated(file.read(columns=list(columns)))
 
     with reading(f"{path}: not a whole Parquet file"):
-        schema = parquet.read_schema(path)
+        types = _types(parquet.read_schema(path))
     named = _SPLIT.fullmatch(path.stem)
-    return Table(path, dict(zip(schema.names, schema.types, strict=True)), read, named[1] if named else None)
+    return Table(path, types, read, named[1] if named else None)
 
 
 def is_dataset_folder(path: Path) -> bool:
@@ -92,8 +92,20 @@ def _arrow_table(path: Path, split: str | None) -> Table:
 
     def read(columns: Sequence[str]) -> Any:
         with reading(f"{path}: not a whole Arrow file"), arrow.memory_map(str(path)) as file:
-            return arrow.ipc.open_stream(file).read_all().select(list(columns))
+            return _validated(arrow.ipc.open_stream(file).read_all().select(list(columns)))
 
     with reading(f"{path}: not a whole Arrow file"), arrow.memory_map(str(path)) as file:
-        schema = arrow.ipc.open_stream(file).schema
-    return Table(path, dict(zip(schema.names, schema.types, strict=True)), read, split)
+        types = _types(arrow.ipc.open_stream(file).schema)
+    return Table(path, types, read, split)
+
+
+def _types(schema: Any) -> dict[str, Any]:
+    """Name of each column to its type, after a check that both can be printed."""
+    str(schema)
+    return dict(zip(schema.names, schema.types, strict=True))
+
+
+def _validated(table: Any) -> Any:
+    """The table, after a check of its offsets and text, which damage may lead out of its memory."""
+    table.validate(full=True)
+    return table

@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from ccalign_jax.data import load, open_shards
+from ccalign_jax.errors import InputError
 
 ROWS = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
 IMAGES = {"key": ["a", "b", "c"], "image": ROWS}
@@ -119,6 +120,38 @@ def test_a_damaged_dataset(tmp_path, one_line):
     one_line(lambda: load(tmp_path), "data.arrow: not a whole Arrow file")
     (tmp_path / "dataset_dict.json").write_text("[]")
     one_line(lambda: load(tmp_path), "dataset_dict.json: not of a dataset that was saved to disk")
+
+
+@pytest.mark.parametrize("form", ["parquet", "dataset"])
+def test_a_flipped_byte_is_an_error_of_one_line_or_another_value(tmp_path, form):
+    """Neither states checksums unless asked to; but no damage may crash the process, or raise anything else."""
+    texts = pa.array([[[5.0, 6.0], [7.0, 8.0]], None, [[9.0, 9.5]]], pa.list_(pa.list_(pa.float32())))
+    table = pa.table({"key": pa.array(["ä", "b", "c"]).dictionary_encode(), "image": ROWS, "text_en": texts})
+    path = tmp_path / ("data.parquet" if form == "parquet" else "data.arrow")
+    if form == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        (tmp_path / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
+        (tmp_path / "dataset_info.json").write_text("{}")
+    whole, refused = path.read_bytes(), 0
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            load(tmp_path)
+        except InputError as error:
+            refused += 1
+            assert str(error).startswith(str(tmp_path)) and "\n" not in str(error)
+    assert refused > len(whole) // 21
+
+
+def test_tables_of_a_clone_from_the_hub_are_in_a_folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    for split, row in (("validation", 0), ("test", 1)):
+        columns = {"id": [split], "image": ROWS[row : row + 1], "text_en": ROWS[row : row + 1]}
+        write(tmp_path / f"data/{split}-00000-of-00001-0123abc.parquet", **columns)
+    assert load(tmp_path).split.tolist() == ["test", "validation"]
 
 
 def test_without_pyarrow_its_install_line_is_named(tmp_path, monkeypatch, one_line):
