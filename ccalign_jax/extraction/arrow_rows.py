@@ -13,6 +13,7 @@ from ccalign_jax.data.damage import reading
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.arrow_images import ImageColumn, open_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT, is_code
+from ccalign_jax.extraction.gather import files_below
 from ccalign_jax.extraction.items import Row
 
 __all__ = ["KEYS", "file_rows", "read_parquet"]
@@ -28,7 +29,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
     Raises:
         InputError: pyarrow is not installed, or a file is damaged.
     """
-    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    files = files_below(path, "*.parquet") if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise InputError(f"{path}: no such file, or no .parquet file in it")
     return file_rows(path, [(file, _split(path, file)) for file in files])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ccalign_jax.errors import InputError
@@ -120,6 +121,7 @@ def _code(name: str, value: Any, languages: Sequence[str] | None) -> str | None:
     return named[1] if named and isinstance(value, str | list | None) else None
 
 
+@lru_cache(maxsize=1024)  # of every row anew
 def is_code(name: str) -> bool:
     """Whether a column's name is a language's code.
 
@@ -130,6 +132,7 @@ def is_code(name: str) -> bool:
     return bool(CODE.fullmatch(name)) and name not in NO_LANGUAGES and not _is_bare(name)
 
 
+@lru_cache(maxsize=1024)
 def _is_bare(name: str) -> bool:
     return name in CAPTION_COLUMNS or bool(NUMBERED.fullmatch(name))
 

@@ -16,7 +16,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.columns import parse_row
 from ccalign_jax.extraction.items import Item, Row, Source
 
-__all__ = ["METADATA", "Selection", "check_inside", "gather"]
+__all__ = ["METADATA", "Selection", "check_inside", "files_below", "gather"]
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")  # of an image folder, and no images
 SHOWN = 12  # columns and splits that a message names
@@ -132,6 +132,12 @@ def check_inside(place: str, name: str) -> None:
     path = PurePath(name)
     if path.anchor or ".." in path.parts:
         raise InputError(f"{place}: {name} leads out of the folder; give a name below it")
+
+
+def files_below(folder: Path, pattern: str) -> list[Path]:
+    """Files of a folder and those in it by a pattern of their names, sorted; hidden ones are none of the data."""
+    found = (path for path in folder.rglob(pattern) if path.is_file())
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _check_image(row: Row, key: str, images: Path | None) -> None:

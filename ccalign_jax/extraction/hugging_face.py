@@ -12,7 +12,7 @@ from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.arrow_rows import file_rows, read_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT
-from ccalign_jax.extraction.gather import METADATA, check_inside
+from ccalign_jax.extraction.gather import METADATA, check_inside, files_below
 from ccalign_jax.extraction.items import Row
 from ccalign_jax.extraction.tables import read_table
 
@@ -78,7 +78,7 @@ def read_imagefolder(path: Path) -> Iterator[Row]:
     Raises:
         InputError: no such file, or a name that leads out of the folder.
     """
-    files = sorted(file for file in path.rglob("metadata.*") if file.name in METADATA)
+    files = [file for file in files_below(path, "metadata.*") if file.name in METADATA]
     if not files:
         raise InputError(f"{path}: no {' or '.join(METADATA)} in it")
     for file in files:

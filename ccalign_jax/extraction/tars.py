@@ -13,7 +13,7 @@ from ccalign_jax.data.damage import reading
 from ccalign_jax.encoders.images import ImageReference
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.columns import IMAGE, LANGUAGE, SPLIT
-from ccalign_jax.extraction.gather import check_inside
+from ccalign_jax.extraction.gather import check_inside, files_below
 from ccalign_jax.extraction.items import Row
 
 __all__ = ["read_tars"]
@@ -34,7 +34,7 @@ def read_tars(path: Path) -> Iterator[Row]:
         InputError: a file that is damaged or compressed, or has links, devices or names that lead out of it; shards
             that are missing by `nshards.txt`.
     """
-    files = sorted(path.rglob("*.tar")) if path.is_dir() else [path]
+    files = files_below(path, "*.tar") if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise InputError(f"{path}: no such file, or no .tar file in it")
     for folder in dict.fromkeys(file.parent for file in files):

@@ -81,6 +81,7 @@ def test_languages_and_members_in_any_order(tmp_path, texts):
 
 def test_keys_that_repeat(tmp_path):
     write_tar(tmp_path / "0.tar", [("a.jpg", b"0"), ("a.txt", b"one"), ("a.jpg", b"1"), ("a.txt", b"two")])
+    (tmp_path / "._0.tar").write_bytes(b"what a Mac leaves beside a file")
     write_tar(tmp_path / "1.tar", [("a.jpg", b"2"), ("a.txt", b"two"), ("a.cls", b"0"), ("__meta.txt", b"")])
     source, items = found(tmp_path, languages=["en"])
     assert items["a"].captions == {"en": ["one", "two", "two"]} and items["a"].image() == b"0"
