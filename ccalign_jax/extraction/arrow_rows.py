@@ -12,7 +12,7 @@ from ccalign_jax.data.arrow_columns import import_pyarrow
 from ccalign_jax.data.damage import reading
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.arrow_images import ImageColumn, open_parquet
-from ccalign_jax.extraction.columns import IMAGE, SPLIT, is_code
+from ccalign_jax.extraction.columns import GROUP, IMAGE, SPLIT, is_code
 from ccalign_jax.extraction.gather import files_below
 from ccalign_jax.extraction.items import Row
 
@@ -62,7 +62,7 @@ def file_rows(source: Path, files: Sequence[tuple[Path, str | None]], roots: Seq
         with reading(f"{file}: cannot be read"):
             schema, batches = _open(file)
             image = _image_column(schema)
-            names = [field.name for field in schema if _is_text(field.type) or field.name in KEYS]
+            names = [field.name for field in schema if _is_text(field.type) or field.name in (*KEYS, GROUP)]
             keys = _key_columns(names, schema)
             path = _path_column(schema, image)
             dropped = {field.name: None for field in schema if field.name not in (*names, image)}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import Row
 
-__all__ = ["CAPTIONS", "IMAGE", "LANGUAGE", "SPLIT", "Columns", "is_code", "parse_row"]
+__all__ = ["CAPTIONS", "GROUP", "IMAGE", "LANGUAGE", "SPLIT", "Columns", "is_code", "parse_row"]
 
 IMAGE, SPLIT, GROUP, LANGUAGE, CAPTIONS = "image", "split", "group", "language", "captions"
 CAPTION_COLUMNS = ("caption", CAPTIONS, "text", "txt")  # of captions whose language is not their name

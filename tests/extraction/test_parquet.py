@@ -34,6 +34,7 @@ FORMS = {
     },
     "nested": {
         "image": ["b.jpg", "a.jpg"],
+        "group": [1, 2],
         "captions": [{"en": ["two"], "de": None}, {"en": ["one", "uno"], "de": ["eins"]}],
         "width": [{"of": 1}, {"of": 2}],
     },
@@ -48,6 +49,7 @@ def test_names_of_files(tmp_path, form):
     pq.write_table(pa.table(FORMS[form]), tmp_path / "captions.parquet")
     source = open_source(str(tmp_path / "images"), str(tmp_path / "captions.parquet"))
     assert {item.key: item.captions for item in source.items()} == ITEMS
+    assert [item.group for item in source.items()] == ([2, 1] if form == "nested" else [None, None])
     assert [item.image for item in source.items()] == [tmp_path / "images" / name for name in ITEMS]
     assert source.notes == ("left out columns that are no language codes: width",)
 
