@@ -12,7 +12,30 @@ from jaxtyping import Array, Float
 from ccalign_jax.aligners._base import Aligner, Params, keep_rows
 from ccalign_jax.numerics import resize_rows
 
-__all__ = ["gated_mlp", "residual_mlp"]
+__all__ = ["gated_mlp", "mlp", "residual_mlp"]
+
+
+def mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
+    """MLP x ↦ GELU(xW₁ + b₁)W₂ + b₂, random at first: for spaces of which the identity knows nothing.
+
+    Exact GELU, dropout on the hidden layer; parameters and multiply-adds as of `residual_mlp`.
+
+    Example:
+        >>> aligner = mlp(2, 3, hidden=4)
+        >>> aligner.text(aligner.init(jax.random.key(0)), jnp.ones((1, 2)), 0).shape
+        (1, 3)
+    """
+    from flax import nnx
+
+    class Head(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs):
+            self.expand = nnx.Linear(d_text, hidden, rngs=rngs)
+            self.contract = nnx.Linear(hidden, d_out, rngs=rngs)
+
+        def __call__(self, text, key, dropout):
+            return self.contract(_drop(jax.nn.gelu(self.expand(text), approximate=False), key, dropout))
+
+    return _head(Head)
 
 
 def residual_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
@@ -38,7 +61,7 @@ def residual_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
             active = _drop(jax.nn.gelu(self.expand(text), approximate=False), key, dropout)
             return resize_rows(text, d_out) + self.contract(active)
 
-    return _residual_head(Head)
+    return _head(Head)
 
 
 def gated_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
@@ -67,7 +90,7 @@ def gated_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
             active = _drop(jax.nn.silu(self.gate(text)) * self.expand(text), key, dropout)
             return resize_rows(text, d_out) + self.contract(active)
 
-    return _residual_head(Head)
+    return _head(Head)
 
 
 def _drop(active: Float[Array, "m hidden"], key: Array | None, dropout: float | Array) -> Float[Array, "m hidden"]:
@@ -78,7 +101,7 @@ def _drop(active: Float[Array, "m hidden"], key: Array | None, dropout: float | 
     return jnp.where(kept, active / (1.0 - dropout), 0.0)
 
 
-def _residual_head(head: Callable[..., Any]) -> Aligner:
+def _head(head: Callable[..., Any]) -> Aligner:
     """The aligner of an NNX module that is called as `module(text, key, dropout)` and ends in a layer `contract`."""
     from flax import nnx
 

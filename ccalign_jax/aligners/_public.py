@@ -25,5 +25,6 @@ from ccalign_jax.aligners._linear import shift as shift
 from ccalign_jax.aligners._mixture import mixture as mixture
 from ccalign_jax.aligners._mixture import mixture_gates as mixture_gates
 from ccalign_jax.aligners._mlp import gated_mlp as gated_mlp
+from ccalign_jax.aligners._mlp import mlp as mlp
 from ccalign_jax.aligners._mlp import residual_mlp as residual_mlp
 from ccalign_jax.aligners._orthogonal import orthogonal as orthogonal

@@ -109,6 +109,11 @@ ALIGNERS: dict[str, AlignerEntry] = {
         lambda d_text, d_out, sizes: aligners.orthogonal(d_text, d_out),
         "xW with orthonormal columns or rows (Cayley), identity at first",
     ),
+    "mlp": AlignerEntry(
+        lambda d_text, d_out, sizes: aligners.mlp(d_text, d_out, hidden=sizes.hidden),
+        "GELU(xW1 + b1)W2 + b2, random at first",
+        frozenset({"hidden", "dropout"}),
+    ),
     "residual_mlp": AlignerEntry(
         lambda d_text, d_out, sizes: aligners.residual_mlp(d_text, d_out, hidden=sizes.hidden),
         "xE + GELU(xW1 + b1)W2 + b2, identity at first",

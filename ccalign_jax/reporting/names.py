@@ -18,6 +18,7 @@ ALIGNERS = {
     "residual": "residual W = I + ΔW",
     "low_rank": "low-rank W = I + UV'",
     "orthogonal": "orthogonal W",
+    "mlp": "MLP",
     "residual_mlp": "residual MLP",
     "gated_mlp": "gated MLP",
     "fourier": "random Fourier features",

@@ -16,8 +16,8 @@ from ccalign_jax.training import Space
 __all__ = ["Families", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
-# That do not build on the identity.
-UNINFORMED_ALIGNERS = ("linear", "ridge", "centred_ridge", "cca", "csa", "multi_step")
+# That do not build on the identity, by whether images move, too.
+UNINFORMED_ALIGNERS = {False: ("linear", "ridge"), True: ("linear", "mlp", "centred_ridge", "cca", "csa", "multi_step")}
 MAX_NAMES = 3  # of families in a note
 
 Family = tuple[Pivot, str, str]  # with its aligner and loss
@@ -89,7 +89,8 @@ class Families:
 
     def _defaults(self, pivot: Pivot, others: Sequence[str]) -> list[str]:
         # Within the texts the identity is that of one encoder, whatever the images are.
-        defaults = DEFAULT_ALIGNERS if self.informed or pivot.within_text else UNINFORMED_ALIGNERS
+        informed = self.informed or pivot.within_text
+        defaults = DEFAULT_ALIGNERS if informed else UNINFORMED_ALIGNERS[pivot.moves_images]
         apart = pivot.language is not None and self.heldout is None  # a language that is held out has no map of its own
         own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
         names = [own.format(name) for name in defaults if not ALIGNERS[name].closed]

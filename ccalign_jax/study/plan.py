@@ -238,4 +238,5 @@ def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
         if solved
         else "no closed form is compared with; add one, such as csa under --pivot=symmetric"
     )
-    return f"{why}; by default maps that do not build on it are compared, ridge shrinks to 0, and {against}"
+    tried = "by default CCA, CSA, ridge, and linear and MLP heads on both sides are compared"
+    return f"{why}; {tried}, ridge shrinks to 0, and {against}"

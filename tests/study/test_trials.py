@@ -68,6 +68,7 @@ def test_default_aligners_where_the_identity_is_at_chance():
         ("image", "linear"),
         ("image", "ridge"),
         ("symmetric", "dual(linear)"),
+        ("symmetric", "dual(mlp)"),
         ("symmetric", "centred_ridge"),
         ("symmetric", "cca"),
         ("symmetric", "csa"),
