@@ -56,7 +56,7 @@ class Aligner(NamedTuple):
             for one that was not in training: a map with a part that languages share uses that part alone.
         image: `image(params, rows) -> rows`; the rows themselves for a one-sided aligner.
         deviation: `deviation(params) -> tree` of arrays that are zero exactly at identity: what the prox
-            penalty measures.
+            penalty measures; of no arrays where nothing makes the map the identity.
         matrix: `matrix(params) -> W [..., d_text, d_out]` where the whole map is x ↦ xW and images are unchanged,
             else None: use `map_captions` and `map_images`.
         trains_image: whether `image` has parameters.

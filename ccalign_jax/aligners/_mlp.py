@@ -18,7 +18,8 @@ __all__ = ["gated_mlp", "mlp", "residual_mlp"]
 def mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
     """MLP x ↦ GELU(xW₁ + b₁)W₂ + b₂, random at first: for spaces of which the identity knows nothing.
 
-    Exact GELU, dropout on the hidden layer; parameters and multiply-adds as of `residual_mlp`.
+    Exact GELU, dropout on the hidden layer; parameters and multiply-adds as of `residual_mlp`. It is never the
+    identity, and has no deviation from it.
 
     Example:
         >>> aligner = mlp(2, 3, hidden=4)
@@ -35,7 +36,7 @@ def mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:
         def __call__(self, text, key, dropout):
             return self.contract(_drop(jax.nn.gelu(self.expand(text), approximate=False), key, dropout))
 
-    return _head(Head)
+    return _head(Head)._replace(deviation=lambda params: {})
 
 
 def residual_mlp(d_text: int, d_out: int, *, hidden: int = 512) -> Aligner:

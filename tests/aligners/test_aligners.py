@@ -29,7 +29,7 @@ def leaves_by_name(params):
 # at the start
 
 
-@pytest.mark.parametrize("name", [name for name in RUN if name != "linear"])
+@pytest.mark.parametrize("name", [name for name in RUN if name not in ("linear", "mlp")])
 def test_what_starts_as_the_identity_is_it_to_the_last_bit(name, build, normal):
     widths = WIDTHS if name in TRAINED else WIDTHS[1:2]
     built = [build(name, *pair) for pair in widths]
@@ -87,6 +87,7 @@ def test_parameters_are_counted_as_documented(widths):
             "residual": d_text * d_image,
             "low_rank": (d_text + d_image) * RANK,
             "orthogonal": d_text * d_image,
+            "mlp": (d_text + 1) * HIDDEN + (HIDDEN + 1) * d_image,
             "residual_mlp": (d_text + 1) * HIDDEN + (HIDDEN + 1) * d_image,
             "gated_mlp": (2 * d_text + d_image) * HIDDEN,
             "fourier": FEATURES * d_image + d_text * FEATURES // 2 + 1,
@@ -112,7 +113,7 @@ def test_parameters_are_counted_as_documented(widths):
 
 def test_a_start_follows_from_its_key(starts):
     still = ("identity", "shift", "diagonal", "residual", "orthogonal", "film")
-    drawn = ("linear", "low_rank", "residual_mlp", "gated_mlp", "fourier", "nystroem", "conditional", "mixture")
+    drawn = ("linear", "low_rank", "mlp", "residual_mlp", "gated_mlp", "fourier", "nystroem", "conditional", "mixture")
     for name in (*still, *drawn, *RUN[len(TRAINED) :]):
         leaves = jax.tree.leaves(starts(name)[1])
         assert any(not np.array_equal(leaf[0], leaf[1]) for leaf in leaves) == (name not in still), name
@@ -226,7 +227,7 @@ def test_low_rank_is_no_more_than_its_rank(build, moved, normal):
     assert np.linalg.matrix_rank(change, tol=1e-4) == RANK
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINED if name not in ("identity", "orthogonal")])
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in ("identity", "orthogonal", "mlp")])
 def test_deviation_is_zero_at_identity_and_nowhere_else(name, build, normal):
     aligner, params = build(name)
     rows = normal(20, 6)

@@ -13,14 +13,15 @@ def in_float64(params):
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
 
 
+@pytest.mark.parametrize("name", ["mlp", "residual_mlp"])
 @pytest.mark.parametrize("widths", WIDTHS)
-def test_the_mlp_is_exact_gelu_with_biases(widths, build, moved, normal):
-    aligner, params = build("residual_mlp", *widths)
+def test_the_mlp_is_exact_gelu_with_biases(name, widths, build, moved, normal):
+    aligner, params = build(name, *widths)
     params, rows = moved(params), normal(9, widths[0])
     first, second = in_float64(params["expand"]), in_float64(params["contract"])
     inner = rows @ first["kernel"] + first["bias"]
     gelu = inner * 0.5 * (1 + np.vectorize(erf)(inner / sqrt(2)))
-    expected = rows @ np.eye(*widths) + gelu @ second["kernel"] + second["bias"]
+    expected = rows @ np.eye(*widths) * (name == "residual_mlp") + gelu @ second["kernel"] + second["bias"]
     np.testing.assert_allclose(aligner.text(params, rows, 0), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -39,7 +40,7 @@ def test_the_gated_mlp_is_swiglu_without_biases(widths, build, moved, normal):
     np.testing.assert_allclose(aligner.text(params, rows, 0), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["residual_mlp", "gated_mlp"])
+@pytest.mark.parametrize("name", ["mlp", "residual_mlp", "gated_mlp"])
 def test_dropout_is_off_without_a_key_and_keeps_the_mean_with_one(name, build, moved, normal):
     aligner, params = build(name)
     params, rows = moved(params), normal(4, 6)
