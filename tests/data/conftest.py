@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccalign_jax.data import EmbeddingSet, keyed_sets, load
+from ccalign_jax.data import EmbeddingSet, Shards, keyed_sets, load
 
 
 @pytest.fixture(params=["in memory", "mapped"])
@@ -37,6 +37,21 @@ def assert_same() -> Callable[[EmbeddingSet, EmbeddingSet], None]:
         assert left.sha256() == right.sha256()
 
     return check
+
+
+@pytest.fixture(scope="session")
+def pairs_of() -> Callable[[Shards], list[tuple]]:
+    """`pairs_of(shards)`: every caption with its image, as tuples, whatever the order of pairs."""
+
+    def listed(shards: Shards) -> list[tuple]:
+        rows = shards.read(0, len(shards))
+        return sorted(
+            (language, *text.tolist(), *image.tolist())
+            for texts, mask, language in zip(rows.text, rows.mask, shards.languages, strict=True)
+            for text, image in zip(texts[mask], rows.image[mask], strict=True)
+        )
+
+    return listed
 
 
 @pytest.fixture(scope="session")

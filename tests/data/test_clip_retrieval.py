@@ -36,17 +36,7 @@ def write_part(folder, number, image, text, **metadata):
     parquet.write_table(table, folder / f"metadata/metadata_{number}.parquet")
 
 
-def pairs_of(shards):
-    """Every caption with its image, as tuples, in any order."""
-    found = shards.read(0, len(shards))
-    return sorted(
-        (language, *text.tolist(), *image.tolist())
-        for texts, mask, language in zip(found.text, found.mask, shards.languages, strict=True)
-        for text, image in zip(texts[mask], found.image[mask], strict=True)
-    )
-
-
-def test_it_is_the_set_of_an_npz(folder, tmp_path, rows, assert_same):
+def test_it_is_the_set_of_an_npz(folder, tmp_path, rows, assert_same, pairs_of):
     arrays = {"image": rows[0], "image_keys": PATHS}
     for language in ("de", "en", "fr"):
         there = language == SPOKEN
@@ -83,7 +73,7 @@ def test_paths_that_repeat_do_not_join_rows(folder, rows):
     assert data.notes[0].startswith("2 of 12 rows repeat an image_path")
 
 
-def test_rows_without_a_language_are_counted(folder, rows):
+def test_rows_without_a_language_are_counted(folder, rows, pairs_of):
     write_part(folder, 10, *rows[:, 9:], image_path=PATHS[9:], language=np.array(["de", None, None]))
     data = load(folder)
     assert data.notes[0] == "left out 2 of 12 captions: their metadata name no language"

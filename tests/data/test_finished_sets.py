@@ -177,18 +177,8 @@ def folder(tmp_path):
     return tmp_path / "finished"
 
 
-def pairs_of(shards):
-    """Every caption with its image, as tuples, in any order."""
-    rows = shards.read(0, len(shards))
-    return sorted(
-        (language, *text.tolist(), *image.tolist())
-        for texts, mask, language in zip(rows.text, rows.mask, shards.languages, strict=True)
-        for text, image in zip(texts[mask], rows.image[mask], strict=True)
-    )
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_every_form_is_the_set_of_an_npz(tmp_path, folder, write, dtype, assert_same):
+def test_every_form_is_the_set_of_an_npz(tmp_path, folder, write, dtype, assert_same, pairs_of):
     arrays = arrays_of(dtype=dtype)
     np.savez(tmp_path / "data.npz", **arrays)
     wanted, path = load(tmp_path / "data.npz"), write(folder, shuffled(arrays))

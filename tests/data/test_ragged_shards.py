@@ -44,17 +44,7 @@ def test_a_ragged_folder_is_a_data_set(folder):
     assert data.notes == ("left out 1 of 6 images: they have no caption",)
 
 
-def pairs_of(shards):
-    """Every caption with its image, as tuples, whatever the order of pairs."""
-    rows = shards.read(0, len(shards))
-    return sorted(
-        (language, *text.tolist(), *image.tolist())
-        for texts, mask, language in zip(rows.text, rows.mask, shards.languages, strict=True)
-        for text, image in zip(texts[mask], rows.image[mask], strict=True)
-    )
-
-
-def test_one_set_is_streamed_alike_from_every_form(folder, tmp_path):
+def test_one_set_is_streamed_alike_from_every_form(folder, tmp_path, pairs_of):
     shards, data = open_shards(folder), load(folder)
     save(tmp_path / "keyed.npz", data)
     keyed = open_shards(tmp_path / "keyed.npz")

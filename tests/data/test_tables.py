@@ -1,6 +1,9 @@
 """Tables of finished embeddings that are wrong, odd or damaged."""
 
+import dataclasses
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -152,6 +155,33 @@ def test_tables_of_a_clone_from_the_hub_are_in_a_folder(tmp_path):
         columns = {"id": [split], "image": ROWS[row : row + 1], "text_en": ROWS[row : row + 1]}
         write(tmp_path / f"data/{split}-00000-of-00001-0123abc.parquet", **columns)
     assert load(tmp_path).split.tolist() == ["test", "validation"]
+
+
+SAVE = """
+import sys
+from datasets import Dataset, DatasetDict, Features, List, Value
+
+features = {"image_id": Value("string"), "image": List(Value("float16"), length=2), "text_en": List(Value("float32"))}
+rows = [{"image_id": key, "image": [row, 1], "text_en": [row, 2]} for row, key in enumerate("dcba", start=1)]
+whole = Dataset.from_list(rows, features=Features(features))
+whole.save_to_disk(sys.argv[1], num_shards=2)
+DatasetDict({"train": whole.shuffle(seed=1).select(range(3)), "test": whole.shuffle(seed=1).select([3])}).save_to_disk(
+    sys.argv[2]
+)
+"""
+
+
+def test_what_the_library_datasets_saves(tmp_path, assert_same):
+    pytest.importorskip("datasets", reason='pip install -e ".[datasets]" adds datasets')
+    paths = [str(tmp_path / name) for name in ("one", "split")]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", SAVE, *paths], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one, split = map(load, paths)
+    assert one.keys.tolist() == list("abcd") and one.image.tolist() == [[row, 1] for row in (4, 3, 2, 1)]
+    assert one.image.dtype == np.float16 and one.text["en"].tolist() == [[row, 2] for row in (4, 3, 2, 1)]
+    assert sorted(split.split.tolist()) == ["test", "train", "train", "train"]
+    assert_same(dataclasses.replace(split, split=None), one)
 
 
 def test_without_pyarrow_its_install_line_is_named(tmp_path, monkeypatch, one_line):
