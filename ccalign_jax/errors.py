@@ -3,11 +3,22 @@
 import os
 import sys
 
-__all__ = ["InputError", "check_path", "check_text"]
+__all__ = ["InputError", "check_path", "check_text", "reason"]
 
 
 class InputError(ValueError):
     """A mistake in what the user gave: names the file, the key or row, what is wrong, and how to fix it."""
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, as one line: the system's words, else the first line of the message, else the kind of error.
+
+    Example:
+        >>> reason(ValueError("no such model\\nlook at the hub")), reason(MemoryError())
+        ('no such model', 'MemoryError')
+    """
+    message = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(message).splitlines()[0]
 
 
 def check_path(flag: str, path: str | os.PathLike[str]) -> None:

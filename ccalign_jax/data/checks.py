@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax._names import PAIR
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, reason
 
 __all__ = [
     "check_languages",
@@ -39,8 +39,7 @@ def host_array(name: str, key: str, values: Any) -> np.ndarray:
         array = np.asarray(values)
         return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
     except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise InputError(f"{name}: {key} cannot be read ({reason}); give a NumPy array") from error
+        raise InputError(f"{name}: {key} cannot be read ({reason(error).rstrip('.')}); give a NumPy array") from error
 
 
 def float_matrix(name: str, key: str, values: Any) -> np.ndarray:

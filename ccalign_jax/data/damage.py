@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, reason
 
 __all__ = ["reading"]
 
@@ -30,5 +30,4 @@ def reading(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        message = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"{what} ({message.splitlines()[0]}); copy or write it again") from error
+        raise InputError(f"{what} ({reason(error)}); copy or write it again") from error

@@ -21,7 +21,7 @@ from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard
 from ccalign_jax.data.table_sets import read_table_set
 from ccalign_jax.data.tables import dataset_tables, is_dataset_folder, is_parquet, parquet_table
-from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.errors import InputError, check_path, reason
 
 __all__ = ["load", "open_shards", "save"]
 
@@ -128,7 +128,7 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
             np.savez(file, **arrays)
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"{path}: not written ({_reason(error)}); choose another folder or free disk space") from error
+        raise InputError(f"{path}: not written ({reason(error)}); choose another folder or free disk space") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -192,10 +192,6 @@ def _stream_shards(path: Path, languages: Sequence[str] | None) -> Shards | None
 
 def _held(path: Path, languages: Sequence[str] | None) -> None:
     """No shards: the set is held in memory, or in a memory map."""
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
 
 
 _FORMATS = (

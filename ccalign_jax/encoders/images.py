@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.encoders.base import import_library
+from ccalign_jax.errors import reason
 
 __all__ = ["ImageReference", "open_image", "rgb_array"]
 
@@ -33,7 +34,7 @@ def open_image(image: ImageReference | Any, *, extra: str = "encode") -> Any:
     try:
         content = image if isinstance(image, bytes) else image.read_bytes() if isinstance(image, Path) else image()
     except OSError as error:
-        raise ValueError((error.strerror or type(error).__name__).lower()) from error
+        raise ValueError(reason(error).lower()) from error
     if not content:
         raise ValueError("the file is empty")
     try:
@@ -48,9 +49,7 @@ def open_image(image: ImageReference | Any, *, extra: str = "encode") -> Any:
     except pillow.UnidentifiedImageError as error:
         raise ValueError("not an image that Pillow can read") from error
     except Exception as error:  # damaged files raise SyntaxError, struct.error, DecompressionBombError, ...
-        raise ValueError(
-            f"damaged image ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-        ) from error
+        raise ValueError(f"damaged image ({reason(error)})") from error
 
 
 def rgb_array(image: ImageReference) -> np.ndarray:

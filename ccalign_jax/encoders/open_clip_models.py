@@ -11,7 +11,7 @@ import numpy as np
 
 from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
 from ccalign_jax.encoders.images import ImageReference, open_image
-from ccalign_jax.encoders.torch_models import replicate, state_digest
+from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
 from ccalign_jax.errors import InputError
 
 __all__ = ["load_open_clip"]
@@ -75,10 +75,7 @@ def _load(library: Any, torch: Any, name: str, side: Side, choices: Choices) -> 
     try:
         model, _, preprocess = library.create_model_and_transforms(model_name, pretrained=pretrained, device="cpu")
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--{side}_encoder={name}: cannot be loaded ({reason}); give MODEL/PRETRAINED, such as ViT-B-32/openai"
-        ) from error
+        raise load_error(side, name, error, "give MODEL/PRETRAINED, such as ViT-B-32/openai") from error
     weights = state_digest(torch, model)
     copies, precision = replicate(torch, model.float(), choices)
     return model_name, preprocess, weights, copies, precision

@@ -12,7 +12,7 @@ from ccalign_jax.encoders.offline import EFFICIENTNETS, load_efficientnet, load_
 from ccalign_jax.encoders.open_clip_models import load_open_clip
 from ccalign_jax.encoders.sentence_models import load_sentence_transformers
 from ccalign_jax.encoders.transformers_models import load_transformers
-from ccalign_jax.errors import InputError, check_text
+from ccalign_jax.errors import InputError, check_text, reason
 
 __all__ = ["ENCODERS", "Kind", "load_encoders", "resolve"]
 
@@ -146,9 +146,8 @@ def _kind_on_hub(spec: str, flag: str) -> str:
     try:
         files = set(hub.list_repo_files(name, revision=revision or None))
     except Exception as error:  # of many libraries: no network, no such name, no permission
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{flag}: the hub does not tell its kind ({reason}); write KIND:{spec}, or give a folder"
+            f"{flag}: the hub does not tell its kind ({reason(error)}); write KIND:{spec}, or give a folder"
         ) from error
     for file, kind in _SIGNS.items():
         if file in files:

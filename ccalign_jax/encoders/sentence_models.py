@@ -11,8 +11,7 @@ import numpy as np
 
 from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
 from ccalign_jax.encoders.images import open_image
-from ccalign_jax.encoders.torch_models import replicate, state_digest
-from ccalign_jax.errors import InputError
+from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
 
 __all__ = ["load_sentence_transformers"]
 
@@ -34,8 +33,8 @@ def load_sentence_transformers(name: str, side: Side, choices: Choices) -> Encod
     prompt = (model.prompts or {}).get(key, "") if named or choices.prompt is None else choices.prompt
 
     def forward(one: Any, batch: Sequence[Any]) -> dict[str, np.ndarray]:
-        told: dict[str, Any] = {} if side == "image" else {"prompt": prompt} if prompt else {"prompt": ""}
-        rows = one.encode(list(batch), batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True, **told)
+        asked = {} if side == "image" else {"prompt": prompt}
+        rows = one.encode(list(batch), batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True, **asked)
         return {FINAL: rows.float().cpu().numpy()}
 
     about = {
@@ -60,10 +59,7 @@ def _load(library: Any, torch: Any, name: str, side: Side, choices: Choices) -> 
     try:
         model = library.SentenceTransformer(path, revision=revision or None, device="cpu", local_files_only=local)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--{side}_encoder={name}: cannot be loaded ({reason}); give a folder or a hub name"
-        ) from error
+        raise load_error(side, name, error) from error
     weights = state_digest(torch, model)
     copies, precision = replicate(torch, model.float(), choices)
     return model, revision or None, weights, copies, precision

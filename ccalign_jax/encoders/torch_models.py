@@ -6,10 +6,10 @@ import copy
 import hashlib
 from typing import Any
 
-from ccalign_jax.encoders.base import Choices
-from ccalign_jax.errors import InputError
+from ccalign_jax.encoders.base import Choices, Side
+from ccalign_jax.errors import InputError, reason
 
-__all__ = ["replicate", "state_digest"]
+__all__ = ["load_error", "replicate", "state_digest"]
 
 
 def replicate(torch: Any, model: Any, choices: Choices) -> tuple[list[tuple[Any, Any, Any]], str]:
@@ -43,6 +43,11 @@ def replicate(torch: Any, model: Any, choices: Choices) -> tuple[list[tuple[Any,
         one = model if place == count - 1 else copy.deepcopy(model)
         copies.append((one.to(device=device, dtype=dtype).eval(), device, dtype))
     return copies, precision
+
+
+def load_error(side: Side, name: str, error: Exception, remedy: str = "give a folder or a hub name") -> InputError:
+    """The error of a model that a library cannot load."""
+    return InputError(f"--{side}_encoder={name}: cannot be loaded ({reason(error)}); {remedy}")
 
 
 def state_digest(torch: Any, model: Any) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
 from ccalign_jax.encoders.images import ImageReference, open_image
 from ccalign_jax.encoders.pooling import POOLINGS, pool
-from ccalign_jax.encoders.torch_models import replicate, state_digest
-from ccalign_jax.errors import InputError
+from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
+from ccalign_jax.errors import InputError, reason
 
 __all__ = ["load_transformers"]
 
@@ -87,10 +87,7 @@ def _load(transformers: Any, torch: Any, name: str, side: Side, choices: Choices
     try:
         model = transformers.AutoModel.from_pretrained(**where, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--{side}_encoder={name}: cannot be loaded ({reason}); give a folder or a hub name"
-        ) from error
+        raise load_error(side, name, error) from error
     weights = state_digest(torch, model)
     copies, precision = replicate(torch, model, choices)
     commit = getattr(model.config, "_commit_hash", None)
@@ -145,10 +142,9 @@ def _part(kind: Any, loaded: _Loaded, side: Side, name: str) -> Any:
     try:
         return kind.from_pretrained(**loaded.where)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
         what = "a tokenizer" if side == "text" else "an image processor"
         raise InputError(
-            f"--{side}_encoder={name}: {what} cannot be loaded ({reason}); save it beside the model"
+            f"--{side}_encoder={name}: {what} cannot be loaded ({reason(error)}); save it beside the model"
         ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, reason
 from ccalign_jax.extraction.items import Item
 
 __all__ = ["ImagesAhead", "ShardItems"]
@@ -60,7 +60,7 @@ class ImagesAhead:
         except InputError:  # of the program, not of the image: a missing library
             raise
         except Exception as error:
-            return None, (str(error).strip() or type(error).__name__).splitlines()[0]
+            return None, reason(error)
 
     def _fill(self) -> None:
         while len(self._images) < self._most:

@@ -13,7 +13,7 @@ import numpy as np
 from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.encoders import Encoder
 from ccalign_jax.encoders.base import FINAL, Rows
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, reason
 from ccalign_jax.numerics import unit_float32
 
 __all__ = ["EncoderPool", "unit_rows"]
@@ -80,9 +80,9 @@ class EncoderPool:
         except InputError:
             raise
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            fix = "give smaller batches" if "out of memory" in reason.lower() else "see the encoder's documentation"
-            raise InputError(f"encoder {self.encoder.name}: {type(error).__name__}: {reason}; {fix}") from error
+            message = reason(error)
+            fix = "give smaller batches" if "out of memory" in message.lower() else "see the encoder's documentation"
+            raise InputError(f"encoder {self.encoder.name}: {type(error).__name__}: {message}; {fix}") from error
 
     def _checked(self, found: Rows, count: int) -> Rows:
         for rows in found.values():

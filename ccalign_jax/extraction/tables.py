@@ -45,7 +45,7 @@ def _records(path: Path) -> Iterator[tuple[int, Record]]:
             for row in reader:
                 if None in row or None in row.values():
                     raise InputError(
-                        f"{path} line {reader.line_num}: not as many cells as the header has; mend the line"
+                        f"{path} line {reader.line_num}: not as many cells as the header has; fix the line"
                     )
                 yield reader.line_num, {key: value for key, value in row.items() if value != ""}
     except (UnicodeDecodeError, csv.Error) as error:

@@ -33,7 +33,7 @@ from ccalign_jax.study.evaluated_set import (
 )
 from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes
-from ccalign_jax.study.score_corrections import correct_scores, summarise_corrections
+from ccalign_jax.study.score_corrections import Scored, correct_scores, correction_arms, summarise_corrections
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
 
 __all__ = ["Evaluation", "evaluate", "retrieval_rows"]
@@ -51,20 +51,20 @@ class Evaluation(NamedTuple):
         grams: for each state (`identity`, `mapped`) and set (a language, or `image`) the inner products `[s, s]` of
             the same hundred images; empty where no image has every language.
         entries: the estimates of each state, and of `chance`.
-        corrections: those under each score correction, its arm named by state and score.
+        corrections: those of each state under each score.
     """
 
     summary: dict[str, Any]
     grams: dict[str, dict[str, Float[np.ndarray, "s s"]]]
     entries: dict[str, Entry]
-    corrections: list[ArmEntry]
+    corrections: dict[Scored, Entry]
 
     @property
     def arms(self) -> list[ArmEntry]:
         """All estimates, of `records.csv`."""
         roles = {IDENTITY: "baseline", CHANCE: "baseline", MAPPED: "map"}
         arms = [ArmEntry(roles[name], name, entry) for name, entry in self.entries.items()]
-        return arms + self.corrections
+        return arms + correction_arms(self.corrections)
 
 
 def evaluate(
@@ -144,7 +144,7 @@ def evaluate(
     else:
         summary["notes"].append("no curves by gallery size: some gallery is smaller than the captions of one image")
 
-    corrections: list[ArmEntry] = []
+    corrections: dict[Scored, Entry] = {}
     if scores:
         banks = {} if bank is None else _states(bank, checkpoint)
         scored = {}
@@ -191,10 +191,9 @@ def retrieval_rows(found: Evaluation) -> Iterator[dict[str, str]]:
         if state == CHANCE:
             continue
         yield from rows(state, "cosine", entry)
-        for arm in found.corrections:
-            corrected, scoring = arm.arm.split(", ")
+        for (corrected, scoring), corrected_entry in found.corrections.items():
             if corrected == state and scoring != "cosine":  # which stands above, with more directions
-                yield from rows(state, scoring, arm.entry)
+                yield from rows(state, scoring, corrected_entry)
     yield from rows(CHANCE, "", found.entries[CHANCE])
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ccalign_jax.measurement.estimates import estimate
+from ccalign_jax.measurement.estimates import Entry, estimate
 from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
 from ccalign_jax.measurement.records import ArmEntry
@@ -26,15 +26,20 @@ from ccalign_jax.training import Embeddings, FoldArrays, Part, PartRows, Recipe,
 __all__ = [
     "BANK_ROWS",
     "Corrections",
+    "Scored",
     "bank_rows",
     "correct_mapped",
     "correct_scores",
+    "correction_arms",
     "identity_scores",
     "summarise_corrections",
     "take_bank",
 ]
 
 Corrections = dict[str, Measurement]  # by the name of the score, on one fold
+Scored = tuple[str, str]  # a state, of which identity is one, and a score
+
+BASELINE: Scored = (IDENTITY, "cosine")
 
 BANK_STEP = 500
 BANK_ROWS = 5000  # of each side: more rows hardly change the neighbourhoods, and take their time
@@ -134,8 +139,8 @@ def summarise_corrections(
     test_share: float = 0.0,
     optimistic: bool = False,
     tested: Collection[str] | None = None,
-) -> tuple[dict[str, Any], list[ArmEntry]]:
-    """The `scores` of a summary, and their records: metrics of each score, and changes against the cosine on identity.
+) -> tuple[dict[str, Any], dict[Scored, Entry]]:
+    """The `scores` of a summary: metrics of each score, and changes against the cosine on identity.
 
     Args:
         scored: for each state, of which identity is one, the corrections of every fold.
@@ -145,24 +150,31 @@ def summarise_corrections(
         test_share: as in `Inference`.
         optimistic: whether maps were chosen on the test images.
         tested: the states whose metrics have intervals and p-values; by default all.
+
+    Returns:
+        The content of the summary, and the estimates by state and score.
     """
     arms = {
         state: {name: Arm((state, name), [corrections[name] for corrections in folds]) for name in folds[0]}
         for state, folds in scored.items()
     }
-    base = arms[IDENTITY]["cosine"]
+    base = arms[BASELINE[0]][BASELINE[1]]
     inference = Inference(base, replicates, test_share=test_share)
     judged = list(scored) if tested is None else tested
     inference.measure(arm for state in judged for arm in arms[state].values())
     entries = {
-        arm.name: inference.entry(arm) if state in judged else estimate(arm.test, base.test)
+        (state, name): inference.entry(arm) if state in judged else estimate(arm.test, base.test)
         for state, each in arms.items()
-        for arm in each.values()
+        for name, arm in each.items()
     }
-    compared = {name: entry for name, entry in entries.items() if name[0] in judged and name != base.name}
+    compared = {key: entry for key, entry in entries.items() if key[0] in judged and key != BASELINE}
     adjust(list(compared.values()), optimistic=[optimistic and state != IDENTITY for state, _ in compared])
     content: dict[str, Any] = {"bank": {"images": bank, "most_rows": BANK_ROWS, "transductive": transductive}}
     for (state, name), entry in entries.items():
         content.setdefault(state, {})[name] = (nested := entry.nest()).pop("metrics") | nested
-    against = ", ".join(base.name)
-    return content, [ArmEntry("score correction", ", ".join(name), entry, against) for name, entry in entries.items()]
+    return content, entries
+
+
+def correction_arms(entries: Mapping[Scored, Entry]) -> list[ArmEntry]:
+    """The records of `summarise_corrections`, each arm named by state and score."""
+    return [ArmEntry("score correction", ", ".join(key), entry, ", ".join(BASELINE)) for key, entry in entries.items()]

@@ -26,7 +26,7 @@ from ccalign_jax.study.outcomes import (
 )
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.result_notes import divergence_notes, edge_notes, pairing_notes
-from ccalign_jax.study.score_corrections import Corrections, summarise_corrections
+from ccalign_jax.study.score_corrections import Corrections, correction_arms, summarise_corrections
 from ccalign_jax.study.subgroups import gain_by_subgroup
 
 __all__ = ["RECORDS", "SCHEMA", "MapMeasurements", "Summary", "describe_data", "make_summary", "summarise"]
@@ -114,14 +114,14 @@ def summarise(
     if maps is None or replicates is None:
         return Summary(found, arms)
     if maps.corrections:
-        found["scores"], corrected = summarise_corrections(
+        found["scores"], corrections = summarise_corrections(
             maps.corrections,
             replicates,
             bank=min(len(fold.train) for fold in plan.folds),
             test_share=plan.test_share,
             optimistic=not per_fold,
         )
-        arms += corrected
+        arms += correction_arms(corrections)
     if maps.diagnostics:
         found["diagnostics"] = dict(maps.diagnostics)
     found["subgroups"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)

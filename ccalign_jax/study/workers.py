@@ -108,7 +108,7 @@ def _pack(jobs: Mapping[int, Job], last: bool) -> bytes:
 
 def _unpack(content: bytes) -> tuple[dict[int, Job], bool]:
     """The jobs of `_pack`, and whether none follows."""
-    with np.load(io.BytesIO(content)) as stored:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         fields = {int(index): {name: stored[f"{index}/{name}"] for name in Job._fields} for index in stored["indices"]}
         return {index: Job(**each | {"kind": str(each["kind"])}) for index, each in fields.items()}, bool(
             stored["last"]
