@@ -55,9 +55,12 @@ def _scaled(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     """
     rows = rows.astype(jnp.promote_types(rows.dtype, jnp.float32))
     largest = jnp.max(jnp.abs(jax.lax.stop_gradient(rows)), axis=-1, keepdims=True, initial=0.0)
-    most = jnp.finfo(rows.dtype).maxexp - 2  # beyond it the power itself would be a denormal number, which XLA drops
-    exponent = jnp.clip(jnp.frexp(largest)[1], -most, most)
-    return rows * jnp.ldexp(jnp.ones_like(largest), -exponent)
+    # By the bits of the exponent: `frexp` and `ldexp` are a hundred operations, which every program would compile.
+    about = jnp.finfo(rows.dtype)
+    exponent = jax.lax.bitcast_convert_type(largest, f"int{about.bits}") >> about.nmant
+    most = 2 * about.maxexp - 4  # beyond it the power itself would be a denormal number, which XLA drops
+    power = (most + 1 - jnp.minimum(exponent, most)) << about.nmant
+    return rows * jax.lax.bitcast_convert_type(power, rows.dtype)
 
 
 def unit_float32(rows: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:

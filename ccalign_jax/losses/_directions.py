@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -69,8 +70,8 @@ def directions(
         i2t = jnp.transpose(t2i, (2, 0, 1))
     else:
         i2t = similarity("bd,lcd->blc", image, gather(text, axis_name, axis=1))
-    t2i_own = jnp.take_along_axis(t2i, place[None, :, None], axis=-1)[..., 0]
-    i2t_own = jnp.take_along_axis(i2t, place[:, None, None], axis=-1)[..., 0].T
+    take = functools.partial(jnp.take_along_axis, axis=-1, mode="promise_in_bounds")
+    t2i_own, i2t_own = take(t2i, place[None, :, None])[..., 0], take(i2t, place[:, None, None])[..., 0].T
 
     towards_images = Direction(t2i, t2i_own, known[None], gather(image_mask, axis_name)[None, None], pairs)
     if i2t_pool == "union":

@@ -16,7 +16,8 @@ from ccalign_jax.numerics import AnyArray
 __all__ = ["GAINS", "NDCG_PLACES", "Ranks", "count_around", "each_answer_once", "ranks_from_counts"]
 
 STRIPS = 8  # more than a dozen, and XLA writes them out again
-PACKED = 2**15  # blocks below this size have both of their counts in one 32-bit sum
+PACKED_BITS = 15
+PACKED = 2**PACKED_BITS  # blocks below this size have both of their counts in one 32-bit sum
 NDCG_PLACES = 10  # nDCG looks no further down
 GAINS = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(NDCG_PLACES) + 2))])  # of the first 0 … 10 places
 
@@ -68,7 +69,7 @@ def count_around(scores: Float[Array, "q g"], thresholds: Float[Array, "q k"], a
             packed = _sum_in_strips(
                 lambda strip: jnp.where(strip > threshold, jnp.int32(PACKED), strip == threshold), scores, axis
             )
-            return packed // PACKED, packed % PACKED
+            return packed >> PACKED_BITS, packed & (PACKED - 1)
         above = _sum_in_strips(lambda strip: (strip > threshold).astype(jnp.int32), scores, axis)
         return above, _sum_in_strips(lambda strip: (strip == threshold).astype(jnp.int32), scores, axis)
 
@@ -129,7 +130,8 @@ def ranks_from_counts(
     best = jnp.argmax(gold_scores, axis=1)[:, None]
     tied = (gold_scores == jnp.max(gold_scores, axis=1, keepdims=True)) & exists
     tied = jnp.where(known, jnp.sum(tied, axis=1, dtype=jnp.int32), 0)
-    better, equal = (jnp.take_along_axis(counts, best, axis=1)[:, 0] for counts in (above, level))
+    take = functools.partial(jnp.take_along_axis, indices=best, axis=1, mode="promise_in_bounds")
+    better, equal = (take(counts)[:, 0] for counts in (above, level))
     better, equal = jnp.where(known, better, 0), jnp.where(known, equal - tied, 0)
     level = jnp.where(exists, level, 1)
     return Ranks(

@@ -34,10 +34,14 @@ class Embeddings(NamedTuple):
     consensus: Float[AnyArray, "n d_image"] | None = None
 
 
-@jax.jit
 def take(tree, place):
     """The entry at one place of the leading axis of every leaf."""
-    return jax.tree.map(lambda leaf: leaf[place], tree)
+    return jax.tree.map(lambda leaf: _entry(leaf, place), tree)
+
+
+@jax.jit  # for each shape of a leaf, of which there are few; a program of whole trees takes seconds to compile
+def _entry(leaf, place):
+    return leaf[place]
 
 
 def image_order(
@@ -74,9 +78,10 @@ def image_order(
     passes = -(-steps // (min_train_size // size))
     noise = jax.random.uniform(key, (passes, images.shape[0]))
     shuffled = jnp.argsort(jnp.where(jnp.arange(images.shape[0]) < count, noise, jnp.inf), axis=1)
-    usable = count // size * size
     place = jnp.arange(steps * size)
-    return images[shuffled[place // usable, place % usable]].reshape(steps, size)
+    # Not `//` and `%`, which compile the floor of negative numbers, too.
+    usable = jax.lax.div(jnp.asarray(count, place.dtype), jnp.asarray(size, place.dtype)) * size
+    return images[shuffled[jax.lax.div(place, usable), jax.lax.rem(place, usable)]].reshape(steps, size)
 
 
 def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> Batch:
@@ -84,7 +89,8 @@ def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> 
     counts = jnp.asarray(embeddings.caption_counts)[:, images]
     choice = (jax.random.uniform(key, counts.shape) * counts).astype(jnp.int32)
     choice = jnp.clip(choice, 0, jnp.maximum(counts - 1, 0))
-    rows = jnp.take_along_axis(embeddings.caption_rows[:, images], choice[..., None], axis=-1)[..., 0]
+    several = embeddings.caption_rows[:, images]
+    rows = jnp.take_along_axis(several, choice[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
     return Batch(
         text=embeddings.text[rows],
         mask=counts > 0,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
@@ -213,8 +214,8 @@ def fit(
         sample = draw_batch(init_key, embeddings, images[jnp.argsort(noise)[: min(ADAPT_IMAGES, min_train_size)]])
     state = start(aligner, hyper, recipe, init_key, sample)
     frozen = frozen_leaves(aligner, state.params.map) if aligner.frozen else None
-    scored = jnp.asarray(scored_epochs(recipe), jnp.int32)
+    scored = np.asarray(scored_epochs(recipe), np.int32)
     kept = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(scored)), (state.params.map, state.diverged))
-    point_of = jnp.searchsorted(scored, jnp.arange(1, recipe.epochs + 1))
+    point_of = jnp.asarray(np.searchsorted(scored, np.arange(1, recipe.epochs + 1)), jnp.int32)
     (_, (params, diverged)), losses = jax.lax.scan(train_epoch, (state, kept), (order, point_of))
-    return Trajectory(params, losses, diverged, scored)
+    return Trajectory(params, losses, diverged, jnp.asarray(scored))
