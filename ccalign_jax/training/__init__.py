@@ -30,7 +30,6 @@ from ccalign_jax.training.parts import LanguageRanks as LanguageRanks
 from ccalign_jax.training.parts import Part as Part
 from ccalign_jax.training.parts import PartRows as PartRows
 from ccalign_jax.training.parts import map_part as map_part
-from ccalign_jax.training.parts import mean_scores as mean_scores
 from ccalign_jax.training.parts import rank_part as rank_part
 from ccalign_jax.training.parts import score_map as score_map
 from ccalign_jax.training.parts import score_part as score_part

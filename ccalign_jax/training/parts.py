@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -19,9 +19,7 @@ __all__ = [
     "Part",
     "PartRows",
     "PartScores",
-    "image_scores",
     "map_part",
-    "mean_scores",
     "rank_part",
     "score_map",
     "score_part",
@@ -58,8 +56,8 @@ class PartScores(NamedTuple):
     """Scores for model selection: t2i R@1, i2t R@1 and MRR on a part.
 
     Attributes:
-        mean: `[..., 3]`, from `mean_scores`.
-        images: `[..., s, 3]`, per-image contributions to them.
+        mean: `[..., 3]`.
+        images: `[..., s, 3]`, what each image adds to them by its own queries and those of its captions.
     """
 
     mean: Float[AnyArray, "*points 3"]
@@ -104,9 +102,45 @@ def _map_part(aligner: Aligner, params: Params, embeddings: Embeddings, part: Pa
 
 @partial(jax.jit, static_argnums=1)
 def score_part(rows: PartRows, precision: Precision = "float32") -> PartScores:
-    """The scores of mapped rows; compiled once for all aligners."""
-    ranks = in_precision(rank_rows, precision, exact_too=True)(rows)
-    return PartScores(mean_scores(ranks), image_scores(ranks, rows.part))
+    """The scores of mapped rows: for each direction the mean over the languages that have queries.
+
+    Compiled once for all aligners.
+    """
+    return in_precision(_score_rows, precision, exact_too=True)(rows)
+
+
+def _score_rows(rows: PartRows) -> PartScores:
+    part = rows.part
+    image_mask = jnp.asarray(part.images >= 0)
+
+    def one_language(inputs: tuple[AnyArray, AnyArray, AnyArray]) -> tuple[Array, Array, Array]:
+        """Of both directions, R@1 and reciprocal rank: their means, whether there are queries, and shares of images."""
+        text, image_of, captions_of = map(jnp.asarray, inputs)
+        by_caption, by_image = (
+            _query_shares(ranks) for ranks in rank_pairs(text, rows.image, image_of, captions_of, image_mask=image_mask)
+        )
+        of_captions = jax.ops.segment_sum(by_caption, jnp.maximum(image_of, 0), len(part.images))
+        means = jnp.stack([jnp.sum(by_caption, axis=0), jnp.sum(by_image, axis=0)])
+        there = jnp.stack([jnp.any(image_of >= 0), jnp.any(captions_of >= 0)]).astype(jnp.int32)
+        return means, there, jnp.stack([of_captions, by_image])
+
+    found = map_by_shape(one_language, list(zip(rows.text, part.image_of, part.captions_of, strict=True)))
+    means, there, images = (reduce(jnp.add, (one[leaf] for one in found)) for leaf in range(3))
+    languages = jnp.maximum(there, 1)
+    return PartScores(_three(means / languages[:, None]), _three(images / languages[:, None, None]))
+
+
+def _query_shares(ranks: Ranks) -> Float[Array, "q 2"]:
+    """What each query adds to the means of R@1 and of the reciprocal rank."""
+    queries = ranks.tied > 0
+    share = queries / jnp.maximum(jnp.sum(queries), 1)
+    return jnp.stack([recall_at(ranks, 1) * share, ranks.reciprocal_rank * share], axis=1)
+
+
+def _three(directions: Float[Array, "2 *s 2"]) -> Float[Array, "*s 3"]:
+    """t2i R@1, i2t R@1, and the reciprocal rank averaged over both."""
+    t2i, i2t = directions
+    return jnp.stack([t2i[..., 0], i2t[..., 0], 0.5 * (t2i[..., 1] + i2t[..., 1])], axis=-1)
 
 
 def score_map(
@@ -117,41 +151,3 @@ def score_map(
 
 
 rank_part = jax.jit(rank_rows)  # once for all aligners
-
-
-def mean_scores(ranks: LanguageRanks) -> Float[Array, 3]:
-    """Macro t2i R@1, i2t R@1, and MRR (the mean of both directions).
-
-    The mean over the languages that have queries.
-    """
-    directions = []
-    for direction in (0, 1):
-        sums, there = [], []
-        for language in ranks:
-            one = language[direction]
-            queries = one.tied > 0
-            share = queries / jnp.maximum(jnp.sum(queries), 1)
-            there.append(jnp.any(queries))
-            sums.append(jnp.stack([jnp.sum(recall_at(one, 1) * share), jnp.sum(one.reciprocal_rank * share)]))
-        directions.append(jnp.sum(jnp.stack(sums), axis=0) / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
-    (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = directions
-    return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)])
-
-
-def image_scores(ranks: LanguageRanks, part: Part) -> Float[Array, "s 3"]:
-    """Contribution of each image, by its own queries and those of its captions, to `mean_scores`, up to rounding."""
-    directions = []
-    for direction in (0, 1):
-        totals, there = jnp.zeros((len(part.images), 2)), []
-        for language, owner in zip(ranks, part.image_of, strict=True):
-            one = language[direction]
-            queries = one.tied > 0
-            share = queries / jnp.maximum(jnp.sum(queries), 1)
-            added = jnp.stack([recall_at(one, 1) * share, one.reciprocal_rank * share], axis=1)
-            if direction == 0:
-                added = jax.ops.segment_sum(added, jnp.maximum(jnp.asarray(owner), 0), len(part.images))
-            totals += added
-            there.append(jnp.any(queries))
-        directions.append(totals / jnp.maximum(jnp.sum(jnp.stack(there)), 1))
-    (t2i, t2i_reciprocal), (i2t, i2t_reciprocal) = (each.T for each in directions)
-    return jnp.stack([t2i, i2t, 0.5 * (t2i_reciprocal + i2t_reciprocal)], axis=1)

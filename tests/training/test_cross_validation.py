@@ -25,7 +25,6 @@ from ccalign_jax.training import (
     evaluate_folds,
     fit,
     map_part,
-    mean_scores,
     rank_part,
     score_epochs,
     take,
@@ -244,7 +243,7 @@ def test_the_recipe_says_what_an_epoch_is_chosen_by(found, options):
 
 
 @pytest.mark.parametrize("plan", [PLAN, lone_plan()], ids=["crossed", "one part"])
-def test_identity_on_every_fold(plan):
+def test_identity_on_every_fold(plan, mean_scores):
     """It is fitted nowhere, and scored on the same parts as trials are."""
     aligner = SPACE.aligner("identity", RECIPE)
     arrays = arrays_of(plan)

@@ -15,7 +15,6 @@ from ccalign_jax.training import (
     choose_epoch,
     keep_epoch,
     map_part,
-    mean_scores,
     rank_part,
     score_map,
 )
@@ -57,7 +56,7 @@ def path() -> Callable[..., Trajectory]:
     return make
 
 
-def test_the_best_epoch_is_kept_with_its_parameters_and_scores(data, path):
+def test_the_best_epoch_is_kept_with_its_parameters_and_scores(data, path, mean_scores):
     run = path(0.0, 0.5, 1.0, 0.75)
     found = choose_epoch(ALIGNER, run, data, PART, recipe=Recipe())
     assert int(found.epoch) == 2
