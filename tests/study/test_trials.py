@@ -61,6 +61,12 @@ def test_each_pivot_has_its_default_aligners():
     assert found.skipped == []
 
 
+def test_all_pivots_are_those_of_the_registry():
+    found = make(pivots=("all",), aligners=("residual", "dual(residual)"), grid=[{}])
+    every = {f"{name}:en" if entry.takes_language else name for name, entry in PIVOTS.items()}
+    assert {pivot for pivot, _, _ in families(found)} == every
+
+
 def test_default_aligners_where_the_identity_is_at_chance():
     """None begins at the identity, and images move, too; under a text pivot the texts have one of their own."""
     found = make(space=Space(6, 8, ("de", "en")), informed=False)
