@@ -183,11 +183,11 @@ def test_training_images_alone_have_no_verdict_interval_or_p():
     assert not without_tests(summary["scores"]["identity"]) and not without_tests(plain["delta"])
 
 
-@pytest.mark.parametrize("fresh", [1, 2])
-def test_a_few_fresh_images_are_enough_to_be_scored(fresh):
+@pytest.mark.parametrize(("fresh", "measures"), [(1, {}), (2, {"tasks": [], "scores": False})])
+def test_a_few_fresh_images_are_enough_to_be_scored(fresh, measures):
     data = made(lacking=True)
     known = a_map()._replace(training_images=fingerprint(data.take(np.arange(IMAGES - fresh))))
-    summary = evaluate(data, known).summary
+    summary = evaluate(data, known, **measures).summary
     assert summary["data"]["images"] == fresh and summary["verdict"]["both"] == "no evidence"
 
 
