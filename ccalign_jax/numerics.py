@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -27,6 +28,7 @@ Tree = TypeVar("Tree")
 Result = TypeVar("Result")
 
 
+@partial(jax.jit, inline=True)  # one program for each shape where it is called by itself
 def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     """Rows scaled to length one, in their own dtype; a zero row stays zero, with gradient zero.
 

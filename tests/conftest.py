@@ -34,6 +34,8 @@ from ccalign_jax.losses import LOSSES
 from ccalign_jax.measurement.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.pivots import PIVOTS
+from ccalign_jax.reporting import reports
+from ccalign_jax.study import write
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
@@ -143,6 +145,15 @@ def nothing_kept() -> Iterator[None]:
     jax.config.update(name, 1e9)
     yield
     jax.config.update(name, before)
+
+
+@pytest.fixture(scope="module")
+def no_plots() -> Iterator[None]:
+    """Leave the plots out of pages and folders: they take seconds, and have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (reports, write):
+            patch.setattr(module, "make_plots", lambda panels, summary: {})
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Iterable, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -42,7 +41,7 @@ def device_embeddings(data: EmbeddingSet) -> Embeddings:
         table[number, owner, place_within(owner)] = starts[language] + np.arange(len(owner))
     text = np.concatenate([unit_float32(data.text[language]) for language in data.languages])
     embeddings = Embeddings(text, unit_float32(data.image), table, counts.astype(np.int32), data.groups)
-    return jax.tree.map(jnp.asarray, embeddings)
+    return jax.device_put(embeddings)
 
 
 def train_embeddings(data: EmbeddingSet, heldout: str | None) -> Embeddings:
@@ -173,14 +172,15 @@ def fold_arrays(
             [make_part(data, images, seen) for images in fits.validation],
         ]
     )
-    return FoldArrays(
+    found = FoldArrays(
         train=_stack(list(fits.train)),
-        train_count=jnp.asarray([len(images) for images in fits.train], jnp.int32),
+        train_count=np.array([len(images) for images in fits.train], np.int32),
         validation=validation,
         test=test,
         train_eval=train_eval,
-        consensus={kind: jnp.asarray(np.stack(each)) for kind, each in rows.items()} or None,
+        consensus={kind: np.stack(each) for kind, each in rows.items()} or None,
     )
+    return jax.device_put(found)
 
 
 def _first_rows(data: EmbeddingSet) -> dict[str, int]:
@@ -209,6 +209,6 @@ def _stack(trees):
         shape = np.max([leaf.shape for leaf in leaves], axis=0)
         widths = [[(0, int(full - part)) for full, part in zip(shape, leaf.shape, strict=True)] for leaf in leaves]
         padded = [np.pad(leaf, width, constant_values=-1) for leaf, width in zip(leaves, widths, strict=True)]
-        return jnp.asarray(np.stack(padded))
+        return np.stack(padded)
 
     return jax.tree.map(pad_and_stack, *trees)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ccalign_jax.aligners import Aligner
+from ccalign_jax.numerics import AnyArray
 from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import LanguageRanks, Part, PartScores, map_part, rank_part, score_map
@@ -51,12 +52,12 @@ class FoldArrays(NamedTuple):
     `consensus` has the rows of each kind that a pivot asks for, `[fits, n, d_image]`, made of training images alone.
     """
 
-    train: Int[Array, "fits t"]
-    train_count: Int[Array, " fits"]
+    train: Int[AnyArray, "fits t"]
+    train_count: Int[AnyArray, " fits"]
     validation: Part
     test: Part
     train_eval: Part
-    consensus: dict[str, Float[Array, "fits n d_image"]] | None = None
+    consensus: dict[str, Float[AnyArray, "fits n d_image"]] | None = None
 
 
 class PairScores(NamedTuple):

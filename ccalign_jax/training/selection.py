@@ -109,11 +109,14 @@ def score_epochs(
         precision: of the products of matrices.
     """
     found = [score_map(aligner, run.at(point), embeddings, validation, precision) for point in range(len(run.epochs))]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
-    finite = jnp.asarray(run.diverged) == 0
-    return PartScores(
-        jnp.where(finite[:, None], stacked.mean, 0.0), jnp.where(finite[:, None, None], stacked.images, 0.0)
-    )
+    return _stack_finite(found, run.diverged)
+
+
+@jax.jit
+def _stack_finite(found: list[PartScores], diverged: Int[AnyArray, " points"]) -> PartScores:
+    finite = jnp.asarray(diverged) == 0
+    mean, images = (jnp.stack(leaves) for leaves in zip(*found, strict=True))
+    return PartScores(jnp.where(finite[:, None], mean, 0.0), jnp.where(finite[:, None, None], images, 0.0))
 
 
 def take_best(run: Run, scores: Float[AnyArray, "points 3"], *, recipe: Recipe) -> FitResult:

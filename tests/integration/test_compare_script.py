@@ -13,7 +13,7 @@ ENDINGS = ("csv", "json", "md", "tex")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Path:
+def runs(tmp_path_factory, no_plots) -> Path:
     """A folder with two finished sweeps: `ridge`, and `both` which has one trial more."""
     where = tmp_path_factory.mktemp("runs")
     data = synthetic(60, dimensions=8, languages=("de", "en"))

@@ -38,6 +38,11 @@ def bent(count: int = 100) -> EmbeddingSet:
     return EmbeddingSet.build("bent", image, text, image_keys=keys, text_keys=text_keys)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pages_without_plots(no_plots) -> None:
+    """Whole sweeps and evaluations are written by the tests of scripts."""
+
+
 @pytest.fixture(scope="session")
 def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     """The folder and the result of a sweep of closed forms on four crossed folds: two pivots, four trials."""
