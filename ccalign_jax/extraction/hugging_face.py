@@ -9,7 +9,7 @@ from typing import Any
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.encoders.base import import_library
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, reason
 from ccalign_jax.extraction.arrow_rows import file_rows, read_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT
 from ccalign_jax.extraction.gather import METADATA, check_inside, files_below
@@ -61,8 +61,8 @@ def read_hub(name: str) -> Iterator[Row]:
     try:
         found: Any = datasets.load_dataset(repository, config or None, revision=revision or None)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"hub:{name}: cannot be loaded ({reason}); compare the name, or save it to disk") from error
+        problem = f"hub:{name}: cannot be loaded ({reason(error)})"
+        raise InputError(f"{problem}; compare the name, or save it to disk") from error
     files = [(Path(file["filename"]), str(split)) for split, rows in found.items() for file in rows.cache_files]
     # Where a data set is a folder of images, rows name files of the cache in place of bytes.
     cache = [datasets.config.HF_DATASETS_CACHE, import_library("huggingface_hub", "datasets").constants.HF_HUB_CACHE]
