@@ -20,7 +20,7 @@ demo: $(VENV)/.installed-offline
 	if test -e $(DEMO)/embeddings; then $(BIN)/python experiments/extract.py --out=$(DEMO)/embeddings --resume; else \
 	    $(BIN)/python experiments/extract.py --images=$(DEMO)/scenes/images --captions=$(DEMO)/scenes/captions.jsonl \
 	    --text_encoder=use-m3 --image_encoder=efficientnet-lite0 --out=$(DEMO)/embeddings; fi
-	$(BIN)/python experiments/sweep.py --data=$(DEMO)/embeddings --out=$(DEMO)/sweep --overwrite $(ARGS)
+	$(BIN)/python experiments/sweep.py --data=$(DEMO)/embeddings --quick --out=$(DEMO)/sweep --overwrite $(ARGS)
 
 test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
