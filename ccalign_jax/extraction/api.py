@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from typing import Any
+from typing import Any, Unpack
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.folder import Part
 from ccalign_jax.extraction.items import Source
 from ccalign_jax.extraction.run import Function, Progress, plan_extraction, run_extraction
-from ccalign_jax.options import ExtractConfig
+from ccalign_jax.options import ExtractConfig, ExtractOptions, with_options
 
 __all__ = ["extract"]
 
+SEVERAL = ("splits", "layers", "languages")
 
+
+@with_options(ExtractConfig, ExtractOptions)
 def extract(
     images: str | os.PathLike[str] | None = None,
     captions: str | os.PathLike[str] | None = None,
@@ -29,7 +31,7 @@ def extract(
     devices: int | None = None,
     threads: int | None = None,
     progress: Progress = lambda what, done, total: None,
-    **options: Any,
+    **options: Unpack[ExtractOptions],
 ) -> dict[str, Any]:
     """Embed photographs and captions with frozen encoders, into a folder that `load` and `open_shards` read.
 
@@ -45,7 +47,7 @@ def extract(
         overwrite: replace it.
         devices, threads: to encode on, and that decode images.
         progress: called with what goes on, rows done, and rows in all.
-        options: others of `ExtractConfig`, such as dtype, pooling, prompt, layers and languages.
+        options: see `ExtractConfig`.
 
     Returns:
         The folder's description, `embeddings.json`.
@@ -87,12 +89,9 @@ def extract(
     named: dict[str, Any] = {
         key: os.fspath(value) for key, value in given.items() if value is not None and not callable(value)
     }
-    unknown = sorted(set(options) - {field.name for field in dataclasses.fields(ExtractConfig)})
-    if unknown:
-        raise InputError(f"{unknown[0]}: no such option; see ExtractConfig")
-    chosen = {
-        key: tuple(map(str, value)) if isinstance(value, list | tuple) else value for key, value in options.items()
-    }
+    if unknown := sorted(set(options) - ExtractOptions.__annotations__.keys()):
+        raise InputError(f"{unknown[0]}: no such option; there are {', '.join(ExtractOptions.__annotations__)}")
+    chosen = {key: _strings(value) if key in SEVERAL else value for key, value in options.items()}
     functions = {key: value for key, value in given.items() if callable(value)}
     for key, function in functions.items():
         named[key] = getattr(function, "__qualname__", type(function).__name__)
@@ -106,3 +105,9 @@ def extract(
         threads=threads,
         progress=progress,
     )
+
+
+def _strings(value: Any) -> tuple[str, ...] | None:
+    """Several values, or one by itself, as text."""
+    several = (value,) if isinstance(value, str | int) else value
+    return None if several is None else tuple(map(str, several))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +17,7 @@ from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.measure import IDENTITY
-from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions
+from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.load_run import read_summary
@@ -98,20 +96,7 @@ def run_study(
     return result
 
 
-def _with_options(function: Function) -> Function:
-    """The function with the fields of `SweepConfig` that it does not name itself in its signature and its help."""
-    signature = inspect.signature(function)
-    own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    fields = [field for field in dataclasses.fields(SweepConfig) if field.name in SweepOptions.__annotations__]
-    kind = inspect.Parameter.KEYWORD_ONLY
-    rest = [inspect.Parameter(field.name, kind, default=field.default, annotation=field.type) for field in fields]
-    function.__signature__ = signature.replace(parameters=[*own, *rest])  # type: ignore[attr-defined]
-    lines = "\n".join(f"        {field.name}: {field.metadata['option'].help}." for field in fields)
-    function.__doc__ = (function.__doc__ or "").replace("        options: see `SweepConfig`.", lines)
-    return function
-
-
-@_with_options
+@with_options(SweepConfig, SweepOptions)
 def sweep(
     data: Data = "synthetic",
     images: Any = None,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.options import Option, Options
+from ccalign_jax.options import Options, option
 from ccalign_jax.scenes.lexicons import LANGUAGES
 
 __all__ = ["CAPTION_COLUMNS", "DownloadConfig", "WitConfig"]
@@ -19,23 +19,19 @@ CAPTION_COLUMNS = {
 }
 
 
-def _option(default: Any, help: str, **choices: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"option": Option(help, **choices)})
-
-
 @dataclasses.dataclass(frozen=True)
 class WitConfig(Options):
     """Every option that the captions depend on; `build.json` holds them."""
 
-    tsv: tuple[str, ...] = _option((), "WIT's files, .tsv or .tsv.gz; * stands for any signs", is_path=bool)
-    languages: tuple[str, ...] = _option(tuple(LANGUAGES), "of the captions")
-    min_languages: int | None = _option(None, "captions an image needs, in so many languages [all]", minimum=1)
-    prefer: tuple[str, ...] = _option(tuple(CAPTION_COLUMNS), "kinds of captions, the best first")
-    captions: Literal["first", "all"] = _option(
+    tsv: tuple[str, ...] = option((), "WIT's files, .tsv or .tsv.gz; * stands for any signs", is_path=bool)
+    languages: tuple[str, ...] = option(tuple(LANGUAGES), "of the captions")
+    min_languages: int | None = option(None, "captions an image needs, in so many languages [all]", minimum=1)
+    prefer: tuple[str, ...] = option(tuple(CAPTION_COLUMNS), "kinds of captions, the best first")
+    captions: Literal["first", "all"] = option(
         "first", "'first': the best of an image and language; 'all' that differ", words=("first", "all")
     )
-    dev: float = _option(0.1, "share of the images in split dev")
-    test: float = _option(0.1, "share of the images in split test")
+    dev: float = option(0.1, "share of the images in split dev")
+    test: float = option(0.1, "share of the images in split test")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,17 +57,17 @@ class WitConfig(Options):
 class DownloadConfig(Options):
     """How images are downloaded."""
 
-    contact: str | None = _option(None, "your e-mail address or page, for the user agent: servers ask for it")
-    downloader: Literal["auto", "own", "img2dataset"] = _option(
+    contact: str | None = option(None, "your e-mail address or page, for the user agent: servers ask for it")
+    downloader: Literal["auto", "own", "img2dataset"] = option(
         "auto", "[img2dataset where it is on the PATH, else our own]", words=("auto", "own", "img2dataset")
     )
-    per_host: int = _option(2, "downloads at once from one host; Wikimedia allows 2", minimum=1, maximum=64)
-    concurrency: int = _option(16, "downloads at once", minimum=1, maximum=256)
-    attempts: int = _option(5, "for an image, where trying again may help", minimum=1)
-    timeout: float = _option(60.0, "seconds for an image")
-    longest_wait: float = _option(600.0, "seconds that a host may ask to wait; one that asks for more is left out")
-    max_megabytes: int = _option(50, "of an image's file", minimum=1, maximum=2000)
-    max_megapixels: int = _option(80, "of an image", minimum=1, maximum=89)
+    per_host: int = option(2, "downloads at once from one host; Wikimedia allows 2", minimum=1, maximum=64)
+    concurrency: int = option(16, "downloads at once", minimum=1, maximum=256)
+    attempts: int = option(5, "for an image, where trying again may help", minimum=1)
+    timeout: float = option(60.0, "seconds for an image")
+    longest_wait: float = option(600.0, "seconds that a host may ask to wait; one that asks for more is left out")
+    max_megabytes: int = option(50, "of an image's file", minimum=1, maximum=2000)
+    max_megapixels: int = option(80, "of an image", minimum=1, maximum=89)
 
     def __post_init__(self) -> None:
         super().__post_init__()
