@@ -79,15 +79,10 @@ class Shards:
         """
         if not self.ragged and "image_groups" not in self.files[0] and self.copies is None:
             return None
-        parts = [self._image_groups(shard) for shard in range(len(self.files))]
+        parts = np.split(self.image_groups, self.image_starts[1:-1])
         if self.ragged:
             parts = [part[image_pairs(file).image] for part, file in zip(parts, self.files, strict=True)]
         return np.concatenate(parts)
-
-    def _image_groups(self, shard: int) -> Int[np.ndarray, " n"]:
-        """The group of each image of a shard."""
-        start, stop = self.image_starts[shard : shard + 2]
-        return self.image_groups[start:stop]
 
     @functools.cached_property
     def image_groups(self) -> Int[np.ndarray, " images"]:
@@ -174,7 +169,7 @@ class Shards:
         image_of = pairs.image[wanted]
         begin, end = (int(image_of[0]), int(image_of[-1]) + 1) if len(wanted) else (0, 0)
         rows.image[:] = _checked(arrays["image"], begin, end, check)[image_of - begin]
-        rows.groups[:] = self._image_groups(shard)[image_of]
+        rows.groups[:] = self.image_groups[self.image_starts[shard] + image_of]
         place = wanted - pairs.first[image_of]  # among the pairs of its image
         rows.text[:], rows.mask[:] = 0, False
         for text, mask, language in zip(rows.text, rows.mask, self.languages, strict=True):
