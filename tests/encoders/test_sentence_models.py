@@ -10,21 +10,12 @@ pytest.importorskip("sentence_transformers", reason='pip install -e ".[encode]" 
 
 
 @pytest.fixture(scope="module")
-def model(tokenizer, tmp_path_factory):
+def model(sentences, tmp_path_factory):
     """A folder with a SentenceTransformer of two prompts, and the model."""
-    import transformers
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer import modules
 
     folder = tmp_path_factory.mktemp("sentences")
-    torch.manual_seed(0)
-    config = transformers.DistilBertConfig(vocab_size=32, dim=32, n_layers=1, n_heads=2, hidden_dim=48)
-    transformers.DistilBertModel(config).save_pretrained(folder / "base")
-    tokenizer(folder / "base", model_max_length=12)
-    base = modules.Transformer(str(folder / "base"), max_seq_length=12)
-    dense = modules.Dense(32, 16)
-    made = SentenceTransformer(modules=[base, modules.Pooling(32), dense], device="cpu", prompts={"query": "the "})
-    made.save_pretrained(str(folder / "model"))
+    made = sentences(folder)
     made.default_prompt_name = "query"
     made.save_pretrained(str(folder / "prompted"))
     return folder, SentenceTransformer(str(folder / "model"), device="cpu")

@@ -9,47 +9,12 @@ torch = pytest.importorskip("torch", reason="transformers models need torch")
 transformers = pytest.importorskip("transformers", reason='pip install -e ".[encode]" adds transformers')
 pytest.importorskip("PIL", reason="image processors need Pillow")
 
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
-TEXT = {**SMALL, "vocab_size": 32, "max_position_embeddings": 12}
-VISION = {**SMALL, "image_size": 32, "patch_size": 16}
-
-
-def dual(kind):
-    """A dual encoder and its image processor."""
-    torch.manual_seed(0)
-    size = {"height": 32, "width": 32}
-    if kind == "clip":
-        text = {**TEXT, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0}
-        config = transformers.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
-        return transformers.CLIPModel(config), transformers.CLIPImageProcessorPil(size=size, crop_size=size)
-    if kind == "siglip2":
-        config = transformers.Siglip2Config(
-            text_config={**TEXT, "projection_size": 32, "pad_token_id": 0},
-            vision_config={**SMALL, "num_patches": 4, "patch_size": 16},
-        )
-        return transformers.Siglip2Model(config), transformers.Siglip2ImageProcessorPil(
-            max_num_patches=4, patch_size=16
-        )
-    if kind == "chinese_clip":
-        text = {**TEXT, "pad_token_id": 0}
-        config = transformers.ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
-        return transformers.ChineseCLIPModel(config), transformers.ChineseCLIPImageProcessorPil(
-            size=size, crop_size=size
-        )
-    text, vision = transformers.BertConfig(**TEXT, pad_token_id=0), transformers.ViTConfig(**VISION)
-    config = transformers.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=16)
-    return transformers.VisionTextDualEncoderModel(config), transformers.ViTImageProcessorPil(size=size)
-
 
 @pytest.fixture(scope="module", params=["clip", "siglip2", "chinese_clip", "vision-text-dual-encoder"])
-def saved(request, tokenizer, tmp_path_factory):
+def saved(request, dual, tmp_path_factory):
     """The folder of a dual encoder, and the model."""
     folder = tmp_path_factory.mktemp(request.param)
-    model, processor = dual(request.param)
-    model.eval().save_pretrained(folder)
-    processor.save_pretrained(folder)
-    tokenizer(folder, model_max_length=12)
-    return folder, model
+    return folder, dual(folder, request.param)
 
 
 def test_a_dual_encoder_gives_projected_rows(saved, captions, photographs, rows_of):
@@ -103,13 +68,14 @@ def test_other_weights_have_another_digest(saved, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def bert(tokenizer, tmp_path_factory):
+def bert(tokenizer, sizes, tmp_path_factory):
     """The folder of a text model, and of a vision model."""
+    text, vision = sizes
     folder = tmp_path_factory.mktemp("bert")
     torch.manual_seed(0)
-    transformers.BertModel(transformers.BertConfig(**TEXT, pad_token_id=0)).save_pretrained(folder / "text")
+    transformers.BertModel(transformers.BertConfig(**text, pad_token_id=0)).save_pretrained(folder / "text")
     tokenizer(folder / "text")
-    transformers.ViTModel(transformers.ViTConfig(**VISION)).save_pretrained(folder / "image")
+    transformers.ViTModel(transformers.ViTConfig(**vision)).save_pretrained(folder / "image")
     size = {"height": 32, "width": 32}
     transformers.ViTImageProcessorPil(size=size).save_pretrained(folder / "image")
     return folder
