@@ -43,9 +43,9 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "encoders", "extraction", "grids", "losses", "measurement",
-    "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting", "scenes",
-    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
+    "aligners", "checkpoints", "data", "diagnostics", "encoders", "extraction", "grids", "learned_map", "losses",
+    "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting",
+    "scenes", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 
 

@@ -11,18 +11,19 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner, maps_unseen_languages
+from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Sizes, make_aligner
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.learned_map import LearnedMap
 
-__all__ = ["Checkpoint", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
+__all__ = ["load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
 ABOUT = "checkpoint.json"
 TREE = "tree"
@@ -30,39 +31,7 @@ TRAINING_IMAGES = "training_images.npz"
 SCHEMA = 1
 
 
-class Checkpoint(NamedTuple):
-    """A stored map.
-
-    Attributes:
-        aligner: pure functions.
-        params: tree of NumPy arrays.
-        about: the JSON: names of aligner, pivot, loss and trial, widths, languages, hyper-parameters.
-        training_images: fingerprints of the images that fitted the map or chose its settings; None where the file
-            does not have them, as those of earlier versions and of the seed study do not.
-    """
-
-    aligner: Aligner
-    params: PyTree[np.ndarray]
-    about: dict[str, Any]
-    training_images: Fingerprints | None = None
-
-    def language_number(self, language: str) -> int:
-        """The number of a language, or -1 for one that was not in training, which the shared part maps.
-
-        Raises:
-            InputError: the map has parts of its own for each language, and none for this one.
-        """
-        known = self.about["languages"]
-        if language in known:
-            return known.index(language)
-        if not maps_unseen_languages(self.about["aligner"]):
-            raise InputError(
-                f"{self.about['aligner']} has no map for {language}; leave it out with --languages={','.join(known)}"
-            )
-        return -1
-
-
-def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: str | os.PathLike[str], checkpoint: LearnedMap) -> None:
     """Write a map for `load_aligner`, with the fingerprints of its training images; as `save_tree` otherwise."""
     save_tree(path, checkpoint.params, checkpoint.about, training_images=checkpoint.training_images)
 
@@ -139,7 +108,7 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     return tree, about
 
 
-def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
+def load_aligner(path: str | os.PathLike[str]) -> LearnedMap:
     """A checkpoint as an aligner and its parameters.
 
     Raises:
@@ -162,7 +131,7 @@ def load_aligner(path: str | os.PathLike[str]) -> Checkpoint:
     shapes = jax.eval_shape(aligner.init, jax.random.key(0))
     if _leaves(shapes) != _leaves(params):
         raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
-    return Checkpoint(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
+    return LearnedMap(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
 
 
 def _load_training_images(file: Path) -> Fingerprints | None:

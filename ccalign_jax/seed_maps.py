@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.aligners import Params, make_aligner
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.torch_files import load_torch
 from ccalign_jax.errors import InputError
+from ccalign_jax.learned_map import LearnedMap
 
 __all__ = ["load_seed_map"]
 
 LAYERS = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
 
 
-def load_seed_map(path: str | os.PathLike[str]) -> Checkpoint:
+def load_seed_map(path: str | os.PathLike[str]) -> LearnedMap:
     """Read a map that the seed study's program saved, linear or MLP.
 
     A linear file holds `W` `[d_text, d_image]` and acts as xW: our `linear`. An MLP file holds a state dict of
@@ -73,7 +73,7 @@ def load_seed_map(path: str | os.PathLike[str]) -> Checkpoint:
         "protocol": "seed",
         "source": path.name,
     }
-    return Checkpoint(make_aligner(name, d_text, d_image, languages=len(languages), hidden=hidden), params, about)
+    return LearnedMap(make_aligner(name, d_text, d_image, languages=len(languages), hidden=hidden), params, about)
 
 
 def _read(path: Path) -> dict[str, Any]:

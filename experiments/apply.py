@@ -1,6 +1,6 @@
 """Map a data set through a checkpoint: float32 unit rows in the shared space, in the format that --data reads.
 
-Images are written sorted by key, and the captions of a language by image, in file order within one.
+Rows are written in the order of the input.
 """
 
 from pathlib import Path

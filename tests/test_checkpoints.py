@@ -13,7 +13,7 @@ from ccalign_jax.aligners import ALIGNERS, AlignerEntry, make_aligner, registere
 from ccalign_jax.checkpoints import (
     ABOUT,
     TRAINING_IMAGES,
-    Checkpoint,
+    LearnedMap,
     load_aligner,
     load_tree,
     save_checkpoint,
@@ -78,7 +78,7 @@ def test_a_checkpoint_replaces_an_older_one_and_a_draft_left_behind(tmp_path):
 
 def test_training_images_are_stored_and_covered_by_the_checksum(tmp_path, one_line):
     known = Fingerprints(np.arange(16, dtype=np.int16).reshape(2, 8), np.array([5, 2**63 + 1], np.uint64))
-    one = Checkpoint(make_aligner("residual", 6, 4, languages=2), params_of("residual"), about(), known)
+    one = LearnedMap(make_aligner("residual", 6, 4, languages=2), params_of("residual"), about(), known)
     save_checkpoint(tmp_path / "best", one)
     found = load_aligner(tmp_path / "best").training_images
     for mine, theirs in zip(found, known, strict=True):

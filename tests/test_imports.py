@@ -39,6 +39,7 @@ ORDER = (
     "training",
     "data",
     "encoders",
+    "learned_map",
     "checkpoints",
     "seed_maps",
     "export",

@@ -16,6 +16,9 @@ from ccalign_jax.aligners._kernel import fourier_features as fourier_features
 from ccalign_jax.aligners._kernel import gaussian_kernel as gaussian_kernel
 from ccalign_jax.aligners._kernel import median_distance as median_distance
 from ccalign_jax.aligners._kernel import nystroem as nystroem
+from ccalign_jax.aligners._layers import Layer as Layer
+from ccalign_jax.aligners._layers import caption_layers as caption_layers
+from ccalign_jax.aligners._layers import image_layers as image_layers
 from ccalign_jax.aligners._linear import diagonal as diagonal
 from ccalign_jax.aligners._linear import identity as identity
 from ccalign_jax.aligners._linear import linear as linear

@@ -20,7 +20,7 @@ from ccalign_jax.data.checks import (
 )
 from ccalign_jax.errors import InputError
 
-__all__ = ["EmbeddingSet"]
+__all__ = ["EmbeddingSet", "take_rows"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +41,8 @@ class EmbeddingSet:
         split: `[n]` str, the official split of each image, or None.
         notes: what was left out so far, counted, one sentence each.
         numbered: the images came without keys: `keys` are row numbers, which mean nothing in other data.
+        image_row, text_row: `[n]` and language to `[m_l]`, the row of the input that each row was: its order, which
+            `save` restores.
 
     Example:
         >>> import numpy as np
@@ -55,6 +57,8 @@ class EmbeddingSet:
     groups: np.ndarray
     text: Mapping[str, np.ndarray]
     image_of: Mapping[str, np.ndarray]
+    image_row: np.ndarray
+    text_row: Mapping[str, np.ndarray]
     split: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     numbered: bool = False
@@ -105,6 +109,7 @@ class EmbeddingSet:
             found.append(f"left out {repeats} of {size} images: their keys repeat, the first row of each is kept")
         rows: dict[str, np.ndarray] = {}
         owners: dict[str, np.ndarray] = {}
+        places: dict[str, np.ndarray] = {}
         width = None
         for language in sorted(text):
             values = float_matrix(name, f"text_{language}", text[language])
@@ -137,7 +142,8 @@ class EmbeddingSet:
             place, kept = place[known], np.flatnonzero(known)
             arrange = np.argsort(place, kind="stable")
             if len(arrange):
-                rows[language] = _take(values, kept[arrange])
+                places[language] = kept[arrange]
+                rows[language] = take_rows(values, places[language])
                 owners[language] = place[arrange].astype(np.int32)
             else:
                 found.append(f"left out language {language}: no caption is left")
@@ -145,11 +151,13 @@ class EmbeddingSet:
             raise InputError(f"{name}: no caption has the key of an image; compare image_keys and text_<language>_keys")
         whole = cls(
             name=name,
-            image=_take(image, order),
+            image=take_rows(image, order),
             keys=unique,
             groups=group_numbers(name, groups, order, size),
             text=rows,
             image_of=owners,
+            image_row=order,
+            text_row=places,
             split=None if split is None else split_names(name, split, size)[order],
             notes=tuple(found),
             numbered=image_keys is None,
@@ -190,11 +198,13 @@ class EmbeddingSet:
         kept = {lang: rows for lang, rows in kept.items() if len(rows)}
         return dataclasses.replace(
             self,
-            image=_take(self.image, images),
+            image=take_rows(self.image, images),
             keys=self.keys[images],
             groups=self.groups[images],
-            text={lang: _take(self.text[lang], rows) for lang, rows in kept.items()},
+            text={lang: take_rows(self.text[lang], rows) for lang, rows in kept.items()},
             image_of={lang: place[self.image_of[lang][rows]] for lang, rows in kept.items()},
+            image_row=self.image_row[images],
+            text_row={lang: self.text_row[lang][rows] for lang, rows in kept.items()},
             split=None if self.split is None else self.split[images],
         )
 
@@ -209,6 +219,7 @@ class EmbeddingSet:
             self,
             text={lang: self.text[lang] for lang in chosen},
             image_of={lang: self.image_of[lang] for lang in chosen},
+            text_row={lang: self.text_row[lang] for lang in chosen},
         )
         return narrowed.keep(narrowed.caption_counts().sum(0) > 0, "they have no caption in the chosen languages")
 
@@ -238,8 +249,9 @@ class EmbeddingSet:
         note = (f"left out {before - after} of {before} captions: only the first of each image and language is used",)
         return dataclasses.replace(
             self,
-            text={lang: _take(self.text[lang], rows) for lang, rows in first.items()},
+            text={lang: take_rows(self.text[lang], rows) for lang, rows in first.items()},
             image_of={lang: self.image_of[lang][rows] for lang, rows in first.items()},
+            text_row={lang: self.text_row[lang][rows] for lang, rows in first.items()},
             notes=self.notes + (note if after < before else ()),
         )
 
@@ -268,6 +280,6 @@ class EmbeddingSet:
         return digest.hexdigest()
 
 
-def _take(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`values[rows]` without a copy where `rows` is everything in order: memory-mapped arrays stay on disk."""
     return values if np.array_equal(rows, np.arange(len(values))) else values[rows]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.clip_retrieval import is_clip_retrieval, open_clip_retrieval, read_clip_retrieval
-from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.embedding_set import EmbeddingSet, take_rows
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
 from ccalign_jax.data.seed_folders import read_seed_folder
@@ -100,7 +100,8 @@ def open_shards(
 def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
     """Write an uncompressed .npz from which `load` returns the same rows, keys, groups and split (not the notes).
 
-    The file appears whole or not at all, and replaces what was there.
+    Rows are written in the order of the input that the set was built from. The file appears whole or not at all, and
+    replaces what was there.
 
     Raises:
         InputError: the path does not end in .npz, or cannot be written.
@@ -116,12 +117,18 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: the name must end in .npz to be read again; add it")
-    arrays: dict[str, Any] = {"image": data.image, "image_keys": data.keys, "image_groups": data.groups}
+    order = np.argsort(data.image_row)
+    arrays: dict[str, Any] = {
+        "image": take_rows(data.image, order),
+        "image_keys": data.keys[order],
+        "image_groups": data.groups[order],
+    }
     if data.split is not None:
-        arrays["split"] = data.split
+        arrays["split"] = data.split[order]
     for language in data.languages:
-        arrays[f"text_{language}"] = data.text[language]
-        arrays[f"text_{language}_keys"] = data.keys[data.image_of[language]]
+        order = np.argsort(data.text_row[language])
+        arrays[f"text_{language}"] = take_rows(data.text[language], order)
+        arrays[f"text_{language}_keys"] = data.keys[data.image_of[language][order]]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

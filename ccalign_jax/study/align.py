@@ -9,12 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import BatchStream, EmbeddingSet, Shards, open_shards, split_chunks
 from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.data.streaming import import_grain
 from ccalign_jax.errors import InputError
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
@@ -109,7 +109,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
 
 def align(
     plan: AlignPlan, store: Store | None = None, *, progress: Progress = lambda what, done, total: None
-) -> Checkpoint:
+) -> LearnedMap:
     """Train or solve; of the maps after each epoch, or along the path of a closed form, the held-out pairs choose.
 
     Without these the last is kept.
@@ -157,7 +157,7 @@ def align(
     if plan.held is not None:
         about["scores"] = describe_scores(found)
     params = jax.tree.map(np.asarray, found.params)
-    return Checkpoint(aligner, params, about, _fingerprint_shards(shards))
+    return LearnedMap(aligner, params, about, _fingerprint_shards(shards))
 
 
 def _fingerprint_shards(shards: Shards) -> Fingerprints:

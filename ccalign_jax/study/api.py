@@ -11,11 +11,12 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from ccalign_jax.checkpoints import Checkpoint, load_aligner
+from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet, Fold, official_folds
 from ccalign_jax.data.fold_checks import check_folds
 from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.processes import ALONE, Processes
@@ -168,7 +169,7 @@ def fit(
     languages: Sequence[str] | None = None,
     seed: int = 0,
     devices: int = 1,
-) -> Checkpoint:
+) -> LearnedMap:
     """Train one aligner; a fifth of the images picks the epoch (the official dev split, if asked for).
 
     Args:

@@ -5,28 +5,22 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array
 
-from ccalign_jax.aligners import Params, map_captions, map_images
-from ccalign_jax.checkpoints import Checkpoint, load_aligner
+from ccalign_jax.aligners import map_captions, map_images
+from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet, seed_folds
-from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
-from ccalign_jax.numerics import unit_float32
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study.plan import read_data
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 
-ROWS = 65536  # rows mapped at once
 
-
-def apply(checkpoint: Checkpoint, data: EmbeddingSet | str | os.PathLike[str]) -> EmbeddingSet:
+def apply(checkpoint: LearnedMap, data: EmbeddingSet | str | os.PathLike[str]) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 
     Args:
@@ -37,22 +31,21 @@ def apply(checkpoint: Checkpoint, data: EmbeddingSet | str | os.PathLike[str]) -
         InputError: data that cannot be read, widths that are not those of the map, a language that it has no part for,
             or a row that it maps to NaN, infinity or zero.
     """
-    data, aligner = read_data(data), checkpoint.aligner
-    _check_widths(checkpoint, data.name, data.d_text, data.d_image)
+    data = read_data(data)
+    checkpoint.check_widths(data.name, d_text=data.d_text, d_image=data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
-    map_text, map_image = (jax.jit(partial(one, aligner)) for one in (map_captions, map_images))
     return dataclasses.replace(
         data,
-        image=_mapped(f"{data.name}: image", map_image, checkpoint.params, data.image),
+        image=checkpoint.map_images(data.image, name=f"{data.name}: image"),
         text={
-            lang: _mapped(f"{data.name}: text_{lang}", map_text, checkpoint.params, rows, numbers[lang])
+            lang: checkpoint.map_captions(rows, numbers[lang], name=f"{data.name}: text_{lang}")
             for lang, rows in data.text.items()
         },
     )
 
 
 def map_rows(
-    checkpoint: Checkpoint, language: str | None, *, d_text: int, d_image: int
+    checkpoint: LearnedMap, language: str | None, *, d_text: int, d_image: int
 ) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """Functions that map caption rows of a language, and image rows, of any length to unit rows of one space.
 
@@ -65,15 +58,15 @@ def map_rows(
         InputError: widths that are not those of the map, or a language that it has no part for.
     """
     aligner, params = checkpoint.aligner, checkpoint.params
-    _check_widths(checkpoint, "the rows", d_text, d_image)
-    number = checkpoint.language_number("a language that is not named" if language is None else language)
+    checkpoint.check_widths("the rows", d_text=d_text, d_image=d_image)
+    number = checkpoint.language_number(language)
     return (
         lambda rows: map_captions(aligner, params, rows, number),
         lambda rows: map_images(aligner, params, rows),
     )
 
 
-def read_map(path: str | os.PathLike[str]) -> Checkpoint:
+def read_map(path: str | os.PathLike[str]) -> LearnedMap:
     """A checkpoint of ours, or one of the seed study's `.pt` maps.
 
     Raises:
@@ -112,21 +105,3 @@ def take_split(data: EmbeddingSet, split: str) -> tuple[EmbeddingSet, EmbeddingS
         chosen = np.asarray(data.split == split)
     rest = None if chosen.all() else data.take(np.flatnonzero(~chosen))
     return data.take(np.flatnonzero(chosen)), rest
-
-
-def _check_widths(checkpoint: Checkpoint, name: str, d_text: int, d_image: int) -> None:
-    for side, width in (("d_text", d_text), ("d_image", d_image)):
-        known = checkpoint.about[side]
-        if known != width:
-            raise InputError(f"{name}: {side} is {width}, but the map was trained for {known}; use its encoder")
-
-
-def _mapped(name: str, function: Any, params: Params, rows: np.ndarray, *rest: int) -> np.ndarray:
-    blocks = [unit_float32(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)]
-    found = np.concatenate([np.asarray(function(params, block, *rest)) for block in blocks])
-    if (lost := unsound_rows(found)).any():
-        raise InputError(
-            f"{name} row {int(lost.argmax())} is mapped to NaN, infinity or zero ({int(lost.sum())} of {len(lost)} "
-            "rows are): the map diverged or does not suit these rows; train it with a lower learning_rate"
-        )
-    return found

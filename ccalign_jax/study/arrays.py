@@ -116,6 +116,7 @@ def without_language(data: EmbeddingSet, language: str | None) -> EmbeddingSet:
         data,
         text={**data.text, language: data.text[language][:0]},
         image_of={**data.image_of, language: data.image_of[language][:0]},
+        text_row={**data.text_row, language: data.text_row[language][:0]},
     )
 
 

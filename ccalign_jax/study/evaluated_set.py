@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ccalign_jax.aligners import linear_part
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.diagnostics import diagnose_map, gram_matrices, sample_rows
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import DIRECTIONS, Measurement, add_measurement, measure, measure_pairs
 from ccalign_jax.measurement.records import MACRO
 from ccalign_jax.metrics import TextTasks, rank_tasks, recall_curve
@@ -97,7 +97,7 @@ class Overlap(NamedTuple):
         return self.left_out is not None or not self.about["seen"]
 
 
-def find_overlap(data: EmbeddingSet, checkpoint: Checkpoint) -> Overlap:
+def find_overlap(data: EmbeddingSet, checkpoint: LearnedMap) -> Overlap:
     """Split a data set into training images of a map, where it has fingerprints of them, and others."""
     if checkpoint.training_images is None:
         return Overlap(data, None, {"known": False, "images": len(data), "seen": None})
@@ -178,7 +178,7 @@ def sample_grams(data: EmbeddingSet) -> dict[str, np.ndarray]:
     return dict(zip(sets, gram_matrices(list(sets.values())), strict=True))
 
 
-def describe_linear(checkpoint: Checkpoint) -> dict[str, Any] | None:
+def describe_linear(checkpoint: LearnedMap) -> dict[str, Any] | None:
     """Diagnostics of the matrix of the captions' side, or of each language's; None of a map that is not linear."""
     matrix_of = linear_part(checkpoint.aligner)
     if matrix_of is None:

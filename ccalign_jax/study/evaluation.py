@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.diagnostics import diagnose
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
@@ -69,7 +69,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     data: EmbeddingSet | str | os.PathLike[str],
-    checkpoint: Checkpoint | None = None,
+    checkpoint: LearnedMap | None = None,
     *,
     bank: EmbeddingSet | str | os.PathLike[str] | None = None,
     tasks: Sequence[str] = PAIR_TASKS,
@@ -197,12 +197,12 @@ def retrieval_rows(found: Evaluation) -> Iterator[dict[str, str]]:
     yield from rows(CHANCE, "", found.entries[CHANCE])
 
 
-def _states(data: EmbeddingSet, checkpoint: Checkpoint | None) -> dict[str, EmbeddingSet]:
+def _states(data: EmbeddingSet, checkpoint: LearnedMap | None) -> dict[str, EmbeddingSet]:
     """The data as they are, and through the map."""
     return {IDENTITY: data} if checkpoint is None else {IDENTITY: data, MAPPED: apply(checkpoint, data)}
 
 
-def _measure_left_out(overlap: Overlap, checkpoint: Checkpoint, tasks: Sequence[str]) -> dict[str, Any]:
+def _measure_left_out(overlap: Overlap, checkpoint: LearnedMap, tasks: Sequence[str]) -> dict[str, Any]:
     """Retrieval among the training images that were left out, without intervals; empty if there are none."""
     if overlap.left_out is None:
         return {}

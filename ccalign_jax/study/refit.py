@@ -12,9 +12,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ccalign_jax.aligners import Aligner, registered_by
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.errors import InputError
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.pivots import make_pivot
@@ -42,7 +42,7 @@ from ccalign_jax.training import (
 __all__ = ["check_trained", "describe", "describe_map", "describe_scores", "make_checkpoint", "refit", "train_one"]
 
 
-def refit(result: SweepResult) -> Checkpoint:
+def refit(result: SweepResult) -> LearnedMap:
     """The chosen trial trained on all images of the plan, up to the median of its best epochs; kept as `best`.
 
     If this run diverges earlier, the last epoch with finite parameters is kept, or identity, and a note is added.
@@ -73,7 +73,7 @@ def refit(result: SweepResult) -> Checkpoint:
     return result.best
 
 
-def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, images: np.ndarray) -> Checkpoint:
+def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, images: np.ndarray) -> LearnedMap:
     """A trial's map, ready to use or to save.
 
     Args:
@@ -85,7 +85,7 @@ def make_checkpoint(plan: Plan, trial: Trial | None, params: Any, epoch: int, im
     """
     about = describe(plan, trial, epoch)
     aligner = plan.space.aligner(about["aligner"], Recipe() if trial is None else trial.recipe)
-    return Checkpoint(aligner, params, about, fingerprint(plan.data.take(np.unique(images))))
+    return LearnedMap(aligner, params, about, fingerprint(plan.data.take(np.unique(images))))
 
 
 def describe(plan: Plan, trial: Trial | None, epoch: int | Sequence[int]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from ccalign_jax.checkpoints import Checkpoint
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
@@ -71,7 +71,7 @@ class SweepResult:
     outcomes: list[Outcome]
     seconds: dict[str, float]
     notes: list[str]
-    best: Checkpoint | None = None
+    best: LearnedMap | None = None
     replicates: Replicates | None = None
     maps: MapMeasurements | None = None
     corrections: list[Corrections] | None = None

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ccalign_jax.aligners import make_aligner
-from ccalign_jax.checkpoints import Checkpoint, save_checkpoint
+from ccalign_jax.checkpoints import save_checkpoint
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.metrics import Ranks, rank, retrieval_metrics
 from ccalign_jax.numerics import unit_rows
 
@@ -65,7 +66,7 @@ def test_training_images_in_the_gallery_are_counted(script, files):
         fingerprint_rows(np.load(files / "gallery.npy")[:30].astype(np.float32)), np.zeros(0, np.uint64)
     )
     params = {"delta": np.zeros((16, 16), np.float32)}
-    save_checkpoint(files / "best", Checkpoint(aligner, params, about, seen))
+    save_checkpoint(files / "best", LearnedMap(aligner, params, about, seen))
     done = script(
         "rank.py", *(f"--{side}={side}.npy" for side in ("queries", "gallery", "gold")), "--checkpoint=best", cwd=files
     )

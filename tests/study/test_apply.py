@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.data import EmbeddingSet, save
+from ccalign_jax.data import EmbeddingSet, load, save
 from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
 from ccalign_jax.study import apply, evaluate, fit, map_rows
 
@@ -63,3 +63,28 @@ def test_a_set_may_be_given_by_its_path(lengthy, tmp_path, one_line):
     )
     for call in (lambda: apply(checkpoint, lengthy.image), lambda: evaluate(lengthy.image, checkpoint)):
         one_line(call, "ndarray", "path", "EmbeddingSet")
+
+
+def test_the_file_keeps_the_order_of_the_input(lengthy, tmp_path):
+    """Also where an image has several captions, and images or captions are left out."""
+    random = np.random.default_rng(1)
+    keys = np.array([f"k{number}" for number in random.permutation(6)])
+    text_keys = random.permutation([*keys[:5], *keys[:5], "unknown"])
+    arrays = {
+        "image": lengthy.image[:6],
+        "image_keys": keys,
+        "text_en": lengthy.text["en"][:11],
+        "text_en_keys": text_keys,
+        "split": np.array(["test", "train"] * 3),
+    }
+    np.savez(tmp_path / "given.npz", **arrays)
+    mapped = apply(fit(lengthy, aligner="procrustes"), tmp_path / "given.npz")
+    save(tmp_path / "mapped.npz", mapped)
+    with np.load(tmp_path / "mapped.npz") as found:
+        assert found["image_keys"].tolist() == keys[:5].tolist()
+        assert found["split"].tolist() == arrays["split"][:5].tolist()
+        assert found["text_en_keys"].tolist() == [key for key in text_keys if key != "unknown"]
+        place = {key: number for number, key in enumerate(mapped.keys.tolist())}
+        np.testing.assert_array_equal(found["image"], mapped.image[[place[key] for key in keys[:5]]])
+        by_hand = load(tmp_path / "mapped.npz")
+    assert by_hand.sha256() == mapped.sha256()

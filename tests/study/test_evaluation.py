@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ccalign_jax.aligners import make_aligner
-from ccalign_jax.checkpoints import Checkpoint
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.diagnostics import diagnose, diagnose_map
 from ccalign_jax.errors import InputError
+from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.metrics import PAIR_TASKS, Banks, csls, rank_pairs, retrieval_metrics
 from ccalign_jax.study import apply, evaluate, read_map, take_split
 from ccalign_jax.study.arrays import make_part
@@ -40,7 +40,7 @@ def a_map(d_text=D, name="residual"):
     params = aligner.init(jax.random.key(0))
     params = jax.tree.map(lambda leaf: leaf + 0.2 * jax.random.normal(jax.random.key(1), leaf.shape), params)
     about = {"trial": f"image/{name}", "aligner": name, "d_text": d_text, "d_image": D, "languages": list(LANGUAGES)}
-    return Checkpoint(aligner, jax.tree.map(np.asarray, params), about)
+    return LearnedMap(aligner, jax.tree.map(np.asarray, params), about)
 
 
 @pytest.fixture(scope="module")
