@@ -90,7 +90,7 @@ def _layers(
 
 def _mlp_layers(params: Params, *, residual: bool) -> tuple[Layer, ...]:
     expand, contract = (
-        Layer(*(np.asarray(params[side][part], np.float64) for part in ("kernel", "bias")))
+        Layer(np.asarray(params[side]["kernel"], np.float64), np.asarray(params[side]["bias"], np.float64))
         for side in ("expand", "contract")
     )
     weight, bias, out = expand.weight, expand.bias, contract.weight
