@@ -43,7 +43,7 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "data", "diagnostics", "encoders", "extraction", "grids", "learned_map", "losses",
+    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "extraction", "grids", "learned_map", "losses",
     "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting",
     "scenes", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip

@@ -1,41 +1,6 @@
-"""Map a data set through a checkpoint: float32 unit rows in the shared space, in the format that --data reads.
+"""`ccalign apply` as a script."""
 
-Rows are written in the order of the input.
-"""
-
-from pathlib import Path
-
-from _script import npz_output, run, start_jax
-from absl import flags
-
-flags.DEFINE_string("checkpoint", None, "a map: RUN/best, or the seed study's .pt", required=True)
-flags.DEFINE_string(
-    "data", None, "a file or folder of embeddings, in any form of docs/data.md, or 'synthetic'", required=True
-)
-flags.DEFINE_string("out", None, "the .npz to write", required=True)
-flags.DEFINE_list("languages", None, "use these languages only")
-flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
-FLAGS = flags.FLAGS
-
-
-def main() -> Path:
-    """Check, map, write."""
-    from ccalign_jax.data import save
-    from ccalign_jax.study import apply, read_data, read_map
-
-    out = npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
-    start_jax()
-    checkpoint = read_map(FLAGS.checkpoint)
-    data = read_data(FLAGS.data, languages=FLAGS.languages)
-    for note in data.notes:
-        print(f"note: {note}")
-    mapped = apply(checkpoint, data)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save(out, mapped)
-    rows = sum(map(len, mapped.text.values()))
-    print(f"{checkpoint.about['trial']}: {len(mapped)} images and {rows} captions of {data.name} mapped into {out}")
-    return out
-
+from ccalign_jax.cli.main import run_command
 
 if __name__ == "__main__":
-    run(main)
+    run_command("apply")

@@ -1,34 +1,6 @@
-"""Draw scenes and write right captions of them in nine languages: raw data that is free of any licence.
+"""`ccalign make_scenes` as a script."""
 
-python experiments/make_scenes.py --out=scenes              # scenes/images/*.png and scenes/captions.jsonl
-python experiments/make_scenes.py --out=scenes --count=1000 --size=128 --captions=2 --languages=de,ja
-"""
-
-from pathlib import Path
-
-from _script import run
-from absl import flags
-
-flags.DEFINE_string("out", None, "a new or empty folder", required=True)
-flags.DEFINE_integer("count", 300, "images; a larger set begins with the smaller one of the same seed")
-flags.DEFINE_integer("seed", 0, "of the sample")
-flags.DEFINE_integer("size", 256, "of the sides of the images, in pixels")
-flags.DEFINE_integer("captions", 1, "of each image and language: 1, or 2 for a short one, too")
-flags.DEFINE_list("languages", None, "of the captions [all nine]")
-FLAGS = flags.FLAGS
-
-
-def main() -> Path:
-    """Draw, write, say where."""
-    from ccalign_jax.scenes import LANGUAGES, make_scenes
-
-    languages = FLAGS.languages or LANGUAGES
-    table = make_scenes(
-        FLAGS.out, count=FLAGS.count, seed=FLAGS.seed, size=FLAGS.size, captions=FLAGS.captions, languages=languages
-    )
-    print(f"{FLAGS.count} images in {table.parent / 'images'}, their captions in {len(languages)} languages: {table}")
-    return table
-
+from ccalign_jax.cli.main import run_command
 
 if __name__ == "__main__":
-    run(main)
+    run_command("make_scenes")

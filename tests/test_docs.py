@@ -144,19 +144,29 @@ def test_python_blocks_run_in_the_order_of_the_page(page, small_set):
         exec(compile(block, f"{name_of(page)}, block {number}", "exec", dont_inherit=True), namespace)
 
 
-POSITIONAL = {"experiments/compare.py": 2}  # arguments that are no flags
 PARSE = """
-import json, runpy, sys
-sys.path.insert(0, sys.argv[1])
-parse = runpy.run_path(sys.argv[2])["FLAGS"]
+import inspect, json, runpy, sys
+from importlib import import_module
+from pathlib import Path
+from absl.flags import FLAGS
+from ccalign_jax.cli.runner import define_shared_flags
+
+script, positional = Path(sys.argv[1]), 0
+sys.path.insert(0, str(script.parent))
+runpy.run_path(str(script))
+if script.parent.name == "experiments":
+    subcommand = import_module("ccalign_jax.cli.commands." + script.stem)
+    positional = len(inspect.signature(subcommand.main).parameters)
+    define_shared_flags(subcommand.__name__)
+    subcommand.define_flags()
 for command in json.load(sys.stdin):
-    parse.unparse_flags()
-    parse.set_gnu_getopt(True)
+    FLAGS.unparse_flags()
+    FLAGS.set_gnu_getopt(True)
     try:
-        rest = parse(["script", *command])[1:]
+        rest = FLAGS(["script", *command])[1:]
     except Exception as error:
         rest = [str(error)]
-    if len(rest) != int(sys.argv[3]):
+    if len(rest) != positional:
         print(" ".join(command), "->", *rest)
 """
 
@@ -178,8 +188,7 @@ KINDS = {name: kind for kind in (("pivot", "pivots"), ("aligner", "aligners"), (
 @pytest.mark.usefixtures("as_before")
 @pytest.mark.parametrize("script", commands())
 def test_commands_have_flags_that_exist_and_values_that_are_taken(script):
-    folder, given = str((ROOT / script).parent), commands()[script]
-    command = [sys.executable, "-c", PARSE, folder, str(ROOT / script), str(POSITIONAL.get(script, 0))]
+    given, command = commands()[script], [sys.executable, "-c", PARSE, str(ROOT / script)]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stdout, done.stderr + done.stdout
     values = [flag.removeprefix("--").partition("=")[::2] for flags in given for flag in flags]

@@ -1,17 +1,14 @@
 """Options: what is refused, and the flags and arguments that follow from the fields."""
 
 import dataclasses
-import importlib
 import inspect
-from pathlib import Path
 
 import pytest
 from absl import flags
 
 import ccalign_jax as cc
+from ccalign_jax.cli.flags import define, given
 from ccalign_jax.options import AlignConfig, Option, SweepConfig
-
-EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 
 
 @pytest.mark.parametrize(
@@ -61,14 +58,13 @@ def test_the_python_call_refuses_what_is_no_option():
         cc.sweep("synthetic", fold=3)
 
 
-def test_a_new_field_is_a_new_flag(monkeypatch):
+def test_a_new_field_is_a_new_flag():
     @dataclasses.dataclass(frozen=True)
     class Wider(SweepConfig):
         window: int | None = dataclasses.field(default=None, metadata={"option": Option("of a window", minimum=1)})
         shapes: tuple[str, ...] = dataclasses.field(default=("square",), metadata={"option": Option("of it")})
 
-    monkeypatch.syspath_prepend(EXPERIMENTS)
-    script_flags, known = importlib.import_module("_flags"), flags.FlagValues()
-    script_flags.define(Wider, ["window", "shapes"], known)
+    known = flags.FlagValues()
+    define(Wider, ["window", "shapes"], known)
     known(["script", "--window=3", "--shapes=dual(round,flat),long"])
-    assert script_flags.given(Wider, known) == {"window": 3, "shapes": ("dual(round,flat)", "long")}
+    assert given(Wider, known) == {"window": 3, "shapes": ("dual(round,flat)", "long")}

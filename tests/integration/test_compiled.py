@@ -1,21 +1,16 @@
-"""Compiled programs are kept between runs of the scripts."""
+"""Compiled programs are kept between runs."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
-sys.path.insert(0, str(EXPERIMENTS))
-from _compiled import default_folder, trim  # noqa: E402
+from ccalign_jax.cli.compiled import default_folder, trim
 
-SCRIPT = f"""
-import sys
-sys.path.insert(0, {str(EXPERIMENTS)!r})
-from _script import run
+SCRIPT = """
+from ccalign_jax.cli.runner import run
 
 def main():
     import jax

@@ -6,18 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 HEAD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-sys.path.insert(0, {experiments!r})
 from pathlib import Path
-import _signals
-from _script import run
+from ccalign_jax.cli import signals
+from ccalign_jax.cli.runner import run
 
 def main():
     {body}
@@ -38,7 +35,7 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
 
     def start(body: str, shell: str = 'exec "$@"', **options) -> subprocess.Popen:
         path = tmp_path / "script.py"
-        path.write_text(HEAD.format(experiments=str(EXPERIMENTS), body=body), encoding="utf-8")
+        path.write_text(HEAD.format(body=body), encoding="utf-8")
         piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = ["sh", "-c", shell, "sh", sys.executable, str(path)]
         started.append(subprocess.Popen(command, **{**piped, **options}))
@@ -111,7 +108,7 @@ def stopped(process: subprocess.Popen, *numbers: int) -> tuple[int, str, float]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_in_one_line_with_the_resume_command(number, start):
-    status, said, _ = stopped(start(f"_signals.resumable('runs/my run'); {SLEEP}"), number)
+    status, said, _ = stopped(start(f"signals.resumable('runs/my run'); {SLEEP}"), number)
     assert status == 128 + number
     assert said.startswith("stopped") and said.count("\n") == 1 and "--resume --out='runs/my run'" in said
     status, said, _ = stopped(start(SLEEP), number)
@@ -119,12 +116,12 @@ def test_a_signal_ends_in_one_line_with_the_resume_command(number, start):
 
 
 def test_a_second_signal_ends_a_busy_process_at_once(start):
-    status, said, seconds = stopped(start(f"_signals.GRACE = 20; {COMPUTE}"), signal.SIGINT, signal.SIGINT)
+    status, said, seconds = stopped(start(f"signals.GRACE = 20; {COMPUTE}"), signal.SIGINT, signal.SIGINT)
     assert (status, said) == (128 + signal.SIGINT, "stopped\n") and seconds < 10
 
 
 def test_one_signal_ends_a_busy_process_after_the_grace_period(start):
-    status, said, seconds = stopped(start(f"_signals.GRACE = 0.3; {COMPUTE}"), signal.SIGTERM)
+    status, said, seconds = stopped(start(f"signals.GRACE = 0.3; {COMPUTE}"), signal.SIGTERM)
     assert (status, said) == (128 + signal.SIGTERM, "stopped\n") and 0.3 <= seconds < 10
 
 
@@ -133,7 +130,7 @@ def test_a_signal_during_a_destructor_prints_no_traceback(start):
     class Late:
         def __del__(self):
             {SLEEP}
-    _signals.GRACE = 0.3
+    signals.GRACE = 0.3
     Late()
     {SLEEP}"""
     status, said, _ = stopped(start(body), signal.SIGTERM)

@@ -1,49 +1,34 @@
-"""Functions that the scripts share, called without a script."""
+"""Functions that the subcommands share, called without one."""
 
-import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import pytest
 
+from ccalign_jax.cli.flags import LISTS, aligned, as_bytes, hint
+from ccalign_jax.cli.runner import start_jax
 from ccalign_jax.settings import SETTINGS
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
-
-@pytest.fixture
-def shared(monkeypatch):
-    """The module `_script`."""
-    monkeypatch.syspath_prepend(EXPERIMENTS)
-    return importlib.import_module("_script")
-
-
-@pytest.fixture
-def script_flags(shared):
-    """The module `_flags`."""
-    return importlib.import_module("_flags")
-
-
-def test_sizes_of_memory(script_flags):
-    sizes = [script_flags.as_bytes(given) for given in ("1", "512MiB", "1.5 KiB", "1024GiB")]
+def test_sizes_of_memory():
+    sizes = [as_bytes(given) for given in ("1", "512MiB", "1.5 KiB", "1024GiB")]
     assert sizes == [1, 1 << 29, 1536, 1 << 40]
 
 
 @pytest.mark.parametrize("given", ["0", "0.1", "-1", "1e9", "1TiB", "1" + "0" * 400, "9" * 300 + "GiB", ""])
-def test_an_impossible_memory_size_is_one_line(given, script_flags, one_line):
-    one_line(lambda: script_flags.as_bytes(given), f"--memory={given}")
+def test_an_impossible_memory_size_is_one_line(given, one_line):
+    one_line(lambda: as_bytes(given), f"--memory={given}")
 
 
 @pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda': why\nmore")])
-def test_a_missing_device_is_one_line(error, shared, one_line, monkeypatch):
+def test_a_missing_device_is_one_line(error, one_line, monkeypatch):
     def devices():
         raise error
 
     monkeypatch.setattr(jax, "devices", devices)
-    one_line(shared.start_jax, f"JAX_PLATFORMS={jax.config.jax_platforms}: ", "JAX_PLATFORMS=cpu")
+    one_line(start_jax, f"JAX_PLATFORMS={jax.config.jax_platforms}: ", "JAX_PLATFORMS=cpu")
 
 
 @pytest.mark.parametrize(
@@ -65,26 +50,26 @@ def test_a_missing_device_is_one_line(error, shared, one_line, monkeypatch):
         ("--nonsense", ["out", "hyper"], "see --help"),
     ],
 )
-def test_an_unknown_flag_gets_a_hint(script_flags, argument, known, said):
-    hint = script_flags.hint(argument, known)
-    assert hint.startswith(f"{argument.partition('=')[0]}: no such flag") and said in hint and "\n" not in hint
+def test_an_unknown_flag_gets_a_hint(argument, known, said):
+    found = hint(argument, known)
+    assert found.startswith(f"{argument.partition('=')[0]}: no such flag") and said in found and "\n" not in found
 
 
-def test_lists_are_aligned_and_have_every_setting(script_flags):
-    lines = script_flags.aligned(list(script_flags.LISTS["hyper"]()))
+def test_lists_are_aligned_and_have_every_setting():
+    lines = aligned(list(LISTS["hyper"]()))
     assert [line.split()[0] for line in lines] == ["setting", *SETTINGS]
     assert len({line.find(word) for line, word in zip(lines, ("default", "0.001", "0.0005"), strict=False)}) == 1
 
 
 GIVEN = """
-import dataclasses, json, runpy, sys
-sys.path.insert(0, sys.argv[1])
-found = runpy.run_path(sys.argv[1] + "/sweep.py")
+import dataclasses, json, sys
+from ccalign_jax.cli.commands import sweep
 from ccalign_jax.options import SweepConfig
+sweep.define_flags()
 for command in json.load(sys.stdin):
-    found["FLAGS"].unparse_flags()
-    found["FLAGS"](["sweep.py", *command])
-    print(json.dumps(dataclasses.asdict(found["asked"](SweepConfig()))))
+    sweep.FLAGS.unparse_flags()
+    sweep.FLAGS(["sweep", *command])
+    print(json.dumps(dataclasses.asdict(sweep.asked(SweepConfig()))))
 """
 
 
@@ -92,7 +77,7 @@ def test_flags_that_are_given_stand_before_those_of_a_quick_look():
     commands = [[], ["--quick"], ["--quick", "--folds=4", "--limit=50", "--hyper=epochs=3", "--grid=default"]]
     commands += [["--quick", "--protocol=seed", "--hyper=l2=0"], ["--quick", "--split=official"]]
     commands += [["--pivots=image,symmetric", "--aligner=dual(linear,shift),residual", "--loss=mse"]]
-    arguments = [sys.executable, "-c", GIVEN, str(EXPERIMENTS)]
+    arguments = [sys.executable, "-c", GIVEN]
     done = subprocess.run(arguments, input=json.dumps(commands), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     plain, quick, mixed, seed, official, aliases = map(json.loads, done.stdout.splitlines())

@@ -15,10 +15,10 @@ from ccalign_jax.settings import SETTINGS
 
 Rows = Iterator[Sequence[str]]
 
-flags.disclaim_key_flags()  # they are those of the script that asks for them
+flags.disclaim_key_flags()  # they are those of the subcommand that asks for them
 
 MAX_BYTES = 1 << 50
-# What other programs call it, and what it is called here, by the first of these that a script has.
+# What other programs call it, and what it is called here, by the first of these that a subcommand has.
 OTHER_NAMES = {
     "batch_size": ("batch", "batch_images"),
     "bs": ("batch", "batch_images"),
@@ -77,7 +77,7 @@ def _define_bytes(name: str, default: int, help: str, **where: Any) -> None:
     flags.DEFINE_string(name, f"{default >> 20}MiB", help, **where)
 
 
-KINDS = {
+KINDS: Mapping[str, Callable[..., Any]] = {
     "str": flags.DEFINE_string,
     "Literal": flags.DEFINE_string,
     "int": flags.DEFINE_integer,
@@ -95,7 +95,7 @@ def given(config: type[Options], known: flags.FlagValues = flags.FLAGS) -> dict[
     for name, option in config.options().items():
         flag = option.flag or name
         if flag in known and known[flag].present:
-            value = as_bytes(known[flag].value) if option.in_bytes else known[flag].value
+            value: Any = as_bytes(str(known[flag].value)) if option.in_bytes else known[flag].value
             values[name] = tuple(value) if isinstance(value, list) else value
     return values
 
@@ -112,11 +112,11 @@ def as_bytes(given: str) -> int:
 
 
 def hint(argument: str, known: Collection[str]) -> str:
-    """One line on a flag that a script does not have.
+    """One line on a flag that a subcommand does not have.
 
     Args:
         argument: as given, such as `--lr=0.1`.
-        known: names of the flags that the script has.
+        known: names of the flags that the subcommand has.
 
     Example:
         >>> hint("--lr=0.1", ["hyper", "out"])

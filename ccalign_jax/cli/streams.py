@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 PLAIN = "ccalign_plain"
 
@@ -18,7 +18,8 @@ class _Lossy(io.RawIOBase):
     """
 
     def __init__(self, raw: io.RawIOBase):
-        self.inner, self.failed = raw, None
+        self.inner = raw
+        self.failed: OSError | None = None
 
     def writable(self) -> bool:
         return True
@@ -29,7 +30,7 @@ class _Lossy(io.RawIOBase):
     def isatty(self) -> bool:
         return self.inner.isatty()
 
-    def write(self, content) -> int:
+    def write(self, content: Any) -> int:
         try:
             return self.inner.write(content) or len(content)
         except OSError as error:
@@ -46,13 +47,15 @@ def lossy(stream: TextIO | None, errors: str) -> TextIO:
     """
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8", errors=errors)
-    raw = getattr(stream.buffer, "raw", stream.buffer)  # python -u has no buffer in between
+    text = cast(io.TextIOWrapper, stream)
+    unbuffered = not hasattr(text.buffer, "raw")  # python -u
+    raw = _Lossy(cast(io.RawIOBase, text.buffer if unbuffered else text.buffer.raw))
     return io.TextIOWrapper(
-        _Lossy(raw) if raw is stream.buffer else io.BufferedWriter(_Lossy(raw)),
-        encoding=stream.encoding,
+        cast(Any, raw) if unbuffered else io.BufferedWriter(raw),
+        encoding=text.encoding,
         errors=errors,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
+        line_buffering=text.line_buffering,
+        write_through=text.write_through,
     )
 
 

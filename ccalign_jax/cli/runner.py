@@ -1,5 +1,6 @@
-"""What the scripts share: flags and how they are read, and mistakes that end in one line and status 2."""
+"""How a subcommand runs: its flags are read, and mistakes end in one line and status 2."""
 
+import inspect
 import os
 import re
 import sys
@@ -8,40 +9,37 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import _compiled
-import _signals
-import _streams
-from _flags import define, hint
 from absl import app, flags, logging
 
+from ccalign_jax.cli import compiled, signals, streams
+from ccalign_jax.cli.flags import define, hint
+from ccalign_jax.cli.program import as_started, command
 from ccalign_jax.errors import InputError, check_text
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.plugins import load_installed, load_plugin
 
 SPELLINGS = (("pivot", "pivots"), ("aligner", "aligners"), ("loss", "losses"))  # flags that are one, by two names
-
-flags.DEFINE_string(
-    "compilation_cache",
-    None,
-    "folder that keeps compiled programs for later runs, or 'none' [JAX_COMPILATION_CACHE_DIR, or the user's cache]",
-)
-define(SweepConfig, ["plugins"])  # every script has it
+HELP = {"--help", "-help", "-h", "--helpshort", "-helpshort"}
 
 
-def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> None:
+def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | None = None) -> None:
     """Parse the flags and call `main` with the positional arguments, if it takes any.
 
     A user's mistake is one line on stderr and exit status 2; so is a stdout that cannot be written, if results are
     only printed. A signal is one line and status 128 + signal.
 
     Args:
-        main: returns where it wrote its results, or None if they are only printed.
-        positional: names of the positional arguments.
+        main: returns where it wrote its results, or None if they are only printed. Its parameters are the positional
+            arguments, its module's docstring is what `--help` begins with.
+        define_flags: defines the flags of `main`, in the same module.
     """
-    _streams.protect()
-    _signals.catch()
-    for name in ("compilation_cache", "plugin"):  # so that --help has them
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
+    streams.protect()
+    signals.catch()
+    owner = sys.argv[0] if main.__module__ == "__main__" else main.__module__
+    positional = [name.upper() for name in inspect.signature(main).parameters]
+    define_shared_flags(owner)
+    if define_flags is not None:
+        define_flags()
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
@@ -49,10 +47,11 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
                 check_text("", argument)
         except InputError as error:
             fail(error)
-        if {"--help", "-h"} & set(argv):
-            app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # absl itself would exit with 1
+        if HELP & set(argv):
+            print(_usage(owner, sys.modules[main.__module__].__doc__ or ""))
+            sys.exit(0)
         flags.FLAGS.set_gnu_getopt(True)  # flags may follow what is no flag
-        ours = flags.FLAGS.get_key_flags_for_module(sys.modules["__main__"])
+        ours = flags.FLAGS.get_key_flags_for_module(owner)
         try:
             rest = flags.FLAGS(argv)
         except flags.UnrecognizedFlagError as error:
@@ -77,7 +76,7 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
     def guarded(argv: Sequence[str]) -> None:
         if not flags.FLAGS["verbosity"].present:  # Orbax logs a page a checkpoint
             logging.set_verbosity(logging.WARNING)
-        _compiled.keep(flags.FLAGS.compilation_cache)
+        compiled.keep(flags.FLAGS.compilation_cache)
         try:
             load_installed()
             for plugin in flags.FLAGS.plugin:
@@ -96,22 +95,41 @@ def run(main: Callable[..., Path | None], positional: Sequence[str] = ()) -> Non
                 raise
             reason = str(error).partition("\n")[0] or "the system has no more"
             fail(f"out of memory: {reason}; ask for less, such as smaller batches, sizes or --memory")
-        if written is None and (lost := _streams.unwritten(sys.stdout)):
+        if written is None and (lost := streams.unwritten(sys.stdout)):
             fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
 
     try:
         app.run(guarded, flags_parser=parse)
-    except _signals.Stopped as stopped:
-        _signals.write_line()
+    except signals.Stopped as stopped:
+        signals.write_line()
         status = 128 + stopped.args[0]
         _leave(SystemExit(status))
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)  # Python would wait for what other threads compute
     except BaseException as ended:
-        _signals.release()
+        signals.release()
         _leave(ended)
         raise
+
+
+def define_shared_flags(owner: str) -> None:
+    """Define the flags that every subcommand has, and count them among those of the module `owner`."""
+    flags.DEFINE_string(
+        "compilation_cache",
+        None,
+        "folder that keeps compiled programs for later runs, or 'none' "
+        "[JAX_COMPILATION_CACHE_DIR, or the user's cache]",
+    )
+    define(SweepConfig, ["plugins"])
+    for name in ("compilation_cache", "plugin"):  # so that --help has them
+        flags.FLAGS.register_key_flag_for_module(owner, flags.FLAGS[name])
+
+
+def _usage(owner: str, about: str) -> str:
+    """What `--help` prints: the docstring of a module, and its flags."""
+    listed = flags.FLAGS.module_help(owner).replace(f"{owner}:", f"{command()}:", 1)
+    return f"{as_started(about)}\nflags:\n{listed}"
 
 
 def _leave(ended: BaseException) -> None:
@@ -145,7 +163,7 @@ def start_jax() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # jax asserts that some platform came up
-        asked = jax.config.jax_platforms
+        asked = getattr(jax.config, "jax_platforms", None)
         where = f"JAX_PLATFORMS={asked}" if asked else "jax"
         reason = re.split(r"\n| \(set", str(error))[0] or "no such device here"
         raise InputError(f"{where}: {reason}; JAX_PLATFORMS=cpu runs without an accelerator") from None

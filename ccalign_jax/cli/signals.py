@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end a script with one line on stderr and status 128 + signal."""
+"""SIGINT, SIGTERM and SIGHUP end a subcommand with one line on stderr and status 128 + signal."""
 
 import contextlib
 import os
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from ccalign_jax.cli.program import command
+
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 GRACE = 3.0  # seconds to clean up: Python handles a signal only once a computation returns
 SHOW_CURSOR = b"\n\x1b[?25h"
@@ -21,13 +23,13 @@ _written = threading.Lock()
 
 
 class Stopped(KeyboardInterrupt):
-    """The script is to end; `args` holds the number of the signal."""
+    """The subcommand is to end; `args` holds the number of the signal."""
 
 
 def resumable(out: object) -> None:
     """Add to the line the command that resumes the run in `out`."""
     global _line
-    _line = f"stopped; to resume: python {shlex.quote(sys.argv[0])} --resume --out={shlex.quote(str(out))}"
+    _line = f"stopped; to resume: {command()} --resume --out={shlex.quote(str(out))}"
 
 
 def catch() -> None:
@@ -58,7 +60,7 @@ def _report(raised: "sys.UnraisableHookArgs") -> None:
 
 
 def release() -> None:
-    """Restore the default handlers, once the script is done."""
+    """Restore the default handlers, once the subcommand is done."""
     signal.set_wakeup_fd(-1)
     _handle(signal.SIG_DFL)
 
