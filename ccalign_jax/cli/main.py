@@ -77,5 +77,5 @@ def hint(name: str, rest: Sequence[str], known: Collection[str]) -> str:
         found = next((each for each in rest if each.replace("-", "_") in known), "SUBCOMMAND")
         return f"{name}: the subcommand comes first: ccalign {found} {name} (ccalign --help lists them)"
     near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=NEAR)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"{name!r}: no such subcommand; {meant}(ccalign --help lists them)"
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"{name!r}: no such subcommand{meant} (ccalign --help lists them)"

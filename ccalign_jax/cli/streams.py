@@ -48,10 +48,11 @@ def lossy(stream: TextIO | None, errors: str) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8", errors=errors)
     text = cast(io.TextIOWrapper, stream)
-    unbuffered = not hasattr(text.buffer, "raw")  # python -u
-    raw = _Lossy(cast(io.RawIOBase, text.buffer if unbuffered else text.buffer.raw))
+    inner = cast(Any, text.buffer)
+    buffered = hasattr(inner, "raw")  # not under python -u
+    raw: Any = _Lossy(inner.raw if buffered else inner)
     return io.TextIOWrapper(
-        cast(Any, raw) if unbuffered else io.BufferedWriter(raw),
+        io.BufferedWriter(raw) if buffered else raw,
         encoding=text.encoding,
         errors=errors,
         line_buffering=text.line_buffering,

@@ -61,7 +61,7 @@ def check_extracted(place: Path, paths: Sequence[Path]) -> None:
         known = f" of {total}" if total else ""
         raise InputError(
             f"{place}: the extraction is unfinished, {len(names)}{known} shards are there; go on with "
-            "extract.py --resume, or add the other parts"
+            "ccalign extract --resume, or add the other parts"
         )
 
 

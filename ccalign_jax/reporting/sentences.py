@@ -56,7 +56,7 @@ def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> 
     checkpoint, rows = (shlex.quote(path) for path in (f"{folder}/best", data))
     return (
         f"Kept in `{folder}/best`, refitted: {trial_names(summary).get(best, best)} (`{best}`). To apply it:",
-        f"`python experiments/apply.py --checkpoint={checkpoint} --data={rows} --out=aligned.npz`",
+        f"`ccalign apply --checkpoint={checkpoint} --data={rows} --out=aligned.npz`",
     )
 
 

@@ -92,7 +92,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     if pivot.consensus is not None:
         raise InputError(
             f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image or "
-            "symmetric, or experiments/sweep.py on fewer rows"
+            "symmetric, or ccalign sweep on fewer rows"
         )
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
     held = min(config.held, len(shards) // HELD_SHARE)

@@ -1,4 +1,4 @@
-"""A study from data to results, for the script `sweep.py` and for Python alike; and the fit of a single map."""
+"""A study from data to results, for `ccalign sweep` and for Python alike; and the fit of a single map."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def sweep(
     progress: Progress = lambda what, done, total: None,
     **options: Unpack[SweepOptions],
 ) -> SweepResult:
-    """Train every pivot × aligner × loss × setting on every fold, and choose; `experiments/sweep.py` from Python.
+    """Train every pivot × aligner × loss × setting on every fold, and choose; `ccalign sweep` from Python.
 
     Args:
         data: a path that `load` reads, "synthetic", an `EmbeddingSet`, or a mapping of language to caption

@@ -128,7 +128,7 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     )
     summary = read_summary(path)
     if summary is None:
-        raise InputError(f"{path}: the sweep is not finished; finish it with sweep.py --out={path} --resume")
+        raise InputError(f"{path}: the sweep is not finished; finish it with ccalign sweep --out={path} --resume")
     if not (path / "folds.npz").is_file():
         raise InputError(f"{path}: no folds.npz, which older versions did not write; sweep again into another --out")
     stored_plan = _read_arrays(path / "folds.npz")

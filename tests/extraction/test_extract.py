@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(embed, tmp_path, rows, content):
 def test_parts_into_one_folder_or_several(embed, tmp_path, one_line, content):
     embed("whole")
     embed("one", part="2/3")
-    one_line(lambda: load(tmp_path / "one"), "unfinished, 1 of 4 shards are there; go on with extract.py --resume")
+    one_line(lambda: load(tmp_path / "one"), "unfinished, 1 of 4 shards are there; go on with ccalign extract --resume")
     embed("one", part="1/3")
     embed("one", part="3/3")
     assert content(tmp_path / "one") == content(tmp_path / "whole")

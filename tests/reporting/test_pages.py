@@ -100,7 +100,7 @@ def test_page_says_where_the_map_is_and_how_to_apply_it(make):
     summary = make(("image", "residual", "infonce", 0.1, 0.1))
     said, command = best_words(summary, folder="runs/my run", data="x.npz")
     assert said == "Kept in `runs/my run/best`, refitted: residual W = I + ΔW (`image/residual/infonce`). To apply it:"
-    assert command == ("`python experiments/apply.py --checkpoint='runs/my run/best' --data=x.npz --out=aligned.npz`")
+    assert command == "`ccalign apply --checkpoint='runs/my run/best' --data=x.npz --out=aligned.npz`"
     page = render_report(summary, CONFIG, folder="runs/mine")
     assert "<code>--checkpoint=runs/mine/best</code> <code>--data=x.npz</code>" in page
     assert "<code>image/residual/infonce</code>" in page
