@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
     from ccalign_jax.data import open_shards as open_shards
+    from ccalign_jax.exporting import export as export
     from ccalign_jax.extraction import extract as extract
     from ccalign_jax.losses import register_loss as register_loss
     from ccalign_jax.metrics import register_metric as register_metric
@@ -30,6 +31,7 @@ _LAZY = {
     "apply": "ccalign_jax.study",
     "compare": "ccalign_jax.study",
     "evaluate": "ccalign_jax.study",
+    "export": "ccalign_jax.exporting",
     "extract": "ccalign_jax.extraction",
     "fit": "ccalign_jax.study",
     "load": "ccalign_jax.data",
@@ -43,9 +45,10 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "extraction", "grids", "learned_map", "losses",
-    "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting",
-    "scenes", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
+    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "grids",
+    "learned_map", "losses", "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision",
+    "processes", "reporting", "scenes", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles",
+    "training", "wit",
 )  # fmt: skip
 
 

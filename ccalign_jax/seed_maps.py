@@ -9,14 +9,24 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.aligners import Params, make_aligner
+from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.torch_files import load_torch
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 
-__all__ = ["load_seed_map"]
+__all__ = ["load_seed_map", "read_map"]
 
 LAYERS = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
+
+
+def read_map(path: str | os.PathLike[str]) -> LearnedMap:
+    """A checkpoint of ours, or one of the seed study's `.pt` maps.
+
+    Raises:
+        InputError: as `load_aligner` and `load_seed_map`.
+    """
+    return load_seed_map(path) if str(path).endswith(".pt") else load_aligner(path)
 
 
 def load_seed_map(path: str | os.PathLike[str]) -> LearnedMap:

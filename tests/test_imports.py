@@ -42,7 +42,7 @@ ORDER = (
     "learned_map",
     "checkpoints",
     "seed_maps",
-    "export",
+    "exporting",
     "measurement",
     "reporting",
     "study",

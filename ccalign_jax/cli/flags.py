@@ -190,6 +190,12 @@ def _encoders() -> Rows:
         yield f"{name}:NAME" if kind.named else name, " and ".join(kind.sides), kind.summary
 
 
+def _formats() -> Rows:
+    from ccalign_jax.exporting import FORMATS
+
+    yield from ((name, entry.summary) for name, entry in FORMATS.items())
+
+
 def _sources() -> Rows:
     from ccalign_jax.extraction import PRESETS, SOURCES
 
@@ -216,4 +222,5 @@ LISTS: Mapping[str, Callable[[], Rows]] = {
     "image_encoder": _encoders,
     "source": _sources,
     "text_encoder": _encoders,
+    "to": _formats,
 }

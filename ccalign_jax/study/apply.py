@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Array
 
 from ccalign_jax.aligners import map_captions, map_images
-from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet, seed_folds
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
-from ccalign_jax.seed_maps import load_seed_map
+from ccalign_jax.seed_maps import read_map
 from ccalign_jax.study.plan import read_data
 
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
@@ -64,15 +63,6 @@ def map_rows(
         lambda rows: map_captions(aligner, params, rows, number),
         lambda rows: map_images(aligner, params, rows),
     )
-
-
-def read_map(path: str | os.PathLike[str]) -> LearnedMap:
-    """A checkpoint of ours, or one of the seed study's `.pt` maps.
-
-    Raises:
-        InputError: as `load_aligner` and `load_seed_map`.
-    """
-    return load_seed_map(path) if str(path).endswith(".pt") else load_aligner(path)
 
 
 def take_split(data: EmbeddingSet, split: str) -> tuple[EmbeddingSet, EmbeddingSet | None]:

@@ -1,0 +1,50 @@
+"""Write a learned map in a format of other programs.
+
+ccalign export --checkpoint=runs/mine/best --to=onnx --out=exported
+ccalign export --checkpoint=runs/mine/best --to=safetensors --language=de --out=exported
+ccalign export --to=list
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from ccalign_jax.cli.flags import listed
+from ccalign_jax.cli.runner import start_jax
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Define the flags that `main` reads."""
+    flags.DEFINE_string("checkpoint", None, "the map: RUN/best, or the seed study's .pt")
+    flags.DEFINE_string("to", None, "a format; 'list' prints all")
+    flags.DEFINE_string("out", None, "the folder to write, or the file for formats of one file")
+    flags.DEFINE_string("language", None, "of captions, where the map has a part of its own for each [all]")
+    flags.DEFINE_enum("side", None, ["captions", "images"], "the map of one side alone [both]")
+    flags.DEFINE_bool("overwrite", False, "replace what an earlier export wrote to --out")
+
+
+def main() -> Path | None:
+    """Check, export, print."""
+    if listed():
+        return None
+    from ccalign_jax.errors import InputError
+    from ccalign_jax.exporting import export
+
+    for name in ("checkpoint", "to", "out"):
+        if FLAGS[name].value is None:
+            raise InputError(f"--{name} is missing; give it, or --to=list for the formats")
+    start_jax()
+    done = export(
+        FLAGS.checkpoint,
+        to=FLAGS.to,
+        out=FLAGS.out,
+        language=FLAGS.language,
+        side=FLAGS.side,
+        overwrite=FLAGS.overwrite,
+    )
+    for note in done.notes:
+        print(f"note: {note}")
+    print(f"{FLAGS.checkpoint} exported to {done.path}: {', '.join(file.name for file in done.files)}")
+    return done.path

@@ -1,0 +1,62 @@
+"""Registry of export formats: what each is for, what it can hold, and what writes it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ccalign_jax.exporting.job import Job
+
+__all__ = ["FEATURES", "FORMATS", "Format"]
+
+# What a map may need of a format, and how a refusal names it.
+FEATURES = {
+    "mlp": "a hidden layer",
+    "nonlinear": "a map that is neither linear nor an MLP",
+    "offset": "an offset",
+    "widths": "rows of different width before and after",
+    "languages": "a map for each language (--language picks one)",
+    "images": "a map of images beside that of captions (--side picks one)",
+}
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Attributes:
+        summary: one line of what it is.
+        writer: `module:function` of this package; the function writes into a folder (or to a file, see `suffix`) and
+            returns lines that say what the user must know.
+        holds: the features of `FEATURES` that it can hold.
+        options: names of further arguments of `export` that it reads.
+        suffix: of the one file that it is; None for a folder.
+        description: name of the JSON file that says what the folder holds.
+    """
+
+    summary: str
+    writer: str
+    holds: frozenset[str]
+    options: tuple[str, ...] = ()
+    suffix: str | None = None
+    description: str = "config.json"
+
+    def write(self, job: Job, path: Path) -> list[str]:
+        """Write into the folder, or the file, at `path`; lines for the user."""
+        module, _, function = self.writer.partition(":")
+        return getattr(importlib.import_module(f"ccalign_jax.exporting.{module}"), function)(job, path)
+
+
+FORMATS: dict[str, Format] = {
+    "safetensors": Format(
+        "all parameters, and the plain matrices of linear maps and MLPs, in model.safetensors",
+        "arrays:write_safetensors_file",
+        frozenset(FEATURES),
+    ),
+    "numpy": Format(
+        "all parameters, and the plain matrices of linear maps and MLPs, in model.npz",
+        "arrays:write_npz_file",
+        frozenset(FEATURES),
+    ),
+}
