@@ -20,7 +20,7 @@ def map_arrays(job: Job) -> dict[str, np.ndarray]:
     with the exact GELU between. Those of one language begin with `captions_de.`, those of images with `images.`.
     Every parameter of the map, as its aligner names it, begins with `params.`.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for part in job.moving:
         found |= {f"{_prefix(part)}{name}": value for name, value in _layer_arrays(part).items()}
     for place, leaf in jax.tree_util.tree_leaves_with_path(job.learned.params):
@@ -36,7 +36,7 @@ def _prefix(part: Part) -> str:
 def _layer_arrays(part: Part) -> dict[str, np.ndarray]:
     layers = part.layers or ()
     numbers = [""] if len(layers) == 1 else [str(number + 1) for number in range(len(layers))]
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for number, layer in zip(numbers, layers, strict=True):
         found[f"W{number}"] = np.ascontiguousarray(layer.weight, np.float32)
         found[f"offset{number}"] = np.ascontiguousarray(layer.bias, np.float32)
