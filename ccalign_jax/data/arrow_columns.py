@@ -46,13 +46,16 @@ def holds_strings(kind: Any, *, numbers: bool = False) -> bool:
     return (numbers and types.is_integer(kind)) or any(getattr(types, f"is_{test}")(kind) for test in tests)
 
 
-def column_strings(path: Path, name: str, column: Any, *, missing: str | None = None) -> np.ndarray:
+def column_strings(
+    path: Path, name: str, column: Any, *, rows: np.ndarray | None = None, missing: str | None = None
+) -> np.ndarray:
     """`[n]` str: the text or whole numbers of a column.
 
     Args:
         path: of the file, in messages.
         name: of the column.
         column: a chunked array of text or whole numbers.
+        rows: to read, by number; by default all.
         missing: what stands for a row without one, if such rows are allowed.
 
     Raises:
@@ -60,8 +63,10 @@ def column_strings(path: Path, name: str, column: Any, *, missing: str | None = 
     """
     import pyarrow as pa
 
+    column = column if rows is None else column.take(rows)
     if column.null_count and missing is None:
         row = int(np.argmax(column.is_null().to_numpy()))
+        row = row if rows is None else int(rows[row])
         raise InputError(f"{path}: row {row} has no {name} ({column.null_count} such); give each row one")
     with reading(f"{path}: {name} is not UTF-8"):
         if pa.types.is_dictionary(column.type):

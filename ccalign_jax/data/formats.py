@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ccalign_jax.data.clip_retrieval import is_clip_retrieval, open_clip_retriev
 from ccalign_jax.data.embedding_set import EmbeddingSet, take_rows
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
+from ccalign_jax.data.objects import read_object
 from ccalign_jax.data.seed_folders import read_seed_folder
 from ccalign_jax.data.shard_files import open_files, paths_in, shard_paths
 from ccalign_jax.data.shard_sets import read_shard_set, shards_of
@@ -23,13 +24,20 @@ from ccalign_jax.data.table_sets import read_table_set
 from ccalign_jax.data.tables import dataset_tables, is_dataset_folder, is_parquet, parquet_table
 from ccalign_jax.errors import InputError, check_path, reason
 
+if TYPE_CHECKING:
+    from ccalign_jax.data.objects import Source
+
 __all__ = ["load", "open_shards", "save"]
 
 
-def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None) -> EmbeddingSet:
-    """Read a data set, in any of the forms of docs/data.md.
+def load(source: Source | EmbeddingSet, *, languages: Sequence[str] | None = None) -> EmbeddingSet:
+    """Read a data set, in any of the forms of docs/data.md: from a path, or from objects in memory.
 
-    These are an .npz file, or .safetensors files, with `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, and
+    Objects are a pandas or polars data frame, a pyarrow table or a `Dataset` or `DatasetDict` of Hugging Face, with the
+    columns of Parquet files, several of these in a list, or a mapping of the names of .npz files to arrays, lists or
+    PyTorch tensors. An `EmbeddingSet` is returned as it is.
+
+    Paths are of an .npz file, or .safetensors files, with `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, and
     optionally `image_keys`, `split`, `image_groups` `[n]` and `text_<language>_keys` `[m]` (without any keys, rows are
     aligned); a folder of .npy files with ids; Parquet files and saved Hugging Face datasets; a folder of clip-retrieval
     or of shards, such as an extraction's, as `open_shards` has them; and the seed study's .pt files,
@@ -37,7 +45,8 @@ def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None
     `notes`. Languages that are not asked for are not checked.
 
     Raises:
-        InputError: one line that names the file, the array, key or row, what is wrong and how to fix it.
+        InputError: one line that names the file or object, the array, column, key or row, what is wrong and how to
+            fix it.
 
     Example:
         >>> import numpy as np, tempfile
@@ -46,8 +55,15 @@ def load(path: str | os.PathLike[str], *, languages: Sequence[str] | None = None
         ...     data = load(f"{folder}/toy.npz", languages=["de"])
         >>> data.name, len(data), data.languages
         ('toy', 2, ('de',))
+        >>> load({"image": np.eye(2), "text_en": np.eye(2)}).languages
+        ('en',)
     """
-    form, path = _format_of(path)
+    if isinstance(source, EmbeddingSet):
+        return source if languages is None else source.with_languages(languages)
+    if not isinstance(source, str | os.PathLike):
+        name, arrays = read_object(source, languages)
+        return EmbeddingSet.build(name, **arrays, languages=languages)
+    form, path = _format_of(source)
     # The path is the name while checks run, so that every message names the file.
     data = EmbeddingSet.build(str(path), **form.read(path, languages), languages=languages)
     place = Path(os.path.abspath(path))

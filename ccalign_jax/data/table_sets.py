@@ -134,7 +134,7 @@ class _Gathered:
         values, rows = column_rows(table.path, columns.captions, found[columns.captions])
         self._count_missing(table, columns.captions, len(keys) - len(rows), len(keys))
         if columns.language is not None:
-            spoken = column_strings(table.path, columns.language, found[columns.language])[rows]
+            spoken = column_strings(table.path, columns.language, found[columns.language], rows=rows)
         else:
             language, note = unnamed_language(self.languages)
             spoken = np.full(len(rows), language)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 import jax
 import numpy as np
@@ -34,9 +34,11 @@ from ccalign_jax.study.workers import Distributed
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import make_mesh
 
+if TYPE_CHECKING:
+    from ccalign_jax.data.objects import Source
+
 __all__ = ["fit", "plan_study", "run_study", "sweep"]
 
-Data = str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any]
 Bar = Callable[[str], AbstractContextManager[Progress]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -99,7 +101,7 @@ def run_study(
 
 @with_options(SweepConfig, SweepOptions)
 def sweep(
-    data: Data = "synthetic",
+    data: Source | EmbeddingSet = "synthetic",
     images: Any = None,
     *,
     hyper: Mapping[str, Any] | None = None,
@@ -115,8 +117,8 @@ def sweep(
     """Train every pivot × aligner × loss × setting on every fold, and choose; `ccalign sweep` from Python.
 
     Args:
-        data: a path that `load` reads, "synthetic", an `EmbeddingSet`, or a mapping of language to caption
-            rows `[n, d_text]`, row i for image i.
+        data: what `load` takes (a path, a data frame, arrays by name, …), "synthetic", an `EmbeddingSet`, or a mapping
+            of language to caption rows `[n, d_text]`, row i for image i.
         images: `[n, d_image]`, where `data` is a mapping. Rows may be arrays, PyTorch tensors, data frames or lists.
         hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.
         folds: a number, or plans of your own.
@@ -158,7 +160,7 @@ def sweep(
 
 
 def fit(
-    data: Data,
+    data: Source | EmbeddingSet,
     images: Any = None,
     *,
     pivot: str = "image",

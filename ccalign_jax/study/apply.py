@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Array
@@ -16,15 +17,19 @@ from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import read_map
 from ccalign_jax.study.plan import read_data
 
+if TYPE_CHECKING:
+    from ccalign_jax.data.objects import Source
+
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 
 
-def apply(checkpoint: LearnedMap, data: EmbeddingSet | str | os.PathLike[str]) -> EmbeddingSet:
+
+def apply(checkpoint: LearnedMap, data: Source | EmbeddingSet) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 
     Args:
         checkpoint: the map.
-        data: a set, or the path of one.
+        data: a set, or what `load` takes.
 
     Raises:
         InputError: data that cannot be read, widths that are not those of the map, a language that it has no part for,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -35,6 +34,9 @@ from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import Scored, correct_scores, correction_arms, summarise_corrections
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
+
+if TYPE_CHECKING:
+    from ccalign_jax.data.objects import Source
 
 __all__ = ["Evaluation", "evaluate", "retrieval_rows"]
 
@@ -68,10 +70,10 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    data: EmbeddingSet | str | os.PathLike[str],
+    data: Source | EmbeddingSet,
     checkpoint: LearnedMap | None = None,
     *,
-    bank: EmbeddingSet | str | os.PathLike[str] | None = None,
+    bank: Source | EmbeddingSet | None = None,
     tasks: Sequence[str] = PAIR_TASKS,
     scores: bool = True,
     diagnostics: bool = True,
@@ -86,7 +88,7 @@ def evaluate(
     recognised.
 
     Args:
-        data: what to score, a set or the path of one; every image that is scored is in the gallery.
+        data: what to score, a set or what `load` takes; every image that is scored is in the gallery.
         checkpoint: the map.
         bank: other images with their captions, that score corrections look at; by default the data themselves, and
             then these scores are transductive.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ccalign_jax.study.families import Families, left_out_notes
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import SEED_PROTOCOL, check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
+
+if TYPE_CHECKING:
+    from ccalign_jax.data.objects import Source
 
 __all__ = ["Plan", "can_race", "plan_folds", "plan_sweep", "prepare_data", "read_data"]
 
@@ -103,15 +106,15 @@ def can_race(fits: FitPlan) -> bool:
 
 
 def read_data(
-    data: str | os.PathLike[str] | EmbeddingSet | Mapping[str, Any],
+    data: Source | EmbeddingSet,
     images: Any = None,
     *,
     languages: Sequence[str] | None = None,
 ) -> EmbeddingSet:
-    """An `EmbeddingSet` from whatever a caller has: a path, "synthetic", a set, or texts and images.
+    """An `EmbeddingSet` from whatever a caller has: what `load` takes, "synthetic", or texts and images.
 
     Args:
-        data: a path, "synthetic", an `EmbeddingSet`, or a mapping of language to rows `[n, d_text]`.
+        data: what `load` takes, "synthetic", or a mapping of language to rows `[n, d_text]`.
         images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i. Rows may be NumPy
             or JAX arrays, PyTorch tensors, data frames or lists.
         languages: a subset to use.
@@ -119,21 +122,16 @@ def read_data(
     Raises:
         InputError: data of another kind, or that `load` or `EmbeddingSet.build` refuses.
     """
-    if isinstance(data, Mapping):
-        if images is None:
-            raise InputError("texts without images: give images as [n, d_image], row i for caption row i")
+    if isinstance(data, Mapping) and images is not None:
         data = EmbeddingSet.build(ARRAYS, images, data)
     elif images is not None:
         raise InputError(
             "images need captions as a mapping of language to rows, such as {'en': rows}, row i for image i"
         )
-    elif isinstance(data, str | os.PathLike):
-        data = synthetic() if str(data) == SYNTHETIC else load(data, languages=languages)
-    elif not isinstance(data, EmbeddingSet):
-        raise InputError(
-            f"data is a {type(data).__name__}; give a path, an EmbeddingSet, or a mapping of language to rows, such as "
-            "{'en': rows}, and images"
-        )
+    elif isinstance(data, str | os.PathLike) and str(data) == SYNTHETIC:
+        data = synthetic()
+    else:
+        data = load(data, languages=languages)
     return data if languages is None else data.with_languages(languages)
 
 
