@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,12 @@ from ccalign_jax.data.checks import (
     split_names,
     strings,
 )
+from ccalign_jax.data.digests import sha256_of
+from ccalign_jax.data.frames import Backend, make_frame, set_columns, set_html, set_words
+from ccalign_jax.data.join_captions import join_captions, take_rows
 from ccalign_jax.errors import InputError
 
-__all__ = ["EmbeddingSet", "take_rows"]
+__all__ = ["EmbeddingSet"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,46 +109,7 @@ class EmbeddingSet:
         if len(unique) < size:
             repeats = size - len(unique)
             found.append(f"left out {repeats} of {size} images: their keys repeat, the first row of each is kept")
-        rows: dict[str, np.ndarray] = {}
-        owners: dict[str, np.ndarray] = {}
-        places: dict[str, np.ndarray] = {}
-        width = None
-        for language in sorted(text):
-            values = float_matrix(name, f"text_{language}", text[language])
-            width = width or (language, values.shape[1])
-            if values.shape[1] != width[1]:
-                raise InputError(
-                    f"{name}: text_{language} has {values.shape[1]} columns, text_{width[0]} has {width[1]}; "
-                    "one encoder, one width: leave one out with --languages"
-                )
-            if text_keys is None or language not in text_keys:
-                if len(values) != size:
-                    raise InputError(
-                        f"{name}: text_{language} has {len(values)} rows for {size} images, but no keys; "
-                        f"add text_{language}_keys, the image key of each row"
-                    )
-                caption_keys = keys
-            else:
-                caption_keys = strings(name, f"text_{language}_keys", text_keys[language])
-            if len(caption_keys) != len(values):
-                raise InputError(
-                    f"{name}: text_{language}_keys has {len(caption_keys)} entries for {len(values)} rows; "
-                    "give a key a row"
-                )
-            check_rows(name, f"text_{language}", values, caption_keys)
-            place = np.minimum(np.searchsorted(unique, caption_keys), len(unique) - 1)
-            known = unique[place] == caption_keys
-            if not known.all():
-                strays = int((~known).sum())
-                found.append(f"left out {strays} of {len(known)} captions of {language}: no image has their key")
-            place, kept = place[known], np.flatnonzero(known)
-            arrange = np.argsort(place, kind="stable")
-            if len(arrange):
-                places[language] = kept[arrange]
-                rows[language] = take_rows(values, places[language])
-                owners[language] = place[arrange].astype(np.int32)
-            else:
-                found.append(f"left out language {language}: no caption is left")
+        rows, owners, places = join_captions(name, text, text_keys, keys, unique, found)
         if not rows:
             raise InputError(f"{name}: no caption has the key of an image; compare image_keys and text_<language>_keys")
         whole = cls(
@@ -184,6 +147,20 @@ class EmbeddingSet:
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def __repr__(self) -> str:
+        return "\n  ".join([f"EmbeddingSet {self.name}", *set_words(self)])
+
+    def _repr_html_(self) -> str:
+        return set_html(self)
+
+    def frame(self, backend: Backend = "pandas") -> Any:
+        """A data frame with a row an image, from which `load` returns the same rows, keys, groups and split.
+
+        Columns: `image_id`, `image`, `text_<language>` (the image's captions, or None), `split` if there is one, and
+        `image_groups`. The backend, `pandas` or `polars`, must be installed.
+        """
+        return make_frame(set_columns(self), backend)
 
     def caption_counts(self) -> np.ndarray:
         """`[languages, n]` int64: how many captions each image has in each language."""
@@ -266,20 +243,9 @@ class EmbeddingSet:
 
     def sha256(self) -> str:
         """Hexadecimal digest of keys, rows, groups and split: equal exactly when the content is."""
-        digest = hashlib.sha256()
         parts = {"image": self.image, "keys": self.keys, "groups": self.groups}
         for lang in self.languages:
             parts |= {f"text_{lang}": self.text[lang], f"image_of_{lang}": self.image_of[lang]}
         if self.split is not None:
             parts["split"] = self.split
-        for label, part in parts.items():
-            if part.dtype.kind == "U":  # as text: the width of its dtype depends on strings that were removed
-                part = np.frombuffer(json.dumps(part.tolist()).encode(), np.uint8)
-            digest.update(json.dumps([label, part.shape, str(part.dtype)]).encode())
-            digest.update(np.ascontiguousarray(part).data)
-        return digest.hexdigest()
-
-
-def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """`values[rows]` without a copy where `rows` is everything in order: memory-mapped arrays stay on disk."""
-    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
+        return sha256_of(parts)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.clip_retrieval import is_clip_retrieval, open_clip_retrieval, read_clip_retrieval
-from ccalign_jax.data.embedding_set import EmbeddingSet, take_rows
+from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.join_captions import take_rows
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
 from ccalign_jax.data.objects import read_object

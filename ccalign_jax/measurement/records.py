@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from ccalign_jax.measurement.estimates import CHANGE_COLUMNS, Entry, Estimates
 from ccalign_jax.measurement.measure import IDENTITY, Place, by_task
 
-__all__ = ["MACRO", "ArmEntry", "Kind", "metric_rows", "record_rows", "wide_rows"]
+__all__ = ["MACRO", "ArmEntry", "Kind", "metric_rows", "record_columns", "record_rows", "wide_rows"]
 
 Kind = Literal["level", "change", "train", "gap"]
+RECORD_TEXTS = ("role", "arm", "against", "kind", "task", "group", "metric")
 MACRO = "macro"  # stands for the mean over languages, or over pairs of languages
 
 
@@ -37,19 +40,30 @@ class ArmEntry(NamedTuple):
         yield from ((kind, part) for kind, part in kinds.items() if part is not None and part.places)
 
 
-def record_rows(arms: Iterable[ArmEntry]) -> Iterator[dict[str, str]]:
+def record_rows(arms: Iterable[ArmEntry], *, digits: str = ".6f") -> Iterator[dict[str, str]]:
     """The rows of `records.csv`: one an arm, kind, task, group (a language, or a pair) and metric.
 
     Columns are those three and `mean`, `std` over folds, `low`, `high`, and of changes `p`, `p_adjusted` and `p_folds`;
     an empty cell is a number that was not computed.
+
+    Args:
+        arms: whose estimates they are.
+        digits: how numbers are formatted.
     """
     for one in arms:
         for kind, part in one.kinds():
-            for (task, group), cells in _cells({"": part}):
+            for (task, group), cells in _cells({"": part}, digits=digits):
                 head = {"role": one.role, "arm": one.arm, "against": one.against if kind == "change" else ""}
                 head |= {"kind": kind, "task": task, "group": group or MACRO}
                 for metric, columns in cells[""].items():
                     yield {**head, "metric": metric, **columns}
+
+
+def record_columns(rows: Iterable[Mapping[str, str]]) -> dict[str, list[str] | np.ndarray]:
+    """The columns of `records.csv` from its rows; NaN is a number that was not computed."""
+    rows = list(rows)
+    texts = {name: [row[name] for row in rows] for name in RECORD_TEXTS}
+    return texts | {name: np.array([float(row.get(name) or "nan") for row in rows]) for name in CHANGE_COLUMNS}
 
 
 def wide_rows(

@@ -22,6 +22,12 @@ from ccalign_jax.reporting.sentences import best_words as best_words
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline
 from ccalign_jax.reporting.sentences import headline as headline
+from ccalign_jax.reporting.short import comparison_html as comparison_html
+from ccalign_jax.reporting.short import comparison_text as comparison_text
+from ccalign_jax.reporting.short import evaluation_html as evaluation_html
+from ccalign_jax.reporting.short import evaluation_text as evaluation_text
+from ccalign_jax.reporting.short import sweep_html as sweep_html
+from ccalign_jax.reporting.short import sweep_text as sweep_text
 from ccalign_jax.reporting.table import Table as Table
 from ccalign_jax.reporting.table import to_latex as to_latex
 from ccalign_jax.reporting.table import to_markdown as to_markdown

@@ -38,7 +38,8 @@ from ccalign_jax.reporting.names import (
 )
 from ccalign_jax.reporting.plots import COLOURS, CYCLE, GREY, INK, changes_figure, make_subplots, name_rows, styled
 from ccalign_jax.reporting.retrieval import DIRECTION_NOTE, main_metrics, metrics_in, places_of
-from ccalign_jax.reporting.sentences import closed_words, gallery_size, optimism_words
+from ccalign_jax.reporting.scope import gallery_size, optimism_words
+from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:

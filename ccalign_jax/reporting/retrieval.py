@@ -9,7 +9,8 @@ from ccalign_jax._names import DIRECTIONS, IDENTITY, UNMAPPED
 from ccalign_jax.reporting.format import CHANGE, Summary, changed, count_words, find, is_tested, level, plain
 from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, make_subplots, styled
-from ccalign_jax.reporting.sentences import interval_note, place_words, training_words
+from ccalign_jax.reporting.scope import interval_note
+from ccalign_jax.reporting.sentences import place_words, training_words
 from ccalign_jax.reporting.table import Table, make_table
 
 if TYPE_CHECKING:

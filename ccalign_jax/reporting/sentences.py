@@ -13,39 +13,42 @@ from ccalign_jax.reporting.format import (
     NO_EVIDENCE,
     Summary,
     change_words,
-    clusters,
     count_words,
     find,
     is_optimistic,
     is_tested,
-    p_words,
     plain,
     signed,
     verdict,
     verdict_of,
 )
 from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name, trial_names
+from ccalign_jax.reporting.scope import folds_words, interval_note, interval_words, optimism_words
 
 
 def headline(summary: Summary) -> tuple[str, ...]:
     """The trial that was chosen, its change in both directions, and how far to trust it."""
-    selected, free = summary["selected"], baselines_words(summary)
-    sentences = [f"Chosen: {choice_words(summary, selected['per_fold'])}."]
-    if set(selected["per_fold"]) == {IDENTITY}:
-        sentences += ["No trial beat the embeddings as they are on the inner parts, so that nothing is changed.", free]
-        return tuple(filter(None, sentences))
-    changes = _change_words(summary["baselines"]["identity"], selected["metrics"], selected)
-    sentences += [
-        f"Against identity, on images kept out of training: {changes}.",
-        both_words(selected),
-        closed_words(summary),
-        free,
-        *([interval_words(summary), folds_words(summary)] if is_tested(summary) else ["No interval was computed."]),
-    ]
+    sentences = list(selected_words(summary))
+    if set(summary["selected"]["per_fold"]) == {IDENTITY}:
+        return tuple(sentences)
+    tested = is_tested(summary)
+    sentences += [interval_words(summary), folds_words(summary)] if tested else ["No interval was computed."]
     if is_optimistic(summary):
         optimistic = "Optimistic: under the seed protocol the choice was made on the very folds that are reported."
         sentences.append(f"{optimistic} {optimism_words(summary)}".strip())
     return tuple(filter(None, sentences))
+
+
+def selected_words(summary: Summary) -> tuple[str, ...]:
+    """The trial that was chosen, its change in both directions, and what is had without training."""
+    selected, free = summary["selected"], baselines_words(summary)
+    chosen = f"Chosen: {choice_words(summary, selected['per_fold'])}."
+    if set(selected["per_fold"]) == {IDENTITY}:
+        kept = "No trial beat the embeddings as they are on the inner parts, so that nothing is changed."
+        return tuple(filter(None, (chosen, kept, free)))
+    changes = _change_words(summary["baselines"]["identity"], selected["metrics"], selected)
+    against = f"Against identity, on images kept out of training: {changes}."
+    return tuple(filter(None, (chosen, against, both_words(selected), closed_words(summary), free)))
 
 
 def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> tuple[str, ...]:
@@ -107,51 +110,6 @@ def closed_words(summary: Summary) -> str:
     return f"{lead} {both_words(change)}"
 
 
-def optimism_words(summary: Summary) -> str:
-    """The gain that the seed protocol claims beside that of a nested choice; empty where that was not measured."""
-    found = find(summary, "optimism", BOTH, "R@1")
-    if not found:
-        return ""
-    return (
-        f"In the mean of both directions the seed protocol claims {signed(found['claimed'])}; choosing on the other "
-        f"folds earns {signed(found['honest'])}: optimism {signed(found['optimism'])}."
-    )
-
-
-def gallery_size(summary: Summary) -> int:
-    """Images of the gallery, the inverse of the R@1 of chance."""
-    return round(1 / summary["baselines"]["chance"]["t2i"]["R@1"]["mean"])
-
-
-def interval_words(summary: Summary) -> str:
-    """The scope of the intervals and p-values of a sweep."""
-    folds = summary["folds"]
-    maps = "this map" if folds == 1 else f"these {folds} maps, one a fold,"
-    replicates = find(summary, "statistics", "replicates")
-    often = f" {replicates:,} times" if replicates else ""
-    return (
-        f"Intervals and p are about {maps} on fresh images, in a pool of the same size (about "
-        f"{count_words(gallery_size(summary), 'image')}): what is resampled{often} are {clusters(summary)} with all "
-        "their captions, not the training. In the tables p is adjusted (Holm) for all "
-        f"{count_words(len(summary['trials']), 'trial')}, or all {len(summary['families'])} families."
-    )
-
-
-def folds_words(summary: Summary) -> str:
-    """The result of the test over folds, which allows for other training images; empty where there is none."""
-    from ccalign_jax.statistics import ALPHA
-
-    selected = summary["selected"]
-    p = find(selected, "delta", BOTH, "R@1", "p_folds")
-    if p is None:
-        return ""
-    doubt = verdict_of(selected) not in ("", NO_EVIDENCE) and p >= ALPHA
-    return (
-        f"Over folds, allowing for other training images too (Nadeau–Bengio): {p_words(p)} for the mean of both "
-        f"directions{', so that whether other maps would do the same is open' if doubt else ''}."
-    )
-
-
 def evaluation_headline(summary: Summary) -> tuple[str, ...]:
     """The metrics of the embeddings, the change through the map, and the best score without training."""
     identity, chance = summary["baselines"]["identity"], summary["baselines"]["chance"]
@@ -191,18 +149,6 @@ def place_words(summary: Summary) -> str:
     """The data that were evaluated, such as `toy, split test, 10 images`."""
     data, split = summary["data"], summary.get("split", "all")
     return f"{data['name']}, {'' if split == 'all' else f'split {split}, '}{count_words(data['images'], 'image')}"
-
-
-def interval_note(summary: Summary) -> str:
-    """The scope of the intervals of an evaluation, or that there are none."""
-    if not is_tested(summary):
-        return "No interval was computed."
-    known = find(summary, "training_images", "known")
-    whose = "fresh images" if known else "images like these, if it was not trained on them"
-    return (
-        f"Intervals (95 %) and p are about this map on {whose}, in a pool of the same size: what is resampled are "
-        f"{clusters(summary)} with all their captions."
-    )
 
 
 def training_words(summary: Summary) -> str:

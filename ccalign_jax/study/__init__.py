@@ -11,4 +11,4 @@ from ccalign_jax.study.compare import compare as compare
 from ccalign_jax.study.evaluation import Evaluation as Evaluation
 from ccalign_jax.study.evaluation import evaluate as evaluate
 from ccalign_jax.study.plan import read_data as read_data
-from ccalign_jax.study.run import SweepResult as SweepResult
+from ccalign_jax.study.sweep_result import SweepResult as SweepResult

@@ -27,9 +27,10 @@ from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep, prepare_data, read_data
 from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, refit, train_one
-from ccalign_jax.study.run import Preview, Progress, SweepResult, run_sweep
+from ccalign_jax.study.run import Preview, Progress, run_sweep
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import Summary
+from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.study.workers import Distributed
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import make_mesh
@@ -87,7 +88,7 @@ def run_study(
         if processes.count > 1:
             Distributed(processes, plan).assign({}, last=True)
         result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
-        result.estimates = Summary(read_summary(store.path) or {}, [])
+        result.estimates, result.folder = Summary(read_summary(store.path) or {}, []), store.path
         return result
     with bar("‰ of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
@@ -96,6 +97,7 @@ def run_study(
         result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
     refit(result)
     write_results(store, result)
+    result.folder = store.path
     return result
 
 

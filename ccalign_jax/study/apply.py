@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 
 
-
 def apply(checkpoint: LearnedMap, data: Source | EmbeddingSet) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 

@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax.data.frames import Backend
 from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.estimates import Entry
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
 from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.reporting import comparison_table
+from ccalign_jax.reporting import comparison_html, comparison_table, comparison_text
 from ccalign_jax.study.files import write_csv, write_json, write_tables
+from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.manifest import COMPARISON_FOLDER
 from ccalign_jax.study.store import Store
@@ -39,6 +41,16 @@ class Comparison(NamedTuple):
 
     summary: dict[str, Any]
     arms: list[ArmEntry]
+
+    def frame(self, backend: Backend = "pandas") -> Any:
+        """All estimates as a data frame, whose arms are a and b; see `study.frames.records_frame`."""
+        return records_frame(self.arms, backend)
+
+    def __repr__(self) -> str:
+        return comparison_text(self.summary)
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.summary)
 
 
 def compare(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.data.frames import Backend
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
@@ -17,6 +18,7 @@ from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
 from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import PAIR_TASKS
+from ccalign_jax.reporting import evaluation_html, evaluation_text
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.evaluated_set import (
     Overlap,
@@ -30,6 +32,7 @@ from ccalign_jax.study.evaluated_set import (
     similarity_histograms,
     unit_sets,
 )
+from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import Scored, correct_scores, correction_arms, summarise_corrections
@@ -67,6 +70,16 @@ class Evaluation(NamedTuple):
         roles = {IDENTITY: "baseline", CHANCE: "baseline", MAPPED: "map"}
         arms = [ArmEntry(roles[name], name, entry) for name, entry in self.entries.items()]
         return arms + correction_arms(self.corrections)
+
+    def frame(self, backend: Backend = "pandas") -> Any:
+        """The records of `records.csv` as a data frame; see `study.frames.records_frame`."""
+        return records_frame(self.arms, backend)
+
+    def __repr__(self) -> str:
+        return evaluation_text(self.summary)
+
+    def _repr_html_(self) -> str:
+        return evaluation_html(self.summary)
 
 
 def evaluate(

@@ -17,9 +17,10 @@ from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import rank_tasks
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.study.outcomes import Outcome, select
-from ccalign_jax.study.run import Progress, SweepResult
+from ccalign_jax.study.run import Progress
 from ccalign_jax.study.score_corrections import Corrections, correct_mapped
 from ccalign_jax.study.summary import MapMeasurements
+from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.threads import in_threads
 from ccalign_jax.training import PartRows, Recipe, map_part
 

@@ -22,7 +22,7 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import consensus_rows, train_embeddings, without_language
 from ccalign_jax.study.closed import closed_aligner, closed_path
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.run import SweepResult
+from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.training import (
     ALIGNER_SIZES,
     Embeddings,

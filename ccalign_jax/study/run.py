@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
-import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,9 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
-from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
@@ -23,9 +19,9 @@ from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import Race, TrialRuns
-from ccalign_jax.study.score_corrections import Corrections, identity_scores
+from ccalign_jax.study.score_corrections import identity_scores
 from ccalign_jax.study.store import Store
-from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
+from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.study.trained import Job, TrainedRuns, whole_job
 from ccalign_jax.study.workers import Distributed
 from ccalign_jax.training import (
@@ -47,50 +43,6 @@ Preview = Callable[[str, Sequence[Mapping[str, Any]]], None]
 SURVIVING = 0.4  # of the cost of later rounds, as long as it is not known which trials are in them
 PATH_POINTS = 20  # of a closed form, about
 PARTS = 1000  # of the whole, in which progress is counted
-
-
-@dataclasses.dataclass
-class SweepResult:
-    """What a sweep found.
-
-    Attributes:
-        plan: what was run.
-        identity: the baseline on every fold.
-        outcomes: every trial on every fold, with its ranks and parameters.
-        seconds: how long each part took.
-        notes: sentences for the summary.
-        best: the map that was chosen, refitted; None until `refit.refit` has made it.
-        replicates: from which intervals and p-values come; None leaves them open.
-        maps: what `measure_maps.measure_test_parts` measures of what folds chose; None until it has.
-        corrections: identity under the score corrections, fold by fold; None until they are measured.
-        inputs: the plan's arrays on the device; None if a result was not made by `run_sweep`.
-    """
-
-    plan: Plan
-    identity: Outcome
-    outcomes: list[Outcome]
-    seconds: dict[str, float]
-    notes: list[str]
-    best: LearnedMap | None = None
-    replicates: Replicates | None = None
-    maps: MapMeasurements | None = None
-    corrections: list[Corrections] | None = None
-    inputs: tuple[Embeddings, FoldArrays] | None = None
-
-    @functools.cached_property
-    def estimates(self) -> Summary:
-        """The summary and its records, made when first asked for."""
-        began = time.perf_counter()
-        found = summarise(
-            self.plan, self.identity, self.outcomes, notes=self.notes, replicates=self.replicates, maps=self.maps
-        )
-        self.seconds["estimates"] = time.perf_counter() - began
-        return found
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The content of `summary.json`."""
-        return self.estimates.content
 
 
 def run_sweep(

@@ -26,9 +26,9 @@ from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_con
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
-from ccalign_jax.study.run import SweepResult
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import RECORDS
+from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.threads import in_threads
 from ccalign_jax.training import Group
 

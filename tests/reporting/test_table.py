@@ -94,7 +94,7 @@ def test_markdown_leaves_intervals_as_they_are():
 def test_html_has_the_interval_of_its_own_and_few_words_on_a_line():
     written = to_html(Table("t", ("a", "b", "c"), (("x", "no evidence +·", "+.1 [−.105, .300] p=.4"),), "llr"))
     assert '<td class="few">no evidence +·</td>' in written
-    assert '<td class="r">+.1 p=.4<span class="interval">[−.105, .300]</span></td>' in written
+    assert '<td class="r">+.1 p=.4 <span class="interval">[−.105, .300]</span></td>' in written
 
 
 def test_a_row_that_says_nothing_in_a_block_is_no_heading():

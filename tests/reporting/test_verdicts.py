@@ -4,7 +4,8 @@ import pytest
 
 from ccalign_jax.reporting.format import changed, gap, level, p_words, verdict, verdict_cell, verdict_of
 from ccalign_jax.reporting.results import main_notes
-from ccalign_jax.reporting.sentences import both_words, closed_words, folds_words, headline
+from ccalign_jax.reporting.scope import folds_words
+from ccalign_jax.reporting.sentences import both_words, closed_words, headline
 
 
 def change(mean, p, low=-1.0, high=1.0):

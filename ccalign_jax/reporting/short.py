@@ -1,0 +1,61 @@
+"""A result in a few lines, as a console or a notebook shows the value of an expression."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from html import escape
+
+from ccalign_jax.reporting.format import Summary
+from ccalign_jax.reporting.reports import to_html
+from ccalign_jax.reporting.results import comparison_table, main_table
+from ccalign_jax.reporting.retrieval import retrieval_table
+from ccalign_jax.reporting.sentences import comparison_words, evaluation_headline, selected_words
+from ccalign_jax.reporting.table import Table
+
+__all__ = ["comparison_html", "comparison_text", "evaluation_html", "evaluation_text", "sweep_html", "sweep_text"]
+
+COLUMNS = 7  # of a table: names, the verdict, and R@1 with its changes
+
+
+def sweep_text(summary: Summary, folder: object = None) -> str:
+    """The map that a sweep selected, its change, the best baseline, and the place of the report."""
+    name, images = summary["data"]["name"], summary["data"]["images"]
+    report = [] if folder is None else [f"Report: {folder}/report.html"]
+    return _text(f"Sweep of {name}, {images:,} images", [*selected_words(summary), *report])
+
+
+def sweep_html(summary: Summary, folder: object = None) -> str:
+    """The same with the main table."""
+    return _html(sweep_text(summary, folder), main_table(summary))
+
+
+def evaluation_text(summary: Summary) -> str:
+    """The metrics of the embeddings, and the change through the map."""
+    return _text("Evaluation", evaluation_headline(summary))
+
+
+def evaluation_html(summary: Summary) -> str:
+    """The same with the table of both retrieval directions."""
+    return _html(evaluation_text(summary), retrieval_table(summary))
+
+
+def comparison_text(summary: Summary) -> str:
+    """What b changes against a."""
+    return _text("Comparison", comparison_words(summary))
+
+
+def comparison_html(summary: Summary) -> str:
+    """The same with the table of both."""
+    return _html(comparison_text(summary), comparison_table(summary))
+
+
+def _text(title: str, sentences: Iterable[str]) -> str:
+    return "\n  ".join([title, *sentences])
+
+
+def _html(text: str, table: Table) -> str:
+    """Lines above a table without notes, scripts or styles, so that both take the colours of the notebook."""
+    lines = "<br>".join(map(escape, text.split("\n")))
+    first = list(range(min(COLUMNS, len(table.columns))))
+    return f"<p>{lines}</p>{to_html(dataclasses.replace(table.take(first), notes=()))}"
