@@ -246,6 +246,4 @@ class EmbeddingSet:
         parts = {"image": self.image, "keys": self.keys, "groups": self.groups}
         for lang in self.languages:
             parts |= {f"text_{lang}": self.text[lang], f"image_of_{lang}": self.image_of[lang]}
-        if self.split is not None:
-            parts["split"] = self.split
-        return sha256_of(parts)
+        return sha256_of(parts if self.split is None else {**parts, "split": self.split})
