@@ -63,7 +63,9 @@ HEAVY = (
     "safetensors",
     "PIL",
     "pyarrow",
+    "pandas",
     "polars",
+    "datasets",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
