@@ -13,7 +13,7 @@ from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import HeldArray
 from ccalign_jax.errors import InputError
 
-__all__ = ["bytes_of_strings", "read_shard_set", "shards_of", "strings_of_bytes"]
+__all__ = ["bytes_of_strings", "pair_splits", "read_shard_set", "shards_of", "strings_of_bytes"]
 
 
 def bytes_of_strings(strings: list[str]) -> np.ndarray:
@@ -85,6 +85,19 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
     }
 
 
+def pair_splits(shards: Shards) -> np.ndarray | None:
+    """`[n]` str: the official split of the image of each pair; None where the shards name none.
+
+    Raises:
+        InputError: names that are not UTF-8, or a file that has become shorter.
+    """
+    names = _strings(shards, "split")
+    if names is None or not shards.ragged:
+        return names
+    parts = np.split(names, shards.image_starts[1:-1])
+    return np.concatenate([part[image_pairs(file).image] for part, file in zip(parts, shards.files, strict=True)])
+
+
 def shards_of(path: Path, data: EmbeddingSet) -> Shards:
     """The pairs of a data set, to be streamed; float64 becomes float32."""
 
@@ -94,6 +107,8 @@ def shards_of(path: Path, data: EmbeddingSet) -> Shards:
 
     dtype = np.result_type(*(rows.dtype for rows in data.text.values()))
     arrays = {"image": held("image", data.image), "image_groups": held("image_groups", data.groups)}
+    if data.split is not None:
+        arrays["split"] = held("split", bytes_of_strings(data.split.tolist()))
     for language, counts in zip(data.languages, data.caption_counts(), strict=True):
         arrays[f"text_{language}"] = held(f"text_{language}", data.text[language].astype(dtype, copy=False))
         arrays[f"{COUNT}{language}"] = held(f"{COUNT}{language}", counts.astype(np.int32))

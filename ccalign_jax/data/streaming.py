@@ -38,6 +38,7 @@ def split_chunks(
     *,
     held: int = 0,
     groups: Int[np.ndarray, " n"] | None = None,
+    keep: Bool[np.ndarray, " n"] | None = None,
     chunk_rows: int = CHUNK_ROWS,
     seed: int = 0,
 ) -> tuple[Int[np.ndarray, "k 2"], Int[np.ndarray, "h 2"]]:
@@ -48,6 +49,7 @@ def split_chunks(
         held: how many to hold out, below `rows`.
         groups: `[rows]` group of each row, none of which is divided: random groups of at most `held` rows together
             are held out, at least one. By default each row is its own group.
+        keep: `[rows]`, which of them there are to choose from; by default all.
         chunk_rows: of the longest chunk.
         seed: of the choice.
 
@@ -61,16 +63,12 @@ def split_chunks(
         >>> held.tolist()
         [[5, 6], [9, 10]]
     """
-    if not 0 <= held < rows:
-        raise InputError(f"{held} of {rows} pairs held out leave none to train on; hold out fewer")
-    if held and groups is not None:
-        _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-        order = np.random.default_rng(seed).permutation(len(sizes))
-        count = max(1, int(np.searchsorted(np.cumsum(sizes[order]), held, side="right")))
-        if count == len(sizes):
-            raise InputError(f"all {rows} pairs are of one group, none is left to train on; hold out none")
-        chosen = np.isin(group_of, order[:count])
-        return _cut(_ranges(~chosen), chunk_rows), _cut(_ranges(chosen), chunk_rows)
+    count = rows if keep is None else int(keep.sum())
+    if not 0 <= held < count:
+        raise InputError(f"{held} of {count} pairs held out leave none to train on; hold out fewer")
+    if keep is not None or (held and groups is not None):
+        train, rest = _split_groups(rows, held, groups, keep, seed)
+        return _cut(_ranges(train), chunk_rows), _cut(_ranges(rest), chunk_rows)
     size = min(chunk_rows, max(1, held // HELD_PLACES))
     count = -(-rows // size)
     # One more than needed, for one may be the short last one; what is too much is cut off.
@@ -81,6 +79,23 @@ def split_chunks(
     apart = apart[np.argsort(apart[:, 0])]
     rest = np.concatenate([[0], apart.ravel(), [rows]]).reshape(-1, 2)
     return _cut(rest[rest[:, 0] < rest[:, 1]], chunk_rows), apart
+
+
+def _split_groups(
+    rows: int, held: int, groups: Int[np.ndarray, " n"] | None, keep: Bool[np.ndarray, " n"] | None, seed: int
+) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Which of the rows to keep train, and which are held out: random whole groups."""
+    train = np.ones(rows, bool) if keep is None else keep
+    if not held:
+        return train, np.zeros(rows, bool)
+    groups = np.arange(rows) if groups is None else groups
+    names, sizes = np.unique(groups[train], return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    count = max(1, int(np.searchsorted(np.cumsum(sizes[order]), held, side="right")))
+    if count == len(sizes):
+        raise InputError(f"all {sizes.sum()} pairs are of one group, none is left to train on; hold out none")
+    chosen = np.isin(groups, names[order[:count]])
+    return train & ~chosen, train & chosen
 
 
 def _ranges(chosen: Bool[np.ndarray, " n"]) -> Int[np.ndarray, "k 2"]:

@@ -110,6 +110,9 @@ class AlignConfig(Options):
     held: int = option(
         2000, "pairs, at most a fifth and whole groups, that choose the epoch or the penalty; 0: none do", minimum=0
     )
+    split: Literal["all", "official"] = option(
+        "all", "'all' images, or those that the file's 'official' split does not test on", words=("all", "official")
+    )
     memory: int = option(
         512 << 20, "for the rows that are held and shuffled together, in bytes, MiB or GiB", minimum=1, in_bytes=True
     )

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from ccalign_jax.data import BatchStream, EmbeddingSet, Shards, open_shards, split_chunks
 from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
+from ccalign_jax.data.pair_rows import joined_ranges
+from ccalign_jax.data.shard_sets import pair_splits
 from ccalign_jax.data.streaming import import_grain
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
@@ -42,6 +44,7 @@ class AlignPlan(NamedTuple):
         shards: the data.
         trial: what is trained or solved.
         chunks: `[k, 2]`, ranges of rows to train on.
+        apart: `[h, 2]`, ranges of held-out rows.
         stream: the batches of all epochs; None of a closed form.
         held: pairs that choose among epochs or penalties, copies of an image as one; None if none are.
     """
@@ -50,6 +53,7 @@ class AlignPlan(NamedTuple):
     shards: Shards
     trial: Trial
     chunks: Int[np.ndarray, "k 2"]
+    apart: Int[np.ndarray, "h 2"]
     stream: BatchStream | None
     held: EmbeddingSet | None
 
@@ -58,9 +62,15 @@ class AlignPlan(NamedTuple):
         return int(np.diff(self.chunks, axis=1).sum())
 
     @property
+    def held_rows(self) -> int:
+        return int(np.diff(self.apart, axis=1).sum())
+
+    @property
     def notes(self) -> list[str]:
         """One sentence on each kind of row that is left out."""
         notes = [*self.shards.notes, *([] if self.held is None else self.held.notes)]
+        if rest := len(self.shards) - self.train_rows - self.held_rows:
+            notes.append(f"left out {rest} of {len(self.shards)} pairs: their image, or its group, is in split test")
         if self.stream is not None and (rest := self.stream.left_out):
             notes.append(f"{rest} of {self.train_rows} pairs, others each epoch, are left out: they fill no batch")
         return notes
@@ -95,8 +105,10 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
             "symmetric, or ccalign sweep on fewer rows"
         )
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
-    held = min(config.held, len(shards) // HELD_SHARE)
-    chunks, apart = split_chunks(len(shards), held=held, groups=shards.groups() if held else None, seed=config.seed)
+    keep = _outside_test(shards) if config.split == "official" else None
+    held = min(config.held, (len(shards) if keep is None else int(keep.sum())) // HELD_SHARE)
+    groups = shards.groups() if held else None
+    chunks, apart = split_chunks(len(shards), held=held, groups=groups, keep=keep, seed=config.seed)
     stream = None
     if trial.aligner not in CLOSED_FORMS:
         import_grain()
@@ -104,7 +116,7 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
         stream = BatchStream(shards, seed=config.seed, chunks=chunks, **sizes)
         check_steps(trial.name, stream.epochs * stream.steps_per_epoch)
     shards.verify(progress)
-    return AlignPlan(config, shards, trial, chunks, stream, _held_set(shards, apart) if held else None)
+    return AlignPlan(config, shards, trial, chunks, apart, stream, _held_set(shards, apart) if held else None)
 
 
 def align(
@@ -157,13 +169,30 @@ def align(
     if plan.held is not None:
         about["scores"] = describe_scores(found)
     params = jax.tree.map(np.asarray, found.params)
-    return LearnedMap(aligner, params, about, _fingerprint_shards(shards))
+    return LearnedMap(aligner, params, about, _fingerprint_images(plan))
 
 
-def _fingerprint_shards(shards: Shards) -> Fingerprints:
-    """Fingerprints of all images, held-out ones too, since they choose; read once more, without captions."""
-    images, count = dataclasses.replace(shards, languages=()), len(shards)
-    parts = (images.read(start, min(start + PASS_ROWS, count)).image for start in range(0, count, PASS_ROWS))
+def _outside_test(shards: Shards) -> Bool[np.ndarray, " n"]:
+    """Which pairs have an image that is not in the test split, nor in a group with one that is."""
+    splits = pair_splits(shards)
+    if splits is None:
+        raise InputError(f"{shards.name}: --split=official, but no image has a split; leave --split out")
+    test, groups = splits == "test", shards.groups()
+    if not test.any():
+        names = ", ".join(sorted(set(splits.tolist())))
+        raise InputError(f"{shards.name}: no image is in split 'test' (there are {names}); leave --split out")
+    keep = ~test if groups is None else ~np.isin(groups, groups[test])
+    if not keep.any():
+        raise InputError(f"{shards.name}: every image is in split 'test', or in a group with one; leave --split out")
+    return keep
+
+
+def _fingerprint_images(plan: AlignPlan) -> Fingerprints:
+    """Fingerprints of the images used, held-out ones too, since they choose; read once more, without captions."""
+    images, parts = dataclasses.replace(plan.shards, languages=()), []
+    used = np.concatenate([plan.chunks, plan.apart])
+    for first, last in joined_ranges(used[np.argsort(used[:, 0])]):
+        parts += [images.read(start, min(start + PASS_ROWS, last)).image for start in range(first, last, PASS_ROWS)]
     return Fingerprints(np.concatenate([fingerprint_rows(part) for part in parts]), np.zeros(0, np.uint64))
 
 

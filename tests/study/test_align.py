@@ -127,6 +127,59 @@ def test_groups_are_held_out_whole_and_copies_are_one_image(tmp_path):
     assert (scores["t2i_R@1"], scores["i2t_R@1"]) == pytest.approx((1.0, 1.0))
 
 
+def test_images_of_the_official_test_split_are_not_used(tmp_path, one_line):
+    """Nor those of a group with one of them, of a set with several captions an image."""
+    random = np.random.default_rng(0)
+    count = 60
+    image = random.standard_normal((count, D)).astype(np.float32)
+    owner = np.repeat(np.arange(count), 1 + np.arange(count) % 3)
+    arrays = {
+        "image": image,
+        "image_keys": np.arange(count).astype(str),
+        "text_en": image[owner] + 0.1 * random.standard_normal((len(owner), D)).astype(np.float32),
+        "text_en_keys": owner.astype(str),
+        "image_groups": np.arange(count) // 2,
+        "split": np.where(np.arange(count) % 4 == 1, "test", "train"),
+    }
+    np.savez(tmp_path / "split.npz", **arrays)
+    plan = plan_align(asked(str(tmp_path / "split.npz"), aligner="ridge", held=20, split="official"))
+    used = set(
+        np.flatnonzero(np.arange(count) // 2 % 2).astype(str)
+    )  # of pairs of images, every other has a test image
+    rows = plan.shards.read_ranges(np.concatenate([plan.chunks, plan.apart])).groups
+    assert set(rows) == {int(name) // 2 for name in used}
+    pairs_of_used = sum(1 + int(name) % 3 for name in used)
+    assert (plan.train_rows + plan.held_rows, plan.train_rows > 0, 0 < plan.held_rows <= 20) == (
+        pairs_of_used,
+        True,
+        True,
+    )
+    assert f"left out {len(owner) - pairs_of_used} of {len(owner)} pairs" in " ".join(plan.notes)
+    found = align(plan)
+    seen = recognise(EmbeddingSet.build("test", image, {"en": image}), found.training_images).images
+    assert set(np.flatnonzero(seen).astype(str)) == used
+    whole = plan_align(asked(str(tmp_path / "split.npz"), aligner="ridge", held=0))
+    assert whole.train_rows == len(owner) and not whole.notes
+
+
+def test_an_official_split_that_is_not_there_is_refused(folder, tmp_path, one_line):
+    one_line(lambda: plan_align(asked(folder, split="official")), "--split=official", "no image has a split")
+    rows = np.random.default_rng(0).standard_normal((4, D)).astype(np.float32)
+    for names, part in (
+        (["train"] * 4, "no image is in split 'test' (there are train)"),
+        (["test"] * 4, "every image"),
+    ):
+        np.savez(
+            tmp_path / "s.npz",
+            image=rows,
+            image_keys=list("abcd"),
+            text_en=rows,
+            text_en_keys=list("abcd"),
+            split=names,
+        )
+        one_line(lambda: plan_align(asked(str(tmp_path / "s.npz"), split="official")), part, "leave --split out")
+
+
 # training
 
 

@@ -63,7 +63,7 @@ def main() -> Path | None:
         if store.finished:
             print(f"{store.path} is complete already: {store.path}/best")
             return store.path
-        shards, held = plan.shards, len(plan.shards) - plan.train_rows
+        shards, held = plan.shards, plan.held_rows
         print(
             f"{shards.name}: {count_words(len(shards), 'pair')} in {count_words(len(shards.files), 'shard')}, "
             f"images [{shards.d_image}], captions [{shards.d_text}]: {', '.join(shards.languages)}; {held} held out"
