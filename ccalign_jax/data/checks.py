@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ccalign_jax._names import PAIR
 from ccalign_jax.errors import InputError, reason
 
 __all__ = [
+    "check_inside",
     "check_languages",
     "check_one_split",
     "check_rows",
@@ -69,6 +71,22 @@ def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     if array.ndim != 1:
         raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
     return array
+
+
+def check_inside(place: str, name: str) -> None:
+    """Refuse the name of a file that leads out of its folder.
+
+    Raises:
+        InputError: it is absolute, or has `..` in it.
+
+    Example:
+        >>> check_inside("captions.csv line 2", "../dog.jpg")
+        Traceback (most recent call last):
+        ccalign_jax.errors.InputError: captions.csv line 2: ../dog.jpg leads out of the folder; give a name below it
+    """
+    path = PurePath(name)
+    if path.anchor or ".." in path.parts:
+        raise InputError(f"{place}: {name} leads out of the folder; give a name below it")
 
 
 def check_rows(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ccalign_jax.data.arrow_columns import import_pyarrow
+from ccalign_jax.data.checks import check_inside
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.json_files import read_json
 
@@ -76,14 +77,18 @@ def dataset_tables(path: Path) -> list[Table]:
         return _saved_tables(path, None)
     with reading(f"{whole}: not of a dataset that was saved to disk"):
         splits = [str(split) for split in read_json(whole)["splits"]]
+    for split in splits:
+        check_inside(str(whole), split)
     return [table for split in splits for table in _saved_tables(path / split, split)]
 
 
 def _saved_tables(folder: Path, split: str | None) -> list[Table]:
     state = folder / "state.json"
     with reading(f"{state}: not of a dataset that was saved to disk"):
-        files = [folder / str(entry["filename"]) for entry in read_json(state)["_data_files"]]
-    return [_arrow_table(file, split) for file in files]
+        names = [str(entry["filename"]) for entry in read_json(state)["_data_files"]]
+    for name in names:
+        check_inside(str(state), name)
+    return [_arrow_table(folder / name, split) for name in names]
 
 
 def _arrow_table(path: Path, split: str | None) -> Table:

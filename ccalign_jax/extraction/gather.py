@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
 
-from ccalign_jax.data.checks import check_languages
+from ccalign_jax.data.checks import check_inside, check_languages
 from ccalign_jax.encoders.images import ImageReference
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.columns import parse_row
 from ccalign_jax.extraction.items import Item, Row, Source
 
-__all__ = ["METADATA", "Selection", "check_inside", "files_below", "gather"]
+__all__ = ["METADATA", "Selection", "files_below", "gather"]
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")  # of an image folder, and no images
 SHOWN = 12  # columns and splits that a message names
@@ -118,22 +118,6 @@ def gather(
     return Source(name, lambda: iter(items), _digest(items), len(items), tuple(notes), about)
 
 
-def check_inside(place: str, name: str) -> None:
-    """Refuse the name of a file that leads out of its folder.
-
-    Raises:
-        InputError: it is absolute, or has `..` in it.
-
-    Example:
-        >>> check_inside("captions.csv line 2", "../dog.jpg")
-        Traceback (most recent call last):
-        ccalign_jax.errors.InputError: captions.csv line 2: ../dog.jpg leads out of the folder; give a name below it
-    """
-    path = PurePath(name)
-    if path.anchor or ".." in path.parts:
-        raise InputError(f"{place}: {name} leads out of the folder; give a name below it")
-
-
 def files_below(folder: Path, pattern: str) -> list[Path]:
     """Files of a folder and those in it by a pattern of their names, sorted; hidden ones are none of the data."""
     found = (path for path in folder.rglob(pattern) if path.is_file())
@@ -181,6 +165,11 @@ def _own(gathered: _Gathered) -> ImageReference:
 def _with_files(name: str, folder: Path, found: Mapping[str, _Gathered], notes: list[str]) -> list[Item]:
     """Items by key, each with its file; `notes` gains the files that none has."""
     files = _files(folder)
+    if not found.keys() & files.keys():
+        key = min(found)
+        below = [file for file in files.values() if file.endswith(f"/{key}")]
+        place = f"give --images={folder / below[0].removesuffix(key)}" if below else "give the folder that holds them"
+        raise InputError(f"--images={folder}: none of {len(found)} images is there, such as {key}; {place}")
     items = [
         Item(key, each.split, folder / files.get(key, key), each.captions, each.group)
         for key, each in sorted(found.items())

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ccalign_jax.data.checks import check_inside
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError, reason
 from ccalign_jax.extraction.arrow_rows import file_rows, read_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT
-from ccalign_jax.extraction.gather import METADATA, check_inside, files_below
+from ccalign_jax.extraction.gather import METADATA, files_below
 from ccalign_jax.extraction.items import Row
 from ccalign_jax.extraction.tables import read_table
 

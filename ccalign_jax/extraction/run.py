@@ -15,7 +15,7 @@ from ccalign_jax.encoders import Choices, Encoder, load_encoders
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.ahead import ImagesAhead, ShardItems
 from ccalign_jax.extraction.encode import EncoderPool
-from ccalign_jax.extraction.folder import Folder, Part
+from ccalign_jax.extraction.folder import LEFT_OUT, Folder, Part
 from ccalign_jax.extraction.items import Source
 from ccalign_jax.extraction.shard import embed_shard, prepare_hashed
 from ccalign_jax.extraction.sources import open_source
@@ -127,7 +127,7 @@ def run_extraction(
         The folder's description, with the numbers of images, of captions by language, and of what was left out.
 
     Raises:
-        InputError: the folder holds something else, or an encoder fails.
+        InputError: the folder holds something else, an encoder fails, or no image is left.
     """
     config, part = plan.config, part or Part()
     folder = Folder(output_path(out), plan.description, part)
@@ -160,7 +160,11 @@ def run_extraction(
                 folder.write(shard.number, embedded)
         if not shards:
             raise InputError(f"{plan.source.name}: no images; compare --images and --captions")
-        return folder.finish(shards)
+        found = folder.finish(shards)
+        if not found["images"] and all(map(folder.has, range(shards))):
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in found["left_out"].items())
+            raise InputError(f"{plan.source.name}: all images are left out, see {folder.path / LEFT_OUT}: {reasons}")
+        return found
     finally:
         folder.end()
 

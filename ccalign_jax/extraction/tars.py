@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ccalign_jax.data.checks import check_inside
 from ccalign_jax.data.damage import reading
 from ccalign_jax.encoders.images import ImageReference
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.columns import IMAGE, LANGUAGE, SPLIT
-from ccalign_jax.extraction.gather import check_inside, files_below
+from ccalign_jax.extraction.gather import files_below
 from ccalign_jax.extraction.items import Row
 
 __all__ = ["read_tars"]

@@ -16,8 +16,9 @@ from ccalign_jax.training import Space
 __all__ = ["Families", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
-# That do not build on the identity, by whether images move, too.
-UNINFORMED_ALIGNERS = {False: ("linear", "ridge"), True: ("linear", "mlp", "centred_ridge", "cca", "csa", "multi_step")}
+# Where the identity is at chance; the second where images are mapped, too.
+UNINFORMED_ALIGNERS = ("linear", "ridge")
+UNINFORMED_ALIGNERS_BOTH_SIDES = ("linear", "mlp", "centred_ridge", "cca", "csa", "multi_step")
 MAX_NAMES = 3  # of families in a note
 
 Family = tuple[Pivot, str, str]  # with its aligner and loss
@@ -37,8 +38,8 @@ class Families:
         full: where no aligner is named, every aligner under InfoNCE, every loss with the residual map, and every
             closed form.
         heldout: a language that is not trained on, for which maps of its own are left out.
-        informed: whether the identity retrieves above chance; if not, the default aligners are `UNINFORMED_ALIGNERS`,
-            and beside the pivot `image` there is `symmetric`, which some of them need.
+        informed: whether the identity retrieves above chance; if not, the default aligners are those that do not
+            build on it, and beside the pivot `image` there is `symmetric`, which some of them need.
 
     Raises:
         InputError: an unknown loss.
@@ -89,8 +90,8 @@ class Families:
 
     def _defaults(self, pivot: Pivot, others: Sequence[str]) -> list[str]:
         # Within the texts the identity is that of one encoder, whatever the images are.
-        informed = self.informed or pivot.within_text
-        defaults = DEFAULT_ALIGNERS if informed else UNINFORMED_ALIGNERS[pivot.moves_images]
+        uninformed = UNINFORMED_ALIGNERS_BOTH_SIDES if pivot.moves_images else UNINFORMED_ALIGNERS
+        defaults = DEFAULT_ALIGNERS if self.informed or pivot.within_text else uninformed
         apart = pivot.language is not None and self.heldout is None  # a language that is held out has no map of its own
         own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
         names = [own.format(name) for name in defaults if not ALIGNERS[name].closed]

@@ -200,7 +200,8 @@ def plan_sweep(
     if any(trial.recipe.precision == "bfloat16" for trial in found.trials) and is_emulated():
         notes.append("bfloat16 products are slower than float32 ones here: this CPU has no AMX")
     if not informed:
-        notes.append(_uninformed_note(data, found.trials))
+        by_default = config.aligners is None and config.grid != "full"
+        notes.append(_uninformed_note(data, found.trials, by_default=by_default))
     plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed)
     sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
     smallest = plan.min_train_size
@@ -223,7 +224,7 @@ def _identity_informs(data: EmbeddingSet, images: np.ndarray) -> bool:
     return identity_informs(moments)
 
 
-def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
+def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial], *, by_default: bool) -> str:
     """One line on an identity at chance: why, and what the sweep does instead."""
     why = (
         f"captions have {data.d_text} dimensions, images {data.d_image}: identity cuts or pads and is near chance"
@@ -236,5 +237,5 @@ def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial]) -> str:
         if solved
         else "no closed form is compared with; add one, such as csa under --pivot=symmetric"
     )
-    tried = "by default CCA, CSA, ridge, and linear and MLP heads on both sides are compared"
-    return f"{why}; {tried}, ridge shrinks to 0, and {against}"
+    tried = "; by default CCA, CSA, ridge, and linear and MLP heads on both sides are compared" * by_default
+    return f"{why}{tried}; ridge shrinks to 0, and {against}"

@@ -121,6 +121,10 @@ def test_a_damaged_dataset(tmp_path, one_line):
     one_line(lambda: load(tmp_path), "data.arrow: not a whole Arrow file")
     (tmp_path / "data.arrow").write_bytes(b"ARROW1")
     one_line(lambda: load(tmp_path), "data.arrow: not a whole Arrow file")
+    (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "../other/data.arrow"}]}))
+    one_line(lambda: load(tmp_path), "state.json: ../other/data.arrow leads out of the folder")
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["../other"]}))
+    one_line(lambda: load(tmp_path), "dataset_dict.json: ../other leads out of the folder")
     (tmp_path / "dataset_dict.json").write_text("[]")
     one_line(lambda: load(tmp_path), "dataset_dict.json: not of a dataset that was saved to disk")
 

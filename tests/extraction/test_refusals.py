@@ -45,6 +45,21 @@ def test_folders_of_other_things(embed, tmp_path, one_line, colour):
     one_line(lambda: embed("new", colour="red"), "colour: no such option")
 
 
+def test_an_extraction_without_any_image_is_refused(embed, photographs, tmp_path, one_line):
+    where = (
+        f"--images={photographs}: none of 11 images is there, such as 00.png; give --images={photographs / 'images'}"
+    )
+    one_line(lambda: embed("out", images=photographs), where)
+    (tmp_path / "empty").mkdir()
+    one_line(lambda: embed("out", images=tmp_path / "empty"), "none of 11 images", "give the folder that holds them")
+    assert not (tmp_path / "out").exists()
+    for path in (photographs / "images").iterdir():
+        path.write_bytes(b"")
+    listed = f"see {tmp_path / 'out' / 'left_out.csv'}: image: the file is empty (11)"
+    for resume in (False, True):
+        one_line(lambda resume=resume: embed("out", resume=resume), "all images are left out", listed)
+
+
 def test_a_shard_that_came_from_elsewhere_is_refused(embed, tmp_path, one_line):
     embed("one")
     with pytest.raises(Killed):
