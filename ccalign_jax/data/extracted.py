@@ -34,12 +34,16 @@ def read_description(folder: Path) -> dict[str, Any] | None:
     raise InputError(f"{path}: damaged, or not the description of an extraction; copy or write it again")
 
 
-def check_extracted(place: Path, paths: Sequence[Path]) -> None:
+def check_extracted(place: Path, paths: Sequence[Path]) -> tuple[str, ...]:
     """Refuse shards of an extraction that is unfinished, or of several that do not belong together.
 
     Args:
         place: the folder that was given.
         paths: its shards; those of other programs are no matter.
+
+    Returns:
+        What retrieval figures on them depend on, one sentence each: which captions and splits were embedded, and what
+        is known of the source.
 
     Raises:
         InputError: shards are missing or there twice, or differ in their encoders.
@@ -47,7 +51,7 @@ def check_extracted(place: Path, paths: Sequence[Path]) -> None:
     folders = sorted({path.parent for path in paths})
     stored = {folder: found for folder in folders if (found := read_description(folder)) is not None}
     if not stored:
-        return
+        return ()
     first = next(iter(stored))
     for folder, found in stored.items():
         for side in ("text", "image"):
@@ -63,6 +67,15 @@ def check_extracted(place: Path, paths: Sequence[Path]) -> None:
             f"{place}: the extraction is unfinished, {len(names)}{known} shards are there; go on with "
             "ccalign extract --resume, or add the other parts"
         )
+    return tuple(dict.fromkeys(note for found in stored.values() for note in _notes(found.get("source") or {})))
+
+
+def _notes(source: Mapping[str, Any]) -> list[str]:
+    if "captions" not in source:  # of an earlier version
+        return []
+    policy = "the first caption" if source["captions"] == "first" else "all captions"
+    splits = f", splits {', '.join(source['splits'])}" if source.get("splits") else ""
+    return [f"embedded: {policy} of each image and language{splits}", *source.get("facts", [])]
 
 
 def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

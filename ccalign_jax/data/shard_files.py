@@ -61,8 +61,7 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
     """
     if not paths:
         raise InputError(f"{place}: no shards here; give a folder of {', '.join(FORMATS)} files")
-    if place.is_dir():
-        check_extracted(place, paths)
+    notes = check_extracted(place, paths) if place.is_dir() else ()
     files, unknown = [], set()
     for path in paths:
         arrays = stored_arrays(path)
@@ -75,7 +74,7 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
         files = [file for file in files if file["image"].shape[0]]  # all else of such a shard was left out
         if not files:
             raise InputError(f"{place}: all images were left out; see left_out.csv there")
-    notes = (f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else ()
+    notes += (f"left out arrays of unknown names: {', '.join(sorted(unknown))}",) if unknown else ()
     return join_files(place, files, languages, notes=notes)
 
 

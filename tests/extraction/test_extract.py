@@ -58,6 +58,18 @@ def test_images_are_those_of_their_key(embed, photographs, tmp_path, colour):
     np.testing.assert_allclose(data.image, unit(colour(pixels)), atol=1e-6)
 
 
+def test_whoever_reads_the_rows_learns_which_captions_they_are_of(embed, tmp_path):
+    embed("out")
+    assert load(tmp_path / "out").notes == open_shards(tmp_path / "out").notes
+    assert load(tmp_path / "out").notes[0] == "embedded: all captions of each image and language"
+    path = tmp_path / "out" / "embeddings.json"
+    about = json.loads(path.read_text())
+    about["source"] |= {"captions": "first", "splits": ["dev", "test"], "facts": ["half of COCO"]}
+    path.write_text(json.dumps(about))
+    expected = ("embedded: the first caption of each image and language, splits dev, test", "half of COCO")
+    assert load(tmp_path / "out").notes[:2] == expected
+
+
 def test_the_same_folder_can_be_streamed(embed, tmp_path):
     """An image makes as many pairs as it has captions in one language."""
     embed("out")
