@@ -13,6 +13,7 @@ from ccalign_jax.measurement.estimates import Entry, Estimates, differences, est
 from ccalign_jax.measurement.measure import MEDIAN, UNMAPPED, Measurement, Place, is_macro, is_pair
 from ccalign_jax.measurement.replicates import (
     PAIR_REPLICATES,
+    FoldWeights,
     MetricReplicates,
     Replicates,
     minus_replicates,
@@ -60,14 +61,15 @@ class Inference:
 
     def __init__(self, baseline: Arm, replicates: Replicates | None, *, test_share: float = 0.0):
         self.baseline, self.replicates, self.test_share = baseline, replicates, test_share
-        self.base = {} if replicates is None else replicate_metrics(baseline.test, replicates)
+        self.weights: dict[bytes, FoldWeights] = {}
+        self.base = {} if replicates is None else self._replicate(baseline.test)
         self.known: dict[tuple[str, ...], Entry] = {}
 
     def levels(self, folds: Sequence[Measurement] | None = None) -> Estimates:
         """The metrics of the baseline, or of other folds."""
         found = estimate_means([one.values for one in (self.baseline.test if folds is None else folds)])
         if self.replicates is not None:
-            _fill_bounds(found, self.base if folds is None else replicate_metrics(folds, self.replicates), "level")
+            self._fill_bounds(found, self.base if folds is None else self._replicate(folds), "level")
         return found
 
     def entry(self, arm: Arm) -> Entry:
@@ -85,19 +87,31 @@ class Inference:
         entry = estimate(arm.test, self.baseline.test, arm.train)
         if self.replicates is None:
             return entry
-        mine = self.base if arm.name == self.baseline.name else replicate_metrics(arm.test, self.replicates)
+        mine = self.base if arm.name == self.baseline.name else self._replicate(arm.test)
         levels = {(task, f"{name}{UNMAPPED}" if name else None): one for (task, name), one in self.base.items()}
-        _fill_bounds(entry.metrics, {**levels, **mine}, "level")
+        self._fill_bounds(entry.metrics, {**levels, **mine}, "level")
         changes = minus_replicates(mine, self.base)
-        _fill_bounds(entry.delta, changes, "change")
+        self._fill_bounds(entry.delta, changes, "change")
         tests = change_tests(changes, self.replicates)
         entry.delta.fill({place: {name: (p,) for name, p in each.items()} for place, each in tests.items()}, "p")
         entry.delta.columns["p_folds"] = self._compare_folds(arm, entry.delta)
         if entry.train is not None and entry.gap is not None:
             seen = replicate_metrics(arm.train, self.replicates)
-            _fill_bounds(entry.train, seen, "level")
-            _fill_bounds(entry.gap, minus_replicates(seen, mine), "change")
+            self._fill_bounds(entry.train, seen, "level")
+            self._fill_bounds(entry.gap, minus_replicates(seen, mine), "change")
         return entry
+
+    def _replicate(self, folds: Sequence[Measurement]) -> dict[Place, MetricReplicates]:
+        """Replicates of test parts, which all arms share."""
+        assert self.replicates is not None
+        return replicate_metrics(folds, self.replicates, known=self.weights)
+
+    def _fill_bounds(
+        self, estimates: Estimates, replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"]
+    ) -> None:
+        assert self.replicates is not None
+        known = {place: replicates[place] for place in estimates.places if place in replicates}
+        estimates.fill(bounds(known, kind, metrics=self.replicates.metrics), "low", "high")
 
     def _compare_folds(self, arm: Arm, like: Estimates) -> Float[np.ndarray, "places metrics"]:
         """The test over folds, which sees that another training part gives another map."""
@@ -155,7 +169,11 @@ def describe_statistics(replicates: Replicates) -> dict[str, Any]:
 
 
 def bounds(
-    replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"], *, level: float = LEVEL
+    replicates: Mapping[Place, MetricReplicates],
+    kind: Literal["level", "change"],
+    *,
+    level: float = LEVEL,
+    metrics: Sequence[str] | None = None,
 ) -> dict[Place, dict[str, tuple[float, float]]]:
     """Low and high end of every metric of every place: percentiles, further apart where few clusters carry it.
 
@@ -163,7 +181,9 @@ def bounds(
         replicates: of one kind.
         kind: levels lie in [0, 1], changes in [-1, 1]; median ranks have no such limits.
         level: of the interval.
+        metrics: the means that are replicated; None for all of `mean_metrics()`.
     """
+    names = mean_metrics() if metrics is None else metrics
     lowest = {"level": 0.0, "change": -1.0}[kind]
     found = {}
     for place, metric in replicates.items():
@@ -171,7 +191,7 @@ def bounds(
         stretch = interval_stretch(metric.linear, metric.left_out, level=level)
         end = np.stack(percentile_interval(metric.means, level=level))
         low, high = np.clip(value + stretch * (end - value), lowest, 1.0)
-        each = dict(zip(mean_metrics(), zip(low, high, strict=True), strict=True))
+        each = dict(zip(names, zip(low, high, strict=True), strict=True))
         if len(metric.median):
             each[MEDIAN] = percentile_interval(metric.median, level=level)
         found[place] = {name: (float(a), float(b)) for name, (a, b) in each.items()}
@@ -186,6 +206,7 @@ def change_tests(changes: Mapping[Place, MetricReplicates], replicates: Replicat
         replicates: of the data.
     """
     found: dict[Place, dict[str, float]] = {}
+    names = replicates.metrics
     for many in (False, True):
         places = [place for place in changes if is_pair(place) is many]
         if not places:
@@ -194,8 +215,8 @@ def change_tests(changes: Mapping[Place, MetricReplicates], replicates: Replicat
         if many and len(signs) != 2 ** signs.shape[1]:  # all assignments are no sample to take the first of
             signs = signs[:PAIR_REPLICATES]
         tested = sign_flip_test(np.concatenate([changes[place].shares for place in places]).T, signs)
-        for place, each in zip(places, tested.reshape(len(places), len(mean_metrics())), strict=True):
-            found[place] = {name: float(p) for name, p in zip(mean_metrics(), each, strict=True)}
+        for place, each in zip(places, tested.reshape(len(places), len(names)), strict=True):
+            found[place] = {name: float(p) for name, p in zip(names, each, strict=True)}
             if len(changes[place].median):
                 found[place][MEDIAN] = two_sided(changes[place].median)
     return found
@@ -206,10 +227,3 @@ def two_sided(replicates: Float[np.ndarray, " replicates"]) -> float:
     replicates = replicates[~np.isnan(replicates)]
     tail = min((replicates <= 0).mean(), (replicates >= 0).mean())
     return float(min(1.0, 2 * max(tail, 1 / (len(replicates) + 1))))
-
-
-def _fill_bounds(
-    estimates: Estimates, replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"]
-) -> None:
-    known = {place: replicates[place] for place in estimates.places if place in replicates}
-    estimates.fill(bounds(known, kind), "low", "high")

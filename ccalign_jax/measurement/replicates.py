@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ccalign_jax.measurement.measure import BOTH, Measurement, Place, is_pair
+from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import (
     FLIPS,
     MEDIAN_REPLICATES,
@@ -41,19 +42,26 @@ class Replicates(NamedTuple):
         weights: `[replicates, clusters]`, how often each cluster is drawn.
         signs: `[flips, clusters]`, ±1.
         medians: how many of the replicates medians are taken in; 0 leaves their intervals open.
+        only: the means that are replicated; None for all of `mean_metrics()`.
     """
 
     cluster_of: Int[np.ndarray, " n"]
     weights: Int[np.ndarray, "replicates clusters"]
     signs: Int[np.ndarray, "flips clusters"]
     medians: int = MEDIAN_REPLICATES
+    only: tuple[str, ...] | None = None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the means that are replicated."""
+        return tuple(mean_metrics()) if self.only is None else self.only
 
 
 class MetricReplicates(NamedTuple):
     """One metric in every replicate: means over folds.
 
     Attributes:
-        means: `[means, replicates]`, those of `mean_metrics()`.
+        means: `[means, replicates]`, those of `Replicates.metrics`.
         median: `[fewer replicates]`, or none.
         shares: `[means, clusters]`, what each cluster adds to the metric as it was measured.
         linear, left_out: `[means, clusters]`, its residuals (`statistics.ratio_residuals`).
@@ -92,22 +100,32 @@ def replicates_of(images: Int[np.ndarray, " s"], replicates: Replicates) -> Repl
     cluster_of = np.full_like(replicates.cluster_of, -1)
     cluster_of[images] = places
     weights, signs = (np.take(each, clusters, axis=1) for each in (replicates.weights, replicates.signs))
-    return Replicates(cluster_of, weights, signs, replicates.medians)
+    return replicates._replace(cluster_of=cluster_of, weights=weights, signs=signs)
 
 
-def replicate_metrics(folds: Sequence[Measurement], replicates: Replicates) -> dict[Place, MetricReplicates]:
+def replicate_metrics(
+    folds: Sequence[Measurement], replicates: Replicates, *, known: dict[bytes, FoldWeights] | None = None
+) -> dict[Place, MetricReplicates]:
     """The metrics of every place that all folds have, in every replicate.
 
     An image in several test parts, as under repeats, is drawn as often in each. `both` is the mean of the two
     directions.
+
+    Args:
+        folds: of one arm.
+        replicates: of the data.
+        known: the weights of images that were asked for before, which it gains; arms have the same test images.
     """
-    drawn = [_fold_weights(fold, replicates) for fold in folds]
+    drawn = [_fold_weights(fold, replicates, {} if known is None else known) for fold in folds]
+    rows = [list(mean_metrics()).index(name) for name in replicates.metrics]
     found: dict[Place, MetricReplicates] = {}
     for pairs, count, medians in (
         (False, len(replicates.weights), replicates.medians),
         (True, PAIR_REPLICATES, min(PAIR_MEDIANS, replicates.medians)),
     ):
-        each = [_fold_replicates(fold, some, pairs, count, medians) for fold, some in zip(folds, drawn, strict=True)]
+        each = [
+            _fold_replicates(fold, some, pairs, count, medians, rows) for fold, some in zip(folds, drawn, strict=True)
+        ]
         found |= _fold_means(each, replicates.weights.shape[1])
     for (task, name), metric in list(found.items()):
         other = found.get(("i2t", name))
@@ -136,7 +154,7 @@ def _mean_known(values: Float[np.ndarray, "columns ..."]) -> Float[np.ndarray, .
     return np.where(counts > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
 
-class _Drawn(NamedTuple):
+class FoldWeights(NamedTuple):
     """The clusters of a fold's images and how often each is drawn; `place` of each image is its cluster among them."""
 
     clusters: Int[np.ndarray, " c"]
@@ -144,10 +162,17 @@ class _Drawn(NamedTuple):
     weights: Int[np.ndarray, "replicates c"]
 
 
-def _fold_weights(fold: Measurement, replicates: Replicates) -> _Drawn:
-    clusters, place = np.unique(replicates.cluster_of[fold.images], return_inverse=True)
+def _fold_weights(fold: Measurement, replicates: Replicates, known: dict[bytes, FoldWeights]) -> FoldWeights:
+    key = np.asarray(fold.images).tobytes()
+    if key not in known:
+        known[key] = _take_weights(fold.images, replicates)
+    return known[key]
+
+
+def _take_weights(images: Int[np.ndarray, " s"], replicates: Replicates) -> FoldWeights:
+    clusters, place = np.unique(replicates.cluster_of[images], return_inverse=True)
     every = len(clusters) == replicates.weights.shape[1]
-    return _Drawn(clusters, place, replicates.weights if every else np.take(replicates.weights, clusters, axis=1))
+    return FoldWeights(clusters, place, replicates.weights if every else np.take(replicates.weights, clusters, axis=1))
 
 
 class _FoldReplicates(NamedTuple):
@@ -162,27 +187,28 @@ class _FoldReplicates(NamedTuple):
     left_out: Float[np.ndarray, "places means c"]
 
 
-def _fold_replicates(fold: Measurement, drawn: _Drawn, pairs: bool, count: int, medians: int) -> _FoldReplicates | None:
+def _fold_replicates(
+    fold: Measurement, drawn: FoldWeights, pairs: bool, count: int, medians: int, rows: Sequence[int]
+) -> _FoldReplicates | None:
     """The metrics of one fold: of pairs of languages, or all others; none where it has none."""
     columns = {place: column for place, column in fold.sums.items() if is_pair(place) is pairs}
     if not columns:
         return None
     every = list(columns.values())
-    sums, counts = (
-        _by_cluster(np.stack([getattr(column, kind) for column in every], axis=1), drawn) for kind in ("sums", "counts")
-    )
+    sums = _by_cluster(np.stack([column.sums[:, rows] for column in every], axis=1), drawn)
+    counts = _by_cluster(np.stack([column.counts for column in every], axis=1), drawn)
     means = ratio_replicates(drawn.weights[:count], sums, counts)  # one product for all tasks
     owners = [drawn.place[column.owner] for column in every]
     median = weighted_medians([column.rank for column in every], owners, drawn.weights[:medians])
     by_cluster = (sums / counts.sum(axis=0)[:, None], *ratio_residuals(sums, counts))
     parts = (means, median, *(each.transpose(1, 2, 0) for each in by_cluster))
-    rows_of: dict[str, list[int]] = {}
-    for row, (task, _) in enumerate(columns):
-        rows_of.setdefault(task, []).append(row)
+    places_of: dict[str, list[int]] = {}
+    for place, (task, _) in enumerate(columns):
+        places_of.setdefault(task, []).append(place)
     parts = tuple(
-        np.concatenate([part, *(_mean_known(part[rows])[None] for rows in rows_of.values())]) for part in parts
+        np.concatenate([part, *(_mean_known(part[some])[None] for some in places_of.values())]) for part in parts
     )
-    places = [*columns, *((task, None) for task in rows_of)]
+    places = [*columns, *((task, None) for task in places_of)]
     return _FoldReplicates(places, drawn.clusters, *parts)
 
 
@@ -208,7 +234,7 @@ def _fold_means(each: Sequence[_FoldReplicates | None], clusters: int) -> dict[P
     }
 
 
-def _by_cluster(values: Float[np.ndarray, "s ..."], drawn: _Drawn) -> Float[np.ndarray, "c ..."]:
+def _by_cluster(values: Float[np.ndarray, "s ..."], drawn: FoldWeights) -> Float[np.ndarray, "c ..."]:
     """The sums over the images of each cluster."""
     found = np.zeros((len(drawn.clusters), *values.shape[1:]))
     if len(drawn.clusters) == len(drawn.place):

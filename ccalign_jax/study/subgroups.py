@@ -13,7 +13,6 @@ from ccalign_jax.measurement.inference import Arm, Inference, adjust, two_sided
 from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
 from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
-from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
 from ccalign_jax.study.outcomes import Outcome
@@ -46,7 +45,7 @@ def gain_by_subgroup(
     """
     folds = identity.test, [one.test[fold] for fold, one in enumerate(chosen)]
     before, after = ([subgroup(fold, np.full(len(fold.images), True)) for fold in side] for side in folds)
-    replicates = replicates._replace(medians=0)  # no metric here is a median
+    replicates = replicates._replace(medians=0, only=(METRIC,))
     found: dict[str, Any] = {}
     arms: list[ArmEntry] = []
     if len(plan.data.languages) > 1 and plan.config.heldout_language is None:
@@ -107,7 +106,6 @@ def _disparity(sides: Mapping[str, Sequence[Measurement]], replicates: Replicate
     drawn = {side: replicate_metrics(folds, replicates) for side, folds in sides.items()}
     levels = {side: estimate_means([fold.values for fold in folds]) for side, folds in sides.items()}
     found: dict[str, Any] = {}
-    row = mean_metrics().index(METRIC)
     for task in DIRECTIONS:
         entry: dict[str, Any] = {}
         spread: dict[str, np.ndarray] = {}
@@ -115,7 +113,7 @@ def _disparity(sides: Mapping[str, Sequence[Measurement]], replicates: Replicate
             names = [name for other, name in levels[side].places if other == task and name is not None]
             each = {name: levels[side].at((task, name), METRIC) for name in names}
             best, worst = max(each, key=each.__getitem__), min(each, key=each.__getitem__)
-            spread[side] = np.ptp(np.stack([drawn[side][task, name].means[row] for name in each]), axis=0)
+            spread[side] = np.ptp(np.stack([drawn[side][task, name].means[0] for name in each]), axis=0)
             difference = _spread_estimate(each[best] - each[worst], spread[side])
             entry[side] = {"best": best, "worst": worst, "difference": difference}
         change = spread["after"] - spread["before"]
