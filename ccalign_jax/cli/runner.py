@@ -12,7 +12,8 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from ccalign_jax.cli import compiled, signals, streams
-from ccalign_jax.cli.flags import define, hint
+from ccalign_jax.cli.flags import define
+from ccalign_jax.cli.hints import hint
 from ccalign_jax.cli.program import as_started, command
 from ccalign_jax.errors import InputError, check_text
 from ccalign_jax.options import SweepConfig

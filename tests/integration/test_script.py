@@ -7,7 +7,9 @@ import sys
 import jax
 import pytest
 
-from ccalign_jax.cli.flags import LISTS, aligned, as_bytes, hint
+from ccalign_jax.cli.flags import as_bytes
+from ccalign_jax.cli.hints import hint
+from ccalign_jax.cli.lists import LISTS, aligned
 from ccalign_jax.cli.runner import start_jax
 from ccalign_jax.settings import SETTINGS
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ccalign_jax.cli.flags import define, given, listed
+from ccalign_jax.cli.flags import define, given
+from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.runner import start_jax
 from ccalign_jax.options import SweepConfig
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ccalign_jax.cli.flags import listed
+from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.runner import start_jax
 
 FLAGS = flags.FLAGS

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ccalign_jax.cli.flags import define, given, listed
+from ccalign_jax.cli.flags import define, given
+from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.program import command
 from ccalign_jax.cli.signals import resumable
 from ccalign_jax.options import ExtractConfig
