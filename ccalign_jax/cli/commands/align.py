@@ -1,8 +1,8 @@
 """Train or solve one map on pairs in shards, more of them than memory holds.
 
 Shards are .npz (uncompressed), .safetensors or .pt files in a folder, each with `image` and `text_<language>`, row by
-row, with optional `mask_<language>` and `image_groups`; or what `ccalign extract` writes; or whatever `ccalign sweep`
-reads. An epoch is one pass over the pairs. `ccalign apply` takes what comes out.
+row, with optional `mask_<language>` and `image_groups`; or the folder of an extraction; or whatever a sweep reads. An
+epoch is one pass over the pairs. `ccalign apply --checkpoint=RUN/best` applies the map.
 """
 
 import dataclasses
