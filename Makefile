@@ -1,4 +1,4 @@
-# make sweep | make demo | make test | make lint | make torch | make encoders      (BUILD.md has the plain pip forms)
+# make sweep | make demo | make test | make lint | make docs | make torch | make encoders      (BUILD.md has the plain pip forms)
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 DEMO := runs/demo
 BIN := $(VENV)/bin
 
-.PHONY: sweep demo test lint torch encoders clean
+.PHONY: sweep demo test lint docs torch encoders clean
 
 # Pivot image on the built-in synthetic set; ARGS="--data=PATH --limit=500" and the like are passed on.
 sweep: $(VENV)/.installed
@@ -29,6 +29,10 @@ lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages of docs/ and those of the docstrings, in build/site; a broken link or an unknown name fails.
+docs: $(VENV)/.installed-for-docs
+	$(BIN)/mkdocs build --strict --quiet
 
 # PyTorch reads the seed study's .pt files and is the second opinion of some tests, which skip without it.
 torch: $(VENV)/.installed
@@ -52,4 +56,8 @@ $(VENV)/.installed-offline: $(VENV)/.installed
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed
 	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[test,lint]"
+	touch $@
+
+$(VENV)/.installed-for-docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[docs]"
 	touch $@

@@ -23,7 +23,7 @@ from ccalign_jax.training.objective import OPTIONAL
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = ROOT / "docs" / "methods.md"
-PAGES = sorted([ROOT / "README.md", ROOT / "BUILD.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "BUILD.md", *(ROOT / "docs").rglob("*.md")])
 # What BUILD.md shows is pasted into modules: it has a test of its own.
 WITH_PYTHON = [page for page in PAGES if page.name != "BUILD.md" and "```python" in page.read_text("utf-8")]
 

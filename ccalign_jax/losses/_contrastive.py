@@ -40,7 +40,7 @@ def clip_loss(
     Args:
         text: `[b, d]` or `[languages, b, d]`; used as given, so pass unit rows for cosine similarity.
         image: `[b, d]`, the image of each caption.
-        temperature: > 0; divides the similarities.
+        temperature: positive; divides the similarities.
         mask: True where the caption exists; all by default. Missing captions are neither anchors nor rivals;
             their rows may hold anything finite.
         image_mask: True where the image row exists; all by default.

@@ -33,7 +33,7 @@ def sigmoid_loss(
     Args:
         text, image, mask, image_mask, groups, axis_name, tile, exchange: as in `clip_loss`. Every language weighs
             the same.
-        temperature: > 0; divides the similarities. Zhai et al. learn it from 0.1.
+        temperature: positive; divides the similarities. Zhai et al. learn it from 0.1.
         bias: added to every logit; far below 0, it makes up for the negatives, of which there are many more.
             Zhai et al. learn it from −10.
 

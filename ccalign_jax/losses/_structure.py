@@ -61,7 +61,7 @@ def structure_loss(
     Args:
         mapped: `[b, d]` or `[languages, b, d]`; used as given, so pass unit rows for cosine similarity.
         original: the same rows before the map, `[b, d_original]` or `[languages, b, d_original]`.
-        temperature: > 0; divides the similarities. The lower, the fewer neighbours count.
+        temperature: positive; divides the similarities. The lower, the fewer neighbours count.
         mask: True where the row exists; all by default. Every language weighs the same.
         axis_name: as in `clip_loss`.
 

@@ -85,7 +85,7 @@ def rank_tasks(
         captions_of: for each language `[n, k_l]` captions of each image, -1 for none.
         image_mask: True where the row is an image; all by default.
         tasks: which of `PAIR_TASKS` to take between languages.
-        temperature: > 0; of `via_image_soft`.
+        temperature: positive; of `via_image_soft`.
         block_entries: how many scores may be held at once.
 
     Raises:
