@@ -71,9 +71,7 @@ def main() -> None:
         values.append(float(value))
     fitted = join(trained, frozen)
     print(f"{fitted.name}: loss {values[0]:.3f} → {values[-1]:.3f} in {STEPS} steps")
-    print(
-        f"‖ΔW‖ {jnp.linalg.norm(fitted.delta):.2f}, the mean is unchanged: {bool((fitted.mean == module.mean).all())}"
-    )
+    print(f"‖ΔW‖ {jnp.linalg.norm(fitted.delta):.2f}, mean unchanged: {bool((fitted.mean == module.mean).all())}")
 
 
 if __name__ == "__main__":
