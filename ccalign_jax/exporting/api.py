@@ -146,10 +146,7 @@ def _remove(draft: Path) -> None:
 
 
 def _description(job: Job, names: list[str]) -> dict[str, Any]:
-    parts = {
-        part.name: {"language": part.language, "d_in": part.d_in, "d_out": job.d_out, "form": part.form}
-        for part in job.parts
-    }
+    parts = {part.name: {"language": part.language, "d_in": part.d_in, "d_out": job.d_out} for part in job.parts}
     return {
         "made_by": f"ccalign_jax {__version__}",
         "format": job.to,

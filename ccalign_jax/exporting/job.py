@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from jaxtyping import Array, Float
@@ -22,7 +23,8 @@ SIDES = ("captions", "images")
 ROWS = "scaled to unit length, mapped, scaled to unit length"
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """The map of captions, of one language or of all, or of images.
 
     Attributes:
@@ -30,19 +32,19 @@ class Part(NamedTuple):
         language: of the captions; None for images, and for captions of every language without a part of its own.
         d_in: width of its rows.
         function: traceable map of unit rows `[m, d_in]` to rows `[m, d_out]` of any length.
-        layers: the same as affine layers; None where it has no such form.
+        find_layers: what computes `layers`.
     """
 
     name: str
     language: str | None
     d_in: int
     function: Callable[[Float[Array, "m d_in"]], Float[Array, "m d_out"]]
-    layers: tuple[Layer, ...] | None
+    find_layers: Callable[[], tuple[Layer, ...] | None]
 
-    @property
-    def form(self) -> str:
-        """`linear`, `mlp` or `nonlinear`."""
-        return "nonlinear" if self.layers is None else ("linear", "mlp")[len(self.layers) - 1]
+    @cached_property
+    def layers(self) -> tuple[Layer, ...] | None:
+        """The map as affine layers, as `aligners.caption_layers`; None where it has no such form."""
+        return self.find_layers()
 
 
 class Job(NamedTuple):
@@ -101,8 +103,8 @@ def make_job(
     if side != "images":
         parts += _caption_parts(learned, language)
     if side != "captions":
-        aligner, params, layers = learned.aligner, learned.params, learned.image_layers()
-        parts.append(Part("images", None, learned.about["d_image"], partial(aligner.image, params), layers))
+        function = partial(learned.aligner.image, learned.params)
+        parts.append(Part("images", None, learned.about["d_image"], function, learned.image_layers))
     return Job(learned, tuple(parts), to, options)
 
 
@@ -122,7 +124,7 @@ def _caption_parts(learned: LearnedMap, language: str | None) -> list[Part]:
 def _caption_part(learned: LearnedMap, name: str, language: str | None) -> Part:
     aligner, params, number = learned.aligner, learned.params, learned.language_number(language)
     function = partial(_map_text, aligner.text, params, number)
-    return Part(name, language, learned.about["d_text"], function, learned.layers(language))
+    return Part(name, language, learned.about["d_text"], function, partial(learned.layers, language))
 
 
 def _map_text(text: Callable[..., Array], params: Any, number: int, rows: Array) -> Array:
@@ -131,18 +133,22 @@ def _map_text(text: Callable[..., Array], params: Any, number: int, rows: Array)
 
 def missing_features(job: Job) -> list[str]:
     """Names of the features that the parts need and the format cannot hold."""
-    parts = job.moving
-    forms = {part.form for part in parts}
-    offsets = [part.layers[0].bias for part in parts if part.layers is not None and part.form == "linear"]
-    needs = {
-        "mlp": "mlp" in forms,
-        "nonlinear": "nonlinear" in forms,
-        "offset": any(offset.any() for offset in offsets),
-        "widths": any(part.d_in != job.d_out for part in parts),
-        "languages": sum(part.name != "images" for part in parts) > 1,
-        "images": len(parts) > 1 and parts[-1].name == "images",
-    }
-    return [feature for feature, needed in needs.items() if needed and feature not in FORMATS[job.to].holds]
+    holds = FORMATS[job.to].holds
+    return [feature for feature, needed in NEEDED.items() if feature not in holds and needed(job, job.moving)]
+
+
+def _has_layers(parts: Sequence[Part], count: int | None) -> bool:
+    return count in {None if part.layers is None else len(part.layers) for part in parts}
+
+
+NEEDED: Mapping[str, Callable[[Job, Sequence[Part]], bool]] = {
+    "mlp": lambda job, parts: _has_layers(parts, 2),
+    "nonlinear": lambda job, parts: _has_layers(parts, None),
+    "offset": lambda job, parts: any(part.layers and part.layers[-1].bias.any() for part in parts),
+    "widths": lambda job, parts: any(part.d_in != job.d_out for part in parts),
+    "languages": lambda job, parts: sum(part.name != "images" for part in parts) > 1,
+    "images": lambda job, parts: len(parts) > 1 and parts[-1].name == "images",
+}
 
 
 def refuse(job: Job, reason: str) -> InputError:

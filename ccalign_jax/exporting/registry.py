@@ -54,6 +54,11 @@ FORMATS: dict[str, Format] = {
         "arrays:write_safetensors_file",
         frozenset(FEATURES),
     ),
+    "onnx": Format(
+        "a model for captions and one for images, of any map, for onnxruntime and others",
+        "onnx_files:write",
+        frozenset(FEATURES),
+    ),
     "numpy": Format(
         "all parameters, and the plain matrices of linear maps and MLPs, in model.npz",
         "arrays:write_npz_file",

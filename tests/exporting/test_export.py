@@ -39,7 +39,7 @@ def test_a_checkpoint_becomes_a_matrix(best, tmp_path, learned, captions):
         about = file.metadata()
     config = json.loads((done.path / "config.json").read_text())
     assert about["aligner"] == config["map"]["aligner"] == "residual" and about["sha256"] == config["map"]["sha256"]
-    assert config["parts"]["captions"] == {"language": None, "d_in": 6, "d_out": 5, "form": "linear"}
+    assert config["parts"]["captions"] == {"language": None, "d_in": 6, "d_out": 5}
 
 
 @pytest.mark.parametrize("to", ["safetensors", "numpy"])
