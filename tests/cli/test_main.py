@@ -3,6 +3,7 @@
 import pkgutil
 import re
 import runpy
+import subprocess
 import sys
 import tomllib
 from importlib import import_module
@@ -15,7 +16,7 @@ import ccalign_jax
 from ccalign_jax.cli import main as cli
 from ccalign_jax.cli.program import as_started, command
 
-EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
 
 @pytest.fixture
@@ -85,6 +86,27 @@ def test_every_subcommand_is_a_script_too(monkeypatch):
     for script in scripts:
         runpy.run_path(str(script), run_name="__main__")
     assert run == [script.stem for script in scripts] == cli.names()
+
+
+def said(*command: str, status: int) -> str:
+    """What a command prints in a process of its own."""
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == status and not (done.stdout and done.stderr), done
+    return done.stdout + done.stderr
+
+
+INSTALLED = ("-c", "from ccalign_jax.cli.main import main; main()")  # what an installed package starts
+
+
+def test_a_subcommand_prints_what_its_script_prints():
+    script = str(EXPERIMENTS / "make_scenes.py")
+    mine = said(*INSTALLED, "make-scenes", "--help", status=0)
+    assert mine == said(script, "--help", status=0).replace(f"python {script}", "ccalign make_scenes")
+    assert "\nccalign make_scenes --out=scenes " in mine and "\nccalign make_scenes:\n" in mine
+    listed = set(re.findall(r"^  --(?:\[no\])?(\w+):", mine, flags=re.MULTILINE))
+    assert listed == {"captions", "compilation_cache", "count", "languages", "out", "plugin", "seed", "size"}
+    mistake = said(*INSTALLED, "make_scenes", "--output=made", status=2)
+    assert mistake == "error: --output: no such flag; did you mean --out?\n"
 
 
 def test_importing_subcommands_defines_no_flag():
