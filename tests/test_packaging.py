@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
-    *(".gitignore", "BUILD.md", "CHANGELOG.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md"),
+    *(".gitignore", "BUILD.md", "CHANGELOG.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "mkdocs.yml"),
     *("pyproject.toml", "requirements.txt", "setup.py"),
 )
 FOLDERS = (".ci", "ccalign_jax", "docs", "examples", "experiments", "tests")
