@@ -144,7 +144,9 @@ def _has_layers(parts: Sequence[Part], count: int | None) -> bool:
 NEEDED: Mapping[str, Callable[[Job, Sequence[Part]], bool]] = {
     "mlp": lambda job, parts: _has_layers(parts, 2),
     "nonlinear": lambda job, parts: _has_layers(parts, None),
-    "offset": lambda job, parts: any(part.layers and part.layers[-1].bias.any() for part in parts),
+    "offset": lambda job, parts: any(
+        part.layers is not None and len(part.layers) == 1 and part.layers[0].bias.any() for part in parts
+    ),
     "widths": lambda job, parts: any(part.d_in != job.d_out for part in parts),
     "languages": lambda job, parts: sum(part.name != "images" for part in parts) > 1,
     "images": lambda job, parts: len(parts) > 1 and parts[-1].name == "images",
@@ -165,5 +167,7 @@ def check_features(job: Job) -> None:
     Raises:
         InputError: it needs what the format does not have.
     """
+    if "images" not in FORMATS[job.to].holds and job.parts[0].name == "images":
+        raise refuse(job, "the format has maps of captions; leave --side=images out")
     if missing := missing_features(job):
         raise refuse(job, f"the format cannot hold {' or '.join(FEATURES[feature] for feature in missing)}")

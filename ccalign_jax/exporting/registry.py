@@ -48,20 +48,39 @@ class Format(NamedTuple):
         return getattr(importlib.import_module(f"ccalign_jax.exporting.{module}"), function)(job, path)
 
 
+ALL = frozenset(FEATURES)
+
 FORMATS: dict[str, Format] = {
     "safetensors": Format(
         "all parameters, and the plain matrices of linear maps and MLPs, in model.safetensors",
         "arrays:write_safetensors_file",
-        frozenset(FEATURES),
-    ),
-    "onnx": Format(
-        "a model for captions and one for images, of any map, for onnxruntime and others",
-        "onnx_files:write",
-        frozenset(FEATURES),
+        ALL,
     ),
     "numpy": Format(
-        "all parameters, and the plain matrices of linear maps and MLPs, in model.npz",
-        "arrays:write_npz_file",
-        frozenset(FEATURES),
+        "all parameters, and the plain matrices of linear maps and MLPs, in model.npz", "arrays:write_npz_file", ALL
+    ),
+    "onnx": Format(
+        "any map, as models that onnxruntime and others run: one of captions, one of images", "onnx_files:write", ALL
+    ),
+    "torch": Format(
+        "linear maps and MLPs, as a state dict and a script that uses it", "torch_files:write", ALL - {"nonlinear"}
+    ),
+    "faiss": Format(
+        "linear maps, as transforms in front of an index",
+        "faiss_files:write",
+        ALL - {"nonlinear", "mlp"},
+        options=("index",),
+    ),
+    "llama-index": Format(
+        "square linear maps of captions, as the folder of a query adapter",
+        "llama_index:write",
+        frozenset({"offset"}),
+        description="ccalign_jax.json",
+    ),
+    "seed": Format(
+        "linear maps and residual MLPs of captions, as the seed study's .pt",
+        "seed_files:write",
+        frozenset({"mlp", "widths"}),
+        suffix=".pt",
     ),
 }

@@ -22,6 +22,7 @@ def define_flags() -> None:
     flags.DEFINE_string("out", None, "the folder to write, or the file for formats of one file")
     flags.DEFINE_string("language", None, "of captions, where the map has a part of its own for each [all]")
     flags.DEFINE_enum("side", None, ["captions", "images"], "the map of one side alone [both]")
+    flags.DEFINE_string("index", None, "of faiss: a filled index of images, behind the map of its queries")
     flags.DEFINE_bool("overwrite", False, "replace what an earlier export wrote to --out")
 
 
@@ -43,6 +44,7 @@ def main() -> Path | None:
         language=FLAGS.language,
         side=FLAGS.side,
         overwrite=FLAGS.overwrite,
+        index=FLAGS.index,
     )
     for note in done.notes:
         print(f"note: {note}")
