@@ -89,6 +89,15 @@ def _dual(transformers: Any, kind: str) -> tuple[Any, Any]:
         return transformers.Siglip2Model(config), transformers.Siglip2ImageProcessorPil(
             max_num_patches=4, patch_size=16
         )
+    if kind == "siglip":
+        text = {**TEXT, "pad_token_id": 0, "projection_size": 32}
+        config = transformers.SiglipConfig(text_config=text, vision_config=VISION)
+        return transformers.SiglipModel(config), transformers.SiglipImageProcessorPil(size=size)
+    if kind == "altclip":
+        # Its positions count from 2, of which the tokenizer's longest caption needs 14.
+        text = {**TEXT, "max_position_embeddings": 14, "pad_token_id": 0, "project_dim": 32}
+        config = transformers.AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+        return transformers.AltCLIPModel(config), transformers.CLIPImageProcessorPil(size=size, crop_size=size)
     if kind == "chinese_clip":
         text = {**TEXT, "pad_token_id": 0}
         config = transformers.ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)

@@ -10,7 +10,9 @@ transformers = pytest.importorskip("transformers", reason='pip install -e ".[enc
 pytest.importorskip("PIL", reason="image processors need Pillow")
 
 
-@pytest.fixture(scope="module", params=["clip", "siglip2", "chinese_clip", "vision-text-dual-encoder"])
+@pytest.fixture(
+    scope="module", params=["clip", "siglip", "siglip2", "chinese_clip", "altclip", "vision-text-dual-encoder"]
+)
 def saved(request, dual, tmp_path_factory):
     """The folder of a dual encoder, and the model."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -21,7 +23,7 @@ def test_a_dual_encoder_gives_projected_rows(saved, captions, photographs, rows_
     folder, model = saved
     text, image = load_encoders(str(folder), str(folder), Choices())
     tokens = transformers.AutoTokenizer.from_pretrained(folder)
-    padding = "max_length" if model.config.model_type == "siglip2" else True
+    padding = "max_length" if model.config.model_type.startswith("siglip") else True
     inputs = tokens(captions, padding=padding, max_length=12, truncation=True, return_tensors="pt")
     with torch.inference_mode():
         wanted = model.get_text_features(**inputs).pooler_output.numpy()
@@ -34,6 +36,18 @@ def test_a_dual_encoder_gives_projected_rows(saved, captions, photographs, rows_
     assert together.shape == (3, wanted.shape[1]) and np.ptp(together, axis=0).max() > 0
     assert text.about["weights_sha256"] == image.about["weights_sha256"]
     assert (text.about["pooling"], image.about["precision"]) == ("projected", "float32")
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_near_float32(saved, captions, photographs, rows_of, precision):
+    folder, _ = saved
+    whole, half = (load_encoders(str(folder), str(folder), Choices(precision=one)) for one in ("float32", precision))
+    for one, other, items in zip(whole, half, (captions, photographs), strict=True):
+        assert other.about["precision"] == precision
+        rows = [
+            each / np.linalg.norm(each, axis=1, keepdims=True) for each in (rows_of(one, items), rows_of(other, items))
+        ]
+        assert rows[1].dtype == np.float32 and 0.99 < np.sum(rows[0] * rows[1], axis=1).min() < 1 - 1e-9
 
 
 def test_layers_are_kept_beside_the_rows(saved, captions, photographs, rows_of):
