@@ -132,7 +132,7 @@ MUTANTS = (
         ("statistics/test_multiplicity.py",),
     ),
     Mutant(  # < for <=
-        "statistics/_bootstrap.py",
+        "statistics/_medians.py",
         "below = np.sum((running <= place[some, None]) & (inside < length[some, None]), axis=1)",
         "below = np.sum((running < place[some, None]) & (inside < length[some, None]), axis=1)",
         ("statistics/test_bootstrap.py",),

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int8, Real
 
-from ccalign_jax.statistics._constants import FLIPS, blocks
+from ccalign_jax.statistics._blocks import blocks, unlike_rows
+from ccalign_jax.statistics._constants import FLIPS
 
 __all__ = ["Alternative", "sign_flip_test", "sign_flips"]
 
@@ -90,9 +91,8 @@ def sign_flip_test(
     if len(differences) != n:
         raise ValueError(f"differences of {len(differences)} clusters, but signs of {n}")
     # float64, for ties are common where differences are multiples of a few fractions
-    columns = np.asarray(differences, np.float64).reshape(n, -1)
-    if alternative == "less":
-        columns = -columns
+    rows, place = unlike_rows(np.ascontiguousarray(np.asarray(differences, np.float64).reshape(n, -1).T))
+    columns = -rows.T if alternative == "less" else rows.T
     two_sided = alternative == "two-sided"
     seen = columns.sum(0)
     least = (np.abs(seen) if two_sided else seen) - TIE * np.sqrt(np.square(columns).sum(0))
@@ -102,4 +102,4 @@ def sign_flip_test(
         reached += np.sum((np.abs(sums) if two_sided else sums) >= least, axis=0)
     complete = flips == 2**n
     p = reached / flips if complete else (1 + reached) / (1 + flips)
-    return np.where(np.isnan(seen), np.nan, p).reshape(differences.shape[1:])
+    return np.where(np.isnan(seen), np.nan, p)[place].reshape(differences.shape[1:])

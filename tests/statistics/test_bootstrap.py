@@ -6,8 +6,8 @@ from scipy import stats
 
 from ccalign_jax.statistics import (
     MEDIAN_REPLICATES,
-    _bootstrap,
-    _constants,
+    _blocks,
+    _medians,
     bootstrap_weights,
     percentile_interval,
     ratio_replicates,
@@ -38,8 +38,8 @@ def ratios(weights, sums, counts):
 
 @pytest.mark.parametrize(("rows", "width", "size"), [(10, 3, 7), (10, 3, 1), (1, 50, 10), (6, 2, 6)])
 def test_blocks_are_every_draw_once(monkeypatch, rows, width, size):
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", size)
-    cuts = list(_constants.blocks(rows, width))
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", size)
+    cuts = list(_blocks.blocks(rows, width))
     assert np.concatenate([np.arange(rows)[cut] for cut in cuts]).tolist() == list(range(rows))
     assert all((cut.stop - cut.start) * width <= max(size, width) for cut in cuts)
 
@@ -49,7 +49,7 @@ def test_blocks_are_every_draw_once(monkeypatch, rows, width, size):
 
 @pytest.mark.parametrize("entries", BLOCKS)
 def test_weights_count_what_was_drawn(monkeypatch, entries):
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", entries)
     expected = np.zeros((50, 37), int)
     np.add.at(expected, (np.arange(50)[:, None], np.random.default_rng(3).integers(37, size=(50, 37))), 1)
     found = bootstrap_weights(37, replicates=50, seed=3)
@@ -85,7 +85,7 @@ def test_weights_never_overflow(monkeypatch, clusters, dtype):
                 drawn[-1] = high - 1
             return drawn
 
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", 1)
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", 1)
     generator = Stubborn()
     monkeypatch.setattr(np.random, "default_rng", lambda seed: generator)
     weights = bootstrap_weights(clusters, replicates=3, seed=0)
@@ -104,7 +104,7 @@ def test_nothing_to_draw_is_refused(clusters, replicates):
 
 @pytest.mark.parametrize("entries", BLOCKS)
 def test_ratios_are_those_of_a_loop_in_float64(monkeypatch, entries):
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", entries)
     sums, counts = queries(150, 4, 3)
     weights = bootstrap_weights(150, replicates=60, seed=1)
     found = ratio_replicates(weights, sums, counts)
@@ -203,7 +203,7 @@ def medians(values, owner, weights):
 @pytest.fixture(params=[1, 3, 64])
 def stretches(request, monkeypatch):
     """One stretch sums all values one by one, many leave little to be summed."""
-    monkeypatch.setattr(_bootstrap, "STRETCHES", request.param)
+    monkeypatch.setattr(_medians, "STRETCHES", request.param)
 
 
 @pytest.mark.usefixtures("stretches")
@@ -221,7 +221,7 @@ def test_medians_are_those_of_the_repeated_values(count, ties):
 @pytest.mark.parametrize("entries", BLOCKS)
 def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
     """A cluster holds neighbouring values, so that replicates of one cluster have their median anywhere."""
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", entries)
     owner = np.arange(1000) // 50
     values = np.arange(1000.0)
     weights = np.concatenate([20 * np.eye(20, dtype=int), bootstrap_weights(20, replicates=50, seed=0)])
@@ -233,7 +233,7 @@ def test_medians_far_from_the_middle_are_exact(monkeypatch, entries):
 @pytest.mark.usefixtures("stretches")
 @pytest.mark.parametrize("entries", [1, 1 << 21])
 def test_columns_have_each_their_own_medians(monkeypatch, entries):
-    monkeypatch.setattr(_bootstrap, "COLUMN_ENTRIES", entries)
+    monkeypatch.setattr(_medians, "COLUMN_ENTRIES", entries)
     rng = np.random.default_rng(3)
     values = [rng.integers(1, most, count).astype(float) for most, count in ((3, 40), (500, 333), (9, 0), (90, 1))]
     owners = [rng.integers(0, 50, len(column)) for column in values]

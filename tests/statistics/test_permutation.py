@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ccalign_jax.statistics import _constants, sign_flip_test, sign_flips
+from ccalign_jax.statistics import _blocks, sign_flip_test, sign_flips
 
 ALTERNATIVES = ("two-sided", "greater", "less")
 
@@ -159,7 +159,7 @@ def test_blocks_do_not_matter(monkeypatch, entries):
     _, flat = thirds_and_fifths(120, 1)
     signs = sign_flips(40, flips=500, seed=0)
     expected = sign_flip_test(flat.reshape(40, 3), signs)
-    monkeypatch.setattr(_constants, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(_blocks, "BLOCK_ENTRIES", entries)
     np.testing.assert_array_equal(sign_flip_test(flat.reshape(40, 3), signs), expected)
 
 
@@ -179,3 +179,13 @@ def test_what_does_not_fit_is_refused():
         sign_flip_test(np.zeros(30), signs, alternative="both")
     with pytest.raises(ValueError, match="differences of 29 clusters, but signs of 30"):
         sign_flip_test(np.zeros(29), signs)
+
+
+def test_equal_columns_have_equal_p_values_and_change_no_others():
+    differences, signs = np.random.default_rng(0).normal(size=(12, 3)), sign_flips(12, flips=500, seed=0)
+    repeated = differences[:, [2, 0, 2, 1, 0]]
+    each = sign_flip_test(differences, signs)
+    np.testing.assert_array_equal(sign_flip_test(repeated, signs), each[[2, 0, 2, 1, 0]])
+    np.testing.assert_array_equal(
+        sign_flip_test(np.stack([repeated, -repeated], axis=1), signs)[0], each[[2, 0, 2, 1, 0]]
+    )
