@@ -1,4 +1,4 @@
-"""The wheel holds every file of the package, and the source archive every file that the tests need."""
+"""The wheel holds every file of the package, the source archive all that tests need, the changelog the version."""
 
 import shutil
 import subprocess
@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from ccalign_jax import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
@@ -54,3 +56,8 @@ def test_the_source_archive_holds_what_the_tests_need(tree):
         packed = {name.partition("/")[2] for name in archive.getnames()}
     needed = {f"{folder}/{name}" for folder in FOLDERS for name in files_of(tree / folder)}
     assert needed | set(FILES) <= packed
+
+
+def test_the_changelog_has_the_version_and_room_for_the_next():
+    titles = [line for line in (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## ")]
+    assert titles[0] == "## [Unreleased]" and titles[1].startswith(f"## [{__version__}] - ")
