@@ -8,19 +8,30 @@ in the width of the images; a space of fewer dimensions is filled up with zero c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
-from ccalign_jax.numerics import AnyArray
 from ccalign_jax.solvers._eigen import eigendecompose, inverse, mean_eigenvalue, scaled_penalty
 from ccalign_jax.solvers.cca import cca_map, cca_path
 from ccalign_jax.solvers.consensus import gcca, generalised_procrustes
-from ccalign_jax.solvers.moments import Moments, add_captions, add_rows, centred, empty_moments, means, merge
+from ccalign_jax.solvers.moments import Moments, centred, means, merge
+from ccalign_jax.solvers.paths import (
+    AffineParams,
+    Formed,
+    Gathered,
+    Pairs,
+    Path,
+    affine_params,
+    language_moments,
+    make_path,
+    merged_moments,
+    off_identity,
+)
 from ccalign_jax.solvers.pooled_ridge import pooled_ridge
 from ccalign_jax.solvers.procrustes import TwoSided, multi_step, procrustes, whitening_sides
 from ccalign_jax.solvers.ridge import RidgePath, leave_one_out, ridge_map, ridge_path
@@ -32,9 +43,6 @@ __all__ = [
     "POOLED_PENALTIES",
     "RIDGE_PENALTIES",
     "ClosedForm",
-    "Gathered",
-    "Pairs",
-    "Path",
     "fit_ridge",
     "ridge_point",
 ]
@@ -47,82 +55,6 @@ CANONICAL_STEPS = (3.0, 1.0, 0.3)  # likewise, of each side
 SHARES = (8, 4, 1)  # of the canonical directions, one in so many is kept
 CSA_POWERS = (1.0, 0.75, 0.5)  # of the correlations
 CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary")
-
-AffineParams = dict[str, Float[np.ndarray, "..."]]
-
-
-class Pairs(NamedTuple):
-    """Captions of the training images and their target rows, an entry a language; only captions with a target.
-
-    Attributes:
-        text: `[m_l, d_text]`, caption rows.
-        image_of: `[m_l]`, the row of `target` of each caption.
-        target: `[n, d_target]`, a row an image; those that no caption points at may hold anything. Languages may share
-            one array.
-        weights: `[m_l]`, positive; of one sum for languages that are to weigh the same.
-        views: `[n, d_v]` each, for forms that look for a consensus: one caption row an image in each language, and
-            last the images, all of which are there.
-        masks: `[views, n]`, where the views have a row.
-    """
-
-    text: tuple[Float[AnyArray, "m d_text"], ...]
-    image_of: tuple[Int[np.ndarray, " m"], ...]
-    target: tuple[Float[AnyArray, "n d_target"], ...]
-    weights: tuple[Float[np.ndarray, " m"], ...]
-    views: tuple[Float[AnyArray, "n d_v"], ...] = ()
-    masks: Bool[np.ndarray, "views n"] | None = None
-
-
-class Gathered(NamedTuple):
-    """Second moments of `Pairs` in each language: sufficient for all forms but those that look for a consensus.
-
-    Attributes:
-        moments: of each language; of one weight for languages that are to weigh the same.
-        images: how many images each language has.
-    """
-
-    moments: tuple[Moments, ...]
-    images: tuple[int, ...]
-
-
-class Path(NamedTuple):
-    """Maps from the identity to the least regularised, for a validation part to choose from.
-
-    Attributes:
-        points: parameters, float32: the identity, then solutions from strong to weak penalties.
-        losses: `[points − 1]` float32, the leave-one-out error of each solution where the form knows it, which takes
-            the rows; else 0.
-    """
-
-    points: Sequence[Any]
-    losses: Float[np.ndarray, " solutions"]
-
-    @property
-    def epochs(self) -> Int[np.ndarray, " points"]:
-        """The place of each point."""
-        return np.arange(len(self.points), dtype=np.int32)
-
-    @property
-    def diverged(self) -> Int[np.ndarray, " points"]:
-        """Zeros: a closed form has no steps that could diverge."""
-        return np.zeros(len(self.points), np.int32)
-
-    def at(self, point: int) -> Any:
-        """The parameters of one point; 0 is the identity."""
-        return self.points[int(point)]
-
-
-class _Formed(Sequence[Any]):
-    """Points computed on access: many share their factors, and all of them together would fill the memory."""
-
-    def __init__(self, makers: Sequence[Callable[[], Any]]):
-        self.makers = makers
-
-    def __len__(self) -> int:
-        return len(self.makers)
-
-    def __getitem__(self, point: Any) -> Any:
-        return [make() for make in self.makers[point]] if isinstance(point, slice) else self.makers[point]()
 
 
 class Solve(Protocol):
@@ -138,59 +70,11 @@ class ClosedForm(NamedTuple):
     pivots: tuple[str, ...]
 
 
-def _path(points: Sequence[Any], losses: Float[np.ndarray, " solutions"] | None = None) -> Path:
-    identity = jax.tree.map(np.zeros_like, points[0])
-    losses = np.zeros(len(points)) if losses is None else losses
-    return Path([identity, *points], losses.astype(np.float32))
-
-
-def _affine(
-    delta: Float[np.ndarray, "d width"],
-    *,
-    mean: Float[np.ndarray, " d"] | None = None,
-    offset: Float[np.ndarray, " width"] | None = None,
-) -> AffineParams:
-    """Parameters of `aligners.affine`."""
-    d, width = delta.shape
-    mean = np.zeros(d) if mean is None else mean
-    offset = np.zeros(width) if offset is None else offset
-    leaves = {"mean": mean, "delta": delta, "offset": offset}
-    return {name: leaf.astype(np.float32, copy=False) for name, leaf in leaves.items()}
-
-
-def _delta(matrix: Float[np.ndarray, "d k"], width: int) -> Float[np.ndarray, "d width"]:
-    """W − E for a matrix W, its columns filled up with zeros, or cut, to the width; float32."""
-    kept, delta = matrix[:, :width], np.zeros((len(matrix), width), np.float32)
-    delta[:, : kept.shape[1]] = kept
-    places = np.arange(min(delta.shape))
-    delta[places, places] = np.pad(kept.diagonal(), (0, len(places) - min(kept.shape))) - 1
-    return delta
-
-
-def _moments(pairs: Pairs | Gathered) -> list[Moments]:
-    """The second moments of each language."""
-    if isinstance(pairs, Gathered):
-        return list(pairs.moments)
-    return [
-        add_rows(empty_moments(text.shape[1], target.shape[1]), text, target[image_of], weights=weights)
-        for text, image_of, target, weights in zip(*pairs[:4], strict=True)
-    ]
-
-
-def _merged(pairs: Pairs | Gathered) -> Moments:
-    """The second moments of all languages together."""
-    if isinstance(pairs, Gathered) or any(target is not pairs.target[0] for target in pairs.target):
-        return merge(*_moments(pairs))
-    text, image_of, weights = (np.concatenate(parts) for parts in (pairs.text, pairs.image_of, pairs.weights))
-    none = empty_moments(text.shape[1], pairs.target[0].shape[1])
-    return add_captions(none, text, image_of, pairs.target[0], weights=weights)
-
-
 def _centring(pairs: Pairs | Gathered, *, penalty: float) -> Path:
-    text_mean, image_mean = means(_merged(pairs))
+    text_mean, image_mean = means(merged_moments(pairs))
     width = len(image_mean)
-    text, image = (_affine(np.zeros((len(mean), width)), mean=mean) for mean in (text_mean, image_mean))
-    return _path([{"text": text, "image": image}])
+    text, image = (affine_params(np.zeros((len(mean), width)), mean=mean) for mean in (text_mean, image_mean))
+    return make_path([{"text": text, "image": image}])
 
 
 def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
@@ -200,23 +84,23 @@ def _ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
     points = [ridge_point(path, lam, pull) for lam in lambdas]
     if isinstance(pairs, Gathered):
-        return _path(points)
+        return make_path(points)
     errors = np.zeros(len(lambdas))
     for text, image_of, target, weights in zip(*pairs[:4], strict=True):
         errors += weights @ leave_one_out(path, text, target[image_of], lambdas, weights=weights)
     mean = errors / sum(weights.sum() for weights in pairs.weights)
-    return _path(points, mean)
+    return make_path(points, mean)
 
 
 def _centred_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
     """Ridge regression of images less their mean on captions less theirs: images move by their mean alone."""
-    moments = _merged(pairs)
+    moments = merged_moments(pairs)
     path = ridge_path(moments, centre=True, to_identity=identity_informs(moments))
     width = len(path.target_mean)
-    image = _affine(np.zeros((width, width)), mean=path.target_mean)
+    image = affine_params(np.zeros((width, width)), mean=path.target_mean)
     lambdas = RIDGE_PENALTIES * path.mean_eigenvalue
-    solutions = [_affine(ridge_map(path, lam).delta, mean=path.text_mean) for lam in lambdas]
-    return _path([{"text": text, "image": image} for text in solutions])
+    solutions = [affine_params(ridge_map(path, lam).delta, mean=path.text_mean) for lam in lambdas]
+    return make_path([{"text": text, "image": image} for text in solutions])
 
 
 def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
@@ -227,7 +111,7 @@ def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
         images = list(pairs.images)
     else:
         images = [len(np.unique(image_of)) for image_of in pairs.image_of]
-    each = _moments(pairs)
+    each = language_moments(pairs)
     whole = merge(*each)
     informed = identity_informs(whole)
     # A language without rows takes the means of all.
@@ -240,7 +124,7 @@ def _pooled_ridge(pairs: Pairs | Gathered, *, penalty: float) -> Path:
         found = pooled_ridge(moments, shared_penalty=shared, own_penalty=OWN_PENALTY * shared, to_identity=informed)
         sides = [_regressed(found.shared + own, mean) for own, mean in zip(found.own, about, strict=True)]
         points.append(jax.tree.map(lambda *leaves: np.stack(leaves), *sides))
-    return _path(points)
+    return make_path(points)
 
 
 def fit_ridge(pairs: Pairs | Gathered) -> tuple[RidgePath, Moments | None]:
@@ -249,7 +133,7 @@ def fit_ridge(pairs: Pairs | Gathered) -> tuple[RidgePath, Moments | None]:
     Returns:
         The path; and the moments about whose means it is, None where it is about zero.
     """
-    moments = _merged(pairs)
+    moments = merged_moments(pairs)
     informed = identity_informs(moments)
     path = ridge_path(moments, centre=not informed, to_identity=informed)
     return path, None if informed else moments
@@ -269,18 +153,18 @@ def _regressed(delta: Float[np.ndarray, "d width"], about: Moments | None) -> Af
     in all directions.
     """
     if about is None:
-        return _affine(delta)
+        return affine_params(delta)
     text_mean, target_mean = means(about)
     power = mean_eigenvalue(about.target_target) / about.weight - target_mean @ target_mean / len(target_mean)
     q = target_mean / max(target_mean @ target_mean + power, np.finfo(np.float64).tiny)
     matrix = delta + np.eye(*delta.shape)
-    return _affine(delta - np.outer(matrix @ target_mean, q), mean=text_mean)
+    return affine_params(delta - np.outer(matrix @ target_mean, q), mean=text_mean)
 
 
 def _procrustes(pairs: Pairs | Gathered, *, penalty: float, scaled: bool = False) -> Path:
-    found = procrustes(_merged(pairs), scale=scaled, centre=scaled)
-    delta = _delta(found.scale * found.matrix, found.matrix.shape[1])
-    return _path([_affine(delta, mean=found.text_mean, offset=found.target_mean)])
+    found = procrustes(merged_moments(pairs), scale=scaled, centre=scaled)
+    delta = off_identity(found.scale * found.matrix, found.matrix.shape[1])
+    return make_path([affine_params(delta, mean=found.text_mean, offset=found.target_mean)])
 
 
 def _two_sided(found: TwoSided, *, kept: int | None = None, power: float = 0.0) -> dict[str, AffineParams]:
@@ -289,20 +173,20 @@ def _two_sided(found: TwoSided, *, kept: int | None = None, power: float = 0.0) 
     With power ½ the inner products of rows are those of `csa_rows`, which has them divided by the lengths before.
     """
     scale, width = found.correlations[:kept] ** power, len(found.target_map)
-    text = _affine(_delta(scale * found.text_map[:, :kept], width), mean=found.text_mean)
-    image = _affine(_delta(scale * found.target_map[:, :kept], width), mean=found.target_mean)
+    text = affine_params(off_identity(scale * found.text_map[:, :kept], width), mean=found.text_mean)
+    image = affine_params(off_identity(scale * found.target_map[:, :kept], width), mean=found.target_mean)
     return {"text": text, "image": image}
 
 
 def _multi_step(pairs: Pairs | Gathered, *, penalty: float) -> Path:
-    moments = _merged(pairs)
+    moments = merged_moments(pairs)
     sides = whitening_sides(moments)
-    return _path([_two_sided(multi_step(moments, sides=sides, penalty=step * penalty)) for step in STEPS])
+    return make_path([_two_sided(multi_step(moments, sides=sides, penalty=step * penalty)) for step in STEPS])
 
 
 def _canonical(pairs: Pairs | Gathered, *, penalty: float, powers: Sequence[float]) -> Path:
     """Penalties a side, numbers of directions and powers of the correlations; one SVD for each pair of penalties."""
-    path = cca_path(_merged(pairs))
+    path = cca_path(merged_moments(pairs))
     directions = min(len(path.text_mean), len(path.target_mean))
     makers = []
     for text_step, image_step in itertools.product(CANONICAL_STEPS, repeat=2):
@@ -310,12 +194,12 @@ def _canonical(pairs: Pairs | Gathered, *, penalty: float, powers: Sequence[floa
         for kept in dict.fromkeys(max(1, directions // share) for share in SHARES):
             makers += [partial(_two_sided, found, kept=kept, power=power) for power in powers]
     identity = jax.tree.map(np.zeros_like, makers[0]())
-    return Path(_Formed([lambda: identity, *makers]), np.zeros(len(makers), np.float32))
+    return Path(Formed([lambda: identity, *makers]), np.zeros(len(makers), np.float32))
 
 
 def _towards(pairs: Pairs, rows: Float[np.ndarray, "n k"]) -> Moments:
     """The moments of all captions with the row of their image."""
-    return _merged(pairs._replace(target=(rows,) * len(pairs.text)))
+    return merged_moments(pairs._replace(target=(rows,) * len(pairs.text)))
 
 
 def _gcca(pairs: Pairs, *, penalty: float) -> Path:
@@ -329,10 +213,10 @@ def _gcca(pairs: Pairs, *, penalty: float) -> Path:
         values, vectors = eigendecompose(about.text_text)
         values = values + scaled_penalty(step * penalty, mean_eigenvalue(about.text_text))
         matrix = (vectors * inverse(values)) @ (vectors.T @ about.text_target)
-        text = _affine(_delta(matrix, width), mean=means(moments)[0])
-        image = _affine(_delta(found.maps[-1], width), mean=found.means[-1])
+        text = affine_params(off_identity(matrix, width), mean=means(moments)[0])
+        image = affine_params(off_identity(found.maps[-1], width), mean=found.means[-1])
         points.append({"text": text, "image": image})
-    return _path(points)
+    return make_path(points)
 
 
 def _generalised_procrustes(pairs: Pairs, *, penalty: float) -> Path:
@@ -341,7 +225,9 @@ def _generalised_procrustes(pairs: Pairs, *, penalty: float) -> Path:
     width = pairs.views[-1].shape[1]
     consensus = generalised_procrustes(pairs.views, pairs.masks, anchor=len(pairs.views) - 1).rows
     matrix = procrustes(_towards(pairs, consensus[:, :width])).matrix
-    return _path([{"text": _affine(_delta(matrix, width)), "image": _affine(np.zeros((width, width)))}])
+    return make_path(
+        [{"text": affine_params(off_identity(matrix, width)), "image": affine_params(np.zeros((width, width)))}]
+    )
 
 
 CLOSED_FORMS: dict[str, ClosedForm] = {

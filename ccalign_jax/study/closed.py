@@ -11,7 +11,8 @@ from ccalign_jax.aligners import ALIGNERS, Aligner
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_rows
 from ccalign_jax.pivots import Pivot, make_pivot
-from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs, Path
+from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.solvers.paths import Pairs, Path
 from ccalign_jax.study.arrays import caption_means
 from ccalign_jax.training import Embeddings, Recipe, Space, Trial
 

@@ -24,7 +24,8 @@ def main(argv: list[str]) -> None:
     del argv
     import numpy as np
 
-    from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
+    from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+    from ccalign_jax.solvers.paths import Pairs
 
     rng = np.random.default_rng(0)
 

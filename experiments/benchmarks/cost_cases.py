@@ -129,7 +129,8 @@ def torch_fits(*, images: int = IMAGES, width: int = WIDTH, languages: int = LAN
 
 def closed_form(name: str, images: int, width: int = WIDTH) -> Call:
     """A closed form from the captions of one language on; of ridge, its whole path with leave-one-out errors."""
-    from ccalign_jax.solvers.closed_forms import CLOSED_FORMS, Pairs
+    from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+    from ccalign_jax.solvers.paths import Pairs
 
     text, image = unit(images, width), unit(images, width, 1)
     owners, weights, masks = (np.arange(images),), (np.ones(images),), np.ones((2, images), bool)

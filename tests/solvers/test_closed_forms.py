@@ -16,8 +16,8 @@ from ccalign_jax.solvers.closed_forms import (
     POOLED_PENALTIES,
     RIDGE_PENALTIES,
     STEPS,
-    Pairs,
 )
+from ccalign_jax.solvers.paths import Pairs
 from ccalign_jax.training import Recipe, Space
 
 LANGUAGES = ("de", "en")
