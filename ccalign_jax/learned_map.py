@@ -21,6 +21,7 @@ from ccalign_jax.aligners import (
 )
 from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.data.fingerprints import Fingerprints
+from ccalign_jax.data.frames import Backend, make_frame
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import AnyArray, unit_float32
 
@@ -86,6 +87,28 @@ class LearnedMap(NamedTuple):
             InputError: another width, or a row that is mapped to NaN, infinity or zero.
         """
         return self.map_images(rows, name="the rows")
+
+    def frame(self, backend: Backend = "pandas") -> Any:
+        """Scores on the images that picked the epoch, before and after training; by column `metric`, `before`, `after`.
+
+        Raises:
+            InputError: the map has none, such as one of an earlier version, or the backend is not installed.
+        """
+        scores = self.about.get("scores")
+        if scores is None:
+            raise InputError("the map has no scores: it was not chosen on images of its own; evaluate it")
+        columns = {when: np.array(list(scores[when].values())) for when in ("before", "after")}
+        return make_frame({"metric": list(scores["before"]), **columns}, backend)
+
+    def __repr__(self) -> str:
+        about = self.about
+        name, known = about.get("trial", about["aligner"]), ", ".join(about["languages"])
+        lines = [f"LearnedMap {name}: captions [{about['d_text']}] in {known}, images [{about['d_image']}]"]
+        if "scores" in about:
+            before, after = about["scores"]["before"], about["scores"]["after"]
+            changes = ", ".join(f"{key.replace('_', ' ')} {before[key]:.3f} → {after[key]:.3f}" for key in before)
+            lines.append(f"  on the images that picked the epoch: {changes}")
+        return "\n".join(lines)
 
     def matrix(self, language: str | None = None) -> Linear:
         """W and offset of the map of captions, where it is linear: unit rows x go to xW + b, scaled to unit length.

@@ -112,3 +112,16 @@ def test_rows_that_cannot_be_mapped_are_refused(captions, images, one_line):
     broken = captions.copy()
     broken[3, 0] = np.nan
     one_line(lambda: map_(broken), "the rows row 3", "NaN")
+
+
+def test_a_map_says_what_it_is_and_how_it_scored(one_line):
+    map_ = learned("residual")
+    one_line(map_.frame, "no scores", "evaluate it")
+    scores = {"before": {"t2i_R@1": 0.25, "MRR": 0.5}, "after": {"t2i_R@1": 0.75, "MRR": 0.5}}
+    map_ = map_._replace(about=map_.about | {"trial": "image/residual/mse", "scores": scores})
+    assert repr(map_).split("\n") == [
+        "LearnedMap image/residual/mse: captions [6] in de, en, fr, images [5]",
+        "  on the images that picked the epoch: t2i R@1 0.250 → 0.750, MRR 0.500 → 0.500",
+    ]
+    pytest.importorskip("pandas")
+    assert map_.frame().to_dict("list") == {"metric": ["t2i_R@1", "MRR"], "before": [0.25, 0.5], "after": [0.75, 0.5]}

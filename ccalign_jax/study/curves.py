@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccalign_jax.data.frames import Backend
 from ccalign_jax.measurement.estimates import Entry, Estimates, estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
 from ccalign_jax.measurement.measure import IDENTITY, Place, is_macro
@@ -17,6 +18,7 @@ from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.reporting import CURVES, make_plots, make_tables
 from ccalign_jax.study.curve_runs import measure_path
 from ccalign_jax.study.files import write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.frames import rows_frame
 from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.outcomes import arm_of, select
 from ccalign_jax.study.plan import Plan
@@ -60,6 +62,10 @@ class Curves(NamedTuple):
 
     summary: dict[str, Any]
     points: dict[str, list[Point]]
+
+    def frame(self, backend: Backend = "pandas") -> Any:
+        """The rows of `curves.csv` as a data frame: one a curve, point and direction."""
+        return rows_frame(curve_rows(self.points), ("curve", "direction"), backend)
 
 
 def make_curves(

@@ -4,6 +4,7 @@ import csv
 import json
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from ccalign_jax.data import synthetic
@@ -49,6 +50,15 @@ def test_either_curve_alone(curves):
     assert shown[0] == "steps of the path" and all(done <= total for done, total in shown[1:])
     other = make_curves(learning=plan_learning(DATA, CONFIG, FOLDS, sizes=[12, 24]))
     assert other.summary["learning"] == curves.summary["learning"] and "path" not in other.summary
+
+
+def test_the_frame_is_the_rows_of_the_csv(curves):
+    pytest.importorskip("pandas")
+    frame, rows = curves.frame(), list(curve_rows(curves.points))
+    assert len(frame) == len(rows) and set(frame["curve"]) == {"path", "learning"}
+    assert frame["penalty"].iloc[0] == np.inf and frame["pairs"].isna().sum() == (frame["curve"] == "path").sum()
+    assert frame["chosen_in"].dropna().tolist() == [row["chosen_in"] for row in rows if row["chosen_in"] != ""]
+    assert frame["test_R@1"].tolist() == [float(row["test_R@1"]) for row in rows]
 
 
 def test_rows_of_the_csv(curves):
