@@ -1,5 +1,6 @@
 """The examples run, each once, and print what they should; the plugin has tests of its own."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -44,3 +45,18 @@ def test_examples_are_short():
     assert all(
         len(path.read_text("utf-8").splitlines()) <= 80 for path in EXAMPLES.glob("*.py") if path.stem != "plugin"
     )
+
+
+def test_the_notebook_runs_from_start_to_end(capsys):
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    text = (EXAMPLES / "first_map.ipynb").read_text("utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    namespace: dict = {}
+    for number, cell in enumerate(cells, start=1):
+        assert cell["execution_count"] == number and len(cell["source"]) <= 10
+        exec(compile("".join(cell["source"]), f"cell {number}", "exec", dont_inherit=True), namespace)
+    assert namespace["data"].languages == ("de", "en") and namespace["found"].best is namespace["learned"]
+    assert namespace["right"] > 0.6 and capsys.readouterr().out.count("\n") == 1  # one cell prints
+    shown = [output for cell in cells for output in cell["outputs"]]  # outputs are committed, so that it reads well
+    assert len(shown) >= 6 and not any(place in text for place in ("/home", "/root", "/tmp", "Traceback"))

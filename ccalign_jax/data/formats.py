@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["load", "open_shards", "save"]
 
 
-def load(source: Source | EmbeddingSet, *, languages: Sequence[str] | None = None) -> EmbeddingSet:
+def load(
+    source: Source | EmbeddingSet, *, languages: Sequence[str] | None = None, name: str | None = None
+) -> EmbeddingSet:
     """Read a data set, in any of the forms of docs/data.md: from a path, or from objects in memory.
 
     Objects are a pandas or polars data frame, a pyarrow table or a `Dataset` or `DatasetDict` of Hugging Face, with the
@@ -43,7 +45,12 @@ def load(source: Source | EmbeddingSet, *, languages: Sequence[str] | None = Non
     aligned); a folder of .npy files with ids; Parquet files and saved Hugging Face datasets; a folder of clip-retrieval
     or of shards, such as an extraction's, as `open_shards` has them; and the seed study's .pt files,
     `embeddings_image/<split>/*.pt` and `embeddings_text/<split>/*.pt`. Other arrays are left out and counted in
-    `notes`. Languages that are not asked for are not checked.
+    `notes`.
+
+    Args:
+        source: a path, or objects.
+        languages: a subset to use; others are not checked.
+        name: of the data in reports; by default that of the file or folder, or the kind of object.
 
     Raises:
         InputError: one line that names the file or object, the array, column, key or row, what is wrong and how to
@@ -56,19 +63,21 @@ def load(source: Source | EmbeddingSet, *, languages: Sequence[str] | None = Non
         ...     data = load(f"{folder}/toy.npz", languages=["de"])
         >>> data.name, len(data), data.languages
         ('toy', 2, ('de',))
-        >>> load({"image": np.eye(2), "text_en": np.eye(2)}).languages
+        >>> load({"image": np.eye(2), "text_en": np.eye(2)}, name="toy").languages
         ('en',)
     """
     if isinstance(source, EmbeddingSet):
-        return source if languages is None else source.with_languages(languages)
-    if not isinstance(source, str | os.PathLike):
-        name, arrays = read_object(source, languages)
-        return EmbeddingSet.build(name, **arrays, languages=languages)
-    form, path = _format_of(source)
-    # The path is the name while checks run, so that every message names the file.
-    data = EmbeddingSet.build(str(path), **form.read(path, languages), languages=languages)
-    place = Path(os.path.abspath(path))
-    return dataclasses.replace(data, name=place.name if place.is_dir() else place.stem)
+        data = source if languages is None else source.with_languages(languages)
+    elif isinstance(source, str | os.PathLike):
+        form, path = _format_of(source)
+        # The path is the name while checks run, so that every message names the file.
+        data = EmbeddingSet.build(str(path), **form.read(path, languages), languages=languages)
+        place = Path(os.path.abspath(path))
+        name = name or (place.name if place.is_dir() else place.stem)
+    else:
+        kind, arrays = read_object(source, languages)
+        data = EmbeddingSet.build(kind, **arrays, languages=languages)
+    return data if name is None else dataclasses.replace(data, name=name)
 
 
 def open_shards(

@@ -185,9 +185,8 @@ def fit(
         devices: that every batch is spread over, for fits that one cannot hold; a divisor of the images of a batch.
 
     Returns:
-        The map, applied to a data set by `ccalign_jax.apply(found, data)`, to rows by
-        `aligners.map_captions(found.aligner, found.params, rows, language_number)`, or saved by
-        `checkpoints.save_checkpoint(path, found)`.
+        The map `found`: a function of caption rows, `found(rows, language="de")`, and of images, `found.images(rows)`;
+        applied to a data set by `ccalign_jax.apply(found, data)`, saved by `checkpoints.save_checkpoint(path, found)`.
         `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after, and
         `found.about["diverged"]` the first step after which a parameter was NaN or infinite (0: none); epochs from
         there on are not chosen.

@@ -94,6 +94,7 @@ def test_arrays_of_any_library(wanted):
 def test_a_set_is_returned_as_it_is():
     data = load({**ARRAYS, "text_en": TEXT, "text_en_keys": KEYS[OWNERS]})
     assert load(data) is data and load(data, languages=["en"]).languages == ("en",)
+    assert load(data, name="mine").name == load(ARRAYS, name="mine").name == "mine" and data.name == "arrays"
 
 
 @pytest.mark.parametrize(
