@@ -3,8 +3,8 @@
 from ccalign_jax.data.embedding_set import EmbeddingSet as EmbeddingSet
 from ccalign_jax.data.formats import load as load
 from ccalign_jax.data.formats import open_shards as open_shards
-from ccalign_jax.data.formats import save as save
 from ccalign_jax.data.pair_rows import PairRows as PairRows
+from ccalign_jax.data.saving import save as save
 from ccalign_jax.data.shard_writer import write_shards as write_shards
 from ccalign_jax.data.shards import Shards as Shards
 from ccalign_jax.data.splits import Fold as Fold

@@ -8,11 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from ccalign_jax.data.clip_retrieval import is_clip_retrieval, open_clip_retrieval, read_clip_retrieval
 from ccalign_jax.data.embedding_set import EmbeddingSet
-from ccalign_jax.data.join_captions import take_rows
 from ccalign_jax.data.keyed_sets import has_keys, read_keyed_set, read_keyed_sets
 from ccalign_jax.data.npy_folders import is_npy_folder, read_npy_folder
 from ccalign_jax.data.objects import read_object
@@ -23,12 +20,12 @@ from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard
 from ccalign_jax.data.table_sets import read_table_set
 from ccalign_jax.data.tables import dataset_tables, is_dataset_folder, is_parquet, parquet_table
-from ccalign_jax.errors import InputError, check_path, reason
+from ccalign_jax.errors import InputError, check_path
 
 if TYPE_CHECKING:
     from ccalign_jax.data.objects import Source
 
-__all__ = ["load", "open_shards", "save"]
+__all__ = ["load", "open_shards"]
 
 
 def load(
@@ -104,7 +101,7 @@ def open_shards(
         InputError: one line that names the file and the array, what is wrong and how to fix it.
 
     Example:
-        >>> import tempfile
+        >>> import numpy as np, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for number in range(2):
         ...         np.savez(f"{folder}/{number}.npz", image=np.eye(2, dtype="f4"), text_en=np.eye(2, dtype="f4"))
@@ -121,49 +118,6 @@ def open_shards(
     form, place = _format_of(path)
     found = form.stream(place, languages)
     return shards_of(place, load(place, languages=languages)) if found is None else found
-
-
-def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
-    """Write an uncompressed .npz from which `load` returns the same rows, keys, groups and split (not the notes).
-
-    Rows are written in the order of the input that the set was built from. The file appears whole or not at all, and
-    replaces what was there.
-
-    Raises:
-        InputError: the path does not end in .npz, or cannot be written.
-
-    Example:
-        >>> import numpy as np, tempfile
-        >>> data = EmbeddingSet.build("toy", np.eye(2), {"en": np.eye(2)})
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(f"{folder}/copy.npz", data)
-        ...     load(f"{folder}/copy.npz").sha256() == data.sha256()
-        True
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise InputError(f"{path}: the name must end in .npz to be read again; add it")
-    order = np.argsort(data.image_row)
-    arrays: dict[str, Any] = {
-        "image": take_rows(data.image, order),
-        "image_keys": data.keys[order],
-        "image_groups": data.groups[order],
-    }
-    if data.split is not None:
-        arrays["split"] = data.split[order]
-    for language in data.languages:
-        order = np.argsort(data.text_row[language])
-        arrays[f"text_{language}"] = take_rows(data.text[language], order)
-        arrays[f"text_{language}_keys"] = data.keys[data.image_of[language][order]]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: not written ({reason(error)}); choose another folder or free disk space") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Format(NamedTuple):
