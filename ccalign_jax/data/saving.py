@@ -26,6 +26,7 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
 
     Example:
         >>> import numpy as np, tempfile
+        >>> from ccalign_jax.data import load
         >>> data = EmbeddingSet.build("toy", np.eye(2), {"en": np.eye(2)})
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save(f"{folder}/copy.npz", data)
