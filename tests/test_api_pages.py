@@ -9,7 +9,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "api"
-PACKAGES = ["losses", "aligners", "pivots", "metrics", "data", "study", "solvers", "statistics", "diagnostics"]
+PACKAGES = [
+    "losses",
+    "aligners",
+    "pivots",
+    "metrics",
+    "data",
+    "study",
+    "solvers",
+    "statistics",
+    "diagnostics",
+    "exporting",
+    "extraction",
+    "encoders",
+]
 
 
 def public_names(package: str) -> Iterator[str]:
@@ -35,11 +48,11 @@ def is_all(node: ast.Assign) -> bool:
 def test_the_page_of_a_package_has_all_its_names(package):
     page = (PAGES / f"{package}.md").read_text("utf-8")
     named, wanted = re.findall(r"^::: (.+)$", page, flags=re.MULTILINE), sorted(public_names(package))
-    assert len(wanted) > 10 and sorted(named) == [f"ccalign_jax.{package}.{name}" for name in wanted]
+    assert len(wanted) > 3 and sorted(named) == [f"ccalign_jax.{package}.{name}" for name in wanted]
 
 
 def test_the_site_has_every_page():
     site = (ROOT / "mkdocs.yml").read_text("utf-8")
     listed = re.findall(r"^ +- ([\w/]+\.md)$", site, flags=re.MULTILINE)
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
-    assert sorted(listed) == sorted([*pages, "README.md", "BUILD.md", "CHANGELOG.md"])
+    assert sorted(listed) == sorted([*pages, "README.md", "BUILD.md", "CHANGELOG.md"]), "list each page in mkdocs.yml"
