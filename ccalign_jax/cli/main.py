@@ -31,6 +31,7 @@ def main() -> None:
         print(f"ccalign_jax {__version__}")
     else:
         runner.fail(hint(name, rest, known))
+    runner.check_printed()
 
 
 def run_command(name: str) -> None:

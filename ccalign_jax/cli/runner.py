@@ -50,6 +50,7 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
             fail(error)
         if HELP & set(argv):
             print(_usage(owner, sys.modules[main.__module__].__doc__ or ""))
+            check_printed()
             sys.exit(0)
         flags.FLAGS.set_gnu_getopt(True)  # flags may follow what is no flag
         ours = flags.FLAGS.get_key_flags_for_module(owner)
@@ -96,8 +97,8 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
                 raise
             reason = str(error).partition("\n")[0] or "the system has no more"
             fail(f"out of memory: {reason}; ask for less, such as smaller batches, sizes or --memory")
-        if written is None and (lost := streams.unwritten(sys.stdout)):
-            fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
+        if written is None:
+            check_printed()
 
     try:
         app.run(guarded, flags_parser=parse)
@@ -151,6 +152,12 @@ def fail(message: object) -> NoReturn:
     """One line on stderr, exit status 2."""
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
+
+
+def check_printed() -> None:
+    """End with status 2 if what was printed could not be written."""
+    if lost := streams.unwritten(sys.stdout):
+        fail(f"stdout: {lost.strerror}; print elsewhere, or give --out where there is one")
 
 
 def start_jax() -> None:

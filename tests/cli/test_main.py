@@ -109,6 +109,15 @@ def test_a_subcommand_prints_what_its_script_prints():
     assert mistake == "error: --output: no such flag; did you mean --out?\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device is Linux's")
+@pytest.mark.parametrize("arguments", [["--help"], ["make_scenes", "--help"]])
+def test_a_list_that_cannot_be_printed_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, *INSTALLED, *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 2 and done.stderr.startswith("error: stdout: ") and done.stderr.count("\n") == 1
+
+
 def test_importing_subcommands_defines_no_flag():
     before = set(flags.FLAGS)
     for name in cli.names():
