@@ -17,6 +17,7 @@ __all__ = ["PRECISIONS", "Precision", "in_precision", "is_emulated"]
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 CPU_FLAGS = Path("/proc/cpuinfo")
+INSTRUCTIONS = ("amx_bf16", "avx512_bf16")  # for products of bfloat16, by the names of Linux
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,10 +54,10 @@ def in_precision(function: Function, precision: Precision, *, exact_too: bool = 
 
 
 def is_emulated() -> bool:
-    """Whether bfloat16 products are slower here than float32 ones, as on a CPU without AMX; False if unknown."""
+    """Whether bfloat16 products are slower here than float32 ones: on a CPU without `INSTRUCTIONS`; False if unknown."""
     if jax.default_backend() != "cpu" or not CPU_FLAGS.exists():
         return False
-    return "amx_bf16" not in CPU_FLAGS.read_text()
+    return not any(name in CPU_FLAGS.read_text() for name in INSTRUCTIONS)
 
 
 def _rounded(program: ClosedJaxpr, exact_too: bool) -> ClosedJaxpr:
