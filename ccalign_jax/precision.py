@@ -54,7 +54,7 @@ def in_precision(function: Function, precision: Precision, *, exact_too: bool = 
 
 
 def is_emulated() -> bool:
-    """Whether bfloat16 products are slower here than float32 ones: on a CPU without `INSTRUCTIONS`; False if unknown."""
+    """Whether bfloat16 products are slower here than float32 ones, for want of `INSTRUCTIONS`; False if unknown."""
     if jax.default_backend() != "cpu" or not CPU_FLAGS.exists():
         return False
     return not any(name in CPU_FLAGS.read_text() for name in INSTRUCTIONS)
