@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ccalign_jax.data.arrow_columns import import_pyarrow
 from ccalign_jax.data.checks import host_array
 from ccalign_jax.data.keyed_sets import known_arrays, set_of_arrays
-from ccalign_jax.data.table_sets import read_table_set
+from ccalign_jax.data.table_sets import is_of_a_set, read_table_set
 from ccalign_jax.data.tables import Table
 from ccalign_jax.errors import InputError, reason
 
@@ -84,18 +84,21 @@ def _pandas_tables(name: Path, frame: Any) -> Iterator[Table]:
         raise InputError(f"{name}: the column {twice} is there twice; rename or drop one")
     columns = {}
     for column in frame.columns:
-        if not isinstance(column, str):
-            raise InputError(f"{name}: the column name {column!r} is not text; rename it")
-        values = frame[column]
-        cells = [_plain(name, column, cell) for cell in values] if values.dtype == object else values
+        values, column = frame[column], str(column)
         try:
+            cells = [_plain(name, column, cell) for cell in values] if values.dtype == object else values
             columns[column] = arrow.array(cells, from_pandas=True)
         except (arrow.ArrowException, TypeError, ValueError) as error:
-            raise InputError(
-                f"{name}: the column {column} cannot be read ({reason(error)}); give lists of floats, text or whole "
-                "numbers, or drop it"
-            ) from error
+            if is_of_a_set(column):
+                raise _unreadable(name, column, reason(error)) from error
+            columns[column] = arrow.nulls(len(frame))  # left out, and named
     yield _held_table(name, arrow.table(columns))
+
+
+def _unreadable(name: Path, column: str, why: str) -> InputError:
+    return InputError(
+        f"{name}: the column {column} cannot be read ({why}); give lists of floats, text or whole numbers"
+    )
 
 
 def _plain(name: Path, column: str, cell: Any) -> Any:
@@ -112,12 +115,16 @@ def _polars_tables(name: Path, frame: Any) -> Iterator[Table]:
     import_pyarrow(name)
     for column, kind in frame.schema.items():
         if str(kind).startswith("Object"):
-            raise InputError(f"{name}: the column {column} holds Python objects; give lists of floats, or drop it")
+            if is_of_a_set(column):
+                raise _unreadable(name, column, "Python objects")
+            frame = frame.with_columns(**{column: None})  # left out, and named
     yield _held_table(name, frame.to_arrow())
 
 
 def _dataset_tables(name: Path, dataset: Any) -> Iterator[Table]:
-    yield _held_table(name, dataset.with_format("arrow")[:])
+    schema = dataset.features.arrow_schema
+    types = dict(zip(schema.names, schema.types, strict=True))
+    yield Table(name, types, lambda columns: dataset.select_columns(list(columns)).with_format("arrow")[:])
 
 
 def _split_tables(name: Path, datasets: Mapping[str, Any]) -> Iterator[Table]:

@@ -13,13 +13,18 @@ from ccalign_jax.data.checks import check_one_split, check_rows, known_languages
 from ccalign_jax.data.tables import Table
 from ccalign_jax.errors import InputError
 
-__all__ = ["read_table_set"]
+__all__ = ["is_of_a_set", "read_table_set"]
 
 # The first column of these names that a table has, and that is of the right type.
 _KEYS = ("image_key", "image_id", "key", "image_path", "file_name", "id")
 _IMAGES = ("image", "image_embedding", "image_embeddings")
 _CAPTIONS = ("embedding", "embeddings", "text_embedding", "text_embeddings")
 _LANGUAGES = ("language", "lang")
+
+
+def is_of_a_set(name: str) -> bool:
+    """Whether a column of this name may be read."""
+    return name in (*_KEYS, *_IMAGES, *_CAPTIONS, *_LANGUAGES, "split", "image_groups") or name.startswith("text_")
 
 
 class _Columns(NamedTuple):

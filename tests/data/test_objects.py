@@ -53,6 +53,16 @@ def test_pandas(wanted):
     assert load(repeated).notes[-1] == "left out 1 of 4 images: their keys repeat, the first row of each is kept"
 
 
+def test_other_columns_are_left_out_and_named(wanted):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    note = ("left out 2 columns without embeddings: 3, photo",)
+    data = load(pandas.DataFrame(WIDE).assign(photo=[object()] * 3).assign(**{"3": 1}).rename(columns={"3": 3}))
+    assert (data.sha256(), data.notes) == (wanted, note)
+    photos = polars.Series("photo", [object()] * 3, dtype=polars.Object)
+    data = load(polars.from_arrow(arrow(WIDE)).with_columns(photos, polars.lit(1).alias("3")))
+    assert (data.sha256(), data.notes) == (wanted, note)
+
+
 def test_polars(wanted):
     polars = pytest.importorskip("polars")
     wide = polars.from_arrow(arrow(WIDE))
@@ -103,8 +113,7 @@ def test_a_set_is_returned_as_it_is():
         ({"image": [IMAGE[0], IMAGE[1][:2], IMAGE[2]]}, "data frame: image row 1 has 2 numbers, row 0 has 4"),
         ({"image": [IMAGE[0], IMAGE[1] * np.nan, IMAGE[2]]}, "data frame: image row 1 (key b) is NaN or infinite"),
         ({"image": ["a", "b", "c"]}, "data frame: no rows of images; give a column image"),
-        ({"other": [object()] * 3}, "data frame: the column other cannot be read"),
-        ({3: [1, 2, 3]}, "data frame: the column name 3 is not text"),
+        ({"text_en": [object()] * 3}, "data frame: the column text_en cannot be read"),
         ({"image_id": [0.5, 1.5, 2.5]}, "data frame: no image keys (image_id double"),
         ({"image_id": ["a", None, "c"]}, "data frame: row 1 has no image_id"),
     ],
@@ -124,8 +133,8 @@ def test_mistakes_of_other_kinds(one_line):
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     one_line(lambda: load(pandas.DataFrame([[1, 2]], columns=["a", "a"])), "data frame: the column a is there twice")
     one_line(lambda: load(polars.from_arrow(arrow(WIDE)).lazy()), "data is a LazyFrame", "collect()")
-    objects = polars.DataFrame({"x": [object()]}, schema={"x": polars.Object})
-    one_line(lambda: load(objects), "data frame: the column x holds Python objects")
+    objects = polars.DataFrame({"image": [object()]}, schema={"image": polars.Object})
+    one_line(lambda: load(objects), "data frame: the column image cannot be read (Python objects)")
 
 
 def test_libraries_are_not_imported_to_look_at_types():
