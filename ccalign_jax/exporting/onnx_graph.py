@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax import export as jax_export
 from jax.extend.core import ClosedJaxpr, Literal
 from jaxtyping import Array
 
@@ -143,7 +144,7 @@ def trace(function: Callable[[Array], Array], width: int, graph: Graph, rows: Va
     Raises:
         Untranslatable: an operation that depends on the rows and has no rule.
     """
-    (batch,) = jax.export.symbolic_shape(BATCH)
+    (batch,) = jax_export.symbolic_shape(BATCH)
     try:
         traced = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((batch, width), np.float32))
     except Exception as error:

@@ -32,15 +32,17 @@ def main() -> Path | None:
         return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.exporting import export
+    from ccalign_jax.study.files import output_path
 
     for name in ("checkpoint", "to", "out"):
         if FLAGS[name].value is None:
             raise InputError(f"--{name} is missing; give it, or --to=list for the formats")
+    out = output_path(FLAGS.out)
     start_jax()
     done = export(
         FLAGS.checkpoint,
         to=FLAGS.to,
-        out=FLAGS.out,
+        out=out,
         language=FLAGS.language,
         side=FLAGS.side,
         overwrite=FLAGS.overwrite,
