@@ -141,15 +141,21 @@ def _has_layers(parts: Sequence[Part], count: int | None) -> bool:
     return count in {None if part.layers is None else len(part.layers) for part in parts}
 
 
+def _aligner_of(job: Job, part: Part) -> str | None:
+    parsed = parse_name(job.learned.about["aligner"])
+    return parsed.image if part.name == "images" else parsed.text
+
+
 NEEDED: Mapping[str, Callable[[Job, Sequence[Part]], bool]] = {
     "mlp": lambda job, parts: _has_layers(parts, 2),
+    "plain_mlp": lambda job, parts: any(_aligner_of(job, part) == "mlp" for part in parts),
     "nonlinear": lambda job, parts: _has_layers(parts, None),
     "offset": lambda job, parts: any(
         part.layers is not None and len(part.layers) == 1 and part.layers[0].bias.any() for part in parts
     ),
     "widths": lambda job, parts: any(part.d_in != job.d_out for part in parts),
     "languages": lambda job, parts: sum(part.name != "images" for part in parts) > 1,
-    "images": lambda job, parts: len(parts) > 1 and parts[-1].name == "images",
+    "images": lambda job, parts: "images" in (parts[-1:] or job.parts)[0].name,
 }
 
 
@@ -167,7 +173,5 @@ def check_features(job: Job) -> None:
     Raises:
         InputError: it needs what the format does not have.
     """
-    if "images" not in FORMATS[job.to].holds and job.parts[0].name == "images":
-        raise refuse(job, "the format has maps of captions; leave --side=images out")
     if missing := missing_features(job):
         raise refuse(job, f"the format cannot hold {' or '.join(FEATURES[feature] for feature in missing)}")

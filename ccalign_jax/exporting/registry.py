@@ -14,11 +14,12 @@ __all__ = ["FEATURES", "FORMATS", "Format"]
 # What a map may need of a format, and how a refusal names it.
 FEATURES = {
     "mlp": "a hidden layer",
+    "plain_mlp": "an MLP that is not x plus a hidden layer",
     "nonlinear": "a map that is neither linear nor an MLP",
     "offset": "an offset",
     "widths": "rows of different width before and after",
     "languages": "a map for each language (--language picks one)",
-    "images": "a map of images beside that of captions (--side picks one)",
+    "images": "a map of images (--side=captions leaves it out)",
 }
 
 
@@ -68,7 +69,7 @@ FORMATS: dict[str, Format] = {
     "faiss": Format(
         "linear maps, as transforms in front of an index",
         "faiss_files:write",
-        ALL - {"nonlinear", "mlp"},
+        ALL - {"nonlinear", "mlp", "plain_mlp"},
         options=("index",),
     ),
     "llama-index": Format(

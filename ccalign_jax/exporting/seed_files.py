@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.aligners import parse_name
 from ccalign_jax.encoders.base import import_library
-from ccalign_jax.exporting.job import Job, refuse
+from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
 
 
 def write(job: Job, path: Path) -> list[str]:
-    """Write `{"kind": "linear", "W", "langs"}`, or `{"kind": "mlp", "state_dict", "langs", …}` of a residual MLP.
-
-    Raises:
-        InputError: an MLP that is not x plus a hidden layer.
-    """
+    """Write `{"kind": "linear", "W", "langs"}`, or `{"kind": "mlp", "state_dict", "langs", …}` of a residual MLP."""
     (part,), layers = job.moving, job.moving[0].layers
     assert layers is not None  # as the registry says
     torch = import_library("torch", "torch")
@@ -31,7 +26,7 @@ def write(job: Job, path: Path) -> list[str]:
     content: dict[str, Any] = {"langs": list(languages)}
     if len(layers) == 1:
         content |= {"kind": "linear", "W": tensor(layers[0].weight)}
-    elif parse_name(job.learned.about["aligner"]).text == "residual_mlp":
+    else:
         hidden = layers[0].weight.shape[1] - 2 * part.d_in  # after it comes the identity, twice
         state = {
             "fc1.weight": layers[0].weight[:, :hidden].T,
@@ -42,7 +37,5 @@ def write(job: Job, path: Path) -> list[str]:
         }
         content |= {"kind": "mlp", "head": "mlp_residual", "hidden": hidden, "d_text": part.d_in, "d_img": job.d_out}
         content["state_dict"] = {name: tensor(array) for name, array in state.items()}
-    else:
-        raise refuse(job, "of MLPs the format has those that are x plus a hidden layer")
     torch.save(content, path)
     return []

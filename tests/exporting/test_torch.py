@@ -70,7 +70,7 @@ def test_llama_index_loads_a_square_map(tmp_path, learned):
     [
         ("fourier", "torch", (6, 5), ["neither linear nor an MLP", "safetensors, numpy, onnx"]),
         ("mixture", "faiss", (6, 5), ["neither linear nor an MLP", "numpy, onnx"]),
-        ("mlp", "faiss", (6, 5), ["a hidden layer", "onnx, torch"]),
+        ("mlp", "faiss", (6, 5), ["a hidden layer", "onnx, torch", "exported to safetensors, numpy, onnx, torch"]),
         ("mlp", "seed", (6, 5), ["x plus a hidden layer", "torch"]),
         ("shift", "seed", (6, 6), ["an offset", "faiss, llama-index"]),
         ("dual(linear)", "seed", (6, 5), ["a map of images", "--side"]),
