@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ccalign_jax.data.arrow_columns import import_pyarrow
 from ccalign_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,17 +48,21 @@ def make_frame(columns: Mapping[str, Sequence[Any] | np.ndarray], backend: Backe
 
 
 def _polars_series(name: str, values: Sequence[Any] | np.ndarray) -> Any:
-    """A column of polars; lists of arrays keep their type."""
+    """A column of polars; arrays keep their type, and so do lists of them."""
     import polars
 
     cells = [cell for cell in values if cell is not None]
     nested = bool(cells) and isinstance(cells[0], list)
-    row = cells[0][0] if nested else cells[0] if cells else None
-    if not isinstance(row, np.ndarray):
+    rows = [row for cell in cells for row in cell] if nested else cells
+    if not rows or not isinstance(rows[0], np.ndarray):
         return polars.Series(name, values, nan_to_null=True)
-    kind = polars.List(polars.Series(row[:0]).dtype)
-    lists = [None if cell is None else [one.tolist() for one in cell] if nested else cell.tolist() for cell in values]
-    return polars.Series(name, lists, polars.List(kind) if nested else kind)
+    arrow, stacked = import_pyarrow(Path(name)), np.stack(rows)
+    column = arrow.FixedSizeListArray.from_arrays(arrow.array(stacked.ravel()), stacked.shape[1])
+    if nested:
+        ends = np.cumsum([0, *(0 if cell is None else len(cell) for cell in values)]).astype(np.int32)
+        missing = arrow.array([cell is None for cell in values])
+        column = arrow.ListArray.from_arrays(arrow.array(ends), column, mask=missing)
+    return polars.Series(name, polars.from_arrow(column))
 
 
 def set_columns(data: EmbeddingSet) -> dict[str, Any]:
