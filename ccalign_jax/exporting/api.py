@@ -129,9 +129,10 @@ def _write(job: Job, format_: Format, path: Path, old: list[Path]) -> Exported:
         (draft / format_.description).write_text(described + "\n", encoding="utf-8")
         for file in old:
             file.unlink(missing_ok=True)
-        if path.is_dir():  # with files of others, which stay
+        if any(file.is_file() for file in path.rglob("*")):  # files of others, which stay
             shutil.copytree(draft, path, dirs_exist_ok=True)
         else:
+            _remove(path)
             draft.rename(path)
         return Exported(path, tuple(path / name for name in names), tuple(notes))
     finally:

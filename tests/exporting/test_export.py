@@ -1,6 +1,7 @@
 """What every export has in common, and the arrays of NumPy and safetensors."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -81,6 +82,15 @@ def test_mistakes_are_one_line_and_write_nothing(best, tmp_path, learned, one_li
     one_line(export(index="filled.faiss"), "--index", "numpy does not read it")
     one_line(export(map_=tmp_path), "no checkpoint here")
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+@pytest.mark.parametrize(
+    ("to", "library", "extra"), [("onnx", "onnx", "export"), ("faiss", "faiss", "export"), ("torch", "torch", "torch")]
+)
+def test_a_missing_library_is_named_with_what_installs_it(to, library, extra, tmp_path, learned, one_line, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    one_line(lambda: cc.export(learned("linear"), to=to, out=tmp_path / "out"), f"{library} is not", f'".[{extra}]"')
+    assert not list(tmp_path.iterdir())
 
 
 def test_overwrite_replaces_what_an_export_wrote_and_nothing_else(best, tmp_path, one_line):
