@@ -25,7 +25,7 @@ def map_arrays(job: Job) -> dict[str, np.ndarray]:
         found |= {f"{_prefix(part)}{name}": value for name, value in _layer_arrays(part).items()}
     for place, leaf in jax.tree_util.tree_leaves_with_path(job.learned.params):
         name = ".".join(str(getattr(key, "key", key)) for key in place)
-        found[f"params.{name}"] = np.ascontiguousarray(leaf)
+        found[f"params.{name}"] = np.asarray(leaf, order="C")  # ascontiguousarray gives a number an axis
     return found
 
 

@@ -66,7 +66,7 @@ class Graph:
         if isinstance(value, Value):
             return value.name
         name = f"constant_{len(self.constants)}"
-        self.constants[name] = np.ascontiguousarray(value)
+        self.constants[name] = np.asarray(value, order="C")
         return name
 
     def add(

@@ -106,6 +106,16 @@ def _expm1(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
     return graph.add("Sub", graph.add("Exp", *inputs), ONE)
 
 
+@rule("is_finite", broadcasts=True)
+def _is_finite(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
+    return graph.add("Not", graph.add("Or", graph.add("IsNaN", *inputs), graph.add("IsInf", *inputs)))
+
+
+@rule("exp2", broadcasts=True)
+def _exp2(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
+    return graph.add("Pow", np.array(2.0, np.float32), *inputs)
+
+
 @rule("integer_pow", broadcasts=True)
 def _power(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
     return graph.add("Pow", inputs[0], np.array(equation.params["y"], np.float32))

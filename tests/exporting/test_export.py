@@ -69,6 +69,13 @@ def test_a_map_without_layers_keeps_its_parameters_and_says_so(tmp_path, learned
     arrays = np.load(done.files[1])
     assert "params.text.gate" in arrays and "images.W" in arrays and "W" not in arrays
     assert "captions" in done.notes[0] and "no plain matrix" in done.notes[0]
+    kernel = learned("fourier")
+    for to, load in (("numpy", np.load), ("safetensors", load_file)):
+        done = cc.export(kernel, to=to, out=tmp_path / to)
+        arrays = load(done.files[1])
+        assert {name: arrays[f"params.{name}"].shape for name in kernel.params} == {
+            name: leaf.shape for name, leaf in kernel.params.items()
+        }
 
 
 def test_mistakes_are_one_line_and_write_nothing(best, tmp_path, learned, one_line):

@@ -87,6 +87,12 @@ def plugin_map(text):
         lambda rows: jnp.where(rows > 0, jnp.log1p(jnp.abs(rows)), jnp.clip(rows, -0.3, 0.2)),
         lambda rows: rows.reshape(-1, 2, 3).max(1)[:, [0, 1, 2, 0, 1, 2]] + jnp.mean(rows, -1, keepdims=True),
         lambda rows: jnp.broadcast_to(jnp.arange(1.0, 7.0), rows.shape) + rows[:, 2:3],
+        lambda rows: rows - jax.nn.logsumexp(rows, axis=1, keepdims=True) + jnp.exp2(rows),
+        lambda rows: (
+            jax.nn.standardize(rows) * jnp.linalg.norm(rows, axis=-1, keepdims=True) + jax.nn.log_softmax(rows)
+        ),
+        lambda rows: rows[:, 0, None] * jax.nn.elu(rows) + jax.nn.gelu(rows) + jnp.where(jnp.isnan(rows), 0.0, 1.0),
+        lambda rows: jnp.einsum("md,de,me->me", rows, jnp.eye(6), rows) + jnp.maximum(rows, 0.1).prod(1)[:, None],
         lambda rows: jax.lax.rsqrt(1 + rows**2) + jnp.tanh(rows).T.T + jax.nn.softplus(rows),
     ],
 )
