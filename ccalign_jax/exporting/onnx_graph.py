@@ -146,7 +146,8 @@ def trace(function: Callable[[Array], Array], width: int, graph: Graph, rows: Va
     """
     (batch,) = jax_export.symbolic_shape(BATCH)
     try:
-        traced = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((batch, width), np.float32))
+        with jax.default_matmul_precision("highest"):  # of products of constants, which are computed here
+            traced = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((batch, width), np.float32))
     except Exception as error:
         raise Untranslatable(f"it cannot be traced for any number of rows ({str(error).splitlines()[0]})") from error
     (found,) = _Translation(graph, rows, batch, rules).run(traced, [rows])
