@@ -142,6 +142,7 @@ def test_python_blocks_run_in_the_order_of_the_page(page, small_set):
     namespace: dict = {}
     for number, block in enumerate(blocks(page.read_text("utf-8"), "python"), start=1):
         exec(compile(block, f"{name_of(page)}, block {number}", "exec", dont_inherit=True), namespace)
+    namespace.clear()  # in order: later, a page's files are collected before what would close them
 
 
 PARSE = """
