@@ -17,7 +17,7 @@ from ccalign_jax.encoders.pooling import POOLINGS, pool
 from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
 from ccalign_jax.errors import InputError, reason
 
-__all__ = ["load_transformers"]
+__all__ = ["load_transformers", "longest_caption", "pads_captions"]
 
 EXTRA = "encode"
 UNLIMITED = 1 << 20  # a tokenizer without a limit says 1e30
@@ -98,10 +98,7 @@ def _text_inputs(
     transformers: Any, loaded: _Loaded, name: str, choices: Choices
 ) -> tuple[Callable[[str], str], Callable[[Sequence[str]], Any], str]:
     tokenizer = _part(transformers.AutoTokenizer, loaded, "text", name)
-    config = getattr(loaded.config, "text_config", loaded.config)
-    most = min(tokenizer.model_max_length, _positions(config))
-    longest = int(most) if most < UNLIMITED else None
-    padded = loaded.config.model_type in PADDED
+    longest, padded = longest_caption(loaded.config, tokenizer), pads_captions(loaded.config)
     prompt = choices.prompt or ""
 
     def collate(batch: Sequence[str]) -> Mapping[str, Any]:
@@ -112,6 +109,17 @@ def _text_inputs(
 
     words = f"{type(tokenizer).__name__}, at most {longest or 'any'} tokens" + ", filled up to these" * padded
     return lambda caption: prompt + caption, collate, words
+
+
+def longest_caption(config: Any, tokenizer: Any) -> int | None:
+    """The tokens at which captions are cut, of a model and its tokenizer; None for no limit."""
+    most = min(tokenizer.model_max_length, _positions(getattr(config, "text_config", config)))
+    return int(most) if most < UNLIMITED else None
+
+
+def pads_captions(config: Any) -> bool:
+    """Whether a model reads captions that are filled up to the longest allowed."""
+    return config.model_type in PADDED
 
 
 def _positions(config: Any) -> float:

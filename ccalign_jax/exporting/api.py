@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from ccalign_jax._version import __version__
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.exporting.card import write_card
+from ccalign_jax.exporting.facts import read_facts
 from ccalign_jax.exporting.job import ROWS, Job, check_features, make_job
 from ccalign_jax.exporting.registry import FORMATS, Format
+from ccalign_jax.exporting.results import write_results
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import read_map
 
@@ -85,6 +88,7 @@ def export(
     old = _old_files(path, format_, overwrite)
     learned = checkpoint if isinstance(checkpoint, LearnedMap) else read_map(checkpoint)
     job = make_job(learned, to, language=language, side=side, options=options)
+    job = job._replace(source=None if isinstance(checkpoint, LearnedMap) else Path(checkpoint))
     check_features(job)
     return _write(job, format_, path, old)
 
@@ -123,8 +127,11 @@ def _write(job: Job, format_: Format, path: Path, old: list[Path]) -> Exported:
             return Exported(path, (path,), tuple(notes))
         draft.mkdir()
         notes = format_.write(job, draft)
-        names = sorted({*(file.relative_to(draft).as_posix() for file in draft.rglob("*") if file.is_file())})
-        names = sorted({*names, format_.description})
+        names = sorted({*_names(draft), format_.description})
+        facts = read_facts(job)
+        write_card(job, facts, draft, notes)
+        write_results(job, facts, draft)
+        names += sorted({*_names(draft)} - {*names})
         described = json.dumps(_description(job, names), indent=1, ensure_ascii=False)
         (draft / format_.description).write_text(described + "\n", encoding="utf-8")
         for file in old:
@@ -137,6 +144,10 @@ def _write(job: Job, format_: Format, path: Path, old: list[Path]) -> Exported:
         return Exported(path, tuple(path / name for name in names), tuple(notes))
     finally:
         _remove(draft)
+
+
+def _names(draft: Path) -> list[str]:
+    return [file.relative_to(draft).as_posix() for file in draft.rglob("*") if file.is_file()]
 
 
 def _remove(draft: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxtyping import Array, Float
@@ -55,12 +56,14 @@ class Job(NamedTuple):
         parts: its maps that were asked for, captions first.
         to: name of the format.
         options: further arguments that the format reads.
+        source: where the map was read; None for one that was in memory.
     """
 
     learned: LearnedMap
     parts: tuple[Part, ...]
     to: str
     options: Mapping[str, Any]
+    source: Path | None = None
 
     @property
     def d_out(self) -> int:

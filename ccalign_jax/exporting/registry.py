@@ -84,4 +84,11 @@ FORMATS: dict[str, Format] = {
         frozenset({"mlp", "widths"}),
         suffix=".pt",
     ),
+    "sentence-transformers": Format(
+        "the frozen encoder and the map, as one folder for SentenceTransformer(path)",
+        "sentence_transformers:write_model",
+        frozenset(FEATURES) - {"nonlinear"},
+        options=("text_encoder", "image_encoder", "data"),
+        description="ccalign.json",
+    ),
 }

@@ -1,0 +1,57 @@
+"""How an exported map is used: a few lines of Python for each format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ccalign_jax.exporting.job import Job
+
+__all__ = ["usage"]
+
+
+def usage(job: Job, folder: Path) -> Iterator[str]:
+    """Lines of Python that map captions with what was exported.
+
+    Args:
+        job: what was exported.
+        folder: of the files.
+    """
+    if job.to == "sentence-transformers":
+        yield from _sentence_transformers(job, folder)
+    elif job.to == "onnx":
+        name = f"{job.parts[0].name}.onnx" if not (folder / "model.onnx").is_file() else "model.onnx"
+        yield from (
+            "import onnxruntime",
+            "",
+            f'session = onnxruntime.InferenceSession("{name}")',
+            'mapped = session.run(["target_embedding"], {"source_embedding": rows})[0]  # rows [m, d] float32',
+        )
+    else:
+        language = job.parts[0].language
+        asked = f', language="{language}"' if language else ""
+        yield from (
+            "import ccalign_jax as cc",
+            "",
+            'learned = cc.load_aligner("RUN/best")  # the map that these files were written from',
+            f"mapped = learned(rows{asked})  # caption embeddings [m, d]",
+        )
+
+
+def _sentence_transformers(job: Job, folder: Path) -> Iterator[str]:
+    routed = (folder / "0_Router").is_dir()
+    languages = [part.language for part in job.parts if part.name != "images"]
+    own = [language for language in languages if language is not None] if len(languages) > 1 else []
+    asked = f', task="{own[0]}"' if own else ""
+    yield "from sentence_transformers import SentenceTransformer"
+    if routed:
+        yield "from PIL import Image"
+    yield ""
+    yield 'model = SentenceTransformer("path/to/this/folder")'
+    yield f'captions = model.encode(["…"]{asked})' + (f"  # task: {', '.join(own)}" if own else "")
+    if not routed:
+        moved = job.learned.aligner.trains_image
+        yield "# images: " + ("mapped, too; export them with --to=onnx" if moved else "unit rows of the image encoder")
+    else:
+        yield 'images = model.encode([Image.open("dog.jpg")])'
+        yield "scores = model.similarity(captions, images)"
