@@ -11,7 +11,7 @@ import yaml
 from ccalign_jax._version import __version__
 from ccalign_jax.aligners import ALIGNERS, maps_unseen_languages, parse_name
 from ccalign_jax.exporting.card_results import language_table, losses, overall_table
-from ccalign_jax.exporting.facts import METRICS, TASKS, Facts, estimate, groups
+from ccalign_jax.exporting.facts import MACRO, METRICS, TASKS, Facts, estimate
 from ccalign_jax.exporting.job import Job
 from ccalign_jax.exporting.licences import hub_name, licence
 from ccalign_jax.exporting.usage import usage
@@ -72,8 +72,7 @@ def _licence(job: Job, facts: Facts) -> str:
 
 
 def _measured(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    metrics = summary["selected"]["metrics"]
-    return ((task, group) for task in TASKS for group in groups(metrics, task))
+    return ((task, group) for task in TASKS for group in (MACRO, *summary["data"]["languages"]))
 
 
 def _model_index(facts: Facts, task: str, group: str) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def dataset_name(facts: Facts) -> str:
 
 
 def _group(group: str) -> str:
-    return "mean over languages" if group == "macro" else group
+    return "mean over languages" if group == MACRO else group
 
 
 def _title(job: Job) -> str:

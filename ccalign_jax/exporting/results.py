@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccalign_jax._version import __version__
-from ccalign_jax.exporting.facts import MACRO, TASKS, Facts, estimate, groups
+from ccalign_jax.exporting.facts import TASKS, Facts, estimate
 from ccalign_jax.exporting.job import Job
 from ccalign_jax.exporting.stock_modules import write_json_file
 
@@ -69,9 +69,7 @@ def _plain(name: str) -> str:
 def _clip_benchmark(summary: Mapping[str, Any], data: str, model: str, name: str) -> dict[str, dict[str, Any]]:
     """The content of the file of each language."""
     metrics, found = summary["selected"]["metrics"], {}
-    for language in groups(metrics, TASKS[0]):
-        if language == MACRO:
-            continue
+    for language in summary["data"]["languages"]:
         values = {
             f"{CLIP_NAMES[task]}@{cut}": one["mean"]
             for task in TASKS
@@ -95,9 +93,7 @@ def _mteb(summary: Mapping[str, Any], data: str) -> dict[str, dict[str, Any]]:
     metrics, found = summary["selected"]["metrics"], {}
     for task in TASKS:
         rows = []
-        for language in groups(metrics, task):
-            if language == MACRO:
-                continue
+        for language in summary["data"]["languages"]:
             values = {
                 key: one["mean"]
                 for key, metric in MTEB_METRICS.items()

@@ -43,7 +43,8 @@ def write_model(job: Job, folder: Path) -> list[str]:
     library = import_library("sentence_transformers", EXTRA)
     if job.parts[0].name == "images":
         raise refuse(job, "a folder for captions, or for both sides; leave --side=images out")
-    facts, notes = read_facts(job), []
+    facts = read_facts(job)
+    notes: list[str] = []
     text, image = _text_choice(job, facts), _image_choice(job, facts, notes)
     encoders = stock_encoders(
         text.spec, image and image.spec, pooling=text.pooling, image_pooling=image and image.pooling
@@ -143,7 +144,7 @@ def _configuration(encoder: StockEncoder, prompt: str | None) -> dict[str, Any]:
         default = next((name for name, text in prompts.items() if prompt and text == prompt), None)
         if prompt and default is None:
             default = "captions"
-            prompts[default] = prompt
+            prompts = {default: prompt, **prompts, **{task: prompts.get(task) or prompt for task in TASKS}}
     similarity = config.get("similarity_fn_name")
     return {
         **config,

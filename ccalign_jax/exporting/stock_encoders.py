@@ -158,7 +158,7 @@ def _transformers(side: Side, spec: str, pooling: str | None, *, modalities: tup
     settings: dict[str, Any] = _float32(folder)
     pooled: tuple[Module, ...] = ()
     if hasattr(model, "get_text_features"):
-        methods = {one: (f"get_{one}_features", "pooler_output") for one in modalities}
+        methods = {str(one): (f"get_{one}_features", "pooler_output") for one in modalities}
         settings |= _modalities(methods, "sentence_embedding")
         if longest is not None:
             padding = "max_length" if pads_captions(config) else True

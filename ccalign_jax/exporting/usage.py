@@ -27,6 +27,8 @@ def usage(job: Job, folder: Path) -> Iterator[str]:
             f'session = onnxruntime.InferenceSession("{name}")',
             'mapped = session.run(["target_embedding"], {"source_embedding": rows})[0]  # rows [m, d] float32',
         )
+    elif job.to in ("numpy", "safetensors") and job.parts[0].layers is not None:
+        yield from _arrays(job)
     else:
         language = job.parts[0].language
         asked = f', language="{language}"' if language else ""
@@ -36,6 +38,26 @@ def usage(job: Job, folder: Path) -> Iterator[str]:
             'learned = cc.load_aligner("RUN/best")  # the map that these files were written from',
             f"mapped = learned(rows{asked})  # caption embeddings [m, d]",
         )
+
+
+def _arrays(job: Job) -> Iterator[str]:
+    part = job.parts[0]
+    prefix = "" if part.name == "captions" else f"{part.name}."
+    yield "import numpy as np"
+    if len(part.layers or ()) > 1:
+        yield "from scipy.special import erf"
+    if job.to == "safetensors":
+        yield from ("from safetensors.numpy import load_file", "", 'arrays = load_file("model.safetensors")')
+    else:
+        yield from ("", 'arrays = np.load("model.npz")')
+    yield "rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)  # embeddings [m, d]"
+    if len(part.layers or ()) > 1:
+        yield f'hidden = rows @ arrays["{prefix}W1"] + arrays["{prefix}offset1"]'
+        yield "hidden = hidden * (1 + erf(hidden / np.sqrt(2))) / 2"
+        yield f'mapped = hidden @ arrays["{prefix}W2"] + arrays["{prefix}offset2"]'
+    else:
+        yield f'mapped = rows @ arrays["{prefix}W"] + arrays["{prefix}offset"]'
+    yield "mapped = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)"
 
 
 def _sentence_transformers(job: Job, folder: Path) -> Iterator[str]:

@@ -23,6 +23,11 @@ def define_flags() -> None:
     flags.DEFINE_string("language", None, "of captions, where the map has a part of its own for each [all]")
     flags.DEFINE_enum("side", None, ["captions", "images"], "the map of one side alone [both]")
     flags.DEFINE_string("index", None, "of faiss: a filled index of images, behind the map of its queries")
+    flags.DEFINE_string(
+        "text_encoder", None, "of the captions, as for extract; sentence-transformers alone [of the run]"
+    )
+    flags.DEFINE_string("image_encoder", None, "of the images, or 'none'; sentence-transformers alone [of the run]")
+    flags.DEFINE_string("data", None, "the folder of extract that the map was learned from [that of the run]")
     flags.DEFINE_bool("overwrite", False, "replace what an earlier export wrote to --out")
 
 
@@ -47,6 +52,9 @@ def main() -> Path | None:
         side=FLAGS.side,
         overwrite=FLAGS.overwrite,
         index=FLAGS.index,
+        text_encoder=FLAGS.text_encoder,
+        image_encoder=FLAGS.image_encoder,
+        data=FLAGS.data,
     )
     for note in done.notes:
         print(f"note: {note}")
