@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ccalign_jax._version import __version__
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
-from ccalign_jax.exporting.card import write_card
+from ccalign_jax.exporting.card import CARD, write_card
 from ccalign_jax.exporting.facts import read_facts
 from ccalign_jax.exporting.job import ROWS, Job, check_features, make_job
 from ccalign_jax.exporting.registry import FORMATS, Format
@@ -29,11 +30,13 @@ class Exported(NamedTuple):
         path: the folder, or the file.
         files: paths of the files.
         notes: what the user of the files must know, in lines.
+        card: path of `README.md`, beside which `results/` may be; None for formats of one file.
     """
 
     path: Path
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    card: Path | None = None
 
 
 def export(
@@ -44,6 +47,7 @@ def export(
     language: str | None = None,
     side: str | None = None,
     overwrite: bool = False,
+    data: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Exported:
     """Write a learned map in a format of other programs; it appears at once, whole.
@@ -57,6 +61,8 @@ def export(
         language: of captions; None writes the maps of all languages where the format can.
         side: `captions` or `images`; None writes both where the format can.
         overwrite: replace what an earlier export wrote there.
+        data: the folder of the extraction that the map was learned from, which names the encoders; None for that of
+            the run.
         options: further arguments that the format reads.
 
     Raises:
@@ -87,6 +93,7 @@ def export(
         raise InputError(f"--out={path}: {to} is one file; the name must end in {format_.suffix}")
     old = _old_files(path, format_, overwrite)
     learned = checkpoint if isinstance(checkpoint, LearnedMap) else read_map(checkpoint)
+    options |= {} if data is None else {"data": data}
     job = make_job(learned, to, language=language, side=side, options=options)
     job = job._replace(source=None if isinstance(checkpoint, LearnedMap) else Path(checkpoint))
     check_features(job)
@@ -131,23 +138,30 @@ def _write(job: Job, format_: Format, path: Path, old: list[Path]) -> Exported:
         facts = read_facts(job)
         write_card(job, facts, draft, notes)
         write_results(job, facts, draft)
-        names += sorted({*_names(draft)} - {*names})
-        described = json.dumps(_description(job, names), indent=1, ensure_ascii=False)
+        described = json.dumps(_description(job, sorted({*names, *_names(draft)})), indent=1, ensure_ascii=False)
         (draft / format_.description).write_text(described + "\n", encoding="utf-8")
-        for file in old:
-            file.unlink(missing_ok=True)
+        _remove_files(old, path)
         if any(file.is_file() for file in path.rglob("*")):  # files of others, which stay
             shutil.copytree(draft, path, dirs_exist_ok=True)
         else:
             _remove(path)
             draft.rename(path)
-        return Exported(path, tuple(path / name for name in names), tuple(notes))
+        return Exported(path, tuple(path / name for name in names), tuple(notes), path / CARD)
     finally:
         _remove(draft)
 
 
 def _names(draft: Path) -> list[str]:
     return [file.relative_to(draft).as_posix() for file in draft.rglob("*") if file.is_file()]
+
+
+def _remove_files(old: list[Path], path: Path) -> None:
+    """Remove files, and the folders below `path` that are then empty."""
+    for file in old:
+        file.unlink(missing_ok=True)
+    for folder in sorted({parent for file in old for parent in file.parents if path in parent.parents}, reverse=True):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _remove(draft: Path) -> None:

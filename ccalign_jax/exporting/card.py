@@ -16,8 +16,9 @@ from ccalign_jax.exporting.job import Job
 from ccalign_jax.exporting.licences import hub_name, licence
 from ccalign_jax.exporting.usage import usage
 
-__all__ = ["front_matter", "make_card", "write_card"]
+__all__ = ["CARD", "front_matter", "make_card", "write_card"]
 
+CARD = "README.md"
 UNKNOWN = "unknown"
 LIBRARIES = {"sentence-transformers": "sentence-transformers", "onnx": "onnx", "faiss": "faiss"}
 METRIC_TYPES = dict(
@@ -28,7 +29,7 @@ DIRECTIONS = {"t2i": "caption to image (t2i)", "i2t": "image to caption (i2t)"}
 
 def write_card(job: Job, facts: Facts, folder: Path, notes: Sequence[str]) -> None:
     """Write `README.md`; see `make_card`."""
-    (folder / "README.md").write_text(make_card(job, facts, folder, notes), encoding="utf-8")
+    (folder / CARD).write_text(make_card(job, facts, folder, notes), encoding="utf-8")
 
 
 def make_card(job: Job, facts: Facts, folder: Path, notes: Sequence[str]) -> str:
@@ -158,20 +159,22 @@ def _choice(job: Job, facts: Facts) -> Iterator[str]:
     if summary is None:
         return
     trials = (summary.get("race") or {}).get("trials") or len(summary["trials"])
+    count = f"{trials} trial" + "s" * (trials != 1)
     if summary["protocol"] == "seed":
         yield (
-            f"- {trials} trials, protocol seed: epochs and trials are chosen **on the folds that are reported**: "
+            f"- {count}, protocol seed: epochs and trials are chosen **on the folds that are reported**: "
             "the figures below are optimistic."
         )
     else:
         yield (
-            f"- {trials} trials and the untouched embeddings, nested protocol: {summary['folds']} test folds; in each, "
+            f"- {count} and the untouched embeddings, nested protocol: {summary['folds']} test folds; in each, "
             f"trial and epoch are chosen by inner parts ({summary.get('inner', UNKNOWN)}), never by the test part."
         )
     yield (
         "- The estimates are of this procedure, fold by fold (`selected`). The map in this folder is the best trial, "
         "fitted again on all images; it has no test images of its own."
     )
+    yield from (f"- Note of the run: {note}." for note in summary["notes"])
 
 
 def _setting(facts: Facts) -> str:

@@ -53,6 +53,8 @@ def overall_table(summary: Mapping[str, Any]) -> Iterator[str]:
         yield _row(name, metrics)
     yield _row("**selected**", chosen["metrics"])
     yield _row("change against untouched", chosen["delta"], signed=True)
+    if "delta_closed" in chosen:
+        yield _row("change against the best closed form", chosen["delta_closed"], signed=True)
     verdicts = chosen.get("verdict") or {}
     yield "| verdict | " + " | ".join(verdicts.get(side, "—") for side in SIDES) + " |"
     yield _row("train less test (gap)", chosen.get("gap") or {}, signed=True)
@@ -68,7 +70,7 @@ def baselines(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
             yield f"untouched, {SCORES.get(score, score)}", entry
     for family in summary["families"]:
         if family["aligner"] in ALIGNERS and not ALIGNERS[family["aligner"]].fitted and family["aligner"] != "identity":
-            yield f"untouched, {family['aligner']} ({family['pivot']})", family["metrics"]
+            yield f"untouched, {family['aligner']}", family["metrics"]
     if "closed_form" in known:
         yield "best closed form", known["closed_form"]
 

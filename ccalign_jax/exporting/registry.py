@@ -88,7 +88,7 @@ FORMATS: dict[str, Format] = {
         "the frozen encoder and the map, as one folder for SentenceTransformer(path)",
         "sentence_transformers:write_model",
         frozenset(FEATURES) - {"nonlinear"},
-        options=("text_encoder", "image_encoder", "data"),
+        options=("text_encoder", "image_encoder"),
         description="ccalign.json",
     ),
 }

@@ -20,7 +20,7 @@ def usage(job: Job, folder: Path) -> Iterator[str]:
     if job.to == "sentence-transformers":
         yield from _sentence_transformers(job, folder)
     elif job.to == "onnx":
-        name = f"{job.parts[0].name}.onnx" if not (folder / "model.onnx").is_file() else "model.onnx"
+        name = f"{job.parts[0].name}.onnx"
         yield from (
             "import onnxruntime",
             "",
