@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ccalign_jax._names import IDENTITY
 from ccalign_jax._version import __version__
 from ccalign_jax.aligners import ALIGNERS, maps_unseen_languages, parse_name
 from ccalign_jax.exporting.card_results import language_table, losses, overall_table
@@ -137,6 +138,11 @@ def what_it_is(job: Job) -> str:
     part = job.parts[0]
     side = "image" if part.name == "images" else "caption"
     one = "for each language a map of its own, " if sum(one.name != "images" for one in job.parts) > 1 else ""
+    if about["aligner"] == IDENTITY:
+        return (
+            f"The untouched {side} embeddings `[{part.d_in}]`, scaled to unit length: no map that was tried was chosen "
+            "over them."
+        )
     if part.layers is None:
         parsed = parse_name(about["aligner"])
         formula = f"y = unit(f(x)), f: {ALIGNERS[parsed.text].summary}"

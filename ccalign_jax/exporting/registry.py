@@ -87,8 +87,8 @@ FORMATS: dict[str, Format] = {
     "sentence-transformers": Format(
         "the frozen encoder and the map, as one folder for SentenceTransformer(path)",
         "sentence_transformers:write_model",
-        frozenset(FEATURES) - {"nonlinear"},
+        ALL - {"nonlinear"},
         options=("text_encoder", "image_encoder"),
-        description="ccalign.json",
+        description="ccalign_jax.json",
     ),
 }

@@ -9,6 +9,38 @@ from ccalign_jax.exporting.job import Job
 
 __all__ = ["usage"]
 
+OURS = (
+    "import ccalign_jax as cc",
+    "",
+    'learned = cc.load_aligner("RUN/best")  # the map that these files were written from',
+    "mapped = learned(rows{asked})  # embeddings [m, d]",
+)
+LINES = {
+    "onnx": (
+        "import onnxruntime",
+        "",
+        'session = onnxruntime.InferenceSession("{part}.onnx")',
+        'mapped = session.run(["target_embedding"], {{"source_embedding": rows}})[0]  # embeddings [m, d] float32',
+    ),
+    "torch": (
+        "from use_map import map_rows  # the script in this folder",
+        "",
+        'mapped = map_rows(rows, "{part}")  # a tensor of embeddings [m, d]',
+    ),
+    "faiss": (
+        "import faiss",
+        "",
+        'index = faiss.read_index("{part}.faiss")',
+        "index.index.add(images)  # unit rows, as they are",
+        "scores, found = index.search(rows, 10)  # embeddings [m, d] float32, which the map goes before",
+    ),
+    "llama-index": (
+        "from llama_index.embeddings.adapter import LinearAdapterEmbeddingModel",
+        "",
+        'embeddings = LinearAdapterEmbeddingModel(base_model, "path/to/this/folder")  # maps queries alone',
+    ),
+}
+
 
 def usage(job: Job, folder: Path) -> Iterator[str]:
     """Lines of Python that map captions with what was exported.
@@ -17,27 +49,17 @@ def usage(job: Job, folder: Path) -> Iterator[str]:
         job: what was exported.
         folder: of the files.
     """
+    part = job.parts[0].name
     if job.to == "sentence-transformers":
         yield from _sentence_transformers(job, folder)
-    elif job.to == "onnx":
-        name = f"{job.parts[0].name}.onnx"
-        yield from (
-            "import onnxruntime",
-            "",
-            f'session = onnxruntime.InferenceSession("{name}")',
-            'mapped = session.run(["target_embedding"], {"source_embedding": rows})[0]  # rows [m, d] float32',
-        )
     elif job.to in ("numpy", "safetensors") and job.parts[0].layers is not None:
         yield from _arrays(job)
+    elif job.to in LINES:
+        yield from (line.format(part=part) for line in LINES[job.to])
     else:
         language = job.parts[0].language
         asked = f', language="{language}"' if language else ""
-        yield from (
-            "import ccalign_jax as cc",
-            "",
-            'learned = cc.load_aligner("RUN/best")  # the map that these files were written from',
-            f"mapped = learned(rows{asked})  # caption embeddings [m, d]",
-        )
+        yield from (line.format(asked=asked) for line in OURS)
 
 
 def _arrays(job: Job) -> Iterator[str]:
