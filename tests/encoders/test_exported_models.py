@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,6 +17,8 @@ from ccalign_jax.learned_map import LearnedMap
 
 pytest.importorskip("torch", reason="sentence-transformers needs torch")
 library = pytest.importorskip("sentence_transformers", reason='pip install -e ".[encode]" adds sentence-transformers')
+
+image = pytest.importorskip("PIL.Image", reason="image processors need Pillow")
 
 LANGUAGES = ["de", "en"]
 
@@ -144,6 +147,18 @@ def test_the_extraction_names_the_encoder(models, tmp_path, captions):
     )
     assert "no module for efficientnet-lite0" in done.notes[0]
     assert json.loads((tmp_path / "out" / "1_Pooling" / "config.json").read_text())["pooling_mode_mean_tokens"]
+
+
+def test_what_the_guide_shows_runs(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, model in (("text", "model"), ("clip", "clip")):
+        shutil.copytree(models / model, name)
+    image.fromarray(np.full((40, 30, 3), 200, np.uint8)).save("house.png")
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text("utf-8")
+    block = guide.split("\n## sentence-transformers\n")[1].split("```py\n")[1].split("```")[0]
+    names = {"cc": cc, "learned": make_map("residual")}
+    exec(block, names)
+    assert names["scores"].shape == (2, 1)
 
 
 def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_line):

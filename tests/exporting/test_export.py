@@ -106,7 +106,7 @@ def test_overwrite_replaces_what_an_export_wrote_and_nothing_else(best, tmp_path
     (out / "notes.txt").write_text("mine")
     one_line(lambda: cc.export(best, to="numpy", out=out), "exists already", "--overwrite")
     cc.export(best, to="numpy", out=out, overwrite=True)
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.npz", "notes.txt"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.json", "model.npz", "notes.txt"]
     one_line(lambda: cc.export(best, to="numpy", out=best, overwrite=True), "holds no export")
 
 
