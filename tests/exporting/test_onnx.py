@@ -110,3 +110,11 @@ def test_a_function_without_a_translation_is_refused_by_its_name(tmp_path, one_l
     map_ = plugin_map(lambda rows: rows / len(rows))
     one_line(lambda: cc.export(map_, to="onnx", out=tmp_path / "out"), "number of rows")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_larger_than_a_file_of_onnx_is_refused(tmp_path, learned, one_line, monkeypatch):
+    monkeypatch.setattr("ccalign_jax.exporting.onnx_files.MOST_BYTES", 100)
+    one_line(
+        lambda: cc.export(learned("linear"), to="onnx", out=tmp_path / "out"), "captions takes 0 MiB", "safetensors"
+    )
+    assert not list(tmp_path.iterdir())
