@@ -49,8 +49,8 @@ def read_object(source: Any, languages: Sequence[str] | None = None) -> tuple[st
     if several and all(map(_kind_of, several)):
         return "tables", read_table_set(Path("tables"), _several_tables(several), languages)
     raise InputError(
-        f"data is a {type(source).__name__}; give a path, an EmbeddingSet, a data frame, an Arrow table, a Dataset, "
-        "several of these in a list, or a mapping with image and text_<language>"
+        f"data is of type {type(source).__name__}; give a path, an EmbeddingSet, a data frame, an Arrow table, a "
+        "Dataset, several of these in a list, or a mapping with image and text_<language>"
     )
 
 

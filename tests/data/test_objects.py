@@ -129,7 +129,7 @@ def test_mistakes_of_other_kinds(one_line):
     one_line(lambda: load({**ARRAYS, "text_de": "x"}), "arrays: text_de is <U1[]; it must be floats")
     one_line(lambda: load({"image": IMAGE, "text_de": TEXT}), "arrays: text_de has 4 rows for 3 images, but no keys")
     for wrong, kind in ((5, "int"), ([], "list"), (["a.npz"], "list"), (None, "NoneType")):
-        one_line(lambda wrong=wrong: load(wrong), f"data is a {kind}; give a path, an EmbeddingSet, a data frame")
+        one_line(lambda wrong=wrong: load(wrong), f"data is of type {kind}; give a path, an EmbeddingSet, a data frame")
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     one_line(lambda: load(pandas.DataFrame([[1, 2]], columns=["a", "a"])), "data frame: the column a is there twice")
     one_line(lambda: load(polars.from_arrow(arrow(WIDE)).lazy()), "data is a LazyFrame", "collect()")

@@ -1,7 +1,10 @@
 """A batch spread over devices: the global losses and gradients under `vmap`, `pmap`, `shard_map` and sharded `jit`."""
 
+import re
+import runpy
 from functools import cache, partial
 from itertools import cycle
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +15,7 @@ from jax.sharding import PartitionSpec as P
 
 from ccalign_jax.losses import LOSSES, clip_loss
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "devices.py"
 DEVICES, LANGUAGES, SIZE, WIDTH = 8, 2, 16, 5
 AXIS = "batch"
 # Every loss with the usual settings, and those that read more with the others.
@@ -183,3 +187,12 @@ def test_one_device_is_no_device():
     alone = jax.vmap(lambda part: all_losses(FEW, params, part, AXIS), axis_name=AXIS)
     for variant, value in jax.jit(alone)(jax.tree.map(jnp.asarray, one)).items():
         np.testing.assert_allclose(value[0], whole()[0][variant], rtol=1e-5, err_msg=variant)
+
+
+def test_the_example_finds_the_gradients_of_the_whole_batch(capsys):
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    whole, *spread = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in spread] == ["8 devices, shard_map", "8 devices, pmap"]
+    assert all(line.endswith(": right") for line in spread)
+    losses = [float(re.search(r"loss (\d\.\d+)", line)[1]) for line in (whole, *spread)]
+    assert losses[1:] == pytest.approx([losses[0]] * 2, abs=2e-4)

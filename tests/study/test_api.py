@@ -58,8 +58,8 @@ def test_widths_may_differ(toy_rows):
 @pytest.mark.parametrize("call", [sweep, fit])
 def test_data_of_another_kind_are_refused_in_one_line(toy, toy_rows, one_line, call):
     texts, image = toy_rows()
-    one_line(lambda: call(image), "data is a ndarray; give a path, an EmbeddingSet, or a mapping of language to rows")
-    one_line(lambda: call(None), "data is a NoneType; give")
+    one_line(lambda: call(image), "data is of type ndarray; give a path, an EmbeddingSet, a data frame")
+    one_line(lambda: call(None), "data is of type NoneType; give")
     one_line(lambda: call(image, image), "images need captions as a mapping of language to rows")
     one_line(lambda: call(toy(), image), "images need captions as a mapping")
     one_line(lambda: call({"en": texts["en"].astype(object)}, image), "text_en is object")
