@@ -8,12 +8,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices, for the tests that spread a batch; must stand before jax starts.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Must stand before NumPy starts: threads of its BLAS spin while they wait, and toy matrices give them nothing to do.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # One store of compiled programs for this run: its workers and the scripts they start compile much the same.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     store = tempfile.TemporaryDirectory(prefix="ccalign_jax-compiled-")
@@ -25,6 +29,7 @@ import jax
 import numpy as np
 import pytest
 from jax._src import compiler
+from jax._src.interpreters import mlir
 
 from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
@@ -51,6 +56,7 @@ LONGEST = (
     "test_processes.py",
     "test_evaluation.py",
 )
+MAX_LOWERED = 500  # programs that one MLIR context holds the types and places of
 OPTIMISED = jax.make_user_context(False)  # in the keys of jax's caches, so that both kinds of programs stay in them
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -84,6 +90,20 @@ def pytest_sessionstart() -> None:
             return made(*arguments, env_options_overrides=asked, **rest)
 
         compiler.get_compile_options = options
+    if made_context := getattr(mlir, "make_ir_context", None):
+        mlir.make_ir_context = renewed(made_context, MAX_LOWERED)
+
+
+def renewed(make: Callable[[], Any], uses: int) -> Callable[[], Any]:
+    """What gives the same result of `make` so many times, then the next one."""
+    results = (one for _ in count() for one in [make()] * uses)
+    lock = Lock()  # jax lowers in several threads
+
+    def latest() -> Any:
+        with lock:
+            return next(results)
+
+    return latest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
