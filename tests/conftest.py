@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -28,7 +28,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 import jax
 import numpy as np
 import pytest
-from jax._src import compiler
+from jax._src import compiler, core
 from jax._src.interpreters import mlir
 
 from ccalign_jax.aligners import ALIGNERS
@@ -92,6 +92,8 @@ def pytest_sessionstart() -> None:
         compiler.get_compile_options = options
     if made_context := getattr(mlir, "make_ir_context", None):
         mlir.make_ir_context = renewed(made_context, MAX_LOWERED)
+    if staged := getattr(core, "stage_p", None):
+        staged.def_impl(partial(placed, staged.impl))
 
 
 def renewed(make: Callable[[], Any], uses: int) -> Callable[[], Any]:
@@ -104,6 +106,11 @@ def renewed(make: Callable[[], Any], uses: int) -> Callable[[], Any]:
             return next(results)
 
     return latest
+
+
+def placed(stage: Callable[[Any], Any], value: Any) -> Any:
+    """What `jnp.asarray` gives of a NumPy array, without the program of its shape that jax compiles to copy it."""
+    return jax.device_put(value.copy()) if type(value) is np.ndarray else stage(value)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

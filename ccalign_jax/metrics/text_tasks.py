@@ -99,9 +99,9 @@ def rank_tasks(
     """
     if unknown := set(tasks) - set(PAIR_TASKS):
         raise ValueError(f"unknown tasks {sorted(unknown)}; there are {', '.join(PAIR_TASKS)}")
-    sides = [_Side(*map(jnp.asarray, side)) for side in zip(text, image_of, captions_of, strict=True)]
-    image = jnp.asarray(image)
-    image_mask = jnp.ones(len(image), bool) if image_mask is None else jnp.asarray(image_mask)
+    sides = [_Side(*map(_placed, side)) for side in zip(text, image_of, captions_of, strict=True)]
+    image = _placed(image)
+    image_mask = _placed(np.ones(len(image), bool) if image_mask is None else image_mask)
     both = [_with_images(side, image, image_mask, block_entries=block_entries) for side in sides]
     t2i, i2t = zip(*both, strict=True)
     pairs = ordered_pairs(len(sides))
@@ -119,7 +119,7 @@ def rank_tasks(
                 images_of_captions(stack.text, image, image_mask, temperature, soft=soft, block_entries=block_entries)
                 for stack, _ in stacks
             ]
-            found |= _between_images(stacks, near, image, through, block_entries)
+            found |= _between_images(sides, stacks, near, image, through, block_entries)
     return TextTasks(t2i, i2t, **{task: tuple(each[pair] for pair in pairs) for task, each in found.items()})
 
 
@@ -128,10 +128,12 @@ def _by_shape(sides: Sequence[_Side]) -> list[tuple[_Side, list[int]]]:
     places: dict[Any, list[int]] = {}
     for place, side in enumerate(sides):
         places.setdefault(tuple(leaf.shape for leaf in side), []).append(place)
-    return [
-        (jax.tree.map(lambda *leaves: jnp.stack(leaves), *(sides[one] for one in each)), each)
-        for each in places.values()
-    ]
+    return [(_stacked([sides[one] for one in each]), each) for each in places.values()]
+
+
+@jax.jit
+def _stacked(sides: list[_Side]) -> _Side:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *sides)
 
 
 def _between_captions(stacks, block_entries: int) -> dict[tuple[int, int], Ranks]:
@@ -141,25 +143,25 @@ def _between_captions(stacks, block_entries: int) -> dict[tuple[int, int], Ranks
             pairs = [(i, j) for i, a in enumerate(places) for j, b in enumerate(others) if a < b or other is not stack]
             if pairs:
                 # Fetched whole: hundreds of slices on the device would take as long as the ranks.
-                one, back = _fetch(_caption_pairs(stack, other, jnp.array(pairs), block_entries=block_entries))
+                one, back = _fetch(_caption_pairs(stack, other, np.array(pairs), block_entries=block_entries))
                 for row, (i, j) in enumerate(pairs):
                     found[places[i], others[j]] = _row(one, row)
                     found[others[j], places[i]] = _row(back, row)
     return found
 
 
-def _between_images(stacks, near, image: Array, through: tuple[str, ...], block_entries: int):
+def _between_images(sides, stacks, near, image: Array, through: tuple[str, ...], block_entries: int):
     found: dict[str, dict[tuple[int, int], Ranks]] = {task: {} for task in through}
-    for gallery, galleries in stacks:
+    for _, galleries in stacks:
         for (stack, places), nearest in zip(stacks, near, strict=True):
-            for j, b in enumerate(galleries):
+            for b in galleries:
                 rows = [i for i, a in enumerate(places) if a != b]
                 if rows:
                     done = _through_images(
                         stack,
                         nearest,
-                        jnp.array(rows),
-                        _row(gallery, j),
+                        np.array(rows),
+                        sides[b],
                         image,
                         through=through,
                         block_entries=block_entries,
@@ -233,6 +235,11 @@ def _gold(side: _Side, other: _Side) -> Int[Array, "m k"]:
     """Captions of the other language of each caption's image, -1 for none."""
     captions = other.captions_of[jnp.maximum(side.image_of, 0)]
     return jnp.where((side.image_of >= 0)[:, None], captions, -1)
+
+
+def _placed(rows: AnyArray) -> Array:
+    """As `jnp.asarray`, which compiles a program for every shape of a NumPy array."""
+    return rows if isinstance(rows, jax.Array) else jax.device_put(np.asarray(rows))
 
 
 def _fetch(tree: Tree) -> Tree:

@@ -117,8 +117,8 @@ def cross_validate(
         for fold in sorted(left):
             if plan.test[fold] not in waiting or not scores.keys() >= set(plan.inner[fold]):
                 continue
-            curve = jnp.mean(jnp.stack([scores[pair] for pair in plan.inner[fold]]), axis=0)
-            behind = first_step(jnp.stack([diverged[fit] for fit, _ in plan.inner[fold]]))
+            curve = _mean([scores[pair] for pair in plan.inner[fold]])
+            behind = _first_step([diverged[fit] for fit, _ in plan.inner[fold]])
             left.remove(fold)
             yield fold, _report(aligner, waiting[plan.test[fold]], curve, behind, embeddings, folds, fold, recipe)
         waiting = {fit: kept for fit, kept in waiting.items() if any(plan.test[fold] == fit for fold in left)}
@@ -205,7 +205,7 @@ def _report(
 ) -> RunResult:
     """The best epoch of a run by the mean scores of its inner fits, and its ranks on the fold's parts."""
     done = take_best(run, curve, recipe=recipe)
-    done = done._replace(diverged=first_step(jnp.stack([done.diverged, jnp.asarray(behind)])))
+    done = done._replace(diverged=_first_step([done.diverged, behind]))
     ranks = test_ranks(aligner, done.params, embeddings, folds, fold)
     return jax.tree.map(np.asarray, RunResult(done, *ranks))
 
@@ -228,5 +228,15 @@ def evaluate_folds(
         for part in range(len(plan.validation))
     ]
     for number, inner in enumerate(plan.inner):
-        scores = jnp.mean(jnp.stack([each[part] for _, part in inner]), axis=0)
+        scores = _mean([each[part] for _, part in inner])
         yield jax.tree.map(np.asarray, (scores, *test_ranks(aligner, params, embeddings, folds, number)))
+
+
+@jax.jit
+def _mean(scores: Sequence[Array]) -> Array:
+    return jnp.mean(jnp.stack(scores), axis=0)
+
+
+@jax.jit
+def _first_step(diverged: Sequence[Array]) -> Array:
+    return first_step(jnp.stack(diverged))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -11,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.numerics import AnyArray
 from ccalign_jax.precision import Precision
-from ccalign_jax.training.batches import Embeddings
+from ccalign_jax.training.batches import Embeddings, take
 from ccalign_jax.training.objective import Recipe
 from ccalign_jax.training.parts import Part, PartScores, score_map
 
@@ -63,6 +64,7 @@ class Run(Protocol):
         ...
 
 
+@jax.jit
 def first_step(diverged: Int[AnyArray, ...]) -> Int[Array, ""]:
     """The earliest of several first steps that diverged; 0 if none did.
 
@@ -77,9 +79,12 @@ def first_step(diverged: Int[AnyArray, ...]) -> Int[Array, ""]:
 
 def keep_epoch(run: Run, epoch: int) -> FitResult:
     """An epoch that was settled before, or the last before it that was kept and is finite; its scores are zeros."""
-    points = jnp.arange(len(run.diverged))
-    kept = jnp.max(jnp.where((run.diverged == 0) & (run.epochs <= epoch), points, 0))
-    return _kept(run, kept, jnp.zeros((len(run.diverged), 3)))
+    return _kept(run, _last_finite(run.diverged, run.epochs, epoch), jnp.zeros((len(run.diverged), 3)))
+
+
+@jax.jit
+def _last_finite(diverged: Int[AnyArray, " points"], epochs: Int[AnyArray, " points"], epoch: int) -> Int[Array, ""]:
+    return jnp.max(jnp.where((diverged == 0) & (epochs <= epoch), jnp.arange(len(diverged)), 0))
 
 
 def choose_epoch(aligner: Aligner, run: Run, embeddings: Embeddings, validation: Part, *, recipe: Recipe) -> FitResult:
@@ -137,11 +142,16 @@ def best_point(
         >>> int(best_point(scores, jnp.zeros(3, int), recipe=Recipe()))
         1
     """
-    values = scores[:, 0] if recipe.criterion == "t2i" else jnp.mean(scores, axis=1)
-    values = values if recipe.start_counts else jnp.asarray(values).at[0].set(-jnp.inf)
+    return _best_point(scores, diverged, recipe.criterion, recipe.start_counts)
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _best_point(scores: Array, diverged: Array, criterion: str, start_counts: bool) -> Int[Array, ""]:
+    values = scores[:, 0] if criterion == "t2i" else jnp.mean(scores, axis=1)
+    values = values if start_counts else values.at[0].set(-jnp.inf)
     return jnp.argmax(jnp.where(diverged == 0, values, -jnp.inf))
 
 
 def _kept(run: Run, point: Int[Array, ""], scores: Float[AnyArray, "points 3"]) -> FitResult:
-    epoch, scores, losses = jnp.asarray(run.epochs)[point], jnp.asarray(scores), jnp.asarray(run.losses)
+    epoch, scores, losses = take(run.epochs, point), jnp.asarray(scores), jnp.asarray(run.losses)
     return FitResult(run.at(point), epoch, point, scores, losses, first_step(run.diverged))

@@ -33,6 +33,12 @@ jitted_rank = jax.jit(rank, static_argnames="block_entries")
 jitted_unit = jax.jit(unit_rows)
 
 
+@jax.jit
+def prepared(text, image):
+    """The rows that are ranked under each scoring."""
+    return [prepare(text, image, Banks(text, image)) for prepare in SCORINGS.values()]
+
+
 def brute_force(scores, gold):
     """Recall at KS, reciprocal rank and average precision of one query, averaged over all orders of the ties."""
     levels = [np.flatnonzero(scores == level) for level in np.unique(scores)[::-1]]
@@ -100,8 +106,9 @@ def test_expectations_are_those_over_all_orders(case):
 @pytest.mark.parametrize("equal", [0, 1, 3, 20])
 @pytest.mark.parametrize("k", [1, 5, 10])
 def test_recall_of_one_gold_is_the_clipped_ratio(better, equal, k):
-    scores = np.concatenate([[1.0], np.full(better, 2.0), np.full(equal, 1.0), np.zeros(3)])[None]
-    ranks = ranks_from_scores(jnp.asarray(scores, jnp.float32), jnp.zeros((1, 1), int))
+    lower = 32 - better - equal  # so that all have one shape
+    scores = np.concatenate([[1.0], np.full(better, 2.0), np.full(equal, 1.0), np.zeros(lower)])[None]
+    ranks = ranks_from_scores(scores.astype(np.float32), np.zeros((1, 1), int))
     assert (int(ranks.better[0]), int(ranks.equal[0]), int(ranks.tied[0])) == (better, equal, 1)
     assert float(recall_at(ranks, k)[0]) == pytest.approx(np.clip((k - better) / (equal + 1), 0, 1), abs=1e-6)
     np.testing.assert_allclose(ranks.reciprocal_rank, ranks.average_precision, atol=1e-6)
@@ -129,7 +136,7 @@ def padded(captions_of):
 
 
 def test_an_answer_that_is_listed_twice_counts_once():
-    found = rank(jnp.eye(3), jnp.eye(3), jnp.array([[0, 0], [1, 1], [2, -1]]))
+    found = jitted_rank(np.eye(3), np.eye(3), np.array([[0, 0], [1, 1], [2, -1]]))
     assert set(retrieval_metrics(found).values()) == {1.0}
     scores = np.random.default_rng(0).integers(0, 4, (30, 9)).astype(np.float32)
     once = np.tile([[2, 5, -1, -1, -1]], (30, 1))
@@ -260,7 +267,7 @@ def test_half_precision_rows_are_scored_in_float32(dtype):
     wide = text.astype(jnp.float32), image.astype(jnp.float32)
     assert cosine_scores(text, image).dtype == jnp.float32
     for found, expected in zip(
-        rank_pairs(text, image, there, there[:, None]), rank_pairs(*wide, there, there[:, None]), strict=True
+        jitted_pairs(text, image, there, there[:, None]), jitted_pairs(*wide, there, there[:, None]), strict=True
     ):
         same(found, expected)
 
@@ -363,14 +370,11 @@ def test_ranks_under_64_bit_types_are_those_without(monkeypatch):
     there = np.arange(12)
     gold = np.stack([there, there - 1], axis=1)
     calls = [
-        lambda: rank(text, image, gold),
-        lambda: rank_pairs(text, image, there, gold, block_entries=30),
+        lambda: jitted_rank(text, image, gold),
+        lambda: jitted_pairs(text, image, there, gold, block_entries=30),
         lambda: stream_ranks(text, image, gold),
         lambda: rank_tasks([text, image], image, [there] * 2, [there[:, None]] * 2),
-        *(
-            lambda prepare=prepare: rank_pairs(*prepare(text, image, Banks(text, image)), there, gold)
-            for prepare in SCORINGS.values()
-        ),
+        lambda: prepared(text, image),
     ]
     for call in calls:
         expected = jax.tree.leaves(call())
@@ -387,5 +391,5 @@ def test_tasks_of_half_precision_rows_are_scored_in_float32():
     there = jnp.arange(12)
     found = rank_tasks([text, text], image, [there] * 2, [there[:, None]] * 2, tasks=("t2t", "via_image"))
     wide = text.astype(jnp.float32), image.astype(jnp.float32)
-    same(found.t2i[0], rank(*wide, there[:, None]))
+    same(found.t2i[0], jitted_rank(*wide, there[:, None]))
     assert (found.via_image[0].tied == 1).all()

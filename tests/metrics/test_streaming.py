@@ -1,14 +1,15 @@
 """Ranks from streams of rows: those of the whole block, whatever is read at a time; ties, many gold answers, CSLS."""
 
+from functools import partial
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ccalign_jax.metrics import Banks, Ranks, blocks, csls, rank, stream_neighbours, stream_ranks, streaming
 from ccalign_jax.numerics import unit_float32, unit_rows
 
-jitted_unit = jax.jit(unit_rows)
+jitted_unit, jitted_rank = jax.jit(unit_rows), jax.jit(rank)
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +54,8 @@ def test_both_directions_equal_the_whole_block(queries, gallery, memory):
     text, image, gold = problem(queries, gallery)
     t2i, i2t = stream_ranks(text, image, gold, memory=memory)
     text, image = jitted_unit(text), jitted_unit(image)  # once more, as the stream does
-    assert_same(t2i, rank(text, image, jnp.asarray(gold)))
-    assert_same(i2t, rank(image, text, jnp.asarray(turned(gold, gallery))))
+    assert_same(t2i, jitted_rank(text, image, gold))
+    assert_same(i2t, jitted_rank(image, text, turned(gold, gallery)))
     assert (t2i.equal > 0).any() or queries < 10
 
 
@@ -64,8 +65,8 @@ def test_few_rows_with_many_answers_equal_the_whole_block(queries, gallery):
     gold = np.where(np.arange(gallery) % min(queries, 4) == np.arange(queries)[:, None] % 4, np.arange(gallery), -1)
     t2i, i2t = stream_ranks(text, image, gold)
     text, image = jitted_unit(text), jitted_unit(image)  # once more, as the stream does
-    assert_same(t2i, rank(text, image, jnp.asarray(gold)))
-    assert_same(i2t, rank(image, text, jnp.asarray(turned(gold, gallery))))
+    assert_same(t2i, jitted_rank(text, image, gold))
+    assert_same(i2t, jitted_rank(image, text, turned(gold, gallery)))
 
 
 @pytest.mark.parametrize(("queries", "gallery"), [(100, 5), (5, 100)])
@@ -117,7 +118,7 @@ def test_rows_are_scaled_before_they_are_mapped():
 
     found = stream_ranks(8 * text, image, gold, map_queries=shift, memory=1)[0]
     np.testing.assert_allclose(seen[0], 1.0, rtol=1e-6)
-    alone = rank(unit_rows(unit_rows(text) + 1.0), image, jnp.asarray(gold))
+    alone = jitted_rank(jitted_unit(jitted_unit(text) + 1.0), image, gold)
     assert np.mean(found.better == alone.better) > 0.95
 
 
@@ -129,7 +130,7 @@ def test_rows_are_mapped_as_they_come():
         return unit_rows(rows @ matrix)
 
     found = stream_ranks(text, image, gold, map_queries=onto, map_gallery=onto, memory=1)[0]
-    alone = rank(onto(text), onto(image), jnp.asarray(gold))
+    alone = jitted_rank(onto(text), onto(image), gold)
     # Another shape of product, another last bit: what is not level to the bit may change places.
     assert np.mean(found.better == alone.better) > 0.95 and (found.tied > 0).sum() == (alone.tied > 0).sum()
 
@@ -141,8 +142,8 @@ def test_neighbourhoods_and_csls_equal_the_whole(queries=70, gallery=150):
     for side, axis in zip(found, (1, 0), strict=True):
         highest = np.sort(scores, axis=axis).take(range(-4, 0), axis=axis)
         np.testing.assert_allclose(side, highest.mean(axis=axis), atol=1e-6)
-    prepared = csls(text, image, Banks(text, image), k=4)
-    whole = rank(*prepared, jnp.asarray(gold))
+    prepared = jax.jit(partial(csls, k=4))(text, image, Banks(text, image))
+    whole = jitted_rank(*prepared, gold)
     streamed = stream_ranks(text, image, gold, penalties=found, memory=1)[0]
     assert np.mean(streamed.better == whole.better) > 0.98
     few = stream_neighbours(text[:3], image[:2], k=10)
