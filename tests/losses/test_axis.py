@@ -69,7 +69,7 @@ def problem() -> tuple[dict, dict]:
 
 
 def all_losses(variants, params, batch, axis_name=None) -> dict:
-    """Each with its own of the params. One program of many losses compiles in a fraction of the time of many programs."""
+    """Each of its own params; one program of many losses compiles in a fraction of the time of many programs."""
     masks = {name: batch[name] for name in ("mask", "target_mask", "groups")}
 
     def one(params, name, changes):
