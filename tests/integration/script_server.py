@@ -5,6 +5,7 @@ scripts import, starts no device and no computation, and forks for each script: 
 an environment, streams and an exit status of its own, as if started by a shell.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 
 IMPORTED = (
     *("ccalign_jax.study", "ccalign_jax.reporting", "ccalign_jax.processes", "ccalign_jax.checkpoints"),
-    *("ccalign_jax.diagnostics", "orbax.checkpoint", "matplotlib.figure", "scipy.special"),
+    *("ccalign_jax.cli.runner", "ccalign_jax.diagnostics", "orbax.checkpoint", "matplotlib.figure", "scipy.special"),
 )
 
 
@@ -39,6 +40,9 @@ def serve() -> None:
     """Answer each line: what `become` takes with the process that runs it, a process with its status or null."""
     for name in IMPORTED:
         importlib.import_module(name)
+    # Else the garbage collections of every process, the last one above all, visit and so copy all that is imported.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         asked = json.loads(line)
         if isinstance(asked, int):
