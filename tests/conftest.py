@@ -5,13 +5,9 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import cache, partial
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Eight devices, for the tests that spread a batch; must stand before jax starts.
@@ -28,8 +24,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 import jax
 import numpy as np
 import pytest
-from jax._src import compiler, core
-from jax._src.interpreters import mlir
+from quick_programs import compile_quickly, optimise, quick_options
 
 from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
@@ -46,18 +41,10 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 
 MAPS = Path("/proc/self/maps")
 MAX_MAPS = 20_000
-# Of XLA, to compile quickly: no MLIR, and one LLVM module for each program.
-QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 LONGEST = (
-    "test_registry.py",
-    "test_docs.py",
-    "test_fit.py",
-    "test_scripts.py",
-    "test_processes.py",
-    "test_evaluation.py",
+    *("test_registry.py", "test_processes.py", "test_scripts.py", "test_ranks.py", "test_evaluation.py"),
+    *("test_axis.py", "test_docs.py", "test_run.py", "test_text_tasks.py", "test_compare.py", "test_streaming.py"),
 )
-MAX_LOWERED = 500  # programs that one MLIR context holds the types and places of
-OPTIMISED = jax.make_user_context(False)  # in the keys of jax's caches, so that both kinds of programs stay in them
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DATA = Path(os.environ.get("CCALIGN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -75,42 +62,11 @@ def few_programs() -> Iterator[None]:
 
 
 def pytest_sessionstart() -> None:
-    """Compile quickly: toy problems are little work and much code, and take a quarter of the time so.
+    """Compile quickly, in a quarter of the time.
 
     What a test says of the optimised program, as a user runs it, it says with the mark `optimised`: ties, bits, memory.
     """
-    jax.config.update("jax_disable_most_optimizations", True)
-    if made := getattr(compiler, "get_compile_options", None):
-        quick = quick_options()
-
-        def options(*arguments: Any, env_options_overrides: Mapping[str, Any] | None = None, **rest: Any) -> Any:
-            asked = dict(env_options_overrides or {})
-            if jax.config.read("jax_disable_most_optimizations"):
-                asked = quick | asked
-            return made(*arguments, env_options_overrides=asked, **rest)
-
-        compiler.get_compile_options = options
-    if made_context := getattr(mlir, "make_ir_context", None):
-        mlir.make_ir_context = renewed(made_context, MAX_LOWERED)
-    if staged := getattr(core, "stage_p", None):
-        staged.def_impl(partial(placed, staged.impl))
-
-
-def renewed(make: Callable[[], Any], uses: int) -> Callable[[], Any]:
-    """What gives the same result of `make` so many times, then the next one."""
-    results = (one for _ in count() for one in [make()] * uses)
-    lock = Lock()  # jax lowers in several threads
-
-    def latest() -> Any:
-        with lock:
-            return next(results)
-
-    return latest
-
-
-def placed(stage: Callable[[Any], Any], value: Any) -> Any:
-    """What `jnp.asarray` gives of a NumPy array, without the program of its shape that jax compiles to copy it."""
-    return jax.device_put(value.copy()) if type(value) is np.ndarray else stage(value)
+    compile_quickly()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,17 +84,6 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-@cache
-def quick_options() -> dict[str, Any]:
-    """Those of `QUICK` that this XLA knows."""
-    known = {}
-    for name, value in QUICK.items():
-        with suppress(jax.errors.JaxRuntimeError):
-            jax.jit(lambda: 0, compiler_options={name: value})()
-            known[name] = value
-    return known
-
-
 @pytest.fixture(scope="session")
 def quick_environment() -> dict[str, str]:
     """The environment of a process that compiles quickly, too, and is silent about programs still being written."""
@@ -146,12 +91,6 @@ def quick_environment() -> dict[str, str]:
     silent = ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
     quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
     return {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": silent, **quick}
-
-
-def optimise(wanted: bool) -> None:
-    """Compile from here on as for users, or quickly."""
-    jax.config.update("jax_disable_most_optimizations", not wanted)
-    OPTIMISED.set_global(wanted)
 
 
 @pytest.hookimpl(wrapper=True)
