@@ -59,7 +59,7 @@ class SweepConfig(Options):
     race: bool = option(True, "drop trials early from folds whose inner parts show them to be beaten")
     precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of products in training and epoch scores; 'bfloat16' is faster with AMX or AVX512-BF16",
+        "of products in training and epoch scores; 'bfloat16' is faster with AMX",
         words=SETTINGS["precision"].words,
     )
     plugins: tuple[str, ...] = _plugins()

@@ -198,7 +198,7 @@ def plan_sweep(
     if heldout is not None:
         notes.append(f"{heldout} is held out: not trained on, and all metrics are of it alone")
     if any(trial.recipe.precision == "bfloat16" for trial in found.trials) and is_emulated():
-        notes.append("bfloat16 products are slower than float32 ones here: this CPU has neither AMX nor AVX512-BF16")
+        notes.append("bfloat16 products are slower than float32 ones here: this CPU has no AMX")
     if not informed:
         by_default = config.aligners is None and config.grid != "full"
         notes.append(_uninformed_note(data, found.trials, by_default=by_default))
