@@ -131,6 +131,10 @@ def sweep(
         progress: called with what goes on, the share of the work that is done, and the whole.
         options: see `SweepConfig`.
 
+    Returns:
+        What was found: `summary`, the content of `summary.json`; `frame()`, every estimate as a data frame; `best`, the
+        selected map, refitted to all images, a function of rows.
+
     Raises:
         InputError: a mistake in the arguments or the data, before anything is written.
 
