@@ -152,9 +152,11 @@ def _transformers(side: Side, spec: str, pooling: str | None, *, modalities: tup
         config = transformers.AutoConfig.from_pretrained(folder)
         model = transformers.MODEL_MAPPING[type(config)]
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder) if "text" in modalities else None
-    except (OSError, ValueError, KeyError) as error:
+        images = transformers.AutoImageProcessor.from_pretrained(folder) if "image" in modalities else None
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"--{side}_encoder={spec}: cannot be loaded ({reason(error)}); save it again") from error
     longest = None if tokenizer is None else longest_caption(config, tokenizer)
+    most = getattr(images, "max_num_patches", None)  # which the processor of both sides would replace by its default
     settings: dict[str, Any] = _float32(folder)
     pooled: tuple[Module, ...] = ()
     if hasattr(model, "get_text_features"):
@@ -163,6 +165,8 @@ def _transformers(side: Side, spec: str, pooling: str | None, *, modalities: tup
         if longest is not None:
             padding = "max_length" if pads_captions(config) else True
             settings["processing_kwargs"] = {"text": {"padding": padding, "truncation": True, "max_length": longest}}
+        if most is not None:
+            settings.setdefault("processing_kwargs", {})["image"] = {"max_num_patches": most}
     else:
         pooling = pooling or ("mean" if side == "text" else "pooler")
         settings |= {} if longest is None else {"max_seq_length": longest}

@@ -123,6 +123,17 @@ def test_captions_and_images_in_one_folder(text, name, export, models, captions,
     assert "Image.open" in (done.path / "README.md").read_text()
 
 
+def test_a_dual_encoder_with_a_processor_of_its_own_sizes(dual, tmp_path, captions, photographs, rows_of):
+    dual(tmp_path / "siglip2", "siglip2")
+    learned = make_map("residual", 32, 32)
+    model = str(tmp_path / "siglip2")
+    done = cc.export(learned, to="sentence-transformers", text_encoder=model, image_encoder=model, out=tmp_path / "out")
+    exported = library.SentenceTransformer(str(done.path), device="cpu", local_files_only=True)
+    text, image = load_encoders(model, model, Choices())
+    close(exported.encode(captions), learned(rows_of(text, captions)))
+    close(exported.encode([open_image(one) for one in photographs]), learned.images(rows_of(image, photographs)))
+
+
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last", "max"])
 def test_the_pooling_of_a_transformers_model(pooling, export, models, captions, rows_of, tmp_path):
     description(models, tmp_path, pooling=pooling, prompt="the ")
@@ -161,7 +172,7 @@ def test_what_the_guide_shows_runs(models, tmp_path, monkeypatch):
     assert names["scores"].shape == (2, 1)
 
 
-def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_line):
+def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_line, monkeypatch):
     learned = make_map("residual")
     one_line(lambda: export(make_map("gated_mlp")), "--to=sentence-transformers", "neither linear nor an MLP")
     one_line(lambda: export(make_map("residual", 8)), "d_text is 16", "trained for 8")
@@ -182,4 +193,9 @@ def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_l
         (content[0] if key is None else content)[key or "type"] = value
         (folder / file).write_text(json.dumps(content))
         one_line(lambda: cc.export(learned, **refused, text_encoder=str(folder)), *parts)  # noqa: B023
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "__version__", "5.3.1")
+        one_line(
+            lambda: export(learned, image_encoder="clip"), "5.3.1 is installed", "5.4 or newer", "--image_encoder=none"
+        )
     assert not (tmp_path / "out").exists()
