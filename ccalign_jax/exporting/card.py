@@ -104,7 +104,8 @@ def _group(group: str) -> str:
 
 def _title(job: Job) -> str:
     about = job.learned.about
-    return f"{about['aligner']} map of captions to {about.get('pivot') or 'images'}"
+    pivot = f", pivot {about['pivot']}" if about.get("pivot") else ""
+    return f"Map of captions to the space of images: {about['aligner']}{pivot}"
 
 
 def _body(job: Job, facts: Facts, folder: Path, notes: Sequence[str]) -> Iterator[str]:

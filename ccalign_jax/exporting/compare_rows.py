@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,11 +28,14 @@ class EncoderChoice(NamedTuple):
         spec: its name, as for an extraction.
         pooling: of a transformers model that is no dual encoder; None for the default.
         prompt: the text before every caption; None for the model's own.
+        weights, versions: SHA-256 of its weights, and versions of libraries, then; None if unknown.
     """
 
     spec: str
     pooling: str | None = None
     prompt: str | None = None
+    weights: str | None = None
+    versions: Mapping[str, str] | None = None
 
 
 def compare_rows(
@@ -42,8 +45,11 @@ def compare_rows(
     text: EncoderChoice,
     image: EncoderChoice | None,
     languages: Sequence[str | None],
+    notes: list[str],
 ) -> float:
     """The largest difference between rows of a folder and the same of its encoders, mapped.
+
+    The encoders are loaded as for an extraction, so that what the folder leaves out is seen.
 
     Args:
         library: `sentence_transformers`.
@@ -51,13 +57,15 @@ def compare_rows(
         folder: that the library loads.
         text, image: the encoders; without `image`, captions are compared alone.
         languages: that the folder has maps for; of several, each is a task of its router.
+        notes: to which what the user should know is added.
 
     Raises:
-        InputError: the library cannot load the folder or encode with it, or rows differ.
+        InputError: the library cannot load the folder or encode with it, rows differ, or an encoder has other weights
+            than in the extraction.
     """
     try:
         model = library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        rows = _encode("text", text, CAPTIONS)
+        rows = _encode("text", text, CAPTIONS, notes)
         learned.check_widths(f"--text_encoder={text.spec}", d_text=rows.shape[1])
         pairs = []
         for language in languages:
@@ -65,7 +73,7 @@ def compare_rows(
             pairs.append((model.encode(CAPTIONS, show_progress_bar=False, **task), learned(rows, language)))
         if image is not None:
             picture = _picture()
-            rows = _encode("image", image, [picture])
+            rows = _encode("image", image, [picture], notes)
             learned.check_widths(f"--image_encoder={image.spec}", d_image=rows.shape[1])
             pairs.append((model.encode([picture], show_progress_bar=False), learned.images(rows)))
     except InputError:
@@ -82,12 +90,21 @@ def compare_rows(
     return difference
 
 
-def _encode(side: Side, choice: EncoderChoice, items: Sequence[Any]) -> np.ndarray:
+def _encode(side: Side, choice: EncoderChoice, items: Sequence[Any], notes: list[str]) -> np.ndarray:
     """Rows as an extraction makes them, in float32."""
     kind, name = resolve(choice.spec, side)
     options: dict[str, Any] = {"pooling" if side == "text" else "image_pooling": choice.pooling}
     choices = Choices(prompt=choice.prompt, precision="float32", devices=1, **options)
     encoder = ENCODERS[kind].load(name, side, choices)
+    if choice.weights not in (None, encoder.about["weights_sha256"]):
+        if choice.versions == encoder.about["versions"]:
+            raise InputError(
+                f"--{side}_encoder={choice.spec}: its weights are not those that the map was learned from (SHA-256 "
+                f"{choice.weights[:12]}…); give that model, or its revision after @"
+            )
+        notes.append(  # libraries rename parameters, which changes the digest
+            f"{choice.spec}: its weights, or their names in other versions of its library, differ from the extraction's"
+        )
     return encoder.replicas[0](encoder.collate([encoder.prepare(item) for item in items]))[FINAL]
 
 

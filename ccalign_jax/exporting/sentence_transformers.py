@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax.aligners import Layer
+from ccalign_jax.encoders import ENCODERS
 from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.exporting.compare_rows import OTHER, EncoderChoice, compare_rows
 from ccalign_jax.exporting.facts import Facts, read_facts
 from ccalign_jax.exporting.job import Job, refuse
-from ccalign_jax.exporting.stock_encoders import EXTRA, MODALITIES_SINCE, NO_MODULE, StockEncoder, stock_encoders
+from ccalign_jax.exporting.stock_encoders import EXTRA, MODALITIES_SINCE, STOCK_KINDS, StockEncoder, stock_encoders
 from ccalign_jax.exporting.stock_modules import Module, dense, normalize, router, write_modules
 
 __all__ = ["write_model"]
 
+NO_MODULE = "sentence-transformers has no module"
 TASKS = ("query", "document")  # that `encode_query` and `encode_document` ask for
 SAME_ON_UNIT_ROWS = ("cosine", "dot", "euclidean")  # similarity functions that rank as the cosine does
 
@@ -62,44 +64,55 @@ def write_model(job: Job, folder: Path) -> list[str]:
         part.language: part.layers for part in job.parts if part.name != "images" and part.layers is not None
     }
     write_modules(folder, _modules(job, routes, *encoders), _configuration(encoders[0], text.prompt))
-    difference = compare_rows(library, job.learned, folder, text, image, [*routes])
+    difference = compare_rows(library, job.learned, folder, text, image, [*routes], notes)
     notes.append(f"sentence-transformers from {since} on loads it; rows differ from ours by at most {difference:.1g}")
     return notes
 
 
 def _text_choice(job: Job, facts: Facts) -> EncoderChoice:
-    spec, known = job.options.get("text_encoder") or facts.encoder_name("text"), facts.encoder("text")
+    spec = job.options.get("text_encoder") or facts.encoder_name("text")
     if spec is None:
         raise InputError(
             "--text_encoder is missing: nothing tells which one the map was learned for; give its name as for an "
             "extraction, or --data=EMBEDDINGS, the folder that the extraction wrote"
         )
+    if _no_module(spec):
+        raise InputError(f"--text_encoder={spec}: {NO_MODULE} for it; --to=onnx exports the map alone")
     if layer := (facts.extraction or {}).get("layer"):
         raise InputError(
             f"the map was learned from {layer}, hidden states, for which there is no module; use --to=onnx"
         )
-    return EncoderChoice(spec, _pooling(known), known.get("prompt"))
+    return _choice(spec, facts.encoder("text"))
 
 
 def _image_choice(job: Job, facts: Facts, notes: list[str]) -> EncoderChoice | None:
     """The encoder of images; None, with a note, where they are left out."""
-    asked, known = job.options.get("image_encoder"), facts.encoder("image")
-    recorded = facts.encoder_name("image")
+    asked, recorded = job.options.get("image_encoder"), facts.encoder_name("image")
     if asked == "none" or job.parts[-1].name != "images":
         return None
     spec = asked or recorded
     if spec is None:
         notes.append("captions alone: nothing tells the image encoder; --image_encoder=NAME adds images")
         return None
-    if asked is None and (reason := _unsupported(spec)):
-        notes.append(f"captions alone: {reason}")
+    if _no_module(spec):
+        if asked is not None:
+            raise InputError(f"--image_encoder={spec}: {NO_MODULE} for it; none leaves images out")
+        notes.append(f"captions alone: {NO_MODULE} for {spec}")
         return None
-    return EncoderChoice(spec, _pooling(known))
+    return _choice(spec, facts.encoder("image"))
 
 
-def _unsupported(spec: str) -> str | None:
-    kind = spec.partition(":")[0]
-    return f"sentence-transformers has no module for {spec}" if kind in NO_MODULE or ".py:" in spec else None
+def _no_module(spec: str) -> bool:
+    """Whether an encoder is of another library, or a function."""
+    kind, colon, _ = spec.partition(":")
+    if kind in ENCODERS:
+        return kind not in STOCK_KINDS
+    return not Path(spec).exists() and (bool(colon) or "/" not in spec)
+
+
+def _choice(spec: str, known: Mapping[str, Any]) -> EncoderChoice:
+    weights, versions = known.get("weights_sha256"), known.get("versions")
+    return EncoderChoice(spec, _pooling(known), known.get("prompt"), weights, versions)
 
 
 def _pooling(known: Mapping[str, Any]) -> str | None:

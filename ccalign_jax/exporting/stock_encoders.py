@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.encoders.base import Side, import_library
-from ccalign_jax.encoders.registry import ENCODERS, resolve
+from ccalign_jax.encoders.registry import resolve
 from ccalign_jax.encoders.transformers_models import longest_caption, pads_captions
 from ccalign_jax.errors import InputError, reason
 from ccalign_jax.exporting.stock_modules import STOCK, Module, copied, write_json_file
 
-__all__ = ["EXTRA", "MODALITIES_SINCE", "NO_MODULE", "SINCE", "StockEncoder", "model_folder", "stock_encoders"]
+__all__ = ["EXTRA", "MODALITIES_SINCE", "SINCE", "STOCK_KINDS", "StockEncoder", "model_folder", "stock_encoders"]
 
 SINCE, MODALITIES_SINCE = "5.0", "5.4"  # releases with routers, and with modules that tell captions from images
 EXTRA = "encode"
-NO_MODULE = frozenset(ENCODERS) - {"sentence-transformers", "transformers"}
+STOCK_KINDS = ("sentence-transformers", "transformers")
 CONFIG = "config_sentence_transformers.json"
 # In the folder of a model, but not of any of its modules, or the same weights in another format.
 OTHER_FILES = frozenset(["README.md", "modules.json", CONFIG, ".git", ".gitattributes", ".cache", "onnx", "openvino"])
@@ -67,10 +67,7 @@ def _encoder(side: Side, spec: str, pooling: str | None) -> StockEncoder:
         return _sentence_transformers(side, spec)
     if kind == "transformers":
         return _transformers(side, spec, pooling, modalities=(side,))
-    what = "the map alone" if side == "text" else "the maps alone, --image_encoder=none captions"
-    raise InputError(
-        f"--{side}_encoder={spec}: sentence-transformers has no module for {kind}; --to=onnx exports {what}"
-    )
+    raise InputError(f"--{side}_encoder={spec}: sentence-transformers has no module for {kind}; use --to=onnx")
 
 
 def model_folder(spec: str, side: Side) -> Path:

@@ -160,6 +160,20 @@ def test_the_extraction_names_the_encoder(models, tmp_path, captions):
     assert json.loads((tmp_path / "out" / "1_Pooling" / "config.json").read_text())["pooling_mode_mean_tokens"]
 
 
+def test_other_weights_than_those_of_the_extraction_are_refused(models, tmp_path, one_line):
+    text, _ = load_encoders(str(models / "base"), lambda images: images, Choices())
+    learned, embeddings = make_map("residual", 32), tmp_path / "embeddings"
+    asked = {"to": "sentence-transformers", "out": tmp_path / "out", "data": embeddings}
+    description(models, tmp_path, weights_sha256="0" * 64, versions=text.about["versions"])
+    one_line(lambda: cc.export(learned, **asked), "its weights are not those", "SHA-256 000000000000")
+    shutil.rmtree(embeddings)
+    description(models, tmp_path, weights_sha256="0" * 64, versions={"torch": "1.0"})
+    assert "differ from the extraction's" in cc.export(learned, **asked).notes[1]
+    shutil.rmtree(embeddings)
+    description(models, tmp_path, weights_sha256=text.about["weights_sha256"])
+    assert len(cc.export(learned, **asked, overwrite=True).notes) == 2
+
+
 def test_what_the_guide_shows_runs(models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, model in (("text", "model"), ("clip", "clip")):
@@ -179,7 +193,10 @@ def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_l
     one_line(lambda: export(learned, side="images"), "leave --side=images out")
     refused = {"to": "sentence-transformers", "out": tmp_path / "out"}
     one_line(lambda: cc.export(learned, **refused), "--text_encoder is missing", "--data=EMBEDDINGS")
-    one_line(lambda: cc.export(learned, **refused, text_encoder="use-m3"), "no module for use-m3", "--to=onnx")
+    one_line(lambda: cc.export(learned, **refused, text_encoder="use-m3"), "no module for it", "--to=onnx")
+    one_line(lambda: cc.export(learned, **refused, text_encoder="mine.py:encode"), "no module for it", "--to=onnx")
+    image = {"text_encoder": str(models / "model"), "image_encoder": "open_clip:ViT-B-32/openai"}
+    one_line(lambda: cc.export(learned, **refused, **image), "no module for it", "none leaves images out")
     one_line(lambda: cc.export(learned, **refused, data=tmp_path), "embeddings.json is missing")
     for number, (file, key, value, *parts) in enumerate(
         [

@@ -13,6 +13,7 @@ from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.runner import start_jax
 
 FLAGS = flags.FLAGS
+MOST_NAMED = 12  # files
 
 
 def define_flags() -> None:
@@ -58,5 +59,6 @@ def main() -> Path | None:
     )
     for note in done.notes:
         print(f"note: {note}")
-    print(f"{FLAGS.checkpoint} exported to {done.path}: {', '.join(file.name for file in done.files)}")
+    names = ", ".join(file.name for file in done.files) if len(done.files) <= MOST_NAMED else f"{len(done.files)} files"
+    print(f"{FLAGS.checkpoint} exported to {done.path}: {names}")
     return done.path
