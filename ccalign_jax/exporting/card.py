@@ -49,11 +49,11 @@ def make_card(job: Job, facts: Facts, folder: Path, notes: Sequence[str]) -> str
 def front_matter(job: Job, facts: Facts) -> dict[str, Any]:
     """What model hubs read; estimates are those of the summary, to the last digit."""
     about = job.learned.about
-    bases = [name for side in ("text", "image") if (name := hub_name(facts.encoder(side)))]
+    encoders = [facts.encoder(side) for side in ("text", "image")]
+    bases = {name: encoder.get("revision") or UNKNOWN for encoder in encoders if (name := hub_name(encoder))}
     found: dict[str, Any] = {"library_name": LIBRARIES.get(job.to, "ccalign_jax")}
     if bases:
-        found["base_model"] = list(dict.fromkeys(bases))
-        found["base_model_relation"] = "adapter"
+        found |= {"base_model": [*bases], "base_model_relation": "adapter", "base_model_revision": [*bases.values()]}
     found |= {
         "language": [*about["languages"]],
         "license": _licence(job, facts),
@@ -181,7 +181,7 @@ def _choice(job: Job, facts: Facts) -> Iterator[str]:
         "- The estimates are of this procedure, fold by fold (`selected`). The map in this folder is the best trial, "
         "fitted again on all images; it has no test images of its own."
     )
-    yield from (f"- Note of the run: {note}." for note in summary["notes"])
+    yield from (f"- Note of the run: {note}{'' if note.endswith('?') else '.'}" for note in summary["notes"])
 
 
 def _setting(facts: Facts) -> str:

@@ -40,6 +40,7 @@ def format_estimate(found: Estimate | None, *, signed: bool = False) -> str:
 def _share(value: float | None, signed: bool) -> str:
     if value is None:
         return ""
+    value = round(value, 3) + 0.0  # no −.000
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
     return text.replace("-", "−").replace("0.", ".", 1) if abs(value) < 1 else text.replace("-", "−")
 
@@ -116,7 +117,11 @@ def losses(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, metrics in baselines(summary):
         other = estimate(metrics, "both", SHOWN)
         if own and other and own["mean"] is not None and other["mean"] is not None and other["mean"] > own["mean"]:
-            yield f"- {name} is higher without any training: {SHOWN} {format_estimate(other)} in the mean of both."
+            yield (
+                f"- {name} is higher without any training: {SHOWN} {format_estimate(other)} in the mean of both, "
+                f"against {format_estimate(own)}; the difference is not tested here."
+            )
     gap = estimate(summary["selected"].get("gap") or {}, "both", SHOWN)
     if gap is not None:
-        yield f"- On training images {SHOWN} is {format_estimate(gap, signed=True)} higher than on test images."
+        larger = " (of a larger gallery)" if summary.get("protocol") == "seed" else ""
+        yield f"- {SHOWN} on training images{larger} less that on test images: {format_estimate(gap, signed=True)}."
