@@ -48,6 +48,8 @@ def write_model(job: Job, folder: Path) -> list[str]:
     facts = read_facts(job)
     notes: list[str] = []
     text, image = _text_choice(job, facts), _image_choice(job, facts, notes)
+    if image is None and job.learned.aligner.trains_image:
+        notes.append("the map moves images, too; --to=onnx --side=images writes theirs")
     encoders = stock_encoders(
         text.spec, image and image.spec, pooling=text.pooling, image_pooling=image and image.pooling
     )

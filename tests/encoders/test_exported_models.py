@@ -153,10 +153,9 @@ def description(models, folder, **text):
 
 def test_the_extraction_names_the_encoder(models, tmp_path, captions):
     description(models, tmp_path, pooling="mean", prompt="")
-    done = cc.export(
-        make_map("residual", 32), to="sentence-transformers", out=tmp_path / "out", data=tmp_path / "embeddings"
-    )
-    assert "no module for efficientnet-lite0" in done.notes[0]
+    learned = make_map("dual(residual,shift)", 32)
+    done = cc.export(learned, to="sentence-transformers", out=tmp_path / "out", data=tmp_path / "embeddings")
+    assert "no module for efficientnet-lite0" in done.notes[0] and "moves images, too" in done.notes[1]
     assert json.loads((tmp_path / "out" / "1_Pooling" / "config.json").read_text())["pooling_mode_mean_tokens"]
 
 

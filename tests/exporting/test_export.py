@@ -113,3 +113,10 @@ def test_overwrite_replaces_what_an_export_wrote_and_nothing_else(best, tmp_path
 def test_every_format_has_one_line_that_says_what_it_is():
     for format_ in FORMATS.values():
         assert format_.summary and "\n" not in format_.summary and len(format_.summary) < 100
+
+
+def test_the_library_of_encoders_is_named_where_it_is_missing(best, tmp_path, one_line, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    asked = {"to": "sentence-transformers", "text_encoder": "org/name", "out": tmp_path / "out"}
+    one_line(lambda: cc.export(best, **asked), "sentence_transformers is not installed", 'pip install -e ".[encode]"')
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 ccalign export --checkpoint=runs/mine/best --to=onnx --out=exported
 ccalign export --checkpoint=runs/mine/best --to=safetensors --language=de --out=exported
+ccalign export --checkpoint=runs/mine/best --to=sentence-transformers --text_encoder=ORG/NAME --out=model
 ccalign export --to=list
 """
 
