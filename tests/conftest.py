@@ -89,7 +89,7 @@ def quick_environment() -> dict[str, str]:
     """The environment of a process that compiles quickly, too, and is silent about programs still being written."""
     flags = " ".join(f"--{name}={str(value).lower()}" for name, value in quick_options().items())
     silent = ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0", "XLA_FLAGS": flags}
     return {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": silent, **quick}
 
 

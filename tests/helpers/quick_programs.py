@@ -21,6 +21,7 @@ OPTIMISED = jax.make_user_context(False)  # in the keys of jax's caches, so that
 def compile_quickly() -> None:
     """Compile in a quarter of the time, with few optimisations; lower in half of it, with few contexts."""
     jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_traceback_in_locations_limit", 0)
     if made := getattr(compiler, "get_compile_options", None):
         quick = quick_options()
 

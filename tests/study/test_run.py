@@ -159,7 +159,8 @@ def test_without_resamples_nothing_is_claimed(whole):
 @pytest.mark.slow
 def test_an_official_split_is_one_fold(toy):
     data = toy(split=np.repeat(["train", "dev", "test"], [35, 10, 15]))
-    found = sweep(data, split="official", aligners=["linear"], hyper={**QUICK, "temperature": 0.1})
+    hyper = {**QUICK, "temperature": 0.1}
+    found = sweep(data, split="official", aligners=["linear"], hyper=hyper, diagnostics=False)
     assert found.summary["folds"] == 1
     figure = found.summary["selected"]["metrics"]["t2i"]["R@1"]
     assert figure["std"] is None and figure["low"] <= figure["mean"] <= figure["high"]
@@ -192,7 +193,7 @@ def test_a_rare_language_may_be_missing_from_the_training_sample(toy_rows):
 @pytest.mark.slow
 def test_the_seed_protocol_reports_where_it_selects(toy):
     hyper = {**QUICK, "temperature": 0.1, "learning_rate": 0.1}
-    found = sweep(toy(), protocol="seed", folds=2, aligners=["residual"], hyper=hyper)
+    found = sweep(toy(), protocol="seed", folds=2, aligners=["residual"], hyper=hyper, diagnostics=False)
     (only,) = found.outcomes
     assert min(only.epochs) >= 1
     for fold, report in enumerate(only.test):
