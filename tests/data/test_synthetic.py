@@ -99,11 +99,18 @@ def default():
     return synthetic()
 
 
+@pytest.fixture(scope="module")
+def default_retrieval(default):
+    return retrieval(default)
+
+
 @pytest.mark.parametrize(("images", "seed"), [(2770, 0), (2770, 1), (2770, 100), (1500, 0)])
-def test_untouched_geometry_is_the_published_one(images, seed):
+def test_untouched_geometry_is_the_published_one(images, seed, default, default_retrieval):
     """The noise scales were fitted on seeds 0 to 7; 100 is the first one tried that had no part in it."""
-    data = synthetic(images, seed=seed)
-    there, back = retrieval(data)
+    data, (there, back) = default, default_retrieval
+    if (images, seed) != (len(default), 0):
+        data = synthetic(images, seed=seed)
+        there, back = retrieval(data)
     cosine = np.array([mean_cosine(data.text[language]) for language in LANGUAGES])
     print(f"\n{images} images, seed {seed}: fitted, published")
     for language, row, mean, published, target in zip(
@@ -127,8 +134,8 @@ def test_untouched_geometry_is_the_published_one(images, seed):
     assert not wrong
 
 
-def test_other_numbers_stand_beside_the_published_ones(default):
-    there, back = retrieval(default)
+def test_other_numbers_stand_beside_the_published_ones(default, default_retrieval):
+    there, back = default_retrieval
     fold = folds(len(default))[0]
     texts = [default.text[language][fold] for language in LANGUAGES]
     pivot = through_image(default, fold)
