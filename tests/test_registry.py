@@ -175,7 +175,7 @@ def test_the_whole_protocol(aligner, pivot, loss):
     embeddings, whole = ragged(space.d_image)
     made = space.aligner(aligner, RECIPE)
 
-    def run(hyper, key):
+    def run(hyper, key, embeddings, whole):
         done = fit(made, towards, LOSSES[loss], hyper, key, embeddings, jnp.arange(IMAGES), IMAGES, recipe=RECIPE)
         first, last = (jax.tree.map(lambda leaf, at=at: leaf[at], done.params) for at in (0, -1))
         ends = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, last)
@@ -185,7 +185,7 @@ def test_the_whole_protocol(aligner, pivot, loss):
         outputs = made.text(last, whole.text[0], 0), made.image(last, whole.image)
         return done._replace(params=last), values, outputs
 
-    done, (before, after), (text, image) = jax.jit(run)(HYPER, key)
+    done, (before, after), (text, image) = jax.jit(run)(HYPER, key, embeddings, whole)
     start = jax.eval_shape(made.init, key)
     leaves = jax.tree.leaves(done.params)
     assert jax.tree.map(jnp.shape, done.params) == jax.tree.map(jnp.shape, start)
