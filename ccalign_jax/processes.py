@@ -149,7 +149,7 @@ def join(
 
     Args:
         coordinator, count, number: as for `check`; all None to look for a cluster, `count=1` not to.
-        lost_after: seconds without a sign of life after which a process is lost, at least 1.
+        lost_after: seconds without a heartbeat after which a process is lost, at least 1.
 
     Raises:
         InputError: as `check`, or jax cannot start here.

@@ -8,6 +8,7 @@ from absl import flags
 
 import ccalign_jax as cc
 from ccalign_jax.cli.flags import define, given
+from ccalign_jax.errors import InputError
 from ccalign_jax.options import AlignConfig, Option, SweepConfig
 
 
@@ -54,7 +55,7 @@ def test_the_python_call_has_every_option_and_its_default():
 
 
 def test_the_python_call_refuses_what_is_no_option():
-    with pytest.raises(TypeError, match="'fold'"):
+    with pytest.raises(InputError, match=r"fold: no such option; did you mean folds\?"):
         cc.sweep("synthetic", fold=3)
 
 

@@ -16,6 +16,8 @@ NEAR = 0.6
 def main() -> None:
     """Run what the command line asks for: a subcommand, the list of them, or the version."""
     name, *rest = sys.argv[1:] or ["--help"]
+    if name == "help" and rest:
+        name, rest = rest[0], ["--help"]
     known = names()
     command = name.replace("-", "_")
     if command in known:

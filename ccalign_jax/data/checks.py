@@ -29,6 +29,7 @@ __all__ = [
 
 
 UNNAMED = "und"  # ISO 639's code of what is undetermined
+SPLITS = ("", "train", "dev", "val", "valid", "validation", "test")  # that are known by name
 RESERVED = ("image", "macro", "mean")  # keys beside languages in results: the images, and means over languages
 
 
@@ -201,11 +202,14 @@ def group_numbers(
     return values[order].astype(np.int32)
 
 
-def split_names(name: str, split: Sequence[str] | np.ndarray, size: int) -> np.ndarray:
-    """One official split a row."""
+def split_names(name: str, split: Sequence[str] | np.ndarray, size: int, notes: list[str]) -> np.ndarray:
+    """One official split a row; `notes` gains the images of splits of other names, which are trained on."""
     names = strings(name, "split", split)
     if len(names) != size:
         raise InputError(f"{name}: split has {len(names)} entries for {size} rows of image; give one a row")
+    if (odd := ~np.isin(names, SPLITS)).any():
+        shown = ", ".join(sorted(map(repr, set(names[odd].tolist())))[:3])
+        notes.append(f"{odd.sum()} of {size} images are in split {shown}: not train, dev or test, they are trained on")
     return names
 
 

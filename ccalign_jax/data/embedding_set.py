@@ -121,7 +121,7 @@ class EmbeddingSet:
             image_of=owners,
             image_row=order,
             text_row=places,
-            split=None if split is None else split_names(name, split, size)[order],
+            split=None if split is None else split_names(name, split, size, found)[order],
             notes=tuple(found),
             numbered=image_keys is None,
         )

@@ -79,7 +79,7 @@ def import_library(name: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         missing = (error.name or name).partition(".")[0]
-        raise InputError(f'{missing} is not installed; pip install -e ".[{extra}]" adds it') from error
+        raise InputError(f'{missing} is not installed; pip install "ccalign_jax[{extra}]" adds it') from error
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -97,7 +97,12 @@ def export(
     job = make_job(learned, to, language=language, side=side, options=options)
     job = job._replace(source=None if isinstance(checkpoint, LearnedMap) else Path(checkpoint))
     check_features(job)
-    return _write(job, format_, path, old)
+    done = _write(job, format_, path, old)
+    known = learned.about["languages"]
+    if language not in (None, *known):
+        note = f"{language} was not in training ({', '.join(known)}): what all languages share is written"
+        done = done._replace(notes=(*done.notes, note))
+    return done
 
 
 def _old_files(path: Path, format_: Format, overwrite: bool) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any, Unpack
 
-from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.folder import Part
 from ccalign_jax.extraction.items import Source
 from ccalign_jax.extraction.run import Function, Progress, plan_extraction, run_extraction
@@ -89,8 +88,7 @@ def extract(
     named: dict[str, Any] = {
         key: os.fspath(value) for key, value in given.items() if value is not None and not callable(value)
     }
-    if unknown := sorted(set(options) - ExtractOptions.__annotations__.keys()):
-        raise InputError(f"{unknown[0]}: no such option; there are {', '.join(ExtractOptions.__annotations__)}")
+    ExtractConfig.check_names(options, ExtractOptions.__annotations__)
     chosen = {key: _strings(value) if key in SEVERAL else value for key, value in options.items()}
     functions = {key: value for key, value in given.items() if callable(value)}
     for key, function in functions.items():

@@ -6,9 +6,10 @@ Flags of the scripts, arguments of functions and the config file of a run follow
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
 from ccalign_jax.errors import InputError
@@ -86,6 +87,23 @@ class Options:
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """The options of a config file, in which tuples are lists; those that it lacks have their defaults."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+
+    @classmethod
+    def check_names(cls, given: Iterable[str], allowed: Collection[str]) -> None:
+        """Refuse the name of an argument that is no option.
+
+        Args:
+            given: the names.
+            allowed: those that there are.
+
+        Raises:
+            InputError: a name that is not allowed; a near one is suggested.
+        """
+        for name in given:
+            if name not in allowed:
+                near = difflib.get_close_matches(name, allowed, n=1)
+                meant = f"did you mean {near[0]}? (of {', '.join(sorted(allowed))})" if near else ""
+                raise InputError(f"{name}: no such option; {meant or 'there are ' + ', '.join(sorted(allowed))}")
 
     def absolute(self) -> Self:
         """The same with absolute paths, which are right in any working directory."""

@@ -56,7 +56,7 @@ class SweepConfig(Options):
     inner_folds: int | None = option(None, "that choose; 1: one part, a third of the work [the other folds in turn]")
     repeats: int = option(1, "how often the images are divided into folds anew")
     duplicate_cosine: float = option(0.999, "images closer than this are duplicates and stay in one split")
-    race: bool = option(True, "drop trials early from folds whose inner parts show them to be beaten")
+    race: bool = option(True, "drop trials early from folds whose inner parts show them to be clearly worse")
     precision: Literal["float32", "bfloat16"] = option(
         "float32",
         "of products in training and epoch scores; 'bfloat16' is faster with AMX",

@@ -89,7 +89,7 @@ def to_rich(table: Table) -> rich.table.Table:
 def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]]:
     """Progress on stderr: a bar in a terminal, else a line at each tenth of the work.
 
-    Yields `update(what, done, total)`: what goes on, units done, units in all.
+    Yields `update(what, done, total)`: what goes on, units done, units in all. A unit that begins with % is a share.
 
     Example:
         >>> with progress_bar() as update:
@@ -106,8 +106,8 @@ def progress_bar(unit: str = "runs") -> Iterator[Callable[[str, int, int], None]
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     bar = progress.Progress(
         progress.BarColumn(bar_width=20),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn(unit),
+        progress.TaskProgressColumn() if unit[0] == "%" else progress.MofNCompleteColumn(),
+        progress.TextColumn(unit.removeprefix("% ")),
         progress.TimeElapsedColumn(),
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
@@ -164,7 +164,8 @@ class _Lines:
         if self.first is not None and self.first[1] < done < total:
             each = (time.monotonic() - self.first[0]) / (done - self.first[1])
             left = f", about {_clock(each * (total - done))} left"
-        print(f"{done}/{total} {self.unit}, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
+        share = f"{100 * done // total} " if self.unit[0] == "%" else f"{done}/{total} "
+        print(f"{share}{self.unit}, {_clock(passed)} elapsed{left}: {what}", file=self.file, flush=True)
 
 
 def _clock(seconds: float) -> str:

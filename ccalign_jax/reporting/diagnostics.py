@@ -210,8 +210,8 @@ def map_table(summary: Summary) -> Table | None:
         ],
         [("", maps(summary).items())],
         notes=(
-            "Rows act as x W. ‖W − E‖ over ‖E‖: 0 leaves all as it is. Distance from orthogonal: 0 turns, without "
-            "stretching. Rotation: angles of the nearest orthogonal map, for a square W. Stretch: singular values.",
+            "Rows act as x W. ‖W − E‖ over ‖E‖: 0 is the identity. Distance from orthogonal: 0 is a pure "
+            "rotation. Rotation: angles of the nearest orthogonal map, for a square W. Stretch: singular values.",
         ),
     )
 

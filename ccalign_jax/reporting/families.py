@@ -96,7 +96,7 @@ def pivots_table(summary: Summary) -> Table:
             "its image in another language, directly, mean over ordered pairs. gap: R@1 on training images minus R@1 "
             "on the test part; far above identity's, it is overfitting.",
             "Under each pivot the best mean of both changes of R@1 comes first. To pick the first row would be to "
-            "choose on the images that are reported: what choosing earns is in the main table, as selected.",
+            "choose on the images that are reported: the change after selection is in the main table, as selected.",
             *([START_NOTE] if started else []),
         ),
     )

@@ -137,7 +137,7 @@ def disparity_table(summary: Summary) -> Table | None:
         [("", rows)],
         notes=(
             "before: identity; after: selected. A change below zero brings the languages together. Best and worst are "
-            "picked anew in each state, so that some difference would remain between languages that are alike.",
+            "determined anew before and after, so that some difference would remain between languages that are alike.",
             "[ ]: 95 % interval. p: from the same replicates of images, adjusted (Holm) for both directions.",
         ),
     )

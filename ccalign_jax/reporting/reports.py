@@ -47,7 +47,7 @@ SWEEP = [
     ),
     Panel(
         *("baselines", "Baselines", baselines.baselines_table, baselines.baselines_plot),
-        "A trained map is worth its training where it stands right of the rest ({bars}; rings: no evidence).",
+        "Training helps where the trained map stands right of all baselines ({bars}; rings: no evidence).",
     ),
     Panel("pivots", "Pivots", families.pivots_table),
     Panel("pivots_by_language", "Pivots", families.pivots_by_language_table),
@@ -147,7 +147,7 @@ def render_report(summary: Summary, config: Mapping[str, Any], *, folder: str = 
         make_tables(SWEEP, summary),
         make_plots(SWEEP, summary),
         title="alignment study",
-        heading="what an alignment earns",
+        heading="what an alignment changes",
         headline=[*headline(summary), *best],
         appendix={"Data": _data(summary), "Configuration": config},
     )

@@ -116,7 +116,7 @@ def main_notes(summary: Summary) -> Iterator[str]:
         inner = summary.get("inner", "an inner part that is never reported")
         yield (
             f"Settings and epoch of each row were chosen in each fold apart from its test part, on {inner}. selected: "
-            f"the same choice among all trials and identity ({trials}): what choosing earns."
+            f"the same choice among all trials and identity ({trials}): the change after selection."
         )
         if dropped:
             yield (

@@ -39,7 +39,7 @@ def interval_words(summary: Summary) -> str:
     replicates = find(summary, "statistics", "replicates")
     often = f" {replicates:,} times" if replicates else ""
     return (
-        f"Intervals and p are about {maps} on fresh images, in a pool of the same size (about "
+        f"Intervals and p are about {maps} on new images, in a gallery of the same size (about "
         f"{count_words(gallery_size(summary), 'image')}): what is resampled{often} are {clusters(summary)} with all "
         "their captions, not the training. In the tables p is adjusted (Holm) for all "
         f"{count_words(len(summary['trials']), 'trial')}, or all {len(summary['families'])} families."
@@ -66,8 +66,8 @@ def interval_note(summary: Summary) -> str:
     if not is_tested(summary):
         return "No interval was computed."
     known = find(summary, "training_images", "known")
-    whose = "fresh images" if known else "images like these, if it was not trained on them"
+    whose = "new images" if known else "images like these, if it was not trained on them"
     return (
-        f"Intervals (95 %) and p are about this map on {whose}, in a pool of the same size: what is resampled are "
+        f"Intervals (95 %) and p are about this map on {whose}, in a gallery of the same size: what is resampled are "
         f"{clusters(summary)} with all their captions."
     )

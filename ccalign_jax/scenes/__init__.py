@@ -1,4 +1,4 @@
-"""Generated scenes: drawn pictures, and right captions in nine languages, free of any licence."""
+"""Generated scenes: drawn pictures, and correct captions in nine languages, without licence restrictions."""
 
 from ccalign_jax.scenes.captions import describe as describe
 from ccalign_jax.scenes.captions import list_objects as list_objects

@@ -48,7 +48,7 @@ def draw(scene: Scene, size: int = 256) -> Image:
     try:
         from PIL import Image, ImageDraw
     except ImportError:
-        raise InputError('scenes: Pillow is not installed; pip install -e ".[offline]"') from None
+        raise InputError("scenes: Pillow is not installed; pip install pillow adds it") from None
     random = Random(scene.seed)
     side = size * OVERSAMPLING
     above, below, decoration = BACKGROUNDS[scene.setting]

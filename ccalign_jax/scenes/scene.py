@@ -91,8 +91,9 @@ def sample_scenes(count: int, *, seed: int = 0) -> tuple[Scene, ...]:
         >>> first == sample_scenes(1, seed=0)[0], len(set(sample_scenes(3)))
         (True, 3)
     """
-    if count < 1 or seed < 0:
-        raise InputError(f"scenes: count is {count} and seed is {seed}; give 1 or more, and 0 or more")
+    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"--{name}={value}: it must be at least {least}")
     random = Random(seed)
     found: dict[frozenset[Group], Scene] = {}
     while len(found) < count:

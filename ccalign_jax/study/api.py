@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -90,7 +91,7 @@ def run_study(
         result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
         result.estimates, result.folder = Summary(read_summary(store.path) or {}, []), store.path
         return result
-    with bar("‰ of the work") as progress:
+    with bar("% of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
     ranked()
     with bar("test parts") as progress:
@@ -146,6 +147,7 @@ def sweep(
         ['chance', 'identity', 'identity_train']
     """
     settings = {name: value if isinstance(value, list | tuple) else [value] for name, value in (hyper or {}).items()}
+    SweepConfig.check_names(options, inspect.signature(sweep).parameters)
     given: dict[str, Any] = dict(options)
     for name in ("pivots", "aligners", "losses", "languages"):
         if given.get(name) is not None:

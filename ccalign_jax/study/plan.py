@@ -73,7 +73,7 @@ class Plan(NamedTuple):
 
     @property
     def raced(self) -> list[Trial]:
-        """The trials that are dropped from a fold whose inner parts show them to be beaten: those that are trained."""
+        """The trials that a fold drops where its inner parts show them to be clearly worse: those that are trained."""
         race = self.config.race and self.config.protocol == "nested" and can_race(self.fits)
         return [trial for trial in self.trials if race and trial.aligner not in CLOSED_FORMS]
 

@@ -64,6 +64,11 @@ def test_a_subcommand_may_be_written_with_dashes(ccalign, started):
     assert started == [["make_scenes", "ccalign make_scenes", "--out=here"], ["sweep", "ccalign sweep"]]
 
 
+def test_help_of_a_subcommand_is_its_own(ccalign, started):
+    assert ccalign("help", "make-scenes")[0] == 0
+    assert started == [["make_scenes", "ccalign make_scenes", "--help"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -341,3 +341,10 @@ def test_ambiguous_language_names_are_refused(language, one_line, tmp_path):
 )
 def test_other_language_names_are_accepted(language):
     assert EmbeddingSet.build("toy", np.eye(3), {language: np.eye(3)}).languages == (language,)
+
+
+def test_splits_of_unknown_names_are_noted():
+    rows, names = np.eye(4), ["train", "trian", "test", "restval"]
+    data = EmbeddingSet.build("odd", rows, {"en": rows}, split=names)
+    assert data.notes == ("2 of 4 images are in split 'restval', 'trian': not train, dev or test, they are trained on",)
+    assert not EmbeddingSet.build("even", rows, {"en": rows}, split=["train", "val", "", "test"]).notes

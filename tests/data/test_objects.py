@@ -148,7 +148,15 @@ def test_libraries_are_not_imported_to_look_at_types():
 def test_a_set_goes_to_a_frame_and_back(backend, kind):
     pytest.importorskip(backend)
     arrays = {**ARRAYS, "image": IMAGE.astype(kind), "text_de": TEXT.astype(kind)}
-    data = load({**arrays, "text_en": TEXT[:1], "text_en_keys": ["b"], "split": list("xxy"), "image_groups": [7, 1, 7]})
+    data = load(
+        {
+            **arrays,
+            "text_en": TEXT[:1],
+            "text_en_keys": ["b"],
+            "split": ["train", "train", "dev"],
+            "image_groups": [7, 1, 7],
+        }
+    )
     frame = data.frame(backend)
     assert list(frame.columns) == ["image_id", "image", "text_de", "text_en", "split", "image_groups"]
     assert load(frame).sha256() == data.sha256()
@@ -161,12 +169,12 @@ def test_frames_of_libraries_that_are_missing(monkeypatch, one_line):
 
 
 def test_a_set_says_its_size_in_a_few_lines():
-    data = load({**ARRAYS, "split": list("xxy"), "other": [1]})
+    data = load({**ARRAYS, "split": ["test", "test", "train"], "other": [1]})
     assert repr(data).split("\n  ") == [
         "EmbeddingSet arrays",
         "3 images [4]",
         "captions [4]: de 4",
-        "split: x 2, y 1",
+        "split: test 2, train 1",
         "left out 1 arrays of unknown names: other",
     ]
     shown = data._repr_html_()

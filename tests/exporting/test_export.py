@@ -96,7 +96,11 @@ def test_mistakes_are_one_line_and_write_nothing(best, tmp_path, learned, one_li
 )
 def test_a_missing_library_is_named_with_what_installs_it(to, library, extra, tmp_path, learned, one_line, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    one_line(lambda: cc.export(learned("linear"), to=to, out=tmp_path / "out"), f"{library} is not", f'".[{extra}]"')
+    one_line(
+        lambda: cc.export(learned("linear"), to=to, out=tmp_path / "out"),
+        f"{library} is not",
+        f'"ccalign_jax[{extra}]"',
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -118,5 +122,13 @@ def test_every_format_has_one_line_that_says_what_it_is():
 def test_the_library_of_encoders_is_named_where_it_is_missing(best, tmp_path, one_line, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     asked = {"to": "sentence-transformers", "text_encoder": "org/name", "out": tmp_path / "out"}
-    one_line(lambda: cc.export(best, **asked), "sentence_transformers is not installed", 'pip install -e ".[encode]"')
+    one_line(
+        lambda: cc.export(best, **asked), "sentence_transformers is not installed", 'pip install "ccalign_jax[encode]"'
+    )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_language_that_was_not_in_training_is_noted(tmp_path, learned):
+    done = cc.export(learned("conditional"), to="numpy", language="xx", out=tmp_path / "xx")
+    assert done.notes[-1] == "xx was not in training (de, en): what all languages share is written"
+    assert not cc.export(learned("conditional"), to="numpy", language="de", out=tmp_path / "de").notes

@@ -70,7 +70,7 @@ def test_retrieval_compares_each_language_with_identity(evaluation, before, row)
     assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change, p\n[95 %]")
     assert row(table, "zh")[:3] == (".120 [.100, .140]", ".140 [.120, .160]", "+.020 [.000, +.040] p=.400")
     assert row(table, "chance")[:3] == (".010", "", "")
-    assert "about this map on fresh images, in a pool of the same size" in " ".join(table.notes)
+    assert "about this map on new images, in a gallery of the same size" in " ".join(table.notes)
     table = retrieval_table(before(evaluation()))
     assert table.title == "Retrieval on toy, split test, 100 images"
     assert table.columns[1:4] == ("t2i R@1\nidentity", "t2i R@1\nmapped", "change")
@@ -110,7 +110,7 @@ def test_fresh_images_are_claimed_only_where_known(evaluation, before):
         return " ".join(evaluation_headline(summary)), " ".join(table.notes)
 
     for said in words(evaluation()):
-        assert "on fresh images, in a pool" in said and "None of the 100 images is a training image" in said
+        assert "on new images, in a gallery" in said and "None of the 100 images is a training image" in said
     unknown = evaluation()
     del unknown["training_images"]  # as earlier versions wrote it
     for summary in (unknown, evaluation() | {"training_images": {"known": False, "images": 100, "seen": None}}):
@@ -126,7 +126,7 @@ def test_fresh_images_are_claimed_only_where_known(evaluation, before):
     every["training_images"] = {"known": True, "images": 100, "seen": 100, "by_key": 0, "by_row": 100}
     for said in words(every):
         assert "All 100 images are training images of the map (0 by key, 100 by row)" in said
-        assert "on fresh images, in a pool" not in said and ": gain" not in said and "Gain" not in said
+        assert "on new images, in a gallery" not in said and ": gain" not in said and "Gain" not in said
         assert "Without any training, the best" not in said
 
 

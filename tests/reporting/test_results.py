@@ -156,7 +156,7 @@ def test_headline_tells_both_directions_and_their_mean(make):
         "image to text R@1 .500 → .489 (−.011, 95 % interval −.031 to +.009, p = .400): no evidence."
     )
     assert said[2] == "Gain: the mean of both directions rose by .035 (95 % interval +.015 to +.055, p < .001)."
-    assert "these 5 maps, one a fold, on fresh images, in a pool of the same size (about 20 images)" in said[3]
+    assert "these 5 maps, one a fold, on new images, in a gallery of the same size (about 20 images)" in said[3]
     assert "10,000 times are images with all their captions" in said[3] and "(Holm) for all 1 trial" in said[3]
     assert said[4].endswith("(Nadeau–Bengio): p = .010 for the mean of both directions.")
     assert not any("spread" in sentence for sentence in said)

@@ -87,3 +87,8 @@ def test_a_fit_may_be_spread_over_devices(toy, one_line):
     np.testing.assert_allclose(spread.params["delta"], alone.params["delta"], atol=1e-5)
     assert np.any(alone.params["delta"])
     one_line(lambda: fit(toy(), hyper=hyper, devices=3), "batches of 8 images", "3 devices")
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(toy):
+    with pytest.raises(InputError, match=r"aligner: no such option; did you mean aligners\?"):
+        sweep(toy(), aligner="residual")

@@ -1,7 +1,7 @@
 """Make a data set of WIT's TSV files: captions in several languages, and downloaded images.
 
 ccalign build_wit --tsv='wit_v1.train.*.tsv.gz' --contact=you@example.org --out=wit
-ccalign build_wit --out=wit --resume          # go on, and try again what failed in passing
+ccalign build_wit --out=wit --resume          # go on, and try temporary failures again
 
 `ccalign extract --images=wit/images --captions=wit/captions.jsonl` reads it. failures.csv lists what could not be
 downloaded.

@@ -1,4 +1,4 @@
-"""Draw scenes, with right captions in nine languages: raw data free of any licence.
+"""Draw scenes, with correct captions in nine languages: raw data without licence restrictions.
 
 ccalign make_scenes --out=scenes              # scenes/images/*.png and scenes/captions.jsonl
 ccalign make_scenes --out=scenes --count=1000 --size=128 --captions=2 --languages=de,ja

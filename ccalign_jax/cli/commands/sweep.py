@@ -1,4 +1,4 @@
-"""Train every pivot x aligner x loss x setting on every fold, and say which gain holds.
+"""Train every pivot x aligner x loss x setting on every fold, and test which gains hold.
 
 Without --data it runs on the built-in synthetic set. For what there is: --pivot=list, --aligners=list,
 --losses=list, --grid=list, --hyper=list.
@@ -41,7 +41,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("processes", None, "how many there are; 1: look for no cluster")
     flags.DEFINE_integer("process", None, "number of this one, from 0")
-    flags.DEFINE_integer("lost_after", 60, "seconds without a sign of life after which a process is lost")
+    flags.DEFINE_integer("lost_after", 60, "seconds without a heartbeat after which a process is lost")
 
 
 def main() -> Path | None:
