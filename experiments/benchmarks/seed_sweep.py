@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from absl import app, flags, logging
+from seed_sweep_parts import BETWEEN, DIAGNOSTICS, FITS, IDENTITY, METRICS, RANKS, SCORES, watched
 
 START = time.perf_counter()
 
@@ -32,12 +33,6 @@ flags.DEFINE_float("reference", 79.0, "seconds a trial and fold of the program c
 flags.DEFINE_string("json", None, "also write the figures into this file")
 FLAGS = flags.FLAGS
 
-FITS, SCORES = "fits", "scores of every epoch"
-RANKS = "ranks, captions and images, test and train"
-BETWEEN, METRICS = "ranks between languages, direct and through images", "metrics of every trial and fold"
-DIAGNOSTICS, IDENTITY = "diagnostics", "identity"
-INTERVALS, CHECKPOINTS = "intervals and p-values", "checkpoints"
-CORRECTIONS = "score corrections"
 SHARED = (FITS, SCORES, RANKS, BETWEEN, METRICS, DIAGNOSTICS, IDENTITY)  # that the program compared with does, too
 
 
@@ -93,49 +88,14 @@ def main(argv: list[str]) -> None:
     import jax
     import numpy as np
 
-    from ccalign_jax.measurement import inference
     from ccalign_jax.options import SweepConfig
-    from ccalign_jax.study import measure_maps, plan, run, store, summary, write
+    from ccalign_jax.study import measure_maps, plan, run, store, write
     from ccalign_jax.study.manifest import SWEEP_FOLDER
     from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
-    from ccalign_jax.training import cross_validation, make_mesh, sweep
+    from ccalign_jax.training import make_mesh
 
     clock = Clock()
-    for owner, name, part in (
-        (sweep.Program, "compile", "compile fits (beside other work)"),
-        (sweep.Program, "__call__", FITS),
-        (cross_validation, "score_epochs", SCORES),
-        (cross_validation, "test_ranks", RANKS),
-        (run, "_baseline", IDENTITY),
-        (run, "summarise", "summary"),
-        (run, "keep_ranks", METRICS),
-        (measure_maps, "rank_tasks", BETWEEN),
-        (measure_maps, "measure_pairs", METRICS),
-        (measure_maps, "correct_mapped", CORRECTIONS),
-        (measure_maps, "_describe", DIAGNOSTICS),
-        (summary, "gain_by_subgroup", "gain by subgroup"),
-        (measure_maps, "map_part", "maps of test parts and banks"),
-        (summary, "summarise_corrections", "tables of score corrections"),
-        (measure_maps, "draw_replicates", "drawing of replicates"),
-        (inference.Inference, "__init__", INTERVALS),
-        (inference.Inference, "levels", INTERVALS),
-        (inference.Inference, "measure", INTERVALS),
-        (inference.Inference, "entry", INTERVALS),
-        (plan.Plan, "arrays", "arrays of the data and folds"),
-        (plan.Plan, "part", "parts of folds"),
-        (summary, "seed_optimism", "summary"),
-        (store.Store, "save_result", "trials kept for --resume"),
-        (write, "write_csv", "results.csv"),
-        (write, "render_report", "report"),
-        (write, "make_tables", "report"),
-        (write, "write_tables", "report"),
-        (write, "refit", "refit of the best"),
-        (write, "_rank_arrays", "ranks of every query"),
-        (write, "save_ranks", "ranks of every query"),
-        (write, "_save_group", CHECKPOINTS),
-        (write, "save_checkpoint", CHECKPOINTS),
-        (write, "write_json", "summary.json"),
-    ):
+    for owner, name, part in watched():
         clock.watch(owner, name, part)
     clock.watch(Future, "result", "waiting for threads", outermost=True)
     clock.seconds["start of Python and imports"] = clock.main["start of Python and imports"] = (
