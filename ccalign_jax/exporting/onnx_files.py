@@ -14,7 +14,7 @@ from ccalign_jax.exporting.onnx_graph import BATCH, Graph, Untranslatable, Value
 __all__ = ["make_model", "write"]
 
 INPUT, OUTPUT = "source_embedding", "target_embedding"
-OPSET, IR = 18, 8  # of onnx 1.13 (2022): runtimes of the last years read them
+OPSET, IR = 18, 8  # of onnx 1.13 (2022), which runtimes since then read
 MOST_BYTES = 2**31 - 1  # of a protobuf file
 
 

@@ -9,6 +9,7 @@ from ccalign_jax.extraction.folder import Part
 from ccalign_jax.extraction.items import Source
 from ccalign_jax.extraction.run import Function, Progress, plan_extraction, run_extraction
 from ccalign_jax.options import ExtractConfig, ExtractOptions, with_options
+from ccalign_jax.options.base import check_names
 
 __all__ = ["extract"]
 
@@ -88,7 +89,7 @@ def extract(
     named: dict[str, Any] = {
         key: os.fspath(value) for key, value in given.items() if value is not None and not callable(value)
     }
-    ExtractConfig.check_names(options, ExtractOptions.__annotations__)
+    check_names(options, ExtractOptions.__annotations__)
     chosen = {key: _strings(value) if key in SEVERAL else value for key, value in options.items()}
     functions = {key: value for key, value in given.items() if callable(value)}
     for key, function in functions.items():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["Option", "Options", "option", "with_options"]
+__all__ = ["Option", "Options", "check_names", "option", "with_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -88,23 +88,6 @@ class Options:
         """The options of a config file, in which tuples are lists; those that it lacks have their defaults."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
 
-    @classmethod
-    def check_names(cls, given: Iterable[str], allowed: Collection[str]) -> None:
-        """Refuse the name of an argument that is no option.
-
-        Args:
-            given: the names.
-            allowed: those that there are.
-
-        Raises:
-            InputError: a name that is not allowed; a near one is suggested.
-        """
-        for name in given:
-            if name not in allowed:
-                near = difflib.get_close_matches(name, allowed, n=1)
-                meant = f"did you mean {near[0]}? (of {', '.join(sorted(allowed))})" if near else ""
-                raise InputError(f"{name}: no such option; {meant or 'there are ' + ', '.join(sorted(allowed))}")
-
     def absolute(self) -> Self:
         """The same with absolute paths, which are right in any working directory."""
         paths = {name: option.is_path for name, option in self.options().items() if option.is_path is not None}
@@ -116,6 +99,30 @@ class Options:
         """`name is mine, was theirs` for every option that differs."""
         mine, theirs = (dataclasses.asdict(options.absolute()) for options in (self, other))
         return [f"{name} is {mine[name]!r}, was {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
+
+
+def check_names(given: Iterable[str], allowed: Collection[str]) -> None:
+    """Refuse names of arguments that are no options.
+
+    Args:
+        given: the names.
+        allowed: those that there are.
+
+    Raises:
+        InputError: a name that is not allowed; the nearest one is suggested.
+
+    Example:
+        >>> check_names(["fold"], ["folds", "seed"])
+        Traceback (most recent call last):
+        ccalign_jax.errors.InputError: fold: no such option; did you mean folds? (of folds, seed)
+    """
+    for name in given:
+        if name not in allowed:
+            near, known = difflib.get_close_matches(name, allowed, n=1), ", ".join(sorted(allowed))
+            raise InputError(
+                f"{name}: no such option; "
+                + (f"did you mean {near[0]}? (of {known})" if near else f"there are {known}")
+            )
 
 
 def _absolute(value: Any, is_path: Callable[[str], bool]) -> Any:

@@ -17,7 +17,7 @@ from ccalign_jax.reporting.table import Table
 
 __all__ = ["comparison_html", "comparison_text", "evaluation_html", "evaluation_text", "sweep_html", "sweep_text"]
 
-WIDTH = 120  # signs of a line
+WIDTH = 120  # characters of a line
 COLUMNS = 7  # of a table: names, the verdict, and R@1 with its changes
 
 

@@ -20,6 +20,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
+from ccalign_jax.options.base import check_names
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.load_run import read_summary
@@ -147,7 +148,7 @@ def sweep(
         ['chance', 'identity', 'identity_train']
     """
     settings = {name: value if isinstance(value, list | tuple) else [value] for name, value in (hyper or {}).items()}
-    SweepConfig.check_names(options, inspect.signature(sweep).parameters)
+    check_names(options, inspect.signature(sweep).parameters)
     given: dict[str, Any] = dict(options)
     for name in ("pivots", "aligners", "losses", "languages"):
         if given.get(name) is not None:
