@@ -83,13 +83,19 @@ class Handler(BaseHTTPRequestHandler):
             server.busy += 1
             server.most = max(server.most, server.busy)
             first = sum(each == name for _, each, _ in server.seen) == 1
+        self.done = False
         try:
             self._answer(name, first)
         except ConnectionError:
             pass
         finally:
-            with server.lock:
-                server.busy -= 1
+            self._finish()
+
+    def _finish(self) -> None:
+        """Count this answer as given, before its last byte: the client's next question may come before we go on."""
+        with self.server.lock:
+            self.server.busy -= not self.done
+        self.done = True
 
     def _answer(self, name: str, first: bool) -> None:
         to = {
@@ -151,6 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(key, value)
         self.end_headers()
+        self._finish()
         self.wfile.write(content)
 
     def log_message(self, *arguments: object) -> None:
