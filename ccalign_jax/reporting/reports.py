@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from html import escape
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax.reporting import baselines, curves, diagnostics, families, geometry, languages, results, retrieval
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Panel(NamedTuple):
-    """One subject of a page: its table, or its plot, or both.
+    """One subject of a page: its table, its plot, its block of HTML, or several of these.
 
     Attributes:
         name: of the files of table and plot.
@@ -30,6 +31,7 @@ class Panel(NamedTuple):
         table: of the summary; None where the summary lacks what it shows.
         plot: likewise.
         caption: below the plot; `{bars}` in it becomes what the bars of this summary are.
+        html: likewise, a block of the page that is neither; the function escapes what comes from data.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Panel(NamedTuple):
     table: Callable[[Summary], Table | None] | None = None
     plot: Callable[[Summary], Figure | None] | None = None
     caption: str = ""
+    html: Callable[[Summary], str | None] | None = None
 
 
 LANGUAGES = "R@1 of each language ({bars}). Text to text: as the language of the query, the mean over the others."
@@ -131,21 +134,29 @@ def make_plots(panels: Sequence[Panel], summary: Summary) -> dict[str, Figure]:
     return {name: plot for name, plot in found.items() if plot is not None}
 
 
-def render_report(summary: Summary, config: Mapping[str, Any], *, folder: str = "RUN") -> str:
+def render_report(
+    summary: Summary,
+    config: Mapping[str, Any],
+    *,
+    folder: str = "RUN",
+    extras: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """The page of a sweep as HTML; the same bytes for the same arguments.
 
     Args:
         summary: of a sweep.
         config: the content of `config.json`, or any nested mapping of choices.
         folder: of the run, as a person would type it.
+        extras: what panels may show beyond the summary, as more of its keys: the content of `examples.json`.
     """
+    shown = {**summary, **extras}
     data = find(config, "config", "data")
     best = best_words(summary, folder=folder, data="DATA" if data in (None, "arrays") else data)
     return _render(
         SWEEP,
-        summary,
-        make_tables(SWEEP, summary),
-        make_plots(SWEEP, summary),
+        shown,
+        make_tables(SWEEP, shown),
+        make_plots(SWEEP, shown),
         title="alignment study",
         heading="what an alignment changes",
         headline=[*headline(summary), *best],
@@ -153,11 +164,17 @@ def render_report(summary: Summary, config: Mapping[str, Any], *, folder: str = 
     )
 
 
-def render_evaluation(summary: Summary, tables: Mapping[str, Table], plots: Mapping[str, Figure]) -> str:
+def render_evaluation(
+    summary: Summary,
+    tables: Mapping[str, Table],
+    plots: Mapping[str, Figure],
+    *,
+    extras: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """The page of an evaluation as HTML, with its tables and plots by name; the same bytes for the same arguments."""
     return _render(
         EVALUATION,
-        summary,
+        {**summary, **extras},
         tables,
         plots,
         title="evaluation",
@@ -180,11 +197,13 @@ def _render(
     """A page: headline, panels under their sections, notes, and an appendix of titles and nested mappings."""
     bars = bars_words(summary)
 
-    def parts(panel: Panel) -> Iterator[tuple[Table | None, str, str]]:
+    def parts(panel: Panel) -> Iterator[tuple[Table | None, str, str, str]]:
         if panel.table and panel.name in tables:
-            yield tables[panel.name], "", ""
+            yield tables[panel.name], "", "", ""
         if panel.plot and panel.name in plots:
-            yield None, to_svg(plots[panel.name]), panel.caption.replace("{bars}", bars)
+            yield None, to_svg(plots[panel.name]), panel.caption.replace("{bars}", bars), ""
+        if panel.html and (block := panel.html(summary)):
+            yield None, "", "", block
 
     sections = [
         (section, [part for panel in members for part in parts(panel)])

@@ -78,6 +78,13 @@ def test_a_panel_that_is_added_to_the_list_is_on_the_page_in_its_place(make, mon
     assert list(make_plots(reports.SWEEP, make()))[-1] == "images"
 
 
+def test_a_panel_may_be_a_block_of_html_made_of_extras(make, monkeypatch):
+    panel = Panel("seen", "Seen", html=lambda shown: shown.get("seen") and f"<p>{shown['seen']} seen</p>")
+    monkeypatch.setattr(reports, "SWEEP", [panel, *SWEEP])
+    assert "<h2>Seen</h2>\n<p>3 seen</p>" in render_report(make(), CONFIG, extras={"seen": 3})
+    assert "Seen" not in render_report(make(), CONFIG)
+
+
 def test_a_panel_without_values_is_left_out(make, monkeypatch):
     monkeypatch.setattr(reports, "SWEEP", [*SWEEP, Panel("none", "Nothing", lambda summary: None)])
     assert "Nothing" not in render_report(make(), CONFIG) and "none" not in make_tables(reports.SWEEP, make())
