@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ccalign_jax.data.checks import (
 from ccalign_jax.data.digests import sha256_of
 from ccalign_jax.data.frames import Backend, make_frame, set_columns, set_html, set_words
 from ccalign_jax.data.join_captions import join_captions, take_rows
+from ccalign_jax.data.originals import UNKNOWN, Originals, make_originals
 from ccalign_jax.errors import InputError
 
 __all__ = ["EmbeddingSet"]
@@ -45,6 +47,7 @@ class EmbeddingSet:
         numbered: the images came without keys: `keys` are row numbers, which mean nothing in other data.
         image_row, text_row: `[n]` and language to `[m_l]`, the row of the input that each row was: its order, which
             `save` restores.
+        originals: texts of the captions and files of the images, as far as they are known.
 
     Example:
         >>> import numpy as np
@@ -64,6 +67,7 @@ class EmbeddingSet:
     split: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     numbered: bool = False
+    originals: Originals = UNKNOWN
 
     @classmethod
     def build(
@@ -76,6 +80,8 @@ class EmbeddingSet:
         text_keys: Mapping[str, Sequence[str] | np.ndarray] | None = None,
         groups: Sequence[int] | Sequence[str] | np.ndarray | None = None,
         split: Sequence[str] | np.ndarray | None = None,
+        captions: Mapping[str, Sequence[str] | np.ndarray] | None = None,
+        folder: Path | None = None,
         notes: Sequence[str] = (),
         languages: Sequence[str] | None = None,
     ) -> EmbeddingSet:
@@ -84,7 +90,8 @@ class EmbeddingSet:
         Without `text_keys`, captions are aligned with `image` row by row. Duplicate image keys keep
         their first row; captions without an image and images without a caption are left out; each is
         counted in `notes`. Of `languages`, if given, only these are looked at. Integer groups keep their
-        numbers, other groups are numbered; without groups every image is its own.
+        numbers, other groups are numbered; without groups every image is its own. `captions` are the texts of the
+        rows, language by language, and `folder` is that of the image files.
 
         Raises:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
@@ -124,6 +131,7 @@ class EmbeddingSet:
             split=None if split is None else split_names(name, split, size, found)[order],
             notes=tuple(found),
             numbered=image_keys is None,
+            originals=make_originals(name, text, captions, folder),
         )
         counts = whole.caption_counts().sum(0)
         if (counts == 0).any():

@@ -10,7 +10,7 @@ from typing import Any
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
 
-__all__ = ["DESCRIPTION", "check_extracted", "differences", "read_description"]
+__all__ = ["DESCRIPTION", "check_extracted", "differences", "image_folder", "read_description"]
 
 DESCRIPTION = "embeddings.json"
 _IDENTITY = ("name", "revision", "weights_sha256", "pooling", "prompt", "preprocessing", "precision")  # of an encoder
@@ -32,6 +32,13 @@ def read_description(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise InputError(f"{path}: damaged, or not the description of an extraction; copy or write it again")
+
+
+def image_folder(folder: Path) -> Path | None:
+    """The folder of the photographs of an extraction; None of others, and where the source holds the images itself."""
+    stored = read_description(folder)
+    images = ((stored or {}).get("config") or {}).get("images")
+    return Path(images) if images else None
 
 
 def check_extracted(place: Path, paths: Sequence[Path]) -> tuple[str, ...]:

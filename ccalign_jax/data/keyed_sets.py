@@ -12,6 +12,7 @@ import numpy as np
 
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.npz import open_npz
+from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.data.safetensors_files import read_safetensors_header
 from ccalign_jax.data.shard_sets import strings_of_bytes
 from ccalign_jax.data.stored_arrays import stored_arrays
@@ -21,6 +22,7 @@ __all__ = ["has_keys", "known_arrays", "read_keyed_set", "read_keyed_sets", "set
 
 _MAP_FROM_BYTES = 1 << 28
 _TEXT = re.compile(r"text_(.+?)(_keys)?")
+_TEXTS = re.compile(rf"{CAPTIONS}(.+)")
 _OF_IMAGES = ("image_keys", "image_groups", "split")
 
 
@@ -44,7 +46,9 @@ def known_arrays(path: Path, names: Iterable[str]) -> tuple[list[str], list[str]
     names = sorted(names)
     if "image" not in names:
         raise InputError(f"{path}: no array image (only {', '.join(names)}); add the image rows")
-    known = [name for name in names if name in ("image", *_OF_IMAGES) or _TEXT.fullmatch(name)]
+    known = [
+        name for name in names if name in ("image", *_OF_IMAGES) or _TEXT.fullmatch(name) or _TEXTS.fullmatch(name)
+    ]
     return known, [name for name in names if name not in known]
 
 
@@ -54,7 +58,7 @@ def set_of_arrays(path: Path, arrays: Mapping[str, Any], unknown: Sequence[str] 
     Args:
         path: that messages name.
         arrays: `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, perhaps `image_keys`, `image_groups`, `split`
-            `[n]` and `text_<language>_keys` `[m]`.
+            `[n]`, `text_<language>_keys` and `captions_<language>` `[m]`.
         unknown: names of arrays that were left out.
 
     Raises:
@@ -76,6 +80,7 @@ def set_of_arrays(path: Path, arrays: Mapping[str, Any], unknown: Sequence[str] 
         "text_keys": text_keys or None,
         "groups": arrays.get("image_groups"),
         "split": arrays.get("split"),
+        "captions": {match[1]: arrays[name] for name in arrays if (match := _TEXTS.fullmatch(name))},
         "notes": [f"left out {len(unknown)} arrays of unknown names: {', '.join(unknown)}"] if unknown else [],
     }
 
@@ -93,7 +98,7 @@ def read_keyed_sets(paths: Sequence[Path]) -> dict[str, Any]:
         if any(there) and not all(there):
             raise InputError(f"{paths[there.index(False)]}: lacks {name}, unlike other files of the folder; add it")
         found[name] = np.concatenate([part[name] for part in parts]) if all(there) else None
-    for name in ("text", "text_keys"):
+    for name in ("text", "text_keys", "captions"):
         languages = sorted({language for part in parts for language in part[name] or ()})
         found[name] = {
             language: np.concatenate([part[name][language] for part in parts if language in (part[name] or ())])
@@ -143,7 +148,7 @@ def _lists(path: Path) -> dict[str, Any]:
         _, metadata = read_safetensors_header(path)
     found = {}
     for name, text in metadata.items():
-        if name in _OF_IMAGES or ((match := _TEXT.fullmatch(name)) and match[2]):
+        if name in _OF_IMAGES or _TEXTS.fullmatch(name) or ((match := _TEXT.fullmatch(name)) and match[2]):
             with reading(f"{path}: metadata {name} is not JSON"):
                 found[name] = json.loads(text)
             if not isinstance(found[name], list) or not all(type(each) in (str, int) for each in found[name]):

@@ -10,6 +10,7 @@ from ccalign_jax.data.checks import known_languages
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.keyed_sets import known_arrays, set_of_arrays
 from ccalign_jax.data.npy import load_npy
+from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.errors import InputError
 
 __all__ = ["is_npy_folder", "read_npy_folder"]
@@ -25,8 +26,8 @@ def is_npy_folder(path: Path) -> bool:
 def read_npy_folder(path: Path, languages: Sequence[str] | None = None) -> dict[str, Any]:
     """Arguments of `EmbeddingSet.build` from `image.npy` and `text_<language>.npy`, memory-mapped.
 
-    Beside each are the image ids of its rows: text with one a line, or an array. Optional are `split` and
-    `image_groups`, as either.
+    Beside each are the image ids of its rows: text with one a line, or an array. Optional are `split`,
+    `image_groups` and `captions_<language>`, as either.
 
     Raises:
         InputError: a damaged file, rows without ids, or more or fewer ids than rows.
@@ -46,10 +47,12 @@ def read_npy_folder(path: Path, languages: Sequence[str] | None = None) -> dict[
                 f"{side}_keys.npy"
             )
         arrays[f"{side}_keys"] = _entries(beside, side, len(rows) if rows.ndim else 0)
-    for name in ("split", "image_groups"):
+    optional = {"split": "image", "image_groups": "image"}
+    optional |= {side.replace("text_", CAPTIONS, 1): side for side in texts}
+    for name, side in optional.items():
         for file in (path / f"{name}.npy", path / f"{name}.txt"):
             if name not in arrays and file.is_file():
-                arrays[name] = _entries(file, "image", len(arrays["image"]))
+                arrays[name] = _entries(file, side, len(arrays[side]))
     return set_of_arrays(path, arrays, unknown)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.join_captions import take_rows
+from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.errors import InputError, reason
 
 __all__ = ["save"]
 
 
 def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
-    """Write an uncompressed .npz from which `load` returns the same rows, keys, groups and split (not the notes).
+    """Write an uncompressed .npz from which `load` returns the same rows, keys, groups, split and texts; no notes.
 
     Rows are written in the order of the input that the set was built from. The file appears whole or not at all, and
     replaces what was there.
@@ -48,6 +49,8 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
         order = np.argsort(data.text_row[language])
         arrays[f"text_{language}"] = take_rows(data.text[language], order)
         arrays[f"text_{language}_keys"] = data.keys[data.image_of[language][order]]
+        if language in data.originals.captions:
+            arrays[f"{CAPTIONS}{language}"] = data.originals.captions[language][data.text_row[language][order]]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -14,6 +14,7 @@ from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
 from ccalign_jax.data.checks import check_languages, known_languages
 from ccalign_jax.data.extracted import check_extracted
 from ccalign_jax.data.image_hashes import DIGEST, HASH
+from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import HeldArray, StoredArray
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard, stored_arrays
@@ -24,7 +25,10 @@ __all__ = ["check_shard", "join_files", "open_files", "paths_in", "shard_paths"]
 DTYPES = tuple(map(np.dtype, (np.float16, np.float32, ml_dtypes.bfloat16)))
 _KNOWN = re.compile(rf"image|image_groups|{DIGEST}|{HASH}|(text|mask|count)_.+")
 _HASHES = (DIGEST, HASH)
-_STRINGS = ("image_keys", "split")  # of ragged shards: UTF-8 in rows of bytes, filled up with zeros
+_STRINGS = (
+    "image_keys",
+    "split",
+)  # of ragged shards: UTF-8 in rows of bytes, filled up with zeros; so are texts of captions
 
 
 def shard_paths(place: Path) -> list[Path]:
@@ -66,7 +70,7 @@ def open_files(place: Path, paths: Sequence[Path], languages: Sequence[str] | No
     for path in paths:
         arrays = stored_arrays(path)
         ragged = _is_ragged(arrays)
-        there = [key for key in arrays if _KNOWN.fullmatch(key) or (ragged and key in _STRINGS)]
+        there = [key for key in arrays if _KNOWN.fullmatch(key) or (ragged and _is_strings(key))]
         unknown |= arrays.keys() - there
         files.append({key: arrays[key] for key in there})
         check_shard(path, files[-1])
@@ -103,7 +107,7 @@ def join_files(
         raise InputError(f"{files[0]['image'].path}: no captions; give one array text_<language> a language")
     chosen = tuple(sorted(texts) if languages is None else known_languages(str(place), languages, texts))
     check_languages(str(place), chosen)
-    kept = {f"{kind}_{language}" for kind in ("text", "mask", "count") for language in chosen}
+    kept = {f"{kind}_{language}" for kind in ("text", "mask", "count", "captions") for language in chosen}
     kept |= {"image", "image_groups", *_HASHES, *_STRINGS}
     files = [{key: array for key, array in file.items() if key in kept} for file in files]
     if ragged := any(key.startswith(COUNT) for file in files for key in file):
@@ -130,26 +134,29 @@ def check_shard(file: Path, arrays: Mapping[str, StoredArray | HeldArray]) -> No
     ragged = _is_ragged(arrays)
     for key, array in sorted(arrays.items(), key=lambda item: not item[0].startswith(COUNT)):
         described, wanted = f"{file}: {key} is {array.dtype}{list(array.shape)}", rows
+        language = key.partition("_")[2]
         if key == "image" or key.startswith("text_"):
             if len(array.shape) != 2 or (0 in array.shape and not ragged) or array.dtype not in DTYPES:
                 raise InputError(f"{described}; it must be float16, bfloat16 or float32 [rows, dimensions]")
             if ragged and key != "image":
-                wanted = _captions(file, arrays, key.removeprefix("text_"))
-        elif key in _STRINGS:
+                wanted = _captions(file, arrays, language)
+        elif _is_strings(key):
             if len(array.shape) != 2 or array.dtype != np.uint8:
                 raise InputError(f"{described}; it must be uint8, UTF-8 in rows filled up with zeros")
+            if key.startswith(CAPTIONS):
+                wanted = _captions(file, arrays, language)
         elif key in _HASHES:
             if array.dtype != np.uint64 or len(array.shape) != 1:
                 raise InputError(f"{described}; it must be uint64, a hash a row")
         elif len(array.shape) != 1 or (key == "image_groups" and array.dtype.kind not in "iu"):
             raise InputError(f"{described}; it must be one {'number' if key == 'image_groups' else 'bool'} a row")
         elif key.startswith(COUNT):
-            if array.dtype.kind not in "iu" or f"text_{key.removeprefix(COUNT)}" not in arrays:
-                raise InputError(f"{described}; it must be one number a row, beside text_{key.removeprefix(COUNT)}")
-        elif key.startswith("mask_") and (ragged or array.dtype != bool or f"text_{key[5:]}" not in arrays):
-            raise InputError(f"{described}; it must be one bool a row, beside text_{key[5:]}")
-        if array.shape[0] != wanted and ragged and key.startswith("text_"):
-            raise InputError(f"{described}, but {COUNT}{key[5:]} says {wanted} rows; write the shard again")
+            if array.dtype.kind not in "iu" or f"text_{language}" not in arrays:
+                raise InputError(f"{described}; it must be one number a row, beside text_{language}")
+        elif key.startswith("mask_") and (ragged or array.dtype != bool or f"text_{language}" not in arrays):
+            raise InputError(f"{described}; it must be one bool a row, beside text_{language}")
+        if array.shape[0] != wanted and ragged and key.startswith(("text_", CAPTIONS)):
+            raise InputError(f"{described}, but {COUNT}{language} says {wanted} rows; write the shard again")
         if array.shape[0] != wanted:
             raise InputError(f"{described}, but image has {rows} rows; row i of each is one pair")
     captions = [array for key, array in arrays.items() if key.startswith("text_")]
@@ -159,6 +166,10 @@ def check_shard(file: Path, arrays: Mapping[str, StoredArray | HeldArray]) -> No
                 f"{file}: {array.key} is {array.dtype}{list(array.shape)}, {captions[0].key} is "
                 f"{captions[0].dtype}{list(captions[0].shape)}; one encoder, one width and dtype"
             )
+
+
+def _is_strings(key: str) -> bool:
+    return key in _STRINGS or key.startswith(CAPTIONS)
 
 
 def _is_ragged(arrays: Mapping[str, StoredArray | HeldArray]) -> bool:
@@ -188,7 +199,7 @@ def _check_alike(
         )
     for key, array in arrays.items():
         first = next(each[key] for each in files if key in each)
-        if key not in _STRINGS and (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype):
+        if not _is_strings(key) and (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype):
             raise InputError(
                 f"{file}: {key} is {array.dtype}{list(array.shape)}, in {first.path.name} "
                 f"{first.dtype}{list(first.shape)}; give all shards one width and dtype"
@@ -198,4 +209,4 @@ def _check_alike(
 def _differing(arrays: Iterable[str], others: Iterable[str], *, optional: bool) -> list[str]:
     """Arrays of one shard alone; ragged shards may lack languages."""
     found = sorted(set(arrays) ^ set(others))
-    return [key for key in found if not (optional and key.startswith(("text_", COUNT)))]
+    return [key for key in found if not (optional and key.startswith(("text_", COUNT, CAPTIONS)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
 from ccalign_jax.data.embedding_set import EmbeddingSet
+from ccalign_jax.data.extracted import image_folder
+from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import HeldArray
 from ccalign_jax.errors import InputError
@@ -81,8 +84,19 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         "text_keys": text_keys,
         "groups": shards.image_groups if grouped or copies is not None else None,
         "split": _strings(shards, "split"),
+        "captions": dict(_texts(shards, text)),
+        "folder": image_folder(shards.files[0]["image"].path.parent),
         "notes": [*shards.notes, *(() if copies is None else copies.notes())],
     }
+
+
+def _texts(shards: Shards, languages: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """The texts of each language, where every shard that has rows of it has them."""
+    for language in languages:
+        files = [file for file in shards.files if f"text_{language}" in file]
+        key = f"{CAPTIONS}{language}"
+        if all(key in file for file in files):
+            yield language, np.concatenate([strings_of_bytes(file[key].path, key, file[key].read()) for file in files])
 
 
 def pair_splits(shards: Shards) -> np.ndarray | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ccalign_jax.data.caption_counts import COUNT
 from ccalign_jax.data.image_hashes import DIGEST, HASH
+from ccalign_jax.data.originals import CAPTIONS, LONGEST
 from ccalign_jax.data.shard_sets import bytes_of_strings
 from ccalign_jax.encoders.base import FINAL, Encoder, Rows
 from ccalign_jax.encoders.images import ImageReference, open_image
@@ -171,6 +172,12 @@ def _arrays(
         mine = [each for each in used if each.language == language]
         assert texts is not None
         found[f"text_{language}"] = texts[0][[place[each.text] for each in mine]]
+        found[f"{CAPTIONS}{language}"] = bytes_of_strings([_original(items, each)[:LONGEST] for each in mine])
         counts = np.bincount([at_row[each.item] for each in mine], minlength=len(kept))
         found[f"{COUNT}{language}"] = counts.astype(np.uint16 if counts.max(initial=0) < 1 << 16 else np.int64)
     return {key: np.ascontiguousarray(values) for key, values in found.items()}
+
+
+def _original(items: list[Item], caption: _Caption) -> str:
+    """The text as the source has it, without a prompt."""
+    return items[caption.item].captions[caption.language][caption.number]

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ccalign_jax.data import EmbeddingSet, load, save
+from ccalign_jax.data.originals import caption_text
 from ccalign_jax.errors import InputError
 
 
@@ -20,6 +21,24 @@ def test_save_is_read_back_equal(tmp_path, reading, assert_same, small_set):
     assert read.groups.tolist() == [4, 2]
     with zipfile.ZipFile(tmp_path / "copy.npz") as archive:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_texts_of_captions_follow_their_rows(tmp_path):
+    """In another order than the images, through a selection, a file and back."""
+    rows, keys = np.eye(3), np.array(["a", "b", "c"])
+    given = {"image": rows, "image_keys": keys, "text_en": rows[::-1], "text_en_keys": keys[::-1]}
+    np.savez(tmp_path / "data.npz", **given, captions_en=["a cat", "ein Hund", "一只鸟"])
+    data = load(tmp_path / "data.npz").take([0, 2])
+    assert [caption_text(data, "en", row) for row in (0, 1)] == ["一只鸟", "a cat"]
+    save(tmp_path / "part.npz", data)
+    part = load(tmp_path / "part.npz")
+    assert [caption_text(part, "en", row) for row in (0, 1)] == ["一只鸟", "a cat"]
+    assert part.sha256() == data.sha256()
+    np.savez(tmp_path / "bare.npz", **given)
+    assert caption_text(load(tmp_path / "bare.npz"), "en", 0) is None
+    np.savez(tmp_path / "short.npz", **given, captions_en=["a cat"])
+    with pytest.raises(InputError, match=r"short\.npz: captions_en has 1 texts, text_en has 3 rows; give a text a row"):
+        load(tmp_path / "short.npz")
 
 
 def test_save_writes_the_same_bytes_each_time(tmp_path, small_set):

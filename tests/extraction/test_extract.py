@@ -9,6 +9,7 @@ import pytest
 
 from ccalign_jax.data import load, open_shards
 from ccalign_jax.data.extracted import read_description
+from ccalign_jax.data.originals import caption_text, image_file
 
 COUNT = 11
 
@@ -45,6 +46,8 @@ def test_rows_are_those_of_the_encoders_by_key(embed, tmp_path, dtype, precise, 
             data.text[language], unit(spell([one for several in captions for one in several])), atol=precise
         )
         assert found["captions"][language] == len(owners)
+        texts = [caption_text(data, language, row) for row in range(len(owners))]
+        assert texts == [one for several in captions for one in several]
     np.testing.assert_allclose(np.linalg.norm(data.image.astype(float), axis=1), 1, atol=precise)
     assert found["images"] == COUNT and found["shards"] == 4 and found["left_out"] == {}
 
@@ -56,6 +59,7 @@ def test_images_are_those_of_their_key(embed, photographs, tmp_path, colour):
     data = load(tmp_path / "out")
     pixels = [np.asarray(Image.open(photographs / "images" / key)) for key in data.keys]
     np.testing.assert_allclose(data.image, unit(colour(pixels)), atol=1e-6)
+    assert image_file(data, 1) == photographs / "images" / data.keys[1]
 
 
 def test_whoever_reads_the_rows_learns_which_captions_they_are_of(embed, tmp_path):
