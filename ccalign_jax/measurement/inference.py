@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from ccalign_jax.measurement.estimates import Entry, Estimates, differences, estimate, estimate_means
 from ccalign_jax.measurement.measure import MEDIAN, UNMAPPED, Measurement, Place, is_macro, is_pair
-from ccalign_jax.measurement.replicates import (
+from ccalign_jax.measurement.metric_replicates import (
     PAIR_REPLICATES,
+    FoldReplicates,
     FoldWeights,
     MetricReplicates,
-    Replicates,
+    mean_replicates,
     minus_replicates,
+    replicate_folds,
     replicate_metrics,
 )
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.statistics import (
     LEVEL,
@@ -31,7 +34,7 @@ from ccalign_jax.statistics import (
 )
 from ccalign_jax.threads import in_threads
 
-__all__ = ["Arm", "Inference", "adjust", "bounds", "change_tests", "describe_statistics", "two_sided"]
+__all__ = ["Arm", "Bounds", "Inference", "adjust", "bounds", "change_tests", "two_sided"]
 
 CLAIMED = "R@1"  # the metric that verdicts are about
 
@@ -50,6 +53,9 @@ class Arm(NamedTuple):
     train: Sequence[Measurement] = ()
 
 
+Bounds = dict[Place, dict[str, tuple[float, float]]]  # low and high end of every metric
+
+
 class Inference:
     """Estimates with intervals and p-values; what arms share is computed once.
 
@@ -57,12 +63,17 @@ class Inference:
         baseline: that changes are against.
         replicates: of the data; None leaves all intervals and p-values open.
         test_share: test images over training images of a fold; for the correction of Nadeau and Bengio.
+        each_fold: also keep the intervals of each fold by itself, in `fold_bounds` by name and fold; the name of an
+            arm then has one part a fold.
     """
 
-    def __init__(self, baseline: Arm, replicates: Replicates | None, *, test_share: float = 0.0):
+    def __init__(
+        self, baseline: Arm, replicates: Replicates | None, *, test_share: float = 0.0, each_fold: bool = False
+    ):
         self.baseline, self.replicates, self.test_share = baseline, replicates, test_share
         self.weights: dict[bytes, FoldWeights] = {}
-        self.base = {} if replicates is None else self._replicate(baseline.test)
+        self.fold_bounds: dict[tuple[str, int], Bounds] | None = {} if each_fold else None
+        self.base = {} if replicates is None else self._replicate(baseline.test, baseline.name)
         self.known: dict[tuple[str, ...], Entry] = {}
 
     def levels(self, folds: Sequence[Measurement] | None = None) -> Estimates:
@@ -87,7 +98,7 @@ class Inference:
         entry = estimate(arm.test, self.baseline.test, arm.train)
         if self.replicates is None:
             return entry
-        mine = self.base if arm.name == self.baseline.name else self._replicate(arm.test)
+        mine = self.base if arm.name == self.baseline.name else self._replicate(arm.test, arm.name)
         levels = {(task, f"{name}{UNMAPPED}" if name else None): one for (task, name), one in self.base.items()}
         self._fill_bounds(entry.metrics, {**levels, **mine}, "level")
         changes = minus_replicates(mine, self.base)
@@ -101,10 +112,33 @@ class Inference:
             self._fill_bounds(entry.gap, minus_replicates(seen, mine), "change")
         return entry
 
-    def _replicate(self, folds: Sequence[Measurement]) -> dict[Place, MetricReplicates]:
-        """Replicates of test parts, which all arms share."""
+    def bound_folds(self, folds: Mapping[tuple[str, int], Measurement]) -> None:
+        """Keep the intervals of single folds of an arm that lacks others."""
+        if self.replicates is None:
+            return
+
+        def bound(item: tuple[tuple[str, int], Measurement]) -> None:
+            self._bound(item[0], *self._replicate_folds([item[1]]))
+
+        for _ in in_threads(bound, folds.items(), clusters=self.replicates.weights.shape[1]):
+            pass
+
+    def _replicate(self, folds: Sequence[Measurement], name: Sequence[str] = ()) -> dict[Place, MetricReplicates]:
+        """The metrics of test parts, which all arms share, in every replicate; `name` is that of the arm."""
         assert self.replicates is not None
-        return replicate_metrics(folds, self.replicates, known=self.weights)
+        each = self._replicate_folds(folds)
+        for number, (part, fold) in enumerate(zip(name, each, strict=False)):
+            self._bound((part, number), fold)
+        return mean_replicates(each, clusters=self.replicates.weights.shape[1])
+
+    def _replicate_folds(self, folds: Sequence[Measurement]) -> list[FoldReplicates]:
+        assert self.replicates is not None
+        return replicate_folds(folds, self.replicates, known=self.weights)
+
+    def _bound(self, place: tuple[str, int], fold: FoldReplicates) -> None:
+        assert self.replicates is not None
+        if self.fold_bounds is not None and place not in self.fold_bounds:
+            self.fold_bounds[place] = bounds(mean_replicates([fold]), "level", metrics=self.replicates.metrics)
 
     def _fill_bounds(
         self, estimates: Estimates, replicates: Mapping[Place, MetricReplicates], kind: Literal["level", "change"]
@@ -154,27 +188,13 @@ def adjust(entries: Sequence[Entry], *, optimistic: bool | Sequence[bool] = Fals
         }
 
 
-def describe_statistics(replicates: Replicates) -> dict[str, Any]:
-    """The `statistics` entry of a summary."""
-    clusters = replicates.weights.shape[1]
-    return {
-        "level": LEVEL,
-        "replicates": len(replicates.weights),
-        "pair_replicates": PAIR_REPLICATES,
-        "median_replicates": replicates.medians,
-        "flips": len(replicates.signs),
-        "clusters": clusters,
-        "cluster": "image" if clusters == len(replicates.cluster_of) else "group of images",
-    }
-
-
 def bounds(
     replicates: Mapping[Place, MetricReplicates],
     kind: Literal["level", "change"],
     *,
     level: float = LEVEL,
     metrics: Sequence[str] | None = None,
-) -> dict[Place, dict[str, tuple[float, float]]]:
+) -> Bounds:
     """Low and high end of every metric of every place: percentiles, further apart where few clusters carry it.
 
     Args:

@@ -90,7 +90,7 @@ def run_study(
         if processes.count > 1:
             Distributed(processes, plan).assign({}, last=True)
         result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
-        result.estimates, result.folder = Summary(read_summary(store.path) or {}, []), store.path
+        result.estimates, result.folder = Summary(read_summary(store.path) or {}, [], {}), store.path
         return result
     with bar("% of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)

@@ -11,8 +11,9 @@ import numpy as np
 from ccalign_jax.data.frames import Backend
 from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.estimates import Entry
-from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY
+from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.reporting import comparison_html, comparison_table, comparison_text

@@ -11,8 +11,9 @@ import numpy as np
 
 from ccalign_jax.data.frames import Backend
 from ccalign_jax.measurement.estimates import Entry, Estimates, estimate_means
-from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY, Place, is_macro
+from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import wide_rows
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.reporting import CURVES, make_plots, make_tables

@@ -13,8 +13,9 @@ from ccalign_jax.data.frames import Backend
 from ccalign_jax.diagnostics import diagnose
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
-from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
+from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import PAIR_TASKS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,12 @@ class Outcome:
     def is_whole(self) -> bool:
         """Whether it was tested on every fold."""
         return all(measured is not None for measured in self.test)
+
+    def folds(self) -> Iterator[tuple[tuple[str, int], Measurement]]:
+        """Its name and the number of each fold that it was tested on, and what was measured there."""
+        for number, measured in enumerate(self.test):
+            if measured is not None:
+                yield (self.name, number), measured
 
     @property
     def family(self) -> tuple[str, ...]:

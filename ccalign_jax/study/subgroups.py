@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from ccalign_jax.measurement.estimates import estimate_means
 from ccalign_jax.measurement.inference import Arm, Inference, adjust, two_sided
 from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, IDENTITY, Measurement, Place, subgroup
+from ccalign_jax.measurement.metric_replicates import replicate_metrics
 from ccalign_jax.measurement.records import ArmEntry
-from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm, percentile_interval
 from ccalign_jax.study.outcomes import Outcome

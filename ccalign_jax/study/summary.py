@@ -10,8 +10,9 @@ import numpy as np
 from ccalign_jax._names import CLOSED
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.measurement.estimates import Entry, estimate_means
-from ccalign_jax.measurement.inference import Inference, adjust, describe_statistics
+from ccalign_jax.measurement.inference import Bounds, Inference, adjust
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, chance_measurement
+from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.statistics import LEVEL
@@ -54,10 +55,12 @@ class Summary(NamedTuple):
     Attributes:
         content: of `summary.json`; see `docs/results.md` for its keys.
         arms: all estimates in it, of `records.csv`.
+        fold_bounds: by trial and fold, the intervals of the fold by itself.
     """
 
     content: dict[str, Any]
     arms: list[ArmEntry]
+    fold_bounds: Mapping[tuple[str, int], Bounds]
 
 
 def summarise(
@@ -86,7 +89,7 @@ def summarise(
         best = identity
     tasks = list(dict.fromkeys(task for task, _ in identity.test[0].sums if task not in DIRECTIONS))
     parts = [plan.part(fold, "test") for fold in range(len(plan.folds))]
-    found, arms = make_summary(
+    found, arms, fold_bounds = make_summary(
         data=describe_data(plan.data),
         protocol=plan.config.protocol,
         identity=identity,
@@ -112,7 +115,7 @@ def summarise(
     if not per_fold and (optimism := seed_optimism(outcomes, identity)):
         found["optimism"] = optimism
     if maps is None or replicates is None:
-        return Summary(found, arms)
+        return Summary(found, arms, fold_bounds)
     if maps.corrections:
         found["scores"], corrections = summarise_corrections(
             maps.corrections,
@@ -125,7 +128,7 @@ def summarise(
     if maps.diagnostics:
         found["diagnostics"] = dict(maps.diagnostics)
     found["subgroups"], subgroups = gain_by_subgroup(plan, identity, chosen, replicates)
-    return Summary(found, [*arms, *subgroups])
+    return Summary(found, [*arms, *subgroups], fold_bounds)
 
 
 def make_summary(
@@ -160,8 +163,9 @@ def make_summary(
     whole = {outcome.name: [outcome] * folds for outcome in outcomes if outcome.is_whole}
     families = {"/".join(family): select(several, per_fold=per_fold) for family, several in members.items()}
     pick = {"selected": select([identity, *outcomes] if per_fold else outcomes, per_fold=per_fold)}
-    inference = Inference(arm_of([identity] * folds), replicates, test_share=test_share)
+    inference = Inference(arm_of([identity] * folds), replicates, test_share=test_share, each_fold=True)
     inference.measure(arm_of(chosen) for role in (whole, families, pick) for chosen in role.values())
+    inference.bound_folds({place: fold for one in outcomes for place, fold in one.folds() if not one.is_whole})
 
     def entries(role: Mapping[str, Sequence[Outcome]], against: Inference, *, untested: int = 0) -> dict[str, Entry]:
         found = {name: against.entry(arm_of(chosen, train=against is inference)) for name, chosen in role.items()}
@@ -212,7 +216,8 @@ def make_summary(
         "selected": selected,
         "best": best.name,
     }
-    return Summary(content, [*(ArmEntry("baseline", name, entry) for name, entry in known.items()), *arms])
+    arms = [*(ArmEntry("baseline", name, entry) for name, entry in known.items()), *arms]
+    return Summary(content, arms, inference.fold_bounds or {})
 
 
 def describe_data(data: EmbeddingSet) -> dict[str, Any]:

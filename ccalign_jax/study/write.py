@@ -12,10 +12,9 @@ import numpy as np
 
 from ccalign_jax.checkpoints import save_checkpoint, save_tree
 from ccalign_jax.measurement.estimates import Estimates, estimate_means
-from ccalign_jax.measurement.inference import bounds
-from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, Place
+from ccalign_jax.measurement.inference import Bounds
+from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement
 from ccalign_jax.measurement.records import MACRO, ArmEntry, record_rows, wide_rows
-from ccalign_jax.measurement.replicates import Replicates, replicate_metrics, replicates_of
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
 from ccalign_jax.study.evaluated_set import diagnostics_rows
@@ -29,7 +28,6 @@ from ccalign_jax.study.refit import describe, refit
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import RECORDS
 from ccalign_jax.study.sweep_result import SweepResult
-from ccalign_jax.threads import in_threads
 from ccalign_jax.training import Group
 
 __all__ = ["result_rows", "write_evaluation", "write_results"]
@@ -52,7 +50,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
     arms = result.estimates.arms
-    write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.replicates))
+    write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.estimates.fold_bounds))
     write_csv(path / RECORDS, record_rows(arms))
     write_tables(path / "tables", make_tables(SWEEP, result.summary))
     config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
@@ -113,7 +111,7 @@ def result_rows(
     outcomes: Sequence[Outcome],
     settings: Sequence[str],
     arms: Iterable[ArmEntry],
-    replicates: Replicates | None = None,
+    fold_bounds: Mapping[tuple[str, int], Bounds] | None = None,
 ) -> Iterator[dict[str, object]]:
     """The rows of `results.csv`: one a trial, fold, language or pair, and task; fold `all` has means and changes.
 
@@ -123,10 +121,10 @@ def result_rows(
         outcomes: the identity first.
         settings: hyper-parameters to give a column.
         arms: of these outcomes, by their names.
-        replicates: from which the intervals of single folds come.
+        fold_bounds: by trial and fold, the intervals of the fold by itself.
     """
     entries = {one.arm: one.entry for one in arms if one.role in ("baseline", "trial")}
-    ends = {} if replicates is None else _fold_bounds(outcomes, replicates)
+    ends = fold_bounds or {}
     for outcome in outcomes:
         trial = outcome.trial
         head = {"trial": outcome.name, "pivot": "", "aligner": IDENTITY, "loss": ""}
@@ -146,24 +144,6 @@ def result_rows(
             for (task, group), cells in wide_rows({"": levels, "train_": _fold_estimates(train)}):
                 place = {"fold": fold, "language": group or MACRO, "direction": task}
                 yield {**head, **place, **cells, "epoch": outcome.epochs[fold], **values}
-
-
-Bounds = dict[Place, dict[str, tuple[float, float]]]
-
-
-def _fold_bounds(outcomes: Sequence[Outcome], replicates: Replicates) -> dict[tuple[str, int], Bounds]:
-    """The intervals of each outcome on each fold by itself; those of median ranks are taken over all folds alone."""
-    each = ((one.name, number, fold) for one in outcomes for number, fold in enumerate(one.test))
-    folds = {(name, number): fold for name, number, fold in each if fold is not None}
-    means = replicates._replace(medians=0, signs=replicates.signs[:0])
-    images = {fold.images.tobytes(): fold.images for fold in folds.values()}  # the same for all outcomes
-    inside = {key: replicates_of(rows, means) for key, rows in images.items()}
-
-    def ends(fold: Measurement) -> Bounds:
-        return bounds(replicate_metrics([fold], inside[fold.images.tobytes()]), "level")
-
-    found = in_threads(ends, folds.values(), clusters=replicates.weights.shape[1])
-    return dict(zip(folds, found, strict=True))
 
 
 def _fold_estimates(measured: Measurement, ends: Bounds | None = None) -> Estimates:

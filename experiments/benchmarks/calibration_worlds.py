@@ -16,7 +16,8 @@ from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.data.synthetic import World
 from ccalign_jax.measurement.inference import change_tests
 from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
-from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics
+from ccalign_jax.measurement.metric_replicates import minus_replicates, replicate_metrics
+from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import make_part

@@ -29,7 +29,8 @@ def main(argv: list[str]) -> None:
 
     from ccalign_jax.measurement.inference import bounds, change_tests
     from ccalign_jax.measurement.measure import Measurement, measure
-    from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics
+    from ccalign_jax.measurement.metric_replicates import minus_replicates, replicate_metrics
+    from ccalign_jax.measurement.replicates import draw_replicates
     from ccalign_jax.metrics import Ranks
     from ccalign_jax.training import Part
 

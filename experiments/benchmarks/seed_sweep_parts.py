@@ -36,6 +36,7 @@ def watched() -> list[tuple[Any, str, str]]:
         (inference.Inference, "levels", INTERVALS),
         (inference.Inference, "measure", INTERVALS),
         (inference.Inference, "entry", INTERVALS),
+        (inference.Inference, "bound_folds", INTERVALS),
         (plan.Plan, "arrays", "arrays of the data and folds"),
         (plan.Plan, "part", "parts of folds"),
         (summary, "seed_optimism", "summary"),

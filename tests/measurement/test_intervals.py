@@ -5,11 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from ccalign_jax.measurement import inference
-from ccalign_jax.measurement import replicates as replicates_of_metrics
+from ccalign_jax.measurement import inference, metric_replicates
 from ccalign_jax.measurement.inference import bounds, change_tests, two_sided
 from ccalign_jax.measurement.measure import MEDIAN, ImageSums, Measurement
-from ccalign_jax.measurement.replicates import draw_replicates, minus_replicates, replicate_metrics, replicates_of
+from ccalign_jax.measurement.metric_replicates import (
+    mean_replicates,
+    minus_replicates,
+    replicate_folds,
+    replicate_metrics,
+)
+from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
 
 FEW = {"replicates": 40, "flips": 40, "seed": 0}
@@ -100,11 +105,10 @@ def test_clusters_are_groups_whatever_their_numbers():
 
 
 @pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3], ids=["images", "groups"])
-def test_the_resamples_of_some_images_are_those_of_the_whole(measured, groups):
+def test_the_resamples_of_a_fold_alone_are_those_of_the_whole(measured, groups):
     fold, replicates = measured(range(12, 25), seed=2), draw_replicates(groups, **FEW)
-    own, inside = replicates_of(fold.images, replicates), np.unique(groups[12:25])
-    assert own.weights.shape == own.signs.shape == (40, len(inside))
-    whole, alone = replicate_metrics([fold], replicates), replicate_metrics([fold], own)
+    inside = np.unique(groups[12:25])
+    whole, alone = replicate_metrics([fold], replicates), mean_replicates(replicate_folds([fold], replicates))
     assert alone.keys() == whole.keys()
     for place, figure in alone.items():
         np.testing.assert_array_equal(figure.means, whole[place].means)
@@ -291,9 +295,9 @@ def test_a_change_has_the_interval_of_the_differences(measured):
 
 
 def test_pairs_of_languages_take_fewer_resamples(measured, monkeypatch):
-    for module in (inference, replicates_of_metrics):
+    for module in (inference, metric_replicates):
         monkeypatch.setattr(module, "PAIR_REPLICATES", 15)
-    monkeypatch.setattr(replicates_of_metrics, "PAIR_MEDIANS", 7)
+    monkeypatch.setattr(metric_replicates, "PAIR_MEDIANS", 7)
     base, mine = (
         measured(range(20), ("de->en", "en->de"), seed=1, better=better, tasks=("t2t",)) for better in (0, 0.5)
     )

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ccalign_jax.measurement.estimates import CHANGE_COLUMNS, Entry, Estimates
-from ccalign_jax.measurement.inference import Arm, Inference, adjust, describe_statistics
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
+from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.study.files import file_name

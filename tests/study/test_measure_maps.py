@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet, synthetic
-from ccalign_jax.measurement.replicates import PAIR_REPLICATES
+from ccalign_jax.measurement.metric_replicates import PAIR_REPLICATES
 from ccalign_jax.metrics import SCORINGS, rank, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.statistics import holm

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ccalign_jax.measurement.inference import bounds
+from ccalign_jax.measurement.metric_replicates import replicate_metrics
 from ccalign_jax.measurement.records import record_rows
-from ccalign_jax.measurement.replicates import Replicates, replicate_metrics
+from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.study.summary import make_summary
 from ccalign_jax.study.write import result_rows
