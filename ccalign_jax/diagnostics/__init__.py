@@ -2,6 +2,7 @@
 
 from ccalign_jax.diagnostics.block import diagnose as diagnose
 from ccalign_jax.diagnostics.block import diagnose_map as diagnose_map
+from ccalign_jax.diagnostics.hubness import hub_gini as hub_gini
 from ccalign_jax.diagnostics.hubness import hub_share as hub_share
 from ccalign_jax.diagnostics.hubness import hub_skew as hub_skew
 from ccalign_jax.diagnostics.hubness import k_occurrence as k_occurrence

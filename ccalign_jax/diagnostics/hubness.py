@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from ccalign_jax.diagnostics.neighbours import NEIGHBOURS, nearest_rows
 
-__all__ = ["hub_share", "hub_skew", "k_occurrence", "share_ties"]
+__all__ = ["hub_gini", "hub_share", "hub_skew", "k_occurrence", "share_ties"]
 
 SAME_SCORE = 1e-6  # inner products of unit rows in float32 that are nearer than this tie
 
@@ -81,3 +81,16 @@ def hub_share(occurrence: Float[np.ndarray, " g"], share: float = 0.01) -> float
     # n / 100, not n · 0.01: where a half is rounded, the two differ.
     top = max(1, round(len(occurrence) / (1 / share)))
     return float(np.sum(np.sort(occurrence)[-top:]) / np.sum(occurrence))
+
+
+def hub_gini(occurrence: Float[np.ndarray, " g"]) -> float:
+    """Gini coefficient of N_k: 0 where all items are found equally often, near 1 where one item alone is.
+
+    Example:
+        >>> hub_gini(np.array([2, 2, 2])), hub_gini(np.array([0, 0, 0, 4]))
+        (0.0, 0.75)
+    """
+    counts = np.sort(np.asarray(occurrence, np.float64))
+    total, size = counts.sum(), len(counts)
+    weights = 2 * np.arange(1, size + 1) - size - 1
+    return float(weights @ counts / (size * total)) if total > 0 else 0.0

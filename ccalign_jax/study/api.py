@@ -23,7 +23,7 @@ from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.options.base import check_names
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
-from ccalign_jax.study.load_run import read_summary
+from ccalign_jax.study.load_run import read_examples, read_summary
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
@@ -91,6 +91,7 @@ def run_study(
             Distributed(processes, plan).assign({}, last=True)
         result = SweepResult(plan, Outcome(IDENTITY), [], {}, [], best=load_aligner(store.path / "best"))
         result.estimates, result.folder = Summary(read_summary(store.path) or {}, [], {}), store.path
+        result.examples = read_examples(store.path)
         return result
     with bar("% of the work") as progress:
         result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)

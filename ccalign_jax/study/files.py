@@ -107,9 +107,9 @@ def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
         raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; {remedy}") from error
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """JSON that is the same for the same value, written whole or not at all."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def write_json(path: Path, value: Mapping[str, Any], *, indent: int | None = 1) -> None:
+    """JSON that is the same for the same value, written whole or not at all; without `indent` in one line."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     with whole_file(path) as file:
         file.write(text.encode())
 

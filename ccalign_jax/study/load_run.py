@@ -24,9 +24,10 @@ from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["SELECTED", "FinishedRun", "read_run", "read_summary", "run_digest"]
+__all__ = ["EXAMPLES", "SELECTED", "FinishedRun", "read_examples", "read_run", "read_summary", "run_digest"]
 
 SELECTED = "selected"
+EXAMPLES = "examples.json"
 MAX_NAMES = 4  # trials that a message names
 FORMER_PARTS = {"report": "test", "select": "validation"}  # of folds, in folders of former versions
 
@@ -155,6 +156,24 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
         raise InputError(f"{path}: damaged, or not a sweep's; remove it to resume, or --overwrite")
     return summary
+
+
+def read_examples(path: Path) -> dict[str, Any]:
+    """The content of `examples.json` of a finished sweep; empty without one, as of an older version.
+
+    Raises:
+        InputError: damaged.
+    """
+    path /= EXAMPLES
+    if not path.is_file():
+        return {}
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: damaged; remove it, and the report shows no examples")
+    return found
 
 
 def run_digest(config: Mapping[str, Any], folds: Arrays) -> str:

@@ -12,6 +12,7 @@ from ccalign_jax.data.frames import Backend
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.reporting import sweep_html, sweep_text
+from ccalign_jax.study.examples import find_examples
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
@@ -60,6 +61,14 @@ class SweepResult:
             self.plan, self.identity, self.outcomes, notes=self.notes, replicates=self.replicates, maps=self.maps
         )
         self.seconds["estimates"] = time.perf_counter() - began
+        return found
+
+    @functools.cached_property
+    def examples(self) -> dict[str, Any]:
+        """The content of `examples.json`, made when first asked for."""
+        began = time.perf_counter()
+        found = find_examples(self.plan, self.identity, self.outcomes, self.inputs)
+        self.seconds["examples"] = time.perf_counter() - began
         return found
 
     @property

@@ -20,7 +20,7 @@ from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, re
 from ccalign_jax.study.evaluated_set import diagnostics_rows
 from ccalign_jax.study.evaluation import Evaluation, retrieval_rows
 from ccalign_jax.study.files import file_name, write_csv, write_json, write_plots, write_tables
-from ccalign_jax.study.load_run import run_digest
+from ccalign_jax.study.load_run import EXAMPLES, run_digest
 from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_config
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
@@ -56,7 +56,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
-    page = render_report(result.summary, config, folder=folder)
+    page = render_report(result.summary, config, folder=folder, extras=result.examples)
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
@@ -68,6 +68,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     for group in plan.groups:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
     save_checkpoint(path / "best", best)
+    write_json(path / EXAMPLES, result.examples, indent=None)
     write_json(path / "timing.json", {"seconds": result.seconds})
     write_json(path / SWEEP_FOLDER.marker, result.summary)
 

@@ -100,7 +100,15 @@ def test_ranks_on_disk_give_the_estimates_of_the_summary(finished):
 def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path, script):
     done = script("sweep.py", f"--data={data}", "--out=run", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    names = ["summary.json", "results.csv", "config.json", "report.html", "tables/main.md", "folds.npz"]
+    names = [
+        "summary.json",
+        "examples.json",
+        "results.csv",
+        "config.json",
+        "report.html",
+        "tables/main.md",
+        "folds.npz",
+    ]
     for name in [*names, *(f"ranks/{path.name}" for path in (finished / "ranks").iterdir())]:
         assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
     for mine, theirs in zip(
