@@ -1,4 +1,4 @@
-# make sweep | make demo | make test | make lint | make docs | make torch | make encoders      (BUILD.md has the plain pip forms)
+# make sweep | demo | test | lint | docs | torch | encoders | hashes | sbom | clean      (BUILD.md has the plain pip forms)
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 DEMO := runs/demo
 BIN := $(VENV)/bin
 
-.PHONY: sweep demo test lint docs torch encoders clean
+.PHONY: sweep demo test lint docs torch encoders hashes sbom clean
 
 # Pivot image on the built-in synthetic set; ARGS="--data=PATH --limit=500" and the like are passed on.
 sweep: $(VENV)/.installed
@@ -43,12 +43,28 @@ torch: $(VENV)/.installed
 encoders: $(VENV)/.installed
 	$(BIN)/pip install --quiet $(CONSTRAINTS) -e ".[offline,export]" sentence-transformers transformers $(TORCH)
 
+# requirements-hashes.txt anew, after a change of requirements.txt or of the dependencies.
+hashes: build/.tools/.installed
+	sed -n '/^#/p' requirements-hashes.txt > build/hashes.txt
+	build/.tools/bin/pip-compile --quiet --generate-hashes --strip-extras --no-annotate --no-header --no-emit-index-url \
+	    --no-emit-find-links --constraint=requirements.txt --output-file=- pyproject.toml >> build/hashes.txt
+	mv build/hashes.txt requirements-hashes.txt
+
+# What is installed, with versions and licences, as CycloneDX JSON.
+sbom: $(VENV)/.installed build/.tools/.installed
+	build/.tools/bin/cyclonedx-py environment --output-reproducible --output-file=build/sbom.json $(BIN)/python
+
 clean:
 	rm -rf $(VENV) build *.egg-info
 
 $(VENV)/.installed: pyproject.toml requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(CONSTRAINTS) -e .
+	touch $@
+
+build/.tools/.installed:
+	$(PYTHON) -m venv build/.tools
+	build/.tools/bin/pip install --quiet cyclonedx-bom==7.5.0 pip-tools==7.6.2
 	touch $@
 
 $(VENV)/.installed-offline: $(VENV)/.installed

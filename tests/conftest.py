@@ -67,6 +67,14 @@ def pytest_sessionstart() -> None:
     What a test says of the optimised program, as a user runs it, it says with the mark `optimised`: ties, bits, memory.
     """
     compile_quickly()
+    sys.addaudithook(refuse_network)
+
+
+def refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Let no test connect to another machine."""
+    address = arguments[1] if event == "socket.connect" else None
+    if isinstance(address, tuple) and not str(address[0]).startswith(("127.", "::1", "localhost", "0.0.0.0")):
+        raise AssertionError(f"a test connects to {address[0]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from ccalign_jax import __version__
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
     *(".gitignore", "BUILD.md", "CHANGELOG.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "mkdocs.yml"),
-    *("pyproject.toml", "requirements.txt", "setup.py"),
+    *("SECURITY.md", "pyproject.toml", "requirements.txt", "requirements-hashes.txt", "setup.py"),
 )
 FOLDERS = (".ci", "ccalign_jax", "docs", "examples", "experiments", "tests")
 BUILD = "from setuptools import build_meta as build; build.build_wheel('dist'); build.build_sdist('dist')"

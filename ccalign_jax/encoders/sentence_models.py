@@ -57,7 +57,9 @@ def _load(library: Any, torch: Any, name: str, side: Side, choices: Choices) -> 
     local = Path(name).is_dir()
     path, _, revision = (name, "", None) if local else name.partition("@")
     try:
-        model = library.SentenceTransformer(path, revision=revision or None, device="cpu", local_files_only=local)
+        model = library.SentenceTransformer(
+            path, revision=revision or None, device="cpu", local_files_only=local, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise load_error(side, name, error) from error
     weights = state_digest(torch, model)

@@ -82,6 +82,7 @@ def _load(transformers: Any, torch: Any, name: str, side: Side, choices: Choices
     local = Path(name).is_dir()
     path, _, revision = (name, "", None) if local else name.partition("@")
     where: dict[str, Any] = {"pretrained_model_name_or_path": path, "local_files_only": local}
+    where["trust_remote_code"] = False  # else transformers asks in a terminal whether to run a model's own code
     if revision:
         where["revision"] = revision
     try:

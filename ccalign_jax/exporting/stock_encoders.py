@@ -146,10 +146,11 @@ def _transformers(side: Side, spec: str, pooling: str | None, *, modalities: tup
     folder = model_folder(spec, side)
     transformers = import_library("transformers", EXTRA)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model = transformers.MODEL_MAPPING[type(config)]
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder) if "text" in modalities else None
-        images = transformers.AutoImageProcessor.from_pretrained(folder) if "image" in modalities else None
+        load = {"pretrained_model_name_or_path": folder, "trust_remote_code": False}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(**load) if "text" in modalities else None
+        images = transformers.AutoImageProcessor.from_pretrained(**load) if "image" in modalities else None
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"--{side}_encoder={spec}: cannot be loaded ({reason(error)}); save it again") from error
     longest = None if tokenizer is None else longest_caption(config, tokenizer)
