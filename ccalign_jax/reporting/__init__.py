@@ -4,9 +4,14 @@ from ccalign_jax.reporting.baselines import baselines_words as baselines_words
 from ccalign_jax.reporting.console import Preview as Preview
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
+from ccalign_jax.reporting.csv_table import to_csv as to_csv
 from ccalign_jax.reporting.format import count_words as count_words
+from ccalign_jax.reporting.latex import to_latex as to_latex
+from ccalign_jax.reporting.paper import PAPER as PAPER
 from ccalign_jax.reporting.plots import save_png as save_png
 from ccalign_jax.reporting.plots import to_svg as to_svg
+from ccalign_jax.reporting.report_files import write_figures as write_figures
+from ccalign_jax.reporting.report_files import write_tables as write_tables
 from ccalign_jax.reporting.reports import CURVES as CURVES
 from ccalign_jax.reporting.reports import EVALUATION as EVALUATION
 from ccalign_jax.reporting.reports import SWEEP as SWEEP
@@ -29,5 +34,4 @@ from ccalign_jax.reporting.short import evaluation_text as evaluation_text
 from ccalign_jax.reporting.short import sweep_html as sweep_html
 from ccalign_jax.reporting.short import sweep_text as sweep_text
 from ccalign_jax.reporting.table import Table as Table
-from ccalign_jax.reporting.table import to_latex as to_latex
 from ccalign_jax.reporting.table import to_markdown as to_markdown

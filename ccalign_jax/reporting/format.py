@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+from ccalign_jax.reporting.cells import Cell, fixed
 
 Estimate = Mapping[str, Any]  # mean, and where known std, low, high, p and p_adjusted
 Summary = Mapping[str, Any]  # the content of a summary.json
@@ -35,9 +36,9 @@ def plain(value: float | None, places: int = 3) -> str:
     """
     if value is None:
         return NOTHING
-    size = f"{abs(value):.{places}f}" if abs(value) < LARGE else f"{abs(value):.1e}"
+    size = fixed(abs(value), places) if abs(value) < LARGE else f"{abs(value):.1e}"
     sign = "−" if value < 0 and float(size) else ""
-    return sign + (size.removeprefix("0") if places > 2 else size)
+    return Cell.of(sign + (size.removeprefix("0") if places > 2 else size), {"mean": value})
 
 
 def signed(value: float | None, places: int = 3) -> str:
@@ -50,7 +51,7 @@ def signed(value: float | None, places: int = 3) -> str:
     if value is None:
         return NOTHING
     size = plain(abs(value), places)
-    return size if not float(size) else ("−" if value < 0 else "+") + size
+    return Cell.of(size if not float(size) else ("−" if value < 0 else "+") + size, {"mean": value})
 
 
 def difference(before: float | None, after: float | None, places: int = 3) -> str:
@@ -73,7 +74,8 @@ def level(estimate: Estimate | None, places: int = 3) -> str:
     if estimate is None:
         return NOTHING
     low, high = (plain(estimate.get(end), places) for end in ("low", "high"))
-    return plain(estimate["mean"], places) + (f" [{low}, {high}]" if has_interval(estimate) else "")
+    ends = f" [{low}, {high}]" if has_interval(estimate) else ""
+    return Cell.of(plain(estimate["mean"], places) + ends, estimate)
 
 
 def changed(estimate: Estimate | None, places: int = 3) -> str:
@@ -89,9 +91,9 @@ def changed(estimate: Estimate | None, places: int = 3) -> str:
         return NOTHING
     mean, spread, p = signed(estimate["mean"], places), estimate.get("std"), estimate.get("p_adjusted")
     if not has_interval(estimate):
-        return mean if spread is None else f"{mean}±{plain(spread, places)}"
+        return Cell.of(mean if spread is None else f"{mean}±{plain(spread, places)}", estimate)
     ends = f"{mean} [{signed(estimate['low'], places)}, {signed(estimate['high'], places)}]"
-    return ends if p is None else f"{ends} {p_words(p).replace(' ', '')}"
+    return Cell.of(ends if p is None else f"{ends} {p_words(p).replace(' ', '')}", estimate)
 
 
 def change_words(estimate: Estimate) -> str:

@@ -111,10 +111,17 @@ def loss_name(loss: str) -> str:
 
 
 def key_words(key: str) -> str:
-    """The words for `PIVOT/ALIGNER/LOSS`, such as `linear W, image pivot, MSE`; another name keeps its own."""
+    """The words for `PIVOT/ALIGNER/LOSS`, such as `linear W, image pivot, MSE`, or for `identity, SCORING`.
+
+    Example:
+        >>> key_words("image/shift/mse"), key_words("identity, csls")
+        ('shift x + b, image pivot, MSE', 'identity, CSLS')
+    """
     pivot, slash, rest = key.partition("/")
     aligner, _, loss = rest.rpartition("/")
-    return f"{aligner_name(aligner)}, {pivot_name(pivot)}, {loss_name(loss)}" if slash else key.replace("_", " ")
+    if slash:
+        return f"{aligner_name(aligner)}, {pivot_name(pivot)}, {loss_name(loss)}"
+    return ", ".join(SCORINGS.get(part, part) for part in key.split(", "))
 
 
 def is_solved(family: Family) -> bool:

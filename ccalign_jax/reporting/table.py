@@ -1,4 +1,4 @@
-"""Tables: their columns and rows, how they break where space is short, and how Markdown and LaTeX write them."""
+"""Tables: their columns and rows, how they break where space is short, and how Markdown writes them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from ccalign_jax.reporting.format import NOTHING, changed, find, level, verdict_
 
 WIDEST_NAME = 45  # signs of a row's name; a wider one is broken
 INTERVAL = re.compile(r"\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]")  # "-" where a file cannot hold "−"
-WIDEST, WIDEST_SMALL = 80, 120  # signs of a line as it is, and in a smaller font
-_LATEX = str.maketrans(
-    {sign: "\\" + sign for sign in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "*": "{*}"}
-    | {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "→": r"$\rightarrow$", "Δ": r"$\Delta$"}
-    | {"‖": r"$\Vert$", "·": r"$\cdot$", "–": "--", "—": "---", "\n": " "}
-    | {"[": "{[}"}  # at the start of a row, \\ would take it for its argument
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,48 +193,3 @@ def _markdown(text: str) -> str:
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)  # within a word an underscore is plain
     text = text.replace("&", "&amp;")
     return re.sub(r"<(?!\.\d)", "&lt;", re.sub(r">(?!\.\d)", "&gt;", text))
-
-
-def to_latex(table: Table) -> str:
-    r"""A LaTeX table of booktabs; where it is too wide, intervals go below their estimates, and columns into blocks."""
-    caption = " ".join([table.title + ("." if table.notes else ""), *table.notes])
-    small = sum(wide + 2 for wide in column_widths(_broken(table))) > WIDEST
-    if small:
-        table = dataclasses.replace(table, rows=tuple(tuple(map(stacked, row)) for row in table.rows))
-    names = max((len(row[0]) for row in table.rows if not is_heading(row)), default=0)
-    lines = [rf"\caption{{{caption.translate(_LATEX)}}}"]
-    for number, block in enumerate(column_blocks(_broken(table), WIDEST_SMALL)):
-        lines += ([r"\par\medskip"] if number else []) + _tabular(table.take(block), long_names=names > WIDEST_NAME)
-    font = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if small else []
-    return "\n".join([r"\begin{table}", *("  " + line for line in (r"\centering", *font, *lines)), r"\end{table}", ""])
-
-
-def _tabular(table: Table, *, long_names: bool) -> list[str]:
-    """One block of columns; a row whose cells have several lines takes as many."""
-    body = [*_lines(table.columns, bottom=True), r"\midrule"]
-    for number, row in enumerate(table.rows):
-        if number and number in table.rules:
-            body.append(r"\midrule")
-        if is_heading(row):
-            body.append(rf"\multicolumn{{{len(row)}}}{{l}}{{\emph{{{row[0].translate(_LATEX)}}}}} \\")
-        else:
-            body += _lines(row)
-    sides = rf"p{{.36\linewidth}}{table.alignment[1:]}" if long_names else table.alignment
-    inside = ["  " + line for line in (r"\toprule", *body, r"\bottomrule")]
-    return [rf"\begin{{tabular}}{{{sides}}}", *inside, r"\end{tabular}"]
-
-
-def _lines(cells: Sequence[str], *, bottom: bool = False) -> Iterator[str]:
-    """Cells of several lines as rows of their own; short ones at the top, or at the bottom."""
-    parts = [cell.split("\n") for cell in cells]
-    high = max(map(len, parts))
-    empty = [[""] * (high - len(part)) for part in parts]
-    filled = [[*above, *part] if bottom else [*part, *above] for part, above in zip(parts, empty, strict=True)]
-    for line in zip(*filled, strict=True):
-        yield " & ".join(cell.translate(_LATEX) for cell in line) + r" \\"
-
-
-def _broken(table: Table) -> Table:
-    """The table as wide as it is set: long names are broken, and headings span all columns."""
-    rows = ((("" if is_heading(row) else row[0][:WIDEST_NAME]), *row[1:]) for row in table.rows)
-    return dataclasses.replace(table, rows=tuple(rows))

@@ -16,8 +16,8 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
 from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.reporting import comparison_html, comparison_table, comparison_text
-from ccalign_jax.study.files import write_csv, write_json, write_tables
+from ccalign_jax.reporting import comparison_html, comparison_table, comparison_text, write_tables
+from ccalign_jax.study.files import write_csv, write_json
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.manifest import COMPARISON_FOLDER

@@ -16,9 +16,9 @@ from ccalign_jax.measurement.measure import IDENTITY, Place, is_macro
 from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import wide_rows
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
-from ccalign_jax.reporting import CURVES, make_plots, make_tables
+from ccalign_jax.reporting import CURVES, make_plots, make_tables, write_figures, write_tables
 from ccalign_jax.study.curve_runs import measure_path
-from ccalign_jax.study.files import write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.files import write_csv, write_json
 from ccalign_jax.study.frames import rows_frame
 from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.outcomes import arm_of, select
@@ -116,7 +116,7 @@ def write_curves(folder: Store, curves: Curves) -> None:
     """
     with folder.writing() as path:
         write_tables(path / "tables", make_tables(CURVES, curves.summary))
-        write_plots(path / "plots", make_plots(CURVES, curves.summary))
+        write_figures(path / "figures", make_plots(CURVES, curves.summary))
         write_csv(path / "curves.csv", curve_rows(curves.points))
         write_json(path / CURVES_FOLDER.marker, curves.summary)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ccalign_jax._names import CLOSED
 from ccalign_jax.aligners import ALIGNERS, canonical_name, maps_unseen_languages, split_name
@@ -13,7 +13,7 @@ from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
 from ccalign_jax.training import Space
 
-__all__ = ["Families", "left_out_notes", "why_not"]
+__all__ = ["Families", "left_out_by_reason", "left_out_notes", "why_not"]
 
 DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
 # Where the identity is at chance; the second where images are mapped, too.
@@ -134,26 +134,41 @@ def why_not(pivot: Pivot, aligner: str, loss: str, space: Space, *, heldout: str
     return None
 
 
-def left_out_notes(skipped: Sequence[str]) -> list[str]:
-    """What is skipped as notes, one for each reason.
+def left_out_by_reason(skipped: Sequence[str]) -> dict[str, list[str]]:
+    """The families that are left out for each reason.
 
     Args:
         skipped: `family: reason`.
 
     Example:
-        >>> left_out_notes(["image/a/mse: too small", "image/b/mse: too small", "image/c/mse: too large"])
-        ['left out image/a/mse, image/b/mse: too small', 'left out image/c/mse: too large']
-        >>> left_out_notes([f"image/{letter}/mse: too small" for letter in "abcde"])
-        ['left out image/a/mse and 4 more: too small']
+        >>> left_out_by_reason(["image/a/mse: too small", "image/b/mse: too small"])
+        {'too small': ['image/a/mse', 'image/b/mse']}
     """
     reasons: dict[str, list[str]] = {}
     for line in skipped:
         family, _, reason = line.partition(": ")
         reasons.setdefault(reason, []).append(family)
-    return [
-        f"left out {', '.join(names) if len(names) <= MAX_NAMES else f'{names[0]} and {len(names) - 1} more'}: {reason}"
-        for reason, names in reasons.items()
-    ]
+    return reasons
+
+
+def left_out_notes(reasons: Mapping[str, Sequence[str]]) -> list[str]:
+    """What `left_out_by_reason` finds as one note, or none: all of a single reason, else a count and an example.
+
+    Example:
+        >>> left_out_notes({"too small": ["image/a/mse", "image/b/mse"]})
+        ['left out image/a/mse, image/b/mse: too small']
+        >>> left_out_notes({"too small": ["image/a/mse", "image/b/mse"], "too large": ["image/c/mse"]})[0]
+        'left out 3 combinations, each for its reason in left_out of summary.json, such as image/a/mse: too small'
+    """
+    if not reasons:
+        return []
+    (reason, names), *others = reasons.items()
+    count = sum(map(len, reasons.values()))
+    if others:
+        why = "each for its reason in left_out of summary.json"
+        return [f"left out {count} combinations, {why}, such as {names[0]}: {reason}"]
+    named = ", ".join(names) if count <= MAX_NAMES else f"{names[0]} and {count - 1} more"
+    return [f"left out {named}: {reason}"]
 
 
 def _canonical(names: Sequence[str], pivot: Pivot) -> list[str]:

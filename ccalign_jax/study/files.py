@@ -1,4 +1,4 @@
-"""Files of results: their names and locks, and JSON, CSV, arrays, tables and plots written."""
+"""Files of results: their names and locks, and JSON, CSV and arrays written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError, check_path
-from ccalign_jax.reporting import Table, save_png, to_latex, to_markdown, to_svg
 
 __all__ = [
     "default_path",
@@ -32,7 +31,7 @@ __all__ = [
     "pack_tree",
     "plain_name",
 ]
-__all__ += ["tree_arrays", "tree_from", "whole_file", "write_csv", "write_json", "write_plots", "write_tables"]
+__all__ += ["tree_arrays", "tree_from", "whole_file", "write_csv", "write_json"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NAME_BYTES = 100  # of the 255 that file systems take
@@ -124,22 +123,6 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def write_tables(path: Path, tables: Mapping[str, Table]) -> None:
-    """Every table as Markdown and LaTeX, into a folder of their own."""
-    path.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        (path / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
-        (path / f"{name}.tex").write_text(to_latex(table), encoding="utf-8")
-
-
-def write_plots(path: Path, plots: Mapping[str, Any]) -> None:
-    """Every plot as PNG and SVG, into a folder of their own."""
-    path.mkdir(parents=True, exist_ok=True)
-    for name, plot in plots.items():
-        save_png(plot, path / f"{name}.png")
-        (path / f"{name}.svg").write_text(to_svg(plot), encoding="utf-8")
 
 
 def tree_arrays(tree: PyTree, prefix: str = "leaf_") -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import fold_arrays, make_part, plan_fits, train_embeddings, without_language
-from ccalign_jax.study.families import Families, left_out_notes
+from ccalign_jax.study.families import Families, left_out_by_reason, left_out_notes
 from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import SEED_PROTOCOL, check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
@@ -36,7 +37,8 @@ INFORMING_IMAGES = 200  # training images on which `Plan.informed` is measured, 
 class Plan(NamedTuple):
     """A sweep that has been checked and not begun.
 
-    `informed` is whether the identity retrieves above chance (see `solvers.identity_informs`).
+    `informed` is whether the identity retrieves above chance (see `solvers.identity_informs`), `left_out` the families
+    that are not tried, by reason.
     """
 
     data: EmbeddingSet
@@ -47,6 +49,7 @@ class Plan(NamedTuple):
     groups: list[Group]
     notes: list[str]
     informed: bool = True
+    left_out: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def part(self, fold: int, name: Literal["test", "train_eval"]) -> Part:
         """What is ranked of a fold: all languages, or the one that was not trained on."""
@@ -187,7 +190,8 @@ def plan_sweep(
     found = make_trials(asked, blocks=grid, settings=settings, fixed=SEED_PROTOCOL if seed else None)
     for trial in found.trials:
         check_steps(trial.name, trial.recipe.epochs * trial.recipe.steps_per_epoch)
-    notes = [*data.notes, *left_out_notes(found.skipped)]
+    left_out = left_out_by_reason(found.skipped)
+    notes = [*data.notes, *left_out_notes(left_out)]
     for key in settings:
         if not any(key in trial.reads for trial in found.trials):
             notes.append(f"{key} changes nothing: no aligner, pivot or loss that was asked for reads it")
@@ -202,7 +206,7 @@ def plan_sweep(
     if not informed:
         by_default = config.aligners is None and config.grid != "full"
         notes.append(_uninformed_note(data, found.trials, by_default=by_default))
-    plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed)
+    plan = Plan(data, config, folds, plan_fits(folds), space, group_trials(found.trials), notes, informed, left_out)
     sizes = {trial.recipe.batch_images for trial in found.trials if trial.aligner not in CLOSED_FORMS}
     smallest = plan.min_train_size
     for size in sorted(size for size in sizes if size > smallest):

@@ -106,6 +106,8 @@ def summarise(
     found["notes"] += edge_notes(chosen, outcomes)
     found["notes"] += pairing_notes(found, [trial["metrics"] for trial in found["trials"]])
     found |= {"repeats": plan.config.repeats, "inner": plan.inner}
+    if plan.left_out:
+        found["left_out"] = dict(plan.left_out)
     if plan.raced:
         beaten = [one for outcome in outcomes for one in outcome.beaten.values()]
         dropped = [one._asdict() for one in sorted(beaten, key=lambda one: (one.fold, one.parts, one.trial))]

@@ -16,10 +16,20 @@ from ccalign_jax.measurement.inference import Bounds
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement
 from ccalign_jax.measurement.records import MACRO, ArmEntry, record_rows, wide_rows
 from ccalign_jax.metrics import Ranks
-from ccalign_jax.reporting import EVALUATION, SWEEP, make_plots, make_tables, render_evaluation, render_report
+from ccalign_jax.reporting import (
+    EVALUATION,
+    PAPER,
+    SWEEP,
+    make_plots,
+    make_tables,
+    render_evaluation,
+    render_report,
+    write_figures,
+    write_tables,
+)
 from ccalign_jax.study.evaluated_set import diagnostics_rows
 from ccalign_jax.study.evaluation import Evaluation, retrieval_rows
-from ccalign_jax.study.files import file_name, write_csv, write_json, write_plots, write_tables
+from ccalign_jax.study.files import file_name, write_csv, write_json
 from ccalign_jax.study.load_run import EXAMPLES, run_digest
 from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_config
 from ccalign_jax.study.outcomes import Outcome
@@ -52,7 +62,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     arms = result.estimates.arms
     write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.estimates.fold_bounds))
     write_csv(path / RECORDS, record_rows(arms))
-    write_tables(path / "tables", make_tables(SWEEP, result.summary))
+    write_tables(path / "tables", make_tables([*SWEEP, *PAPER], result.summary))
     config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
@@ -83,7 +93,7 @@ def write_evaluation(folder: Store, found: Evaluation) -> None:
     tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": found.grams})
     with folder.writing() as path:
         write_tables(path / "tables", tables)
-        write_plots(path / "plots", plots)
+        write_figures(path / "figures", plots)
         write_csv(path / "retrieval.csv", retrieval_rows(found))
         write_csv(path / RECORDS, record_rows(found.arms))
         if "diagnostics" in summary:

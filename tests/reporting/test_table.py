@@ -1,4 +1,4 @@
-"""One table, four ways to write it."""
+"""One table as Markdown and HTML and in a terminal."""
 
 import io
 from html.parser import HTMLParser
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from ccalign_jax.reporting import Table, to_html, to_latex, to_markdown
+from ccalign_jax.reporting import Table, to_html, to_markdown
 from ccalign_jax.reporting.console import to_rich
 from ccalign_jax.reporting.table import column_blocks, make_table
 
@@ -35,29 +35,6 @@ def test_markdown_is_padded_and_a_line_break_in_the_header_is_a_space():
     )
 
 
-def test_latex_has_booktabs_rules_stacked_headers_and_spanning_headings():
-    assert to_latex(SMALL) == "\n".join(
-        [
-            r"\begin{table}",
-            r"  \centering",
-            r"  \caption{A \& B. gap\_1 is 5 \%.}",
-            r"  \begin{tabular}{lrr}",
-            r"    \toprule",
-            r"     & t2i &  \\",
-            r"    map & R@1 & change \\",
-            r"    \midrule",
-            r"    identity & .500 &  \\",
-            r"    \midrule",
-            r"    \multicolumn{3}{l}{\emph{pivot image}} \\",
-            r"    W = I + $\Delta$W & .541 & +.041$\pm$.017 \\",
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
 WIDE = Table(
     title="Wide",
     columns=("map", *("t2i\nR@1", "change") * 3),
@@ -65,23 +42,6 @@ WIDE = Table(
     alignment="l" + "r" * 6,
     rules=(1,),
 )
-
-
-def test_latex_puts_intervals_below_where_a_table_is_wide():
-    lines = to_latex(WIDE).splitlines()
-    place = next(place for place, line in enumerate(lines) if line.lstrip().startswith("W & "))
-    assert lines[place].split(" & ")[1:3] == [".591", r"+.105 p\textless{}.001"]
-    assert lines[place + 1].split(" & ")[:3] == ["    ", "{[}.575, .607]", "{[}+.091, +.119]"]
-    narrow = WIDE.take([0, 1, 2])
-    assert r"W & .591 {[}.575, .607] & +.105 {[}+.091, +.119] p\textless{}.001 \\" in to_latex(narrow)
-
-
-def test_latex_sets_what_is_too_wide_in_blocks_under_one_caption():
-    table = WIDE.take([0, *range(1, 7), *range(1, 7)])
-    written = to_latex(table)
-    assert written.count(r"\begin{tabular}") == written.count(r"\toprule") == 2 and written.count(r"\caption") == 1
-    assert written.count("    W & ") == 2 and written.count(r"{l}{\emph{pivot}}") == 2
-    assert written.count("+.105 p") == 6
 
 
 def test_markdown_leaves_intervals_as_they_are():
@@ -118,15 +78,6 @@ def test_blocks_keep_a_change_with_its_estimate():
     assert [list(block) for block in column_blocks(WIDE, 55)] == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
     assert list(column_blocks(WIDE, 10)) == [[0, 1, 2], [0, 3, 4], [0, 5, 6]]
     assert list(column_blocks(WIDE, 1000)) == [list(range(7))]
-
-
-def test_latex_escapes_every_special_sign():
-    written = to_latex(Table("", ("a", "b"), ((HOSTILE, "−.1"),), "ll"))
-    wanted = (
-        r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textless{}\textgreater{}"
-        r"\textbar{}{[}x]{*}`é" + '" & $-$.1'
-    )
-    assert wanted in written
 
 
 def test_markdown_escapes_what_would_end_a_cell_or_be_markup():

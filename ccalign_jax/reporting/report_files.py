@@ -1,0 +1,91 @@
+"""Tables and figures of results, written into a folder, in the forms and sizes that papers take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccalign_jax.reporting.csv_table import to_csv
+from ccalign_jax.reporting.latex import to_latex
+from ccalign_jax.reporting.plots import STYLE, drawable, to_svg
+from ccalign_jax.reporting.table import Table, to_markdown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "size_for_paper", "write_figures", "write_tables"]
+
+FORMATS = ("svg", "png", "pdf")
+TABLES = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+SINGLE, DOUBLE = 3.3, 6.9  # inches: one column of a paper, and both
+SHRINK, SMALLEST = 0.8, 7.0  # of fonts, and their least size in points
+DPI = 300
+
+
+def write_tables(folder: Path, tables: Mapping[str, Table]) -> list[str]:
+    """Write every table as Markdown, LaTeX and CSV; returns the names of the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, table in tables.items():
+        for kind, to_text in TABLES.items():
+            (folder / f"{name}.{kind}").write_text(to_text(table), encoding="utf-8")
+            written.append(f"{name}.{kind}")
+    return written
+
+
+def write_figures(folder: Path, figures: Mapping[str, Figure], formats: Iterable[str] = ("svg",)) -> list[str]:
+    """Write every figure in the size that papers have; returns the names of the files.
+
+    Args:
+        folder: made if it is not there.
+        figures: which get that size, and keep it.
+        formats: of `FORMATS`.
+    """
+    formats = list(formats)
+    if not figures or not formats:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        size_for_paper(figure)
+        for kind in formats:
+            _save(figure, folder / f"{name}.{kind}")
+    return [f"{name}.{kind}" for name in figures for kind in formats]
+
+
+def size_for_paper(figure: Figure) -> None:
+    """Make a figure as wide as a page, or where its subplots stand in one column, as a column; fonts stay readable."""
+    from matplotlib.text import Text
+
+    places = [spec for axes in figure.axes if (spec := axes.get_subplotspec()) is not None]
+    width = DOUBLE if any(place.get_gridspec().ncols > 1 for place in places) else SINGLE
+    height = figure.get_figheight() * max(width / figure.get_figwidth(), SHRINK)
+    with _style():
+        lines = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+        sizes = [label.get_fontsize() for axis in lines for label in axis.get_ticklabels()[:1] or [axis.label]]
+        for text in figure.findobj(Text):
+            text.set_fontsize(_smaller(text.get_fontsize()))
+        for axis, size in zip(lines, sizes, strict=True):
+            axis.set_tick_params(labelsize=_smaller(size))
+        figure.set_size_inches(width, height)
+
+
+def _smaller(size: float) -> float:
+    return max(SMALLEST, SHRINK * size)
+
+
+def _style() -> AbstractContextManager[None]:
+    import matplotlib.style
+
+    fonts = {"pdf.fonttype": 42}  # TrueType, which publishers take
+    return matplotlib.style.context(["default", STYLE, fonts])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    if path.suffix == ".svg":
+        path.write_text(to_svg(figure), encoding="utf-8")
+        return
+    about: dict[str, Any] = {"CreationDate": None} if path.suffix == ".pdf" else {}
+    with _style(), drawable(figure):
+        figure.savefig(path, dpi=DPI, metadata=about)
