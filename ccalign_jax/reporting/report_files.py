@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,8 @@ from ccalign_jax.reporting.table import Table, to_markdown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "size_for_paper", "write_figures", "write_tables"]
+__all__ = ["size_for_paper", "write_figures", "write_tables"]
 
-FORMATS = ("svg", "png", "pdf")
 TABLES = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 SINGLE, DOUBLE = 3.3, 6.9  # inches: one column of a paper, and both
 SHRINK, SMALLEST = 0.8, 7.0  # of fonts, and their least size in points
@@ -35,23 +34,22 @@ def write_tables(folder: Path, tables: Mapping[str, Table]) -> list[str]:
     return written
 
 
-def write_figures(folder: Path, figures: Mapping[str, Figure], formats: Iterable[str] = ("svg",)) -> list[str]:
+def write_figures(folder: Path, figures: Mapping[str, Figure], formats: Sequence[str] = ("svg",)) -> list[str]:
     """Write every figure in the size that papers have; returns the names of the files.
 
     Args:
         folder: made if it is not there.
         figures: which get that size, and keep it.
-        formats: of `FORMATS`.
+        formats: `svg`, `png` and `pdf`.
     """
-    formats = list(formats)
-    if not figures or not formats:
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        size_for_paper(figure)
-        for kind in formats:
-            _save(figure, folder / f"{name}.{kind}")
-    return [f"{name}.{kind}" for name in figures for kind in formats]
+    written = [f"{name}.{kind}" for name in figures for kind in formats]
+    if written:
+        folder.mkdir(parents=True, exist_ok=True)
+        for figure in figures.values():
+            size_for_paper(figure)
+    for file in written:
+        _save(figures[file.rpartition(".")[0]], folder / file)
+    return written
 
 
 def size_for_paper(figure: Figure) -> None:
@@ -71,8 +69,8 @@ def size_for_paper(figure: Figure) -> None:
         figure.set_size_inches(width, height)
 
 
-def _smaller(size: float) -> float:
-    return max(SMALLEST, SHRINK * size)
+def _smaller(size: Any) -> float:
+    return max(SMALLEST, SHRINK * float(size))
 
 
 def _style() -> AbstractContextManager[None]:

@@ -72,6 +72,7 @@ def run_study(
     bar: Bar = lambda unit: nullcontext(lambda what, done, total: None),
     preview: Preview | None = None,
     ranked: Callable[[], None] = lambda: None,
+    figures: Sequence[str] = ("svg",),
 ) -> SweepResult:
     """Run every trial on every fold, measure the test parts, refit the trial that is chosen, and write everything.
 
@@ -82,6 +83,7 @@ def run_study(
         processes, mesh, preview: as in `run_sweep`.
         bar: shows the progress of one part of the work, whose unit it is given.
         ranked: called once all trials are done.
+        figures: formats in which they are written.
 
     Returns:
         What was found; of a run that was complete already, the summary and the best map alone.
@@ -99,7 +101,7 @@ def run_study(
     with bar("test parts") as progress:
         result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
     refit(result)
-    write_results(store, result)
+    write_results(store, result, figures)
     result.folder = store.path
     return result
 

@@ -108,15 +108,15 @@ def make_curves(
     return Curves(found, points)
 
 
-def write_curves(folder: Store, curves: Curves) -> None:
-    """Write tables, plots, CSV and `curves.json` into an acquired folder.
+def write_curves(folder: Store, curves: Curves, figures: Sequence[str] = ("svg",)) -> None:
+    """Write tables, figures, CSV and `curves.json` into an acquired folder.
 
     Raises:
         InputError: the disk is full.
     """
     with folder.writing() as path:
         write_tables(path / "tables", make_tables(CURVES, curves.summary))
-        write_figures(path / "figures", make_plots(CURVES, curves.summary))
+        write_figures(path / "figures", make_plots(CURVES, curves.summary), figures)
         write_csv(path / "curves.csv", curve_rows(curves.points))
         write_json(path / CURVES_FOLDER.marker, curves.summary)
 

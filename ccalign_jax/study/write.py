@@ -43,8 +43,8 @@ from ccalign_jax.training import Group
 __all__ = ["result_rows", "write_evaluation", "write_results"]
 
 
-def write_results(folder: Store, result: SweepResult) -> None:
-    """Write tables, report, ranks and checkpoints, and move them into place; `summary.json` last, once complete.
+def write_results(folder: Store, result: SweepResult, figures: Sequence[str] = ("svg",)) -> None:
+    """Write tables, figures, report, ranks and maps, and move them into place; `summary.json` last, once complete.
 
     Raises:
         InputError: the disk is full.
@@ -53,6 +53,8 @@ def write_results(folder: Store, result: SweepResult) -> None:
         return
     with folder.writing() as path:
         _write_results(path, result, folder=str(folder.path))
+        write_figures(path / "figures", make_plots(SWEEP, result.summary), figures)
+        write_json(path / SWEEP_FOLDER.marker, result.summary)
 
 
 def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
@@ -80,11 +82,10 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     save_checkpoint(path / "best", best)
     write_json(path / EXAMPLES, result.examples, indent=None)
     write_json(path / "timing.json", {"seconds": result.seconds})
-    write_json(path / SWEEP_FOLDER.marker, result.summary)
 
 
-def write_evaluation(folder: Store, found: Evaluation) -> None:
-    """Write tables, plots, page, CSV and `summary.json` of an evaluation, into its acquired folder.
+def write_evaluation(folder: Store, found: Evaluation, figures: Sequence[str] = ("svg",)) -> None:
+    """Write tables, figures, page, CSV and `summary.json` of an evaluation, into its acquired folder.
 
     Raises:
         InputError: the disk is full.
@@ -93,12 +94,12 @@ def write_evaluation(folder: Store, found: Evaluation) -> None:
     tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": found.grams})
     with folder.writing() as path:
         write_tables(path / "tables", tables)
-        write_figures(path / "figures", plots)
         write_csv(path / "retrieval.csv", retrieval_rows(found))
         write_csv(path / RECORDS, record_rows(found.arms))
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
         (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
+        write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
         write_json(path / EVALUATION_FOLDER.marker, summary)
 
 

@@ -20,10 +20,10 @@ def data(tmp_path_factory) -> Path:
 def test_both_curves_are_printed_and_written(data, tmp_path, script, one_line_on_stderr):
     done = script("curves.py", f"--data={data}", *QUICK, "--sizes=10,24", "--out=found", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "least squares" in done.stdout and "everything: found/plots" in done.stdout
+    assert "least squares" in done.stdout and "everything: found/figures" in done.stdout
     found = json.loads((tmp_path / "found" / "curves.json").read_text())
     assert found["data"]["images"] == 60 and [point["pairs"] for point in found["learning"]["points"]] == [10, 24]
-    for name in ("plots/path.png", "plots/learning.svg", "tables/path.md", "tables/learning.tex", "curves.csv"):
+    for name in ("figures/path.svg", "figures/learning.svg", "tables/path.md", "tables/learning.tex", "curves.csv"):
         assert (tmp_path / "found" / name).stat().st_size > 0
     one_line_on_stderr(
         script("curves.py", f"--data={data}", *QUICK, "--out=found", cwd=tmp_path), "found", "--overwrite"

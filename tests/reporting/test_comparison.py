@@ -72,4 +72,4 @@ def test_what_is_missing_is_left_out(comparison, capsys):
     assert [row[0] for row in table.rows if not any(row[1:])] == ["text to image", "image to text"]
     assert table.rows[1][1] == "gain" and len(comparison_words(comparison)) == 2
     print_table(table, width=80)
-    assert r"\begin{tabular}" in to_latex(table)
+    assert r"\begin{tabular*}" in to_latex(table)

@@ -62,7 +62,7 @@ def test_a_wide_table_has_its_intervals_below_and_then_its_columns_in_blocks():
     narrow = to_latex(WIDE.take([0, 1, 2]))
     assert r"W & .591 {[}.575, .607] & +.105 {[}+.091, +.119] p$<$.001 \\" in narrow
     blocks = to_latex(WIDE.take([0, *range(1, 7), *range(1, 7)]))
-    assert blocks.count(r"\begin{tabular*}") == blocks.count(r"{l}{\emph{pivot}}") > 1 == blocks.count(r"\caption")
+    assert blocks.count(r"\begin{tabular*}") == blocks.count(r"\emph{pivot}") > 1 == blocks.count(r"\caption")
 
 
 def test_a_long_table_goes_on_in_further_floats_under_its_number():

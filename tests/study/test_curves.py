@@ -88,7 +88,7 @@ def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, on
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert names == {"curves.json", "curves.csv", "manifest.json"} | {
         f"{folder}/{name}.{end}"
-        for folder, ends in (("plots", ("png", "svg")), ("tables", ("md", "tex")))
+        for folder, ends in (("figures", ("svg",)), ("tables", ("md", "tex", "csv")))
         for name in ("path", "learning")
         for end in ends
     }
@@ -97,7 +97,7 @@ def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, on
     one_line(lambda: write(out, curves), str(out), "--overwrite")
     alone = ({key: each for key, each in part.items() if key != "learning"} for part in curves)
     write(out, Curves(*alone), overwrite=True)
-    assert not (out / "plots" / "learning.png").exists()  # nothing is left of what was there
+    assert not (out / "figures" / "learning.svg").exists()  # nothing is left of what was there
 
 
 def test_what_is_not_curves_is_never_touched(tmp_path, one_line):

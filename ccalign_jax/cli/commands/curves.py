@@ -8,6 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
+from ccalign_jax.cli.figures import asked_figures, define_figures
 from ccalign_jax.cli.flags import define, given
 from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.runner import start_jax
@@ -30,6 +31,7 @@ def define_flags() -> None:
     flags.DEFINE_alias("losses", "loss")
     flags.DEFINE_list("sizes", None, "images to train on [an eighth, a quarter, half and all of those there are]")
     flags.DEFINE_list("what", list(WHAT), "which curves: path, learning")
+    define_figures()
     flags.DEFINE_string("out", None, "folder for the results [runs/curves-DATA-TIME]")
     flags.DEFINE_bool("overwrite", False, "replace the curves in --out")
 
@@ -51,6 +53,7 @@ def main() -> Path | None:
         raise InputError(f"--what={unknown[0]}: there are {' and '.join(WHAT)}")
     if FLAGS.sizes is not None and "learning" not in FLAGS.what:
         raise InputError("--sizes is of the learning curve; add it to --what, or leave --sizes out")
+    figures = asked_figures()
     sizes = None if FLAGS.sizes is None else [_whole(size) for size in FLAGS.sizes]
 
     def config(aligner: str) -> SweepConfig:
@@ -69,13 +72,13 @@ def main() -> Path | None:
         if "learning" in FLAGS.what:
             learning = plan_learning(data, config(FLAGS.learning_aligner), folds, sizes=sizes)
         curves = make_curves(path=path, learning=learning, bar=progress_bar)
-        write_curves(store, curves)
+        write_curves(store, curves, figures)
     for note in curves.summary["notes"]:
         print(f"note: {note}")
     for table in make_tables(CURVES, curves.summary).values():
         print_table(table)
         print()
-    print(f"everything: {store.path}/plots, {store.path}/tables, {store.path}/curves.csv")
+    print(f"everything: {store.path}/figures, {store.path}/tables, {store.path}/curves.csv")
     return store.path
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
+from ccalign_jax.cli.figures import asked_figures, define_figures
 from ccalign_jax.cli.runner import start_jax
 
 FLAGS = flags.FLAGS
@@ -26,6 +27,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("scores", True, "also rank by scores without parameters, such as CSLS")
     flags.DEFINE_bool("diagnostics", True, "also describe the sets and the map")
     flags.DEFINE_bool("nulls", False, "also say what the paired diagnostics read by chance: 200 permutations")
+    define_figures()
     flags.DEFINE_string("out", None, "folder for everything that is found [runs/evaluation-DATA-SPLIT-TIME]")
     flags.DEFINE_bool("overwrite", False, "replace the evaluation in --out")
 
@@ -44,6 +46,7 @@ def main() -> Path | None:
     tasks = PAIR_TASKS if FLAGS.tasks is None else [name for name in FLAGS.tasks if name not in ("", "none")]
     if unknown := [name for name in tasks if name not in PAIR_TASKS]:
         raise InputError(f"--tasks={unknown[0]}: there are {', '.join(PAIR_TASKS)} and none")
+    figures = asked_figures()
     name = f"evaluation-{Path(FLAGS.data).stem}-{FLAGS.split.replace(':', '')}"
     with Store(FLAGS.out or default_path(name), EVALUATION_FOLDER, new=FLAGS.out is None) as store:
         store.acquire(overwrite=FLAGS.overwrite)
@@ -64,7 +67,7 @@ def main() -> Path | None:
                 progress=progress,
             )
         found.summary["split"] = FLAGS.split
-        write_evaluation(store, found)
+        write_evaluation(store, found, figures)
     for note in found.summary["notes"]:
         print(f"note: {note}")
     tables = make_tables(EVALUATION, found.summary)

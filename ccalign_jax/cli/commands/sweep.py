@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import flags
 
+from ccalign_jax.cli.figures import asked_figures, define_figures
 from ccalign_jax.cli.flags import define, given
 from ccalign_jax.cli.lists import listed
 from ccalign_jax.cli.runner import start_jax
@@ -32,6 +33,7 @@ def define_flags() -> None:
         "quick", False, "a quick look: few images, folds and epochs, no diagnostics, but for flags that are given"
     )
     flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the test parts")
+    define_figures()
     flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
     flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
     flags.DEFINE_bool("overwrite", False, "replace the run in --out")
@@ -61,6 +63,7 @@ def main() -> Path | None:
 
     numbers = (FLAGS.coordinator, FLAGS.processes, FLAGS.process)
     check(*numbers)
+    figures = asked_figures()
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
@@ -99,6 +102,7 @@ def main() -> Path | None:
             bar=progress_bar,
             preview=Preview(),
             ranked=print_ranked,
+            figures=figures,
         )
     summary = result.summary
     print_table(main_table(summary))
