@@ -53,7 +53,9 @@ def write_results(folder: Store, result: SweepResult, figures: Sequence[str] = (
         return
     with folder.writing() as path:
         _write_results(path, result, folder=str(folder.path))
-        write_figures(path / "figures", make_plots(SWEEP, result.summary), figures)
+        shown = {**result.summary, **result.examples}
+        write_tables(path / "tables", make_tables([*SWEEP, *PAPER], shown))
+        write_figures(path / "figures", make_plots(SWEEP, shown), figures)
         write_json(path / SWEEP_FOLDER.marker, result.summary)
 
 
@@ -64,7 +66,6 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     arms = result.estimates.arms
     write_csv(path / "results.csv", result_rows(outcomes, settings, arms, result.estimates.fold_bounds))
     write_csv(path / RECORDS, record_rows(arms))
-    write_tables(path / "tables", make_tables([*SWEEP, *PAPER], result.summary))
     config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
