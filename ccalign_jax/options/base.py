@@ -95,6 +95,25 @@ class Options:
             self, **{name: _absolute(getattr(self, name), is_path) for name, is_path in paths.items()}
         )
 
+    def arguments(self) -> list[str]:
+        """The flags that give these options; those at their default are left out.
+
+        Example:
+            >>> from ccalign_jax.options import SweepConfig
+            >>> SweepConfig(pivots=("image", "text:en"), hyper=("l2=0",), race=False).arguments()
+            ['--pivot=image,text:en', '--hyper=l2=0', '--race=false']
+        """
+        found = []
+        for field in dataclasses.fields(self):
+            option, value = field.metadata["option"], getattr(self, field.name)
+            if value == field.default or value is None:
+                continue
+            joined = [",".join(value)] if isinstance(value, tuple) and not option.repeated else value
+            for one in joined if isinstance(joined, tuple | list) else [joined]:
+                written = str(one).lower() if isinstance(one, bool) else one
+                found.append(f"--{option.flag or field.name}={written}")
+        return found
+
     def differences(self, other: Options) -> list[str]:
         """`name is mine, was theirs` for every option that differs."""
         mine, theirs = (dataclasses.asdict(options.absolute()) for options in (self, other))

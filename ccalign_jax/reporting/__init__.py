@@ -6,6 +6,7 @@ from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
 from ccalign_jax.reporting.csv_table import to_csv as to_csv
 from ccalign_jax.reporting.format import count_words as count_words
+from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
 from ccalign_jax.reporting.paper import PAPER as PAPER
 from ccalign_jax.reporting.plots import save_png as save_png
@@ -20,13 +21,10 @@ from ccalign_jax.reporting.reports import make_plots as make_plots
 from ccalign_jax.reporting.reports import make_tables as make_tables
 from ccalign_jax.reporting.reports import render_evaluation as render_evaluation
 from ccalign_jax.reporting.reports import render_report as render_report
-from ccalign_jax.reporting.reports import to_html as to_html
 from ccalign_jax.reporting.results import comparison_table as comparison_table
 from ccalign_jax.reporting.results import main_table as main_table
-from ccalign_jax.reporting.sentences import best_words as best_words
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline
-from ccalign_jax.reporting.sentences import headline as headline
 from ccalign_jax.reporting.short import comparison_html as comparison_html
 from ccalign_jax.reporting.short import comparison_text as comparison_text
 from ccalign_jax.reporting.short import evaluation_html as evaluation_html

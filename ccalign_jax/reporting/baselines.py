@@ -155,16 +155,42 @@ def baselines_plot(summary: Summary) -> Figure:
     return changes_figure("baselines", rows)
 
 
-def baselines_words(summary: Summary) -> str:
-    """Whether the best map is ahead of the best training-free baseline; empty where one of them lacks."""
+def best_baseline(summary: Summary) -> Baseline | None:
+    """What changes R@1 most without training, identity at least; None where no such baseline was measured."""
     found = baselines(summary)
     free = [one for one in found if one.group == FREE]
+    return max([found[0], *free], key=lambda one: one.mean) if free else None
+
+
+def best_map(summary: Summary) -> Baseline | None:
+    """The trained map, or without one the closed form, with the best mean selection score."""
+    found = baselines(summary)
     maps = [one for one in found if one.group == TRAINED] or [one for one in found if one.group == SOLVED]
-    if not free or not maps:
+    return maps[0] if maps else None
+
+
+def lead_words(summary: Summary) -> str:
+    """How far the best map is ahead of the best training-free baseline, in short; empty where one of them lacks."""
+    best, mine = best_baseline(summary), best_map(summary)
+    if best is None or mine is None:
         return ""
-    best, mine = max([found[0], *free], key=lambda one: one.mean), maps[0]
-    kind = "trained map" if mine.group == TRAINED else "closed form"
-    lead = signed(mine.mean - best.mean)
+    lead, kind = signed(mine.mean - best.mean), _kind(mine)
+    place = {"+": f"{lead[1:]} less than", "−": f"{lead[1:]} more than"}.get(lead[0], "as much as")
+    if best.name == IDENTITY:
+        changed = f"changes R@1 by {signed(mine.mean)}"
+        return f"No training-free baseline gains anything; the best {kind}, {mine.name}, {changed}."
+    return (
+        f"Without any training, {best.name} changes R@1 by {_change(best)}, {place} the best {kind}, {mine.name} "
+        f"({signed(mine.mean)})."
+    )
+
+
+def baselines_words(summary: Summary) -> str:
+    """Whether the best map is ahead of the best training-free baseline; empty where one of them lacks."""
+    best, mine = best_baseline(summary), best_map(summary)
+    if best is None or mine is None:
+        return ""
+    kind, lead = _kind(mine), signed(mine.mean - best.mean)
     place = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
     tested = has_interval(find(mine.part, "delta", BOTH, "R@1"))
     untested = ", a difference that is not tested itself" if tested else ""
@@ -172,6 +198,10 @@ def baselines_words(summary: Summary) -> str:
         f"Without training, {best.name} changes the mean of both directions by {_change(best)}; the best {kind} by "
         f"its mean selection score, {mine.name}, by {_change(mine)}: it {place}{untested}."
     )
+
+
+def _kind(one: Baseline) -> str:
+    return "trained map" if one.group == TRAINED else "closed form"
 
 
 def _change(one: Baseline) -> str:

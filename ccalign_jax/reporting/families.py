@@ -229,7 +229,7 @@ def text_to_text_table(summary: Summary) -> Table | None:
         )
     families, columns = shown_families(summary), [Column.names("aligner")]
     for task in tasks:
-        columns.append(Column.estimate(TASKS[task].replace(" image", "\nimage"), "metrics", task, "R@1"))
+        columns.append(Column.estimate(f"{TASKS[task]}\nR@1", "metrics", task, "R@1"))
         columns.append(Column.estimate(change_heading(summary), "delta", task, "R@1"))
     identity = ("identity", {"metrics": summary["baselines"][IDENTITY]})
     return fill_table(

@@ -16,13 +16,17 @@ NOTHING = "—"
 LARGE = 1e5  # larger numbers are written with an exponent
 
 GAIN, CLAIMED_GAIN, NO_EVIDENCE, LOSS = "gain", "claimed gain", "no evidence", "loss"
-MARKS = {GAIN: "+", CLAIMED_GAIN: "+", LOSS: "−", NO_EVIDENCE: "·", "": ""}
 
 CHANGE = "change, p\n[95 %]"  # a heading
+DIRECTION_NOTE = (
+    "t2i: a caption looks for its image; i2t: an image looks for any of its captions, one language at a time. "
+    "R@1: share of queries whose first hit is right. All languages weigh the same."
+)
+CHANGE_NOTE = "change: against identity, the embeddings as they are, on the same queries."
 INTERVAL_NOTE = "[ ]: 95 % interval. p: paired sign flips over {}, {}."
 VERDICT_NOTE = (
     "verdict: on the change of R@1 in the mean of both directions: a gain or a loss where its adjusted p is below .05, "
-    "else no evidence. The signs after it are for t2i and i2t alone: + gain, − loss, · no evidence."
+    "else no evidence; in brackets what there is evidence of in t2i or i2t alone, where they differ."
 )
 CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which biases its gain upwards."
 
@@ -89,11 +93,11 @@ def changed(estimate: Estimate | None, places: int = 3) -> str:
     """
     if estimate is None:
         return NOTHING
-    mean, spread, p = signed(estimate["mean"], places), estimate.get("std"), estimate.get("p_adjusted")
+    mean, spread = signed(estimate["mean"], places), estimate.get("std")
     if not has_interval(estimate):
         return Cell.of(mean if spread is None else f"{mean}±{plain(spread, places)}", estimate)
     ends = f"{mean} [{signed(estimate['low'], places)}, {signed(estimate['high'], places)}]"
-    return Cell.of(ends if p is None else f"{ends} {p_words(p).replace(' ', '')}", estimate)
+    return Cell.of(f"{ends} {adjusted_words(estimate).replace(' ', '')}".rstrip(), estimate)
 
 
 def change_words(estimate: Estimate) -> str:
@@ -108,18 +112,25 @@ def change_words(estimate: Estimate) -> str:
     if not has_interval(estimate):
         return changed(estimate).replace("±", " ± ")
     mean, low, high = (signed(estimate[key]) for key in ("mean", "low", "high"))
-    p = estimate.get("p_adjusted")
-    return f"{mean}, 95 % interval {low} to {high}" + ("" if p is None else f", {p_words(p)}")
+    return ", ".join(filter(None, (mean, f"95 % interval {low} to {high}", adjusted_words(estimate))))
 
 
-def p_words(p: float) -> str:
-    """A p-value, always as wide.
+def p_words(p: float, *, at_floor: bool = False) -> str:
+    """A p-value, always as wide; one that cannot be less, for want of sign flips, is an upper bound.
 
     Example:
-        >>> p_words(0.0001), p_words(0.034), p_words(1.0)
-        ('p < .001', 'p = .034', 'p > .999')
+        >>> p_words(0.0001), p_words(0.034), p_words(1.0), p_words(0.161, at_floor=True)
+        ('p < .001', 'p = .034', 'p > .999', 'p ≤ .161')
     """
-    return "p < .001" if p < 0.001 else "p > .999" if p > 0.999 else f"p = {plain(p)}"
+    return "p < .001" if p < 0.001 else "p > .999" if p > 0.999 else f"p {'≤' if at_floor else '='} {plain(p)}"
+
+
+def adjusted_words(change: Estimate) -> str:
+    """The adjusted p of a change; empty where it was not tested."""
+    from ccalign_jax.statistics import FLIPS
+
+    p, raw = change.get("p_adjusted"), change.get("p")
+    return "" if p is None else p_words(p, at_floor=raw is not None and raw * (FLIPS + 1) <= 1.0001)
 
 
 def find(tree: Any, *path: str) -> Any:
@@ -174,13 +185,21 @@ def verdict_of(part: Mapping[str, Any], direction: str = BOTH) -> str:
 
 
 def verdict_cell(part: Mapping[str, Any]) -> str:
-    """The verdict on both directions, and a sign for each of them; empty where nothing was tested.
+    """The verdict on both directions, and in brackets where they differ; empty where nothing was tested.
 
     Example:
-        >>> verdict_cell({"verdict": {"both": "no evidence", "t2i": "gain", "i2t": "no evidence"}})
-        'no evidence +·'
+        >>> words = {"both": "gain", "t2i": "gain", "i2t": "no evidence"}
+        >>> verdict_cell({"verdict": words}), verdict_cell({"verdict": {**words, "i2t": "loss"}})
+        ('gain (t2i)', 'gain (t2i, i2t loss)')
+        >>> verdict_cell({"verdict": {**words, "both": "no evidence"}}), verdict_cell({"verdict": {"both": "gain"}})
+        ('no evidence (t2i gain)', 'gain')
     """
-    return f"{verdict_of(part)} {''.join(MARKS[verdict_of(part, task)] for task in DIRECTIONS)}".strip()
+    found = verdict_of(part)
+    each = {task: verdict_of(part, task) for task in DIRECTIONS}
+    if not found or not set(each.values()) - {found, ""}:
+        return found
+    shown = [task if word == found else f"{task} {word}" for task, word in each.items() if word != NO_EVIDENCE]
+    return f"{found} ({', '.join(shown) or 'neither alone'})"
 
 
 def is_optimistic(summary: Summary) -> bool:

@@ -47,6 +47,15 @@ PIVOTS = {
     "consensus": "consensus pivot",
     "gcca": "GCCA pivot",
 }
+PIVOT_WORDS = {
+    "image": "captions move towards their images",
+    "text": "captions move towards their caption in that language",
+    "centroid": "captions move towards the mean of the other languages",
+    "auxiliary": "captions move towards that language and their images",
+    "symmetric": "captions and images move towards each other",
+    "consensus": "captions and images move towards their Procrustes consensus",
+    "gcca": "captions and images move into their common GCCA space",
+}
 LOSSES = {
     "infonce": "InfoNCE",
     "supcon_in": "SupCon (in)",
@@ -103,6 +112,18 @@ def pivot_name(pivot: str) -> str:
     """The name of a pivot, such as `text pivot (en)`."""
     kind, _, language = pivot.partition(":")
     return PIVOTS[kind].format(language) if kind in PIVOTS else pivot
+
+
+def pivot_words(pivot: str) -> str:
+    """The name of a pivot and what it means, to begin a sentence with.
+
+    Example:
+        >>> pivot_words("image")
+        'The image pivot (captions move towards their images)'
+    """
+    name, meaning = pivot_name(pivot), PIVOT_WORDS.get(pivot.partition(":")[0], "")
+    noun = name if "pivot" in name else f"{name} pivot"
+    return f"The {noun}" + (f" ({meaning})" if meaning else "")
 
 
 def loss_name(loss: str) -> str:

@@ -31,6 +31,7 @@ COLOURS = {"t2i": BLUE, "i2t": ORANGE, BOTH: CYCLE[2], "t2t": CYCLE[2]}
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
 FONT = "DejaVu Sans"
+FAR = 4  # times the median size; changes that are larger do not stretch an axis
 LONGEST_NAME = 42  # signs of a row's name; a longer one takes two lines
 STYLE = {
     "axes.axisbelow": True,
@@ -92,17 +93,18 @@ def changes_figure(
         markers: of rows that do not get a dot.
     """
     wide = len(tasks) < 3
-    figure, subplots = make_subplots(label, len(tasks), height=1.3 + (0.4 if wide else 0.34) * len(rows), sharey=True)
-    room = 0.25 if wide else 0.45  # for the numbers, as a share of the range
-    for axes, task in zip(subplots, tasks, strict=True):
-        changes = [find(delta, task, "R@1") for _, delta in rows]
+    height = 1.3 + (0.4 if wide else 0.34) * len(rows)
+    figure, subplots = make_subplots(label, len(tasks), height=height, sharex=True, sharey=True)
+    panels = {task: [find(delta, task, "R@1") for _, delta in rows] for task in tasks}
+    low, high = changes_range([change for changes in panels.values() for change in changes if change is not None])
+    room = (0.25 if wide else 0.45) * (high - low)  # for the numbers
+    for axes, (task, changes) in zip(subplots, panels.items(), strict=True):
+        axes.set_xlim(low - room * (low < 0), high + room)
         for row, change in enumerate(changes):
             if change is not None:
-                _draw_change(axes, row, change, COLOURS[task], (markers or {}).get(row, "o"))
+                draw_change(axes, row, change, COLOURS[task], (markers or {}).get(row, "o"), ends=(low, high))
         axes.axvline(0, color=INK, linewidth=1, zorder=0)
-        low, high = axes.get_xlim()
-        negative = any(change is not None and signed(change["mean"]).startswith("−") for change in changes)
-        axes.set_xlim(low - room * (high - low) * negative, high + room * (high - low))
+        axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=5 if wide else 3)
         axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
     name_rows(subplots[0], [name for name, _ in rows])
@@ -111,15 +113,41 @@ def changes_figure(
     return figure
 
 
-def _draw_change(axes: Axes, row: int, change: Estimate, colour: str, marker: str) -> None:
-    """A dot with its number beside it, away from the line of no change."""
+def changes_range(changes: Sequence[Estimate]) -> tuple[float, float]:
+    """The ends of an axis for changes with their bars and 0; a few that are far from all others do not stretch it.
+
+    Example:
+        >>> changes_range([{"mean": mean} for mean in (0.02, -0.01, 0.04, -0.4)])
+        (-0.08, 0.04)
+        >>> changes_range([{"mean": 0.2}, {"mean": -0.4}])
+        (-0.4, 0.2)
+    """
+    ends = [(one["mean"] - bars(one)[0], one["mean"] + bars(one)[1]) for one in changes]
+    sizes = sorted(max(-low, high) for low, high in ends) or [0.0]
+    usual = sizes[len(sizes) // 2] if len(sizes) > 2 else sizes[-1]
+    most = FAR / 2 * usual if sizes[-1] > FAR * usual > 0 else sizes[-1]
+    low, high = min([0.0, *(low for low, _ in ends)]), max([0.0, *(high for _, high in ends)])
+    return max(low, -most), min(high, most) or (0.01 if low == 0.0 else 0.0)
+
+
+def draw_change(
+    axes: Axes, row: float, change: Estimate, colour: str, marker: str, *, ends: tuple[float, float]
+) -> None:
+    """A dot with its number beside it, away from the line of no change; beyond the ends an arrow with the number."""
     mean, words, (below, above) = change["mean"], signed(change["mean"]), bars(change)
-    face = face_colour(change, colour)
+    face, (low, high) = face_colour(change, colour), ends
+    if not low <= mean <= high:
+        left = mean < low
+        axes.plot(low if left else high, row, "<" if left else ">", color=colour, markersize=7, mfc=face)
+        write_beside(
+            axes, words, (low if left else high, row), 7 if left else -7, size=9, ha="left" if left else "right"
+        )
+        return
     axes.errorbar(mean, row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face)
     if words.startswith("−"):
-        write_beside(axes, words, (mean - below, row), -7, size=9, ha="right")
+        write_beside(axes, words, (max(mean - below, low), row), -7, size=9, ha="right")
     else:
-        write_beside(axes, words, (mean + above, row), 7, size=9, ha="left")
+        write_beside(axes, words, (min(mean + above, high), row), 7, size=9, ha="left")
 
 
 def write_beside(axes: Axes, words: str, place: tuple[float, float], points: float, *, size: float, **how: Any) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from html import escape
-from itertools import groupby
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ccalign_jax.options import ARRAYS
 from ccalign_jax.reporting import baselines, curves, diagnostics, families, geometry, languages, results, retrieval
-from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, find
+from ccalign_jax.reporting.answer import answer, command_words, directions_words, next_words, when_words
+from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find, verdict_of
+from ccalign_jax.reporting.html import Part, Section, render_page
 from ccalign_jax.reporting.plots import to_svg
-from ccalign_jax.reporting.sentences import best_words, evaluation_headline, headline
-from ccalign_jax.reporting.table import WIDEST_NAME, Table, is_heading, stacked
+from ccalign_jax.reporting.scope import reading_notes
+from ccalign_jax.reporting.sentences import evaluation_headline
+from ccalign_jax.reporting.table import Table
 
 if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 
@@ -31,6 +30,7 @@ class Panel(NamedTuple):
         table: of the summary; None where the summary lacks what it shows.
         plot: likewise.
         caption: below the plot; `{bars}` in it becomes what the bars of this summary are.
+        open: whether its table is, if it is short; None where nothing else is in its section.
         html: likewise, a block of the page that is neither; the function escapes what comes from data.
     """
 
@@ -40,42 +40,55 @@ class Panel(NamedTuple):
     plot: Callable[[Summary], Figure | None] | None = None
     caption: str = ""
     html: Callable[[Summary], str | None] | None = None
+    open: bool | None = None
 
 
 LANGUAGES = "R@1 of each language ({bars}). Text to text: as the language of the query, the mean over the others."
+HOLLOW = "Changes of R@1. {Bars}; hollow: no evidence."
+FIRST = ""  # the section of the plot below the answer
+LEADS = {
+    "All candidates": "Right of the line a map beats the embeddings as they are; an arrow is a change beyond the axis.",
+    "Without training": "A trained map is worth its training where it stands right of every baseline that needs none.",
+    "Configurations": "A map generalises where R@1 and mAP rise on new images and the gap stays near that of identity.",
+    "Languages": "Each language before and after the chosen map, which should lift all of them, the weakest most.",
+    "Train against test": "A ring far right of its dot, further than identity's, is overfitting.",
+    "Text to text": "What the maps do to captions that look for captions of another language.",
+    "Subgroups of images": "Whether the chosen map helps easy and hard images alike.",
+    "Every metric": "The chosen map against identity by every metric, should R@1 alone mislead.",
+    "Diagnostics": "What the maps change in the geometry of the embeddings.",
+    "Trials": "Every trial with its settings; the last column counts the folds that chose it.",
+}
 SWEEP = [
     Panel(
-        *("main", "Results", results.main_table, results.changes_plot),
-        "Right of the line a map does better than leaving the embeddings as they are ({bars}; rings: no evidence).",
+        "overview",
+        FIRST,
+        None,
+        results.overview_plot,
+        "R@1: the share of queries whose first hit is right. {directions} {Bars}; hollow: no evidence.",
     ),
-    Panel(
-        *("baselines", "Baselines", baselines.baselines_table, baselines.baselines_plot),
-        "Training helps where the trained map stands right of all baselines ({bars}; rings: no evidence).",
-    ),
-    Panel("pivots", "Pivots", families.pivots_table),
-    Panel("pivots_by_language", "Pivots", families.pivots_by_language_table),
+    Panel("main", "All candidates", results.main_table, results.changes_plot, HOLLOW, open=True),
+    Panel("pivots", "All candidates", families.pivots_table),
+    Panel("pivots_by_language", "All candidates", families.pivots_by_language_table),
+    Panel("baselines", "Without training", baselines.baselines_table, baselines.baselines_plot, HOLLOW),
+    Panel("configurations", "Configurations", results.configurations_table),
     Panel("languages", "Languages", languages.languages_table, languages.languages_plot, LANGUAGES),
     Panel("disparity", "Languages", languages.disparity_table),
     Panel(
-        *("subgroups", "Subgroups of images", None, languages.subgroups_plot),
-        "What was selected against identity, in each group of images ({bars}; rings: no evidence).",
+        *("overfitting", "Train against test", None, results.overfitting_plot),
+        "Filled: test part; ring: training images (with --protocol=seed a larger pool, hence harder).",
     ),
+    Panel(
+        *("training", "Train against test", None, results.training_plot),
+        "Validation scores of the best trial of each trained family, mean over folds; epoch 0 is the untrained start, "
+        "a dot the epoch chosen (median over folds).",
+    ),
+    Panel("text_to_text", "Text to text", families.text_to_text_table),
+    Panel("subgroups", "Subgroups of images", None, languages.subgroups_plot, HOLLOW),
     Panel("difficulty", "Subgroups of images", partial(languages.subgroups_table, grouping="difficulty")),
     Panel("captions", "Subgroups of images", partial(languages.subgroups_table, grouping="captions")),
-    Panel("text_to_text", "Text to text", families.text_to_text_table),
-    Panel("metrics", "Every metric", retrieval.metrics_table),
-    Panel(
-        *("overfitting", "Overfitting and training", None, results.overfitting_plot),
-        "Filled: test part; ring: training images (with --protocol=seed a larger pool, hence harder). A ring right of "
-        "its dot, further than identity's, is overfitting.",
-    ),
-    Panel(
-        *("training", "Overfitting and training", None, results.training_plot),
-        "The best trial of each trained family as it trains, scored on the parts that choose, mean over folds; epoch 0 "
-        "is the untrained start, a dot the epoch chosen (median over folds).",
-    ),
+    Panel("metrics", "Every metric", retrieval.metrics_table, open=False),
     Panel("diagnostics", "Diagnostics", diagnostics.diagnostics_table),
-    Panel("trials", "Trials", families.trials_table),
+    Panel("trials", "Trials", families.trials_table, open=False),
 ]
 EVALUATION = [
     Panel("retrieval", "Captions and images", retrieval.retrieval_table),
@@ -139,6 +152,7 @@ def render_report(
     config: Mapping[str, Any],
     *,
     folder: str = "RUN",
+    timing: Mapping[str, Any] = MappingProxyType({}),
     extras: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """The page of a sweep as HTML; the same bytes for the same arguments.
@@ -147,20 +161,32 @@ def render_report(
         summary: of a sweep.
         config: the content of `config.json`, or any nested mapping of choices.
         folder: of the run, as a person would type it.
+        timing: the content of `timing.json`.
         extras: what panels may show beyond the summary, as more of its keys: the content of `examples.json`.
     """
-    shown = {**summary, **extras}
-    data = find(config, "config", "data")
-    best = best_words(summary, folder=folder, data="DATA" if data in (None, "arrays") else data)
+    shown, about, data = {**summary, **extras}, summary["data"], find(config, "config", "data")
+    verdict, sentence = answer(summary)
     return _render(
         SWEEP,
         shown,
         make_tables(SWEEP, shown),
         make_plots(SWEEP, shown),
-        title="alignment study",
-        heading="what an alignment changes",
-        headline=[*headline(summary), *best],
-        appendix={"Data": _data(summary), "Configuration": config},
+        title="which map generalises",
+        verdict=verdict,
+        answer=sentence,
+        facts=[
+            count_words(about["images"], "image"),
+            count_words(len(about["languages"]), "language"),
+            count_words(len(summary["trials"]), "trial"),
+            count_words(summary["folds"], "fold"),
+        ],
+        sentences=next_words(summary, folder=folder, data="DATA" if data in (None, ARRAYS) else data),
+        when=when_words(timing),
+        links=("summary.json", "results.csv", "records.csv", "tables/", "figures/"),
+        command=command_words(config, folder),
+        reading=reading_notes(summary),
+        settings="Settings and versions",
+        appendix={"Data": _data(summary), "Settings and versions": config},
     )
 
 
@@ -172,14 +198,19 @@ def render_evaluation(
     extras: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """The page of an evaluation as HTML, with its tables and plots by name; the same bytes for the same arguments."""
+    first, *others = evaluation_headline(summary)
     return _render(
         EVALUATION,
         {**summary, **extras},
         tables,
         plots,
         title="evaluation",
-        heading="before and after a map" if "metrics" in summary else "the embeddings as they are",
-        headline=evaluation_headline(summary),
+        verdict=verdict_of(summary) if "delta" in summary else "",
+        answer=first,
+        facts=["before and after a map" if "metrics" in summary else "the embeddings as they are"],
+        sentences=others,
+        links=("summary.json", "retrieval.csv", "records.csv", "tables/", "figures/"),
+        settings="Data",
         appendix={"Data": {**_data(summary), "split": summary.get("split", "all")}},
     )
 
@@ -190,65 +221,41 @@ def _render(
     tables: Mapping[str, Table],
     plots: Mapping[str, Figure],
     *,
-    headline: Sequence[str],
     appendix: Mapping[str, Mapping[str, Any]],
-    **titles: str,
+    **parts: Any,
 ) -> str:
-    """A page: headline, panels under their sections, notes, and an appendix of titles and nested mappings."""
+    """A page: the answer and its plot, then panels under their sections, notes, and nested mappings as tables."""
     bars = bars_words(summary)
+    words = {
+        "{bars}": bars,
+        "{Bars}": bars[:1].upper() + bars[1:],
+        "{directions}": directions_words(summary) if "selected" in summary else "",
+    }
 
-    def parts(panel: Panel) -> Iterator[tuple[Table | None, str, str, str]]:
-        if panel.table and panel.name in tables:
-            yield tables[panel.name], "", "", ""
+    def parts_of(panel: Panel) -> Iterator[Part]:
         if panel.plot and panel.name in plots:
-            yield None, to_svg(plots[panel.name]), panel.caption.replace("{bars}", bars), ""
+            caption = panel.caption
+            for name, meaning in words.items():
+                caption = caption.replace(name, meaning)
+            yield Part(panel.name, svg=to_svg(plots[panel.name]), caption=caption)
         if panel.html and (block := panel.html(summary)):
-            yield None, "", "", block
+            yield Part(panel.name, block=block)
+        if panel.table and panel.name in tables:
+            yield Part(panel.name, table=tables[panel.name], open=panel.open)
 
-    sections = [
-        (section, [part for panel in members for part in parts(panel)])
-        for section, members in groupby(panels, key=lambda panel: panel.section)
-    ]
-    return _template("page.html").render(
+    sections = {
+        title: Section(title, LEADS.get(title, ""), []) for title in dict.fromkeys(one.section for one in panels)
+    }
+    for panel in panels:
+        sections[panel.section].parts.extend(parts_of(panel))
+    return render_page(
         name=summary["data"]["name"],
-        headline=map(_typed, headline),
-        sections=[(section, found) for section, found in sections if found],
+        first=sections.pop(FIRST).parts if FIRST in sections else [],
+        sections=[section for section in sections.values() if section.parts],
         notes=summary.get("notes", []),
         appendix=[Table(title, ("what", "value"), tuple(_flat(tree)), "ll") for title, tree in appendix.items()],
-        **titles,
+        **parts,
     )
-
-
-def to_html(table: Table) -> str:
-    """A `<table>` and its notes, escaped.
-
-    Example:
-        >>> "<td>a&lt;b</td>" in to_html(Table("T", ("n", "x"), (("1", "a<b"),), "ll"))
-        True
-    """
-    return str(_template("table.html").module.to_html(table))  # type: ignore[attr-defined]
-
-
-@cache
-def _template(name: str) -> jinja2.Template:
-    import jinja2
-
-    loader, strict = jinja2.PackageLoader("ccalign_jax.reporting", ""), jinja2.StrictUndefined
-    environment = jinja2.Environment(
-        loader=loader, undefined=strict, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals |= {"is_heading": is_heading, "stacked": stacked, "widest_name": WIDEST_NAME}
-    return environment.get_template(name)
-
-
-def _typed(sentence: str) -> Markup:
-    """A sentence, escaped; text between backticks is code, which breaks between words alone."""
-    from markupsafe import Markup
-
-    def code(found: re.Match[str]) -> str:
-        return " ".join(f"<code>{word}</code>" for word in found[1].split(" "))
-
-    return Markup(re.sub(r"`([^`]+)`", code, escape(sentence)))
 
 
 def _data(summary: Summary) -> dict[str, Any]:

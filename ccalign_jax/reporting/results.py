@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, MAX_FAMILIES
+from ccalign_jax.reporting.baselines import best_baseline
 from ccalign_jax.reporting.format import (
     CHANGE,
+    CHANGE_NOTE,
+    DIRECTION_NOTE,
+    Estimate,
     Summary,
     change_heading,
     changed,
@@ -26,50 +31,125 @@ from ccalign_jax.reporting.format import (
 )
 from ccalign_jax.reporting.names import (
     DIRECTION_WORDS,
+    aligner_name,
     best_by,
     by_pivot,
     choice_words,
     family_key,
     family_labels,
     is_solved,
+    pivot_name,
     setting_words,
     shown_families,
     shown_note,
 )
-from ccalign_jax.reporting.plots import COLOURS, CYCLE, GREY, INK, changes_figure, make_subplots, name_rows, styled
-from ccalign_jax.reporting.retrieval import DIRECTION_NOTE, main_metrics, metrics_in, places_of
-from ccalign_jax.reporting.scope import gallery_size, optimism_words
+from ccalign_jax.reporting.plots import (
+    COLOURS,
+    CYCLE,
+    GREY,
+    INK,
+    changes_figure,
+    changes_range,
+    draw_change,
+    make_subplots,
+    name_rows,
+    styled,
+)
+from ccalign_jax.reporting.retrieval import main_metrics, metrics_in, places_of
+from ccalign_jax.reporting.scope import gallery_note, gallery_size, selection_note
 from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SLIGHT, STRONG = 0.02, 0.1  # of a gap above identity's
+OVERFITTING_NOTE = (
+    "overfitting: none where the gap, the mean of both directions, is at most .02 above identity's, some up to .10, "
+    "else strong."
+)
+GAP_NOTE = "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
 DASHES = ("-", "--", ":", "-.")
 
 
 def main_table(summary: Summary) -> Table:
-    """Identity, each family or of many the best of each pivot, the choice among all, and chance."""
+    """R@1 of identity, each family or of many the best of each pivot, the choice among all, and chance."""
     families, change = shown_families(summary), change_heading(summary)
-    groups = by_pivot(families)
-    if len(summary["families"]) > MAX_FAMILIES:  # one of each pivot: no group to head
-        groups = {"": list(zip(family_labels(families), families, strict=True))}
-    columns = [Column.names("aligner"), *Column.both(change)]
-    chance: dict[str, Any] = {task: {} for task in DIRECTIONS}
-    for metric in main_metrics(summary):
-        columns += Column.directions(f"{{task}}\n{metric}", change, metric=metric)
-        for task in DIRECTIONS:  # exact, so that its interval says nothing
-            chance[task][metric] = {"mean": summary["baselines"]["chance"][task][metric]["mean"]}
+    metrics = [metric for metric in main_metrics(summary) if metric != "mAP"]  # which is in `configurations_table`
+    columns = [
+        column for metric in metrics for column in Column.directions(f"{{task}}\n{metric}", change, metric=metric)
+    ]
+    # Chance is exact, so that its interval says nothing.
+    known = summary["baselines"]["chance"]
+    chance = {task: {metric: {"mean": known[task][metric]["mean"]} for metric in metrics} for task in DIRECTIONS}
     return fill_table(
         f"{summary['data']['name']}: retrieval on the test part{setting_words(families)}",
-        [*columns, *gap_columns()],
+        [Column.names("aligner"), *Column.both(change), *columns],
         [
             ("", [("identity", identity_part(summary))]),
-            *groups.items(),
+            *_shown_groups(summary),
             ("", [("selected", summary["selected"]), ("chance", {"metrics": chance})]),
         ],
         notes=main_notes(summary),
     )
+
+
+def configurations_table(summary: Summary) -> Table:
+    """What each configuration changes on new images (R@1, mAP), how far it overfits, and what that amounts to."""
+    change, identity = change_heading(summary), identity_part(summary)
+
+    def reading(name: str, values: Mapping[str, Any]) -> str:
+        return overfitting_words(values, identity) if "delta" in values else ""
+
+    return fill_table(
+        f"What each configuration changes, and how far it overfits{setting_words(shown_families(summary))}",
+        [
+            Column.names("configuration"),
+            *(
+                Column.estimate(f"{metric}, mean of both\n{change}", "delta", BOTH, metric)
+                for metric in main_metrics(summary)
+            ),
+            *(Column(f"gap\n{task}", lambda name, values, task=task: gap(values, task)) for task in DIRECTIONS),
+            Column("overfitting", reading, "l"),
+        ],
+        [
+            ("", [("identity", identity)] if identity["train_metrics"] else []),
+            *_shown_groups(summary),
+            ("", [("selected", summary["selected"])]),
+        ],
+        notes=(*_gap_notes(summary), OVERFITTING_NOTE, *shown_note(summary)),
+    )
+
+
+def overfitting_words(part: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """How far the gap of a map, the mean of both directions, is above that of identity, in a word.
+
+    Example:
+        >>> def part(train, test):
+        ...     both = lambda mean: {task: {"R@1": {"mean": mean}} for task in ("t2i", "i2t")}
+        ...     return {"train_metrics": both(train), "metrics": both(test)}
+        >>> [overfitting_words(part(train, 0.5), part(0.5, 0.5)) for train in (0.51, 0.6, 0.9)]
+        ['none', 'some', 'strong']
+    """
+
+    def mean_gap(values: Mapping[str, Any]) -> float | None:
+        ends = [[find(values, key, task, "R@1", "mean") for task in DIRECTIONS] for key in ("train_metrics", "metrics")]
+        return None if None in ends[0] else (sum(ends[0]) - sum(ends[1])) / 2
+
+    mine, theirs = mean_gap(part), mean_gap(identity)
+    if mine is None or theirs is None:
+        return ""
+    extra = round(mine - theirs, 9)
+    return "strong" if extra > STRONG else "some" if extra > SLIGHT else "none"
+
+
+def _shown_groups(summary: Summary) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """The shown families below the names of their pivots; where one of each is shown, in one block."""
+    families = shown_families(summary)
+    if len(summary["families"]) > MAX_FAMILIES:
+        yield "", list(zip(family_labels(families), families, strict=True))
+    else:
+        yield from by_pivot(families).items()
 
 
 def gap_columns(nothing: str = "") -> list[Column]:
@@ -80,49 +160,17 @@ def gap_columns(nothing: str = "") -> list[Column]:
 def main_notes(summary: Summary) -> Iterator[str]:
     """What each estimate means, how its row was chosen, and how far it may be trusted."""
     folds, families = summary["folds"], shown_families(summary)
-    pool = count_words(gallery_size(summary), "image")
-    dropped = find(summary, "race", "dropped") or ()
-    compared = {trial["name"] for trial in summary["trials"]} | {one["trial"] for one in dropped}
-    trials = count_words(len(compared), "trial")
     yield from shown_note(summary)
-    yield DIRECTION_NOTE
-    if folds > 1:
-        repeats = summary.get("repeats", 1)
-        product = f" ({repeats} × {folds // repeats})" if repeats > 1 else ""
-        yield (
-            f"Means over {folds} folds{product}. The gallery is the whole test part of a fold, about {pool} "
-            "and their captions, none of them trained on: R@k falls as the gallery grows."
-        )
-    else:
-        yield f"One fold. The gallery is the whole test part, {pool} and their captions, none of them trained on."
-    yield "change: against identity, the embeddings as they are, on the same queries."
+    yield from (DIRECTION_NOTE, gallery_note(summary), CHANGE_NOTE)
     if closed := closed_words(summary):
         yield closed
     yield from evidence_notes(summary)
-    if is_optimistic(summary):
-        larger = count_words(summary["data"]["images"] - gallery_size(summary), "image")
+    yield selection_note(summary)
+    if dropped := find(summary, "race", "dropped"):
         yield (
-            f"gap: R@1 on the whole training part minus R@1 on the test part. The training pool is larger (about "
-            f"{larger}) and so harder: compare with the gap of identity, not with 0."
+            f"The race dropped {len(dropped)} of {folds * summary['race']['trials']} trials × folds, behind the "
+            "best of their fold on inner parts by an interval above 0: race in summary.json; --race=false fits all."
         )
-        yield (
-            "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
-            f"selected: the best of {trials}. {optimism_words(summary)}".strip()
-        )
-    else:
-        yield (
-            "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
-        )
-        inner = summary.get("inner", "an inner part that is never reported")
-        yield (
-            f"Settings and epoch of each row were chosen in each fold apart from its test part, on {inner}. selected: "
-            f"the same choice among all trials and identity ({trials}): the change after selection."
-        )
-        if dropped:
-            yield (
-                f"The race dropped {len(dropped)} of {folds * summary['race']['trials']} trials × folds, behind the "
-                "best of their fold on inner parts by an interval above 0: race in summary.json; --race=false fits all."
-            )
     yield f"selected is {choice_words(summary, summary['selected']['per_fold'])}."
     started = [
         f"{label} ({family['epochs'].count(0)} of {folds})"
@@ -138,6 +186,18 @@ def main_notes(summary: Summary) -> Iterator[str]:
     used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
     if used:
         yield " ".join(used)
+
+
+def _gap_notes(summary: Summary) -> Iterator[str]:
+    """What a gap is."""
+    if not is_optimistic(summary):
+        yield GAP_NOTE
+        return
+    larger = count_words(summary["data"]["images"] - gallery_size(summary), "image")
+    yield (
+        f"gap: R@1 on the whole training part minus R@1 on the test part. The training pool is larger (about "
+        f"{larger}) and so harder: compare with the gap of identity, not with 0."
+    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
@@ -177,6 +237,49 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
     return make_table(title, ("metric", "verdict", "a", "b", CHANGE), blocks, alignment="ll", notes=notes)
 
 
+@styled
+def overview_plot(summary: Summary) -> Figure:
+    """Change of R@1, the mean of both directions: what was selected, the best of each pivot, the best baseline.
+
+    It is small, so that it can be read on a phone.
+    """
+    from matplotlib.figure import Figure
+
+    rows = overview_rows(summary)
+    figure = Figure(figsize=(5.2, 0.7 + 0.42 * len(rows)), layout="constrained", label="result")
+    axes = figure.subplots()
+    low, high = changes_range([change for _, change, _, _ in rows])
+    room = 0.25 * (high - low)
+    axes.set_xlim(low - (room if low < 0 else 0), high + room)
+    axes.axvline(0, color=INK, linewidth=1, zorder=0)
+    for row, (_, change, colour, marker) in enumerate(rows):
+        draw_change(axes, row, change, colour, marker, ends=(low, high))
+    axes.set_yticks(range(len(rows)), [textwrap.fill(name, 26) for name, *_ in rows], fontsize=9)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("change of R@1, mean of both directions", fontsize=9)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.locator_params(axis="x", nbins=4)
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def overview_rows(summary: Summary) -> list[tuple[str, Estimate, str, str]]:
+    """Name, change, colour and marker of each row of the overview."""
+    rows: list[tuple[str, Mapping[str, Any], str, str]] = []
+    if set(summary["selected"]["per_fold"]) != {IDENTITY}:
+        rows.append(("selected on validation images", summary["selected"], COLOURS[BOTH], "D"))
+    pivots = sorted(best_by(summary["families"], "pivot"), key=lambda family: -family["selection"]["mean"])
+    for one in pivots:
+        where = f" with {pivot_name(one['pivot'])}" if len(pivots) > 1 else " map"
+        rows.append((f"best{where}: {aligner_name(one['aligner'])}", one, COLOURS[BOTH], "o"))
+    free = best_baseline(summary)
+    if free is not None and free.name != IDENTITY:
+        rows.append((f"best without training: {free.name}", free.part, GREY, "s"))
+    return [(name, part["delta"][BOTH]["R@1"], colour, marker) for name, part, colour, marker in rows]
+
+
 def changes_plot(summary: Summary) -> Figure:
     """Change of R@1 against identity for each shown family and the choice, one subplot a direction."""
     families = shown_families(summary)
@@ -190,7 +293,9 @@ def overfitting_plot(summary: Summary) -> Figure:
     """R@1 on training and test images for identity, each shown family and the choice; the bar between is the gap."""
     families = shown_families(summary)
     parts = [identity_part(summary), *families, summary["selected"]]
-    figure, subplots = make_subplots("R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharey=True)
+    figure, subplots = make_subplots(
+        "R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharex=True, sharey=True
+    )
     for axes, task in zip(subplots, DIRECTIONS, strict=True):
         colour = COLOURS[task]
         identity = summary["baselines"][IDENTITY][task]["R@1"]["mean"]
@@ -202,6 +307,7 @@ def overfitting_plot(summary: Summary) -> Figure:
                 axes.plot(train, row, "o", markerfacecolor="none", markeredgecolor=colour, markersize=8, zorder=3)
             axes.plot(test, row, "o", color=colour, markersize=6, zorder=4)
         axes.margins(x=0.08)
+        axes.spines["left"].set_visible(False)
         axes.set(title=DIRECTION_WORDS[task], xlabel="R@1")
     name_rows(subplots[0], ["identity", *family_labels(families), "selected"])
     subplots[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
@@ -224,7 +330,8 @@ def training_plot(summary: Summary) -> Figure | None:
     labels = family_labels(best)
     columns = max(1, min(3, len(best), 100 // max(map(len, labels))))  # side by side as many as have room
     height = 3.4 + 0.22 * -(-len(best) // columns)
-    figure, subplots = make_subplots("selection metrics by epoch", 3, height=height)
+    figure, subplots = make_subplots("selection metrics by epoch", 3, height=height, sharey=True)
+    shown_from = 1.0  # what is far below all that was chosen, such as an untrained start, is left out
     aligners = list(dict.fromkeys(trial["aligner"] for trial in best))
     styles = list(dict.fromkeys((trial["pivot"], trial["loss"]) for trial in best))
     for axes, key in zip(subplots, ("t2i_R@1", "i2t_R@1", "MRR"), strict=True):
@@ -236,9 +343,12 @@ def training_plot(summary: Summary) -> Figure | None:
             dashes = DASHES[styles.index((trial["pivot"], trial["loss"])) % len(DASHES)]
             axes.plot(epochs, curve, dashes, color=colour, label=label if key == "MRR" else None, linewidth=1.6)
             axes.plot(epochs[chosen], curve[chosen], "o", color=colour, markersize=6)
+            shown_from = min(shown_from, curve[chosen])
         axes.locator_params(axis="x", integer=True)
         axes.set(title=key.replace("_", " "), xlabel="epoch")
         axes.grid(axis="y")
+    bottom, top = subplots[0].get_ylim()
+    subplots[0].set_ylim(bottom=max(bottom, shown_from - 0.25 * (top - shown_from)))
     figure.legend(loc="outside lower center", ncols=columns)
     return figure
 

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS, IDENTITY, UNMAPPED
-from ccalign_jax.reporting.format import CHANGE, Summary, changed, count_words, find, is_tested, level, plain
+from ccalign_jax.reporting.format import (
+    CHANGE,
+    DIRECTION_NOTE,
+    Summary,
+    changed,
+    count_words,
+    find,
+    is_tested,
+    level,
+    plain,
+)
 from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, make_subplots, styled
 from ccalign_jax.reporting.scope import interval_note
@@ -25,10 +35,6 @@ TASKS = {
     "via_image_soft": "via soft mean of images",
     "via_image_oracle": "via right image",
 }
-DIRECTION_NOTE = (
-    "t2i: a caption looks for its image; i2t: an image looks for any of its captions, one language at a time. "
-    "R@1: share of queries whose first hit is right. All languages weigh the same."
-)
 
 
 def metrics_in(metrics: Mapping[str, Any]) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ccalign_jax._names import BOTH
 from ccalign_jax.reporting.format import (
+    CHANGE_NOTE,
+    DIRECTION_NOTE,
     NO_EVIDENCE,
     Summary,
     clusters,
     count_words,
+    evidence_notes,
     find,
+    is_optimistic,
     is_tested,
     p_words,
     signed,
@@ -59,6 +63,62 @@ def folds_words(summary: Summary) -> str:
         f"Over folds, allowing for other training images too (Nadeau–Bengio): {p_words(p)} for the mean of both "
         f"directions{', so that whether other maps would do the same is open' if doubt else ''}."
     )
+
+
+def gallery_note(summary: Summary) -> str:
+    """What is searched, and how large it is."""
+    folds, repeats = summary["folds"], summary.get("repeats", 1)
+    pool = f"{count_words(gallery_size(summary), 'image')} and their captions, none of them trained on"
+    if folds == 1:
+        return f"One fold. The gallery is the whole test part, {pool}: R@k falls as the gallery grows."
+    product = f" ({repeats} × {folds // repeats})" if repeats > 1 else ""
+    return (
+        f"Means over {folds} folds{product}. The gallery is the whole test part of a fold, about {pool}: R@k falls as "
+        "the gallery grows."
+    )
+
+
+def selection_note(summary: Summary) -> str:
+    """On which images settings, epochs and the selected trial were chosen."""
+    dropped = find(summary, "race", "dropped") or ()
+    compared = {trial["name"] for trial in summary["trials"]} | {one["trial"] for one in dropped}
+    trials = count_words(len(compared), "trial")
+    if is_optimistic(summary):
+        return (
+            "Optimistic: settings and epoch were chosen on the very folds that are reported (seed protocol). "
+            f"selected: the best of {trials}. {optimism_words(summary)}".strip()
+        )
+    inner = summary.get("inner", "an inner part that is never reported")
+    return (
+        f"Settings and epoch of each row were chosen in each fold apart from its test part, on {inner}. selected: the "
+        f"same choice among all trials and identity ({trials}): the change after selection."
+    )
+
+
+def reading_notes(summary: Summary) -> list[str]:
+    """How the figures and tables of a sweep are read, and how far its intervals reach."""
+    from ccalign_jax.statistics import FLIPS
+
+    notes = [DIRECTION_NOTE, gallery_note(summary), CHANGE_NOTE, selection_note(summary)]
+    if not is_tested(summary):
+        return [*notes, "No interval was computed."]
+    notes += [
+        *evidence_notes(summary),
+        f"p ≤: less cannot be shown: {FLIPS:,} sign flips end at {1 / FLIPS:.4f}, times the number of rows that p is "
+        "adjusted for. Such a p may be smaller in truth than one that is written with =.",
+        interval_words(summary),
+    ]
+    return list(filter(None, [*notes, folds_words(summary)]))
+
+
+def folds_doubt(summary: Summary) -> str:
+    """The end of a sentence on a gain that the test over folds leaves open; empty where it does not."""
+    from ccalign_jax.statistics import ALPHA
+
+    p = find(summary, "selected", "delta", BOTH, "R@1", "p_folds")
+    if p is None or p < ALPHA:
+        return ""
+    return f"; whether it would with other training images stays open ({p_words(p)} over folds)"
 
 
 def interval_note(summary: Summary) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,27 +15,13 @@ from ccalign_jax.reporting.format import (
     count_words,
     find,
     is_optimistic,
-    is_tested,
     plain,
     signed,
     verdict,
     verdict_of,
 )
-from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name, trial_names
-from ccalign_jax.reporting.scope import folds_words, interval_note, interval_words, optimism_words
-
-
-def headline(summary: Summary) -> tuple[str, ...]:
-    """The trial that was chosen, its change in both directions, and how far to trust it."""
-    sentences = list(selected_words(summary))
-    if set(summary["selected"]["per_fold"]) == {IDENTITY}:
-        return tuple(sentences)
-    tested = is_tested(summary)
-    sentences += [interval_words(summary), folds_words(summary)] if tested else ["No interval was computed."]
-    if is_optimistic(summary):
-        optimistic = "Optimistic: under the seed protocol the choice was made on the very folds that are reported."
-        sentences.append(f"{optimistic} {optimism_words(summary)}".strip())
-    return tuple(filter(None, sentences))
+from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name
+from ccalign_jax.reporting.scope import interval_note
 
 
 def selected_words(summary: Summary) -> tuple[str, ...]:
@@ -49,18 +34,6 @@ def selected_words(summary: Summary) -> tuple[str, ...]:
     changes = _change_words(summary["baselines"]["identity"], selected["metrics"], selected)
     against = f"Against identity, on images kept out of training: {changes}."
     return tuple(filter(None, (chosen, against, both_words(selected), closed_words(summary), free)))
-
-
-def best_words(summary: Summary, *, folder: str = "RUN", data: str = "DATA") -> tuple[str, ...]:
-    """Which map a sweep keeps in its folder, and the command that applies it to data; backticks are around code."""
-    best = summary["best"]
-    if best == IDENTITY:
-        return (f"Kept in `{folder}/best`: identity, the embeddings as they are.",)
-    checkpoint, rows = (shlex.quote(path) for path in (f"{folder}/best", data))
-    return (
-        f"Kept in `{folder}/best`, refitted: {trial_names(summary).get(best, best)} (`{best}`). To apply it:",
-        f"`ccalign apply --checkpoint={checkpoint} --data={rows} --out=aligned.npz`",
-    )
 
 
 def _change_words(

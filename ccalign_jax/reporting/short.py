@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 
 from ccalign_jax.reporting.format import Summary
-from ccalign_jax.reporting.reports import to_html
+from ccalign_jax.reporting.html import to_html
 from ccalign_jax.reporting.results import comparison_table, main_table
 from ccalign_jax.reporting.retrieval import retrieval_table
 from ccalign_jax.reporting.sentences import comparison_words, evaluation_headline, selected_words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     config = read_config(path / SWEEP_FOLDER.config, SWEEP_FOLDER)[1]
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
-    page = render_report(result.summary, config, folder=folder, extras=result.examples)
+    timing = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": result.seconds}
+    page = render_report(result.summary, config, folder=folder, timing=timing, extras=result.examples)
     (path / "report.html").write_text(page, encoding="utf-8")
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
@@ -82,7 +84,7 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
         _save_group(path / "checkpoints", plan, group, result.outcomes)
     save_checkpoint(path / "best", best)
     write_json(path / EXAMPLES, result.examples, indent=None)
-    write_json(path / "timing.json", {"seconds": result.seconds})
+    write_json(path / "timing.json", timing)
 
 
 def write_evaluation(folder: Store, found: Evaluation, figures: Sequence[str] = ("svg",)) -> None:

@@ -167,8 +167,10 @@ class Tab:
         path.write_bytes(base64.b64decode(found["data"]))
 
     def pdf(self, path: Path) -> None:
-        """Print the page to a PDF, A4."""
+        """Print the page, in light colours, to a PDF, A4 unless the page says otherwise."""
+        self.show_as(media="print")
         found = self.call("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)
+        self.show_as()
         path.write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:

@@ -4,8 +4,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from ccalign_jax.reporting import baselines_words, headline, to_svg
+from ccalign_jax.reporting import baselines_words, to_svg
 from ccalign_jax.reporting.baselines import MAX_TRAINED, baselines_plot, baselines_table
+from ccalign_jax.reporting.sentences import selected_words
 
 FAMILIES = [
     ("symmetric", "centring", "closed_form", 0.004, -0.01),
@@ -96,10 +97,10 @@ def test_every_baseline_has_a_verdict_an_interval_and_a_p(make):
     rows = {row[0]: row[1:] for row in table.rows}
     assert table.columns[1:3] == ("verdict", "mean of both\nchange, p\n[95 %]")
     assert rows["identity"][:2] == ("", "") and rows["identity"][2] == ".500 [.480, .520]"
-    assert rows["image pivot: linear W (unconstrained)"][:2] == ("loss −−", "−.260 [−.280, −.240] p<.001")
+    assert rows["image pivot: linear W (unconstrained)"][:2] == ("loss", "−.260 [−.280, −.240] p<.001")
     csls = next(row for row in table.rows if row[0] == "CSLS")
     assert csls[1:5] == (
-        *("no evidence +·", "+.005 [−.015, +.025] p=.400", ".530 [.510, .550]", "+.030 [+.010, +.050] p<.001"),
+        *("no evidence (t2i gain)", "+.005 [−.015, +.025] p=.400", ".530 [.510, .550]", "+.030 [+.010, +.050] p<.001"),
     )
     assert "p of a score is adjusted (Holm) for all scores" in notes(table)
 
@@ -125,7 +126,7 @@ def test_the_best_map_is_set_against_the_best_score(make, before, change, words)
         "trained map by its mean selection score, residual W = I + ΔW, "
     )
     assert said.endswith(words)
-    assert said in headline(summary) and said in baselines_table(summary).notes
+    assert said in selected_words(summary) and said in baselines_table(summary).notes
 
 
 def test_the_best_map_is_the_one_that_selects_best_not_the_one_that_scores_best(make):

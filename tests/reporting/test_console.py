@@ -39,7 +39,7 @@ def test_the_verdict_and_both_directions_stand_side_by_side_at_120(make):
     assert header.split() == ["aligner", "verdict", *["[95", "%]"], *["R@1", "[95", "%]"] * 2]
     place = next(place for place, line in enumerate(lines) if line.startswith("linear W (unconstrained)"))
     assert lines[place].split()[3:] == [
-        *("loss", "−−", "−.260", "p<.001", ".230", "−.270", "p<.001", ".250", "−.250", "p<.001"),
+        *("loss", "−.260", "p<.001", ".230", "−.270", "p<.001", ".250", "−.250", "p<.001"),
     ]
     assert lines[place + 1].split() == [
         *("[−.280,", "−.240]", "[.210,", ".250]", "[−.290,", "−.250]", "[.230,", ".270]", "[−.270,", "−.230]"),
@@ -62,7 +62,7 @@ def test_what_was_summarised_before_there_were_intervals_fits_too(make, before):
     lines = printed(main_table(before(make(*MANY))), width=140)
     header = next(line for line in lines if line.startswith("aligner"))
     spread = ["±fold", "std"]
-    assert header.split() == ["aligner", *spread, *["R@1", *spread] * 2, *["mAP", *spread] * 2, "t2i", "i2t"]
+    assert header.split() == ["aligner", *spread, *["R@1", *spread] * 2]
 
 
 def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
@@ -70,7 +70,7 @@ def test_a_narrow_terminal_gets_the_rest_of_the_columns_below(make):
     assert max(map(len, lines)) <= 80
     rows = [line for line in lines if line.startswith("linear W (unconstrained)")]
     assert len(rows) > 1
-    assert rows[0].split()[3:] == ["loss", "−−", "−.260", "p<.001"]
+    assert rows[0].split()[3:] == ["loss", "−.260", "p<.001"]
     assert rows[1].split()[3:] == [".230", "−.270", "p<.001"]
     assert sum(line.startswith("toy: retrieval") for line in lines) == 1
 
@@ -99,7 +99,7 @@ def test_a_file_of_another_encoding_gets_what_it_can_hold(make):
     print_table(main_table(make(*MANY, ("image", "residual", "infonce", 0.0, 0.0))), file)
     file.flush()
     text = raw.getvalue().decode("ascii")
-    assert "residual W = I + DW" in text and "[-.020, +.020]" in text and "no evidence +/" not in text
+    assert "residual W = I + DW" in text and "[-.020, +.020]" in text and "no evidence" in text
 
 
 def test_characters_that_an_encoding_has_are_kept():

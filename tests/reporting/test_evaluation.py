@@ -31,7 +31,7 @@ def test_every_table_is_written_in_every_format(evaluation, languages, mapped, t
     with (tmp_path / "out.txt").open("w", encoding="ascii") as file:
         for table in tables.values():
             assert to_markdown(table).count("\n| ") == len(table.rows) + 2
-            assert to_html(table).count("<tr") == len(table.rows) + 1
+            assert to_html(table).count("<tr") - len(table.rows) in (1, 2)  # one or two rows of headings
             to_latex(table).encode("latin-1")  # every sign beyond is written as LaTeX
             print_table(table, file, width=100)
 
@@ -150,7 +150,7 @@ def test_scores_are_compared_with_identity_under_the_cosine(evaluation, before, 
     assert alone["CSLS"][:6] == (".140", "+.020", ".130", "+.020", ".150", "+.020")
     assert mapped["cosine"][:6] == (".125", "+.005", ".130", "+.020", ".120", "−.010")
     table = make_tables(EVALUATION, evaluation())["scores"]
-    assert block(table, "mapped")["CSLS"][:3] == ("gain +·", ".145 [.125, .165]", "+.025 [+.005, +.045] p<.001")
+    assert block(table, "mapped")["CSLS"][:3] == ("gain (t2i)", ".145 [.125, .165]", "+.025 [+.005, +.045] p<.001")
     assert "for all scores on all states" in " ".join(table.notes)
     assert make_tables(EVALUATION, evaluation(mapped=False))["scores"].columns[3] == "change, p\n[95 %]"
     assert "4000 images and their captions: other rows of the data, none of those scored" in table.notes[1]

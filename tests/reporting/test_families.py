@@ -86,9 +86,9 @@ def test_every_change_has_its_interval_and_p_and_every_family_a_verdict(make):
     half = ".500 [.480, .520]"
     assert rows["identity (levels)"] == ("", *[half] * 5, "—", "+.010", "−.010")
     assert rows["linear W (unconstrained)"][:3] == (
-        *("loss −−", "−.260 [−.280, −.240] p<.001", "−.270 [−.290, −.250] p<.001"),
+        *("loss", "−.260 [−.280, −.240] p<.001", "−.270 [−.290, −.250] p<.001"),
     )
-    assert rows["shift x + b"][0] == "no evidence +−"
+    assert rows["shift x + b"][0] == "no evidence (t2i gain, i2t loss)"
     assert rows["shift x + b"][-1] == "+.100 [+.080, +.120]"
     assert "±" not in notes(table) and "adjusted (Holm) for the number of families (4)" in notes(table)
 
@@ -176,7 +176,7 @@ def test_text_to_text_has_the_tasks_that_were_taken(make, before):
     summary = with_text_to_text(make(*TWO_PIVOTS[2:]), 0.004, None)
     assert text_to_text_table(summary).columns[2] == "change, p\n[95 %]"
     table = text_to_text_table(before(summary))
-    assert table.columns == ("aligner", "directly", "change\n±fold std")
+    assert table.columns == ("aligner", "directly\nR@1", "change\n±fold std")
     assert table.rows == (
         ("identity", ".600", ""),
         ("image pivot: residual W = I + ΔW", ".604", "+.004±.002"),

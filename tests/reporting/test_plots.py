@@ -8,9 +8,9 @@ import pytest
 
 from ccalign_jax.reporting import to_svg
 from ccalign_jax.reporting.languages import languages_plot
-from ccalign_jax.reporting.results import best_trials, changes_plot, overfitting_plot, training_plot
+from ccalign_jax.reporting.results import best_trials, changes_plot, overfitting_plot, overview_plot, training_plot
 
-PLOTS = [changes_plot, overfitting_plot, training_plot, languages_plot]
+PLOTS = [overview_plot, changes_plot, overfitting_plot, training_plot, languages_plot]
 TWO = [("image", "linear", "infonce", -0.27, -0.25), ("symmetric", "dual(residual)", "infonce", 0.04, -0.0002)]
 
 
@@ -90,8 +90,20 @@ def bar(axes, row):
 def test_bars_are_intervals_where_there_are_some_and_else_the_spread(make, before):
     summary = make(*TWO)
     summary["families"][0]["delta"]["t2i"]["R@1"] |= {"low": -0.4, "high": -0.26}
-    assert bar(changes_plot(summary).axes[0], 0) == pytest.approx([-0.4, -0.26])
-    assert bar(changes_plot(before(summary)).axes[0], 0) == pytest.approx([-0.28, -0.26])
+    summary["families"][0]["delta"]["t2i"]["R@1"]["mean"] = -0.08
+    summary["families"][0]["delta"]["i2t"]["R@1"]["mean"] = -0.08
+    summary["families"][0]["delta"]["t2i"]["R@1"] |= {"low": -0.1, "high": -0.06}
+    assert bar(changes_plot(summary).axes[0], 0) == pytest.approx([-0.1, -0.06])
+    assert bar(changes_plot(before(summary)).axes[0], 0) == pytest.approx([-0.09, -0.07])
+
+
+def test_a_change_far_from_all_others_is_an_arrow_with_its_number(make):
+    figure = changes_plot(make(*TWO))
+    arrows = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "<"]
+    assert [line.get_ydata()[0] for line in arrows] == [0, 0]
+    for axes, number in zip(figure.axes, ("−.270", "−.250"), strict=True):
+        assert number in [text.get_text() for text in axes.texts]
+        assert axes.get_xlim() == figure.axes[0].get_xlim() and axes.get_xlim()[0] > -0.25
 
 
 def test_what_has_no_evidence_is_a_ring(make, before):
@@ -99,8 +111,9 @@ def test_what_has_no_evidence_is_a_ring(make, before):
         axes = changes_plot(summary).axes[1]
         return [line.get_markerfacecolor() == "none" for line in axes.lines if line.get_marker() in ("o", "D")]
 
-    assert rings(make(*TWO)) == [False, True, True]
-    assert rings(before(make(*TWO))) == [False, False, False]
+    summary = make(("image", "linear", "infonce", -0.07, -0.05), TWO[1])
+    assert rings(summary) == [False, True, True]
+    assert rings(before(summary)) == [False, False, False]
 
 
 def test_bars_of_languages_are_intervals(make, before):

@@ -5,7 +5,7 @@ import pytest
 from ccalign_jax.reporting.format import changed, gap, level, p_words, verdict, verdict_cell, verdict_of
 from ccalign_jax.reporting.results import main_notes
 from ccalign_jax.reporting.scope import folds_words
-from ccalign_jax.reporting.sentences import both_words, closed_words, headline
+from ccalign_jax.reporting.sentences import both_words, closed_words, selected_words
 
 
 def change(mean, p, low=-1.0, high=1.0):
@@ -33,12 +33,12 @@ def test_the_word_of_the_summary_goes_before_our_own():
     assert verdict_of({"delta": {}}) == verdict_of({}) == ""
 
 
-def test_a_cell_has_a_sign_for_each_direction():
+def test_a_cell_says_where_directions_differ():
     figures = {"both": change(0.1, 0.001), "t2i": change(0.3, 0.001), "i2t": change(-0.1, 0.001)}
     part = {"delta": {way: {"R@1": figure} for way, figure in figures.items()}}
-    assert verdict_cell(part) == "gain +−"
+    assert verdict_cell(part) == "gain (t2i, i2t loss)"
     part["delta"]["i2t"]["R@1"]["p_adjusted"] = 0.5
-    assert verdict_cell(part) == "gain +·"
+    assert verdict_cell(part) == "gain (t2i)"
     assert verdict_cell({}) == ""
 
 
@@ -92,6 +92,6 @@ def test_where_identity_is_at_chance_the_best_closed_form_is_the_baseline(make):
     selected["delta_closed"] = {"both": {"R@1": change(-0.02, 0.01)}}
     said = closed_words(summary)
     assert "(symmetric: CSA in all 5 folds): Loss: the mean of both directions fell by .020" in said
-    assert said in headline(summary) and said in main_notes(summary)
+    assert said in selected_words(summary) and said in main_notes(summary)
     selected["per_fold"] = selected["closed_per_fold"]
     assert "is the choice itself" in closed_words(summary)

@@ -1,0 +1,153 @@
+"""The first screen of a sweep's page: which map generalises, in one sentence, and what to do about it, in three."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+from ccalign_jax.options import ARRAYS, SweepConfig
+from ccalign_jax.reporting.baselines import best_baseline, lead_words
+from ccalign_jax.reporting.format import (
+    CLAIMED_GAIN,
+    GAIN,
+    LOSS,
+    Summary,
+    change_words,
+    count_words,
+    find,
+    signed,
+    verdict_of,
+)
+from ccalign_jax.reporting.names import (
+    TASK_WORDS,
+    aligner_name,
+    best_by,
+    choice_words,
+    is_solved,
+    pivot_name,
+    pivot_words,
+    trial_names,
+)
+from ccalign_jax.reporting.scope import folds_doubt
+from ccalign_jax.reporting.sentences import closed_words
+
+NO_GAIN = "no gain"
+
+
+def answer(summary: Summary) -> tuple[str, str]:
+    """The verdict on what a sweep selected, and the sentence that says so: pivot, aligner, change and evidence."""
+    selected = summary["selected"]
+    if set(selected["per_fold"]) == {IDENTITY}:
+        tried = count_words(len(summary["trials"]), "trial")
+        return NO_GAIN, (
+            f"No map generalises here: of {tried}, none did better than the embeddings as they are on validation "
+            "images, in any fold."
+        )
+    change, found, who = find(selected, "delta", BOTH, "R@1"), verdict_of(selected), _who(summary)
+    size, _, evidence = change_words(change).partition(", ")
+    evidence = f" ({evidence})" if evidence else ""
+    r1 = "mean R@1 of text-to-image and image-to-text retrieval on held-out images"
+    match found:
+        case "":
+            text = f"{who} changes {r1} by {size}; no interval was computed, so that this may be chance."
+        case str() if found == GAIN:
+            text = f"{who} generalises: {r1} rises by {size[1:]}{evidence}{folds_doubt(summary)}."
+        case str() if found == CLAIMED_GAIN:
+            text = f"{who} raises {r1} by {size[1:]}{evidence}, but was chosen on the very images that are reported."
+        case str() if found == LOSS:
+            text = f"{who} does not generalise: {r1} falls by {size[1:]}{evidence}."
+        case _:
+            text = f"{who} is not shown to generalise: {r1} changes by {size}{evidence}."
+    return found, text
+
+
+def next_words(summary: Summary, *, folder: str, data: str) -> list[str]:
+    """At most three sentences: which maps are meant, what is had without training, and what to do."""
+    about = closed_words(summary) or lead_words(summary)
+    return list(filter(None, (_maps_words(summary, folder), about, _action_words(summary, folder, data))))
+
+
+def directions_words(summary: Summary) -> str:
+    """The change in each direction, with its verdict."""
+    part, words = summary["selected"], []
+    for task in DIRECTIONS:
+        found = verdict_of(part, task)
+        words.append(f"{TASK_WORDS[task]} {signed(part['delta'][task]['R@1']['mean'])}{f' ({found})' if found else ''}")
+    return f"Selected map by direction: {', '.join(words)}."
+
+
+def when_words(timing: Mapping[str, Any]) -> str:
+    """When a run finished and how long it took; empty where neither is known.
+
+    Example:
+        >>> when_words({"finished": "2026-12-01T09:31:02+00:00", "seconds": {"trials": 61.2, "refit": 3.0}})
+        'Finished 2026-12-01 09:31 UTC after 1 min 4 s.'
+    """
+    whole = round(sum(timing.get("seconds", {}).values()))
+    parts = {"h": whole // 3600, "min": whole // 60 % 60, "s": whole % 60}
+    took = " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
+    if "finished" not in timing:
+        return f"Took {took}." if took else ""
+    finished = datetime.fromisoformat(timing["finished"])
+    return f"Finished {finished:%Y-%m-%d %H:%M} UTC{f' after {took}' if took else ''}."
+
+
+def command_words(config: Mapping[str, Any], folder: str) -> str:
+    """The command that makes the results of a sweep again; empty where its data were arrays of a program."""
+    options = SweepConfig.of(config["config"]) if "data_sha256" in config else None
+    if options is None or options.data == ARRAYS:
+        return ""
+    return shlex.join(["ccalign", "sweep", *options.arguments(), f"--out={folder}"])
+
+
+def _who(summary: Summary) -> str:
+    """Pivot and aligner of what was selected, in words; where folds differ, all of them, the most frequent first."""
+    trials = {one["name"]: one for one in summary["trials"]}
+    names = [name for name, _ in Counter(summary["selected"]["per_fold"]).most_common()]
+    pivots = list(dict.fromkeys(trials[name]["pivot"] for name in names if name in trials))
+    several = len(pivots) > 1
+
+    def words(name: str) -> str:
+        trial = trials.get(name)
+        if trial is None:
+            return "no map"
+        return aligner_name(trial["aligner"]) + (f" ({pivot_name(trial['pivot'])})" if several else "")
+
+    which = " or ".join(dict.fromkeys(map(words, names)))
+    lead = "What each fold selects," if several else f"{pivot_words(pivots[0])} with"
+    return f"{lead} {which}" + (", as each fold selects," if " or " in which and not several else "," * several)
+
+
+def _maps_words(summary: Summary, folder: str) -> str:
+    """Which maps were selected, kept and best among the trained, where they are not the same one."""
+    chosen, kept, names = summary["selected"]["per_fold"], summary["best"], trial_names(summary)
+    trained = [trial for trial in summary["trials"] if not is_solved(trial)]
+    said = []
+    if set(chosen) != {kept}:
+        said.append(f"Measured above is what each fold selected: {choice_words(summary, chosen)}.")
+        said.append(f"Kept in `{folder}/best` is the best over all folds, refitted: {names.get(kept, kept)}.")
+    if trained and (best := best_by(trained)[0])["name"] not in {kept, *chosen}:
+        change = signed(best["delta"][BOTH]["R@1"]["mean"])
+        said.append(f"Of the trained maps {names[best['name']]} validates best ({change}).")
+    return " ".join(said)
+
+
+def _action_words(summary: Summary, folder: str, data: str) -> str:
+    """How to apply the map if it gained something, else what to do instead."""
+    selected, kept = summary["selected"], summary["best"]
+    found, mean = verdict_of(selected), selected["delta"][BOTH]["R@1"]["mean"]
+    if kept != IDENTITY and (found in (GAIN, CLAIMED_GAIN) or (not found and mean > 0)):
+        checkpoint, rows = (shlex.quote(path) for path in (f"{folder}/best", data))
+        command = f"`ccalign apply --checkpoint={checkpoint} --data={rows} --out=aligned.npz`"
+        check = "Check it first with `--protocol=nested`. " if found == CLAIMED_GAIN else ""
+        return f"{check}To apply the kept map: {command}"
+    free = best_baseline(summary)
+    instead = f", scored by {free.name}" if free and verdict_of(free.part) == GAIN else ""
+    one_pivot = len({trial["pivot"] for trial in summary["trials"]}) == 1
+    more = " Another pivot may do better: `--pivot=all`." if one_pivot else ""
+    lead = "Keep" if found == LOSS else "Until there is evidence, keep"
+    return f"{lead} the embeddings as they are{instead}.{more}"
