@@ -17,13 +17,13 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Sizes, make_aligner
+from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.learned_map import LearnedMap
 
-__all__ = ["load_aligner", "load_tree", "save_checkpoint", "save_tree"]
+__all__ = ["described_aligner", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
 ABOUT = "checkpoint.json"
 TREE = "tree"
@@ -115,9 +115,26 @@ def load_aligner(path: str | os.PathLike[str]) -> LearnedMap:
         InputError: as `load_tree`, an aligner that is not registered, or parameters that do not fit it.
     """
     params, about = load_tree(path)
+    aligner = described_aligner(path, about)
+    shapes = jax.eval_shape(aligner.init, jax.random.key(0))
+    if _leaves(shapes) != _leaves(params):
+        raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
+    return LearnedMap(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
+
+
+def described_aligner(path: str | os.PathLike[str], about: Mapping[str, Any]) -> Aligner:
+    """The aligner of a map from its description.
+
+    Args:
+        path: of the map, for messages.
+        about: as in `LearnedMap`.
+
+    Raises:
+        InputError: it is not registered, or the description lacks a size.
+    """
     _check_registered(path, about)
     try:
-        aligner = make_aligner(
+        return make_aligner(
             about["aligner"],
             about["d_text"],
             about["d_image"],
@@ -128,10 +145,6 @@ def load_aligner(path: str | os.PathLike[str]) -> LearnedMap:
         raise InputError(
             f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best"
         ) from None
-    shapes = jax.eval_shape(aligner.init, jax.random.key(0))
-    if _leaves(shapes) != _leaves(params):
-        raise InputError(f"{path}: the parameters are not those of {about['aligner']}; save the checkpoint again")
-    return LearnedMap(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
 
 
 def _load_training_images(file: Path) -> Fingerprints | None:
