@@ -7,6 +7,7 @@ TORCH ?= torch==2.13.0
 ARGS ?=
 DEMO := runs/demo
 BIN := $(VENV)/bin
+SEARCH = $(BIN)/python experiments/search.py --checkpoint=$(DEMO)/sweep/best --data=$(DEMO)/embeddings --serve
 
 .PHONY: sweep demo test lint docs torch encoders hashes sbom clean
 
@@ -14,13 +15,15 @@ BIN := $(VENV)/bin
 sweep: $(VENV)/.installed
 	$(BIN)/python experiments/sweep.py --pivot=image $(ARGS)
 
-# From drawn pictures and their captions to a report, with encoders that need no model hub.
+# From drawn pictures and their captions to a report, with encoders that need no model hub; then, in a terminal, a page that
+# searches them until Ctrl-C.
 demo: $(VENV)/.installed-offline
 	test -e $(DEMO)/scenes/captions.jsonl || $(BIN)/python experiments/make_scenes.py --out=$(DEMO)/scenes
 	if test -e $(DEMO)/embeddings; then $(BIN)/python experiments/extract.py --out=$(DEMO)/embeddings --resume; else \
 	    $(BIN)/python experiments/extract.py --images=$(DEMO)/scenes/images --captions=$(DEMO)/scenes/captions.jsonl \
 	    --text_encoder=use-m3 --image_encoder=efficientnet-lite0 --out=$(DEMO)/embeddings; fi
 	$(BIN)/python experiments/sweep.py --data=$(DEMO)/embeddings --quick --out=$(DEMO)/sweep --overwrite $(ARGS)
+	@if test -t 0 && test -t 1; then $(SEARCH) || test $$? -eq 130; else echo "to search them: $(SEARCH)"; fi
 
 test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -47,8 +47,8 @@ _LAZY = {
 _MODULES = (
     "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "grids",
     "learned_map", "losses", "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision",
-    "processes", "reporting", "scenes", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles",
-    "training", "wit",
+    "processes", "reporting", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads",
+    "tiles", "training", "wit",
 )  # fmt: skip
 
 

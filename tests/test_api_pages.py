@@ -22,6 +22,7 @@ PACKAGES = [
     "exporting",
     "extraction",
     "encoders",
+    "search",
 ]
 
 

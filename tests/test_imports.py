@@ -47,6 +47,7 @@ ORDER = (
     "reporting",
     "study",
     "extraction",
+    "search",
     "wit",
     "cli",
 )

@@ -31,13 +31,15 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
 
     Args:
         main: returns where it wrote its results, or None if they are only printed. Its parameters are the positional
-            arguments, its module's docstring is what `--help` begins with.
+            arguments, optional where they have a default; its module's docstring is what `--help` begins with.
         define_flags: defines the flags of `main`, in the same module.
     """
     streams.protect()
     signals.catch()
     owner = sys.argv[0] if main.__module__ == "__main__" else main.__module__
-    positional = [name.upper() for name in inspect.signature(main).parameters]
+    parameters = inspect.signature(main).parameters
+    positional = [name.upper() for name in parameters]
+    required = sum(one.default is one.empty for one in parameters.values())
     define_shared_flags(owner)
     if define_flags is not None:
         define_flags()
@@ -68,8 +70,8 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
         count = len(rest) - 1
         if count > len(positional):
             fail(f"{rest[1 + len(positional)]!r} is not a flag; write --NAME=VALUE (see --help)")
-        if count < len(positional):
-            fail(f"{' and '.join(positional[count:])} must be given (see --help)")
+        if count < required:
+            fail(f"{' and '.join(positional[count:required])} must be given (see --help)")
         for flag in ours:
             if flag.present and flag.value in ("", [], [""]):
                 fail(f"--{flag.name} is empty; give it a value, or leave it out")

@@ -57,7 +57,7 @@ class StoredArray(NamedTuple):
         try:
             with open(self.path, "rb", buffering=0) as file:
                 file.seek(self.offset + start * row_bytes)
-                _fill(file, rows.view(np.uint8).reshape(-1).data)
+                _fill(file, rows.reshape(-1).view(np.uint8).data)
         except OSError as error:
             raise InputError(f"{self.path}: {self.key} cannot be read ({error.strerror}); copy it again") from error
         except EOFError:

@@ -3,11 +3,12 @@
 from ccalign_jax.search.calibration import Calibration as Calibration
 from ccalign_jax.search.calibration import calibration_error as calibration_error
 from ccalign_jax.search.calibration import fit_calibration as fit_calibration
-from ccalign_jax.search.catalogue import Catalogue as Catalogue
-from ccalign_jax.search.catalogue import read_catalogue as read_catalogue
 from ccalign_jax.search.exported import read_any_map as read_any_map
 from ccalign_jax.search.index import Nearest as Nearest
 from ccalign_jax.search.index import SearchIndex as SearchIndex
-from ccalign_jax.search.searcher import Found as Found
+from ccalign_jax.search.opening import open_searcher as open_searcher
+from ccalign_jax.search.results import CaptionHit as CaptionHit
+from ccalign_jax.search.results import Found as Found
+from ccalign_jax.search.results import ImageHit as ImageHit
+from ccalign_jax.search.results import Results as Results
 from ccalign_jax.search.searcher import Searcher as Searcher
-from ccalign_jax.search.searcher import open_searcher as open_searcher

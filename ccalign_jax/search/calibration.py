@@ -24,18 +24,20 @@ class Calibration(NamedTuple):
     Attributes:
         scale: of the cosines; 1 / temperature.
         rest: log weight of an image that is no candidate.
+        candidates: how many images are candidates.
         queries, images: that it was fitted on.
         error: expected calibration error of the first ten results: the difference between probability and share of
             right results, in bins of equal size, of queries that a fit on the other half of the images had not seen.
 
     Example:
-        >>> found = Calibration(10.0, 0.0, 0, 0, np.nan).probabilities(np.array([[0.5, 0.4, -np.inf]]), 2)
+        >>> found = Calibration(10.0, 0.0, 3, 0, 0, np.nan).probabilities(np.array([[0.5, 0.4, -np.inf]]), 2)
         >>> found.round(2).tolist()
         [[0.73, 0.27, 0.0]]
     """
 
     scale: float
     rest: float
+    candidates: int
     queries: int
     images: int
     error: float
@@ -47,7 +49,11 @@ class Calibration(NamedTuple):
 
         -inf marks no candidate. What is missing to 1 is the probability that the right image is no candidate.
         """
-        return _softmax(self.scale * _finite(scores) + _offsets(scores, size, self.rest))[:, :-1]
+        near, more = scores[:, : self.candidates], scores[:, self.candidates :]
+        logits = self.scale * _finite(near) + _offsets(near, size, self.rest)
+        total = _log_sum(logits)[:, None]
+        others = np.where(np.isfinite(more), np.exp(self.rest - total), 0.0)
+        return np.concatenate([np.exp(logits[:, :-1] - total), others], axis=1)
 
 
 def fit_calibration(
@@ -73,16 +79,17 @@ def fit_calibration(
         True
     """
     groups, sizes = np.unique(images), np.broadcast_to(np.asarray(size), len(scores))
+    most = scores.shape[1]
     if len(groups) < LEAST_IMAGES:
         return None
-    first = np.isin(images, np.random.default_rng(0).permutation(groups)[::2])
+    first = np.asarray(np.isin(images, np.random.default_rng(0).permutation(groups)[::2]))
     given = np.empty(scores.shape, np.float64)
     for fitted, kept in ((first, ~first), (~first, first)):
-        part = Calibration(*_fit(scores[fitted], right[fitted], sizes[fitted]), 0, 0, np.nan)
+        part = Calibration(*_fit(scores[fitted], right[fitted], sizes[fitted]), most, 0, 0, np.nan)
         given[kept] = part.probabilities(scores[kept], sizes[kept])
     shown = np.isfinite(scores[:, :RESULTS])
     error = calibration_error(given[:, :RESULTS][shown], right[:, :RESULTS][shown])
-    return Calibration(*_fit(scores, right, sizes), len(scores), len(groups), error)
+    return Calibration(*_fit(scores, right, sizes), most, len(scores), len(groups), error)
 
 
 def calibration_error(probabilities: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
@@ -118,9 +125,9 @@ def collapse(
 
 def _fit(scores: np.ndarray, right: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
     """`scale` and `rest` by Newton's method on the mean log likelihood."""
-    correct = np.concatenate([right, ~right.any(axis=1)[:, None]], axis=1)
+    correct = np.concatenate([right, ~right.any(axis=1, keepdims=True)], axis=1)
     offsets = _offsets(scores, sizes, 0.0)
-    possible = (correct & np.isfinite(offsets)).any(axis=1)
+    possible = np.asarray((correct & np.isfinite(offsets)).any(axis=1))
     correct, offsets = correct[possible], offsets[possible]
     features = np.stack([_finite(scores)[possible], np.zeros(offsets.shape)])
     features[1, :, -1] = 1.0

@@ -1,4 +1,4 @@
-"""Learned maps read back from the folders that `ccalign export` writes, beside checkpoints and the seed study's files."""
+"""Learned maps read back from the folders of `ccalign export`, beside checkpoints and the seed study's files."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def _read_modules(folder: Path, about: Mapping[str, Any]) -> LearnedMap:
     params = {"text": stack, "image": [_dense(one) for one in _tail(image)]}
     gelu = [_gelu(one) for one in next(iter(routes.values()))]
 
-    def text(params: PyTree, rows: Any, language: Any, **kept: Any) -> Any:
-        return _apply(jax.tree.map(lambda leaf: leaf[language], params["text"]), gelu, rows)
+    def text(params: PyTree, text: Any, language: Any, *, key: Any = None, dropout: Any = 0.0) -> Any:
+        return _apply(jax.tree.map(lambda leaf: leaf[language], params["text"]), gelu, text)
 
     images_gelu = [_gelu(one) for one in _tail(image)]
     aligner = Aligner(

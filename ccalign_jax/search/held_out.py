@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,6 +112,6 @@ def _fold_maps(run: FinishedRun, learned: LearnedMap) -> Sequence[object] | None
             continue
         if learned.about["trial"] in names:
             tree, _ = load_tree(file.parent)
-            at = names.index(learned.about["trial"])
-            return [jax.tree.map(lambda leaf, fold=fold: leaf[at, fold], tree) for fold in range(run.summary["folds"])]
+            trial = jax.tree.map(itemgetter(names.index(learned.about["trial"])), tree)
+            return [jax.tree.map(itemgetter(fold), trial) for fold in range(run.summary["folds"])]
     return None

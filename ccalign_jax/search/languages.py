@@ -19,7 +19,7 @@ class LanguageGuess:
         captions: some of each language.
 
     Example:
-        >>> guess = LanguageGuess({"de": ["ein roter Kreis", "ein blaues Quadrat"], "en": ["a red circle", "a blue square"]})
+        >>> guess = LanguageGuess({"de": ["ein roter Kreis, ein Quadrat"], "en": ["a red circle, the square"]})
         >>> guess("ein rotes Quadrat"), guess("the red square"), guess("赤い丸")
         ('de', 'en', None)
     """
