@@ -152,12 +152,13 @@ from pathlib import Path
 from absl.flags import FLAGS
 from ccalign_jax.cli.runner import define_shared_flags
 
-script, positional = Path(sys.argv[1]), 0
+script, positional = Path(sys.argv[1]), range(1)
 sys.path.insert(0, str(script.parent))
 runpy.run_path(str(script))
 if script.parent.name == "experiments":
     subcommand = import_module("ccalign_jax.cli.commands." + script.stem)
-    positional = len(inspect.signature(subcommand.main).parameters)
+    arguments = inspect.signature(subcommand.main).parameters.values()
+    positional = range(sum(one.default is one.empty for one in arguments), len(arguments) + 1)
     define_shared_flags(subcommand.__name__)
     subcommand.define_flags()
 for command in json.load(sys.stdin):
@@ -167,7 +168,7 @@ for command in json.load(sys.stdin):
         rest = FLAGS(["script", *command])[1:]
     except Exception as error:
         rest = [str(error)]
-    if len(rest) != positional:
+    if len(rest) not in positional:
         print(" ".join(command), "->", *rest)
 """
 
