@@ -51,7 +51,9 @@ def test_examples_bad_queries_and_reloading(browser, address):
     browser.wait(READY)
     query = browser.run("document.getElementById('query').value")
     assert query.startswith("ein ") and browser.run("document.getElementById('language').value") == "de"
-    browser.run("location.reload()")
+    linked = browser.run("location.href")
+    browser.open("data:text/html,elsewhere")
+    browser.open(linked)
     browser.wait(f"document.getElementById('query').value == {query!r} && {READY}")
     browser.run("query.value = 'a cat'; form.requestSubmit()")
     browser.wait("document.getElementById('status').className == 'error'")
