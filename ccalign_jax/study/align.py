@@ -21,6 +21,7 @@ from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import Batch, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import device_embeddings, make_part
+from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.families import Families
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.manifest import MAP_FOLDER
@@ -120,7 +121,11 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
 
 
 def align(
-    plan: AlignPlan, store: Store | None = None, *, progress: Progress = lambda what, done, total: None
+    plan: AlignPlan,
+    store: Store | None = None,
+    *,
+    tensorboard: bool = False,
+    progress: Progress = lambda what, done, total: None,
 ) -> LearnedMap:
     """Train or solve; of the maps after each epoch, or along the path of a closed form, the held-out pairs choose.
 
@@ -129,6 +134,7 @@ def align(
     Args:
         plan: from `plan_align`.
         store: that keeps where the run is, and from which it is resumed; None keeps nothing.
+        tensorboard: also write what TensorBoard shows, into the store.
         progress: called with what goes on, pairs seen, and pairs in all.
 
     Returns:
@@ -136,7 +142,7 @@ def align(
 
     Raises:
         InputError: a NaN, infinite or zero row, a file that has become shorter, or training that diverged before any
-            map was better than the start.
+            map was better than the start; or TensorBoard is not installed.
 
     Example:
         >>> import tempfile
@@ -151,18 +157,29 @@ def align(
     trial, shards, seed = plan.trial, plan.shards, plan.config.seed
     space = Space(shards.d_text, shards.d_image, shards.languages)
     aligner, pivot = space.aligner(trial.aligner, trial.recipe), make_pivot(trial.pivot, space.languages)
+    board = None
+    if tensorboard:
+        if store is None or store.path is None:
+            raise InputError("tensorboard writes into the folder of the run; give a store, too")
+        board = StreamBoard(store.board, trial, aligner, 0 if plan.stream is None else len(plan.stream))
     run: Run
     if plan.stream is None:
         run = solve_stream(trial, pivot, space, shards, plan.chunks, progress=progress)
+        if board is not None:
+            board.add_path(run)
     else:
         sample = _sample(plan) if aligner.adapt is not None else None
         path = None if store is None or store.path is None else store.draft / MAP_FOLDER.progress[0]
-        run = train_stream(trial, aligner, pivot, plan.stream, seed=seed, sample=sample, path=path, progress=progress)
+        run = train_stream(
+            trial, aligner, pivot, plan.stream, seed=seed, sample=sample, path=path, progress=progress, board=board
+        )
     if plan.held is None:
         found = keep_epoch(run, len(run.losses))
     else:
         part = make_part(plan.held, np.arange(len(plan.held)))
         found = choose_epoch(aligner, run, device_embeddings(plan.held), part, recipe=trial.recipe)
+        if board is not None:
+            board.add_scores(run, np.asarray(found.scores), 1 if plan.stream is None else plan.stream.steps_per_epoch)
     check_trained(trial.name, found)
     about = describe_map(trial, int(found.epoch), space=space, data=shards.name, protocol="stream", seed=seed)
     about |= {"train_pairs": plan.train_rows, "diverged": int(found.diverged)}

@@ -23,6 +23,7 @@ from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.options.base import check_names
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.study.arrays import device_embeddings, make_part
+from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.load_run import read_examples, read_summary
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
@@ -67,6 +68,7 @@ def run_study(
     store: Store,
     *,
     diagnostics: bool = True,
+    tensorboard: bool = False,
     processes: Processes = ALONE,
     mesh: Mesh | None = None,
     bar: Bar = lambda unit: nullcontext(lambda what, done, total: None),
@@ -80,6 +82,7 @@ def run_study(
         plan: from `plan_study`.
         store: of the sweep, acquired; without a path nothing is written.
         diagnostics: also describe the sets of rows before and after, on the test parts.
+        tensorboard: also write what TensorBoard shows, into the store.
         processes, mesh, preview: as in `run_sweep`.
         bar: shows the progress of one part of the work, whose unit it is given.
         ranked: called once all trials are done.
@@ -87,6 +90,9 @@ def run_study(
 
     Returns:
         What was found; of a run that was complete already, the summary and the best map alone.
+
+    Raises:
+        InputError: TensorBoard is not installed, or nothing is kept.
     """
     if store.path is not None and store.finished:
         if processes.count > 1:
@@ -95,12 +101,17 @@ def run_study(
         result.estimates, result.folder = Summary(read_summary(store.path) or {}, [], {}), store.path
         result.examples = read_examples(store.path)
         return result
+    if tensorboard and store.path is None:
+        raise InputError("tensorboard writes into the folder of the run; give out, too")
+    board = SweepBoard(store.board, plan) if tensorboard else None
     with bar("% of the work") as progress:
-        result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview)
+        result = run_sweep(plan, store, processes=processes, mesh=mesh, progress=progress, preview=preview, board=board)
     ranked()
     with bar("test parts") as progress:
         result = measure_test_parts(result, diagnostics=diagnostics, progress=progress)
     refit(result)
+    if board is not None:
+        board.finish(result)
     write_results(store, result, figures)
     result.folder = store.path
     return result
@@ -114,6 +125,7 @@ def sweep(
     hyper: Mapping[str, Any] | None = None,
     folds: int | Sequence[Fold] = 5,
     diagnostics: bool = True,
+    tensorboard: bool = False,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -130,6 +142,7 @@ def sweep(
         hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.
         folds: a number, or plans of your own.
         diagnostics: also describe the sets of rows before and after, on the test parts.
+        tensorboard: also write what TensorBoard shows, into `out`.
         out: folder for the results; None keeps nothing on disk.
         resume, overwrite: what to do if `out` holds a run.
         devices: that trials are spread over; by default all of an accelerator, one of a CPU.
@@ -167,7 +180,12 @@ def sweep(
     with Store(out, SWEEP_FOLDER) as store:
         store.acquire(config, {"data_sha256": plan.data.sha256()}, resume=resume, overwrite=overwrite)
         return run_study(
-            plan, store, diagnostics=diagnostics, mesh=make_mesh(devices), bar=lambda unit: nullcontext(progress)
+            plan,
+            store,
+            diagnostics=diagnostics,
+            tensorboard=tensorboard,
+            mesh=make_mesh(devices),
+            bar=lambda unit: nullcontext(progress),
         )
 
 

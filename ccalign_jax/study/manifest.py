@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 DRAFT, LOCK, MANIFEST = "unfinished", ".lock", "manifest.json"
+BOARD = "tensorboard"  # of the draft, like progress
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 Chosen = TypeVar("Chosen", bound=Options)

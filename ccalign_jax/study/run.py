@@ -15,6 +15,7 @@ from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, mea
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
@@ -53,6 +54,7 @@ def run_sweep(
     mesh: Mesh | None = None,
     progress: Progress = lambda what, done, total: None,
     preview: Preview | None = None,
+    board: SweepBoard | None = None,
 ) -> SweepResult:
     """Run every trial on every fold; `measure_maps.measure_test_parts` then measures what was chosen.
 
@@ -64,6 +66,7 @@ def run_sweep(
         progress: called with the trial that is done, the share of the work that is done, and the whole: 1,000.
         preview: called with a name and metrics, fold by fold, as soon as they are known: of identity, of identity under
             each score correction, and of what the folds choose of each family.
+        board: shows the curves of every fit of this process in TensorBoard.
 
     Raises:
         ValueError: several processes, and no folder that keeps what they find.
@@ -72,7 +75,7 @@ def run_sweep(
     folder = folder or Store(None, SWEEP_FOLDER)
     if processes.count > 1 and folder.path is None:
         raise ValueError("several processes need a folder that keeps what they find")
-    trained = TrainedRuns(plan, folder, mesh)
+    trained = TrainedRuns(plan, folder, mesh, board)
     inputs = (trained.embeddings, trained.arrays)
     outcomes = [Outcome(trial.name, trial) for trial in plan.trials]
     result = SweepResult(plan, _baseline(plan, *inputs), outcomes, {}, list(plan.notes), inputs=inputs)

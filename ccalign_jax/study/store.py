@@ -18,7 +18,7 @@ from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
 from ccalign_jax.options import Options
 from ccalign_jax.study.files import full_disk, lock_file, output_path, pack_tree, tree_from, whole_file
-from ccalign_jax.study.manifest import DRAFT, LOCK, MANIFEST, Kind, Manifest, check_same_run, write_config
+from ccalign_jax.study.manifest import BOARD, DRAFT, LOCK, MANIFEST, Kind, Manifest, check_same_run, write_config
 
 __all__ = ["Store"]
 
@@ -60,6 +60,15 @@ class Store:
     def draft(self) -> Path:
         """Where files are written until they are complete."""
         return self._folder / DRAFT
+
+    @property
+    def board(self) -> Path:
+        """The folder for what TensorBoard shows.
+
+        Raises:
+            ValueError: nothing is kept.
+        """
+        return self.draft / BOARD
 
     @property
     def config_path(self) -> Path:
@@ -210,14 +219,14 @@ class Store:
         self._began = True
 
     def _reopen(self) -> None:
-        """Take up the draft of an earlier attempt: its progress stays, which older versions kept outside of it."""
+        """Take up the draft of an earlier attempt: its progress, which older versions kept outside, and curves stay."""
         self.draft.mkdir(exist_ok=True)
         progress = self.draft / self.kind.progress[0]
         for place, name in itertools.product((self.draft, self._folder), self.kind.progress):
             if (place / name).exists() and not progress.exists():
                 (place / name).rename(progress)
         for entry in self.draft.iterdir():
-            if entry.name not in (self.kind.config, progress.name):
+            if entry.name not in (self.kind.config, progress.name, BOARD):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _close(self, error: BaseException | None) -> None:

@@ -26,6 +26,7 @@ from ccalign_jax.solvers import Moments, add_rows, empty_moments, merge
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.solvers.paths import Gathered
 from ccalign_jax.solvers.paths import Path as PenaltyPath
+from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.closed import aims_of
 from ccalign_jax.study.files import tree_arrays, tree_from, whole_file
 from ccalign_jax.training import Space, StreamPoint, TrainState, Trajectory, Trial, fit_stream, start_stream
@@ -171,6 +172,7 @@ def train_stream(
     sample: Batch | None,
     path: Path | None,
     progress: Progress,
+    board: StreamBoard | None = None,
 ) -> Trajectory:
     """The maps of a training run at its start and after each epoch.
 
@@ -181,6 +183,7 @@ def train_stream(
         sample: rows for an aligner that adapts to them before training.
         path: of the file that keeps the run, and from which it is resumed; None keeps nothing.
         progress: called with what goes on, pairs seen, and pairs in all.
+        board: shows the steps in TensorBoard.
     """
     key, total, epoch = jax.random.key(seed), len(stream), stream.steps_per_epoch
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), trial.hyper)
@@ -200,6 +203,8 @@ def train_stream(
     )
     saved, last = time.monotonic(), []
     for point in found:
+        if board is not None:
+            board.add_steps(point, run.maps[0])
         if point.state.diverged:  # later steps would be NaN too
             last = [point]
             break

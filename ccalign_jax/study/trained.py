@@ -21,6 +21,7 @@ from ccalign_jax.aligners import Aligner
 from ccalign_jax.data import Fold
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.closed import closed_aligner, closed_path
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.store import Store
@@ -94,10 +95,11 @@ class TrainedRuns:
         plan: what to run.
         folder: keeps every trial that is done.
         mesh: the devices that the runs of a trained group are spread over; None for one.
+        board: shows the curves of every fit; None shows none.
     """
 
-    def __init__(self, plan: Plan, folder: Store, mesh: Mesh | None = None):
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: Plan, folder: Store, mesh: Mesh | None = None, board: SweepBoard | None = None):
+        self.plan, self.folder, self.board = plan, folder, board
         self.embeddings, self.arrays = self.spread = plan.arrays()
         self.key = jax.random.key(plan.config.seed)
         self.compiler, self.programs = ThreadPoolExecutor(max_workers=1), dict[tuple[int, int], Future[Program]]()
@@ -124,7 +126,7 @@ class TrainedRuns:
             later = [(other, len(runs[other])) for other in range(number + 1, len(runs)) if runs[other]]
             for trial, several in itertools.groupby(self._runs(number, runs[number], later), operator.itemgetter(0)):
                 job = new[trial.index]
-                result = self._result(group, job, ((fit, run) for _, fit, run in several))
+                result = self._result(group, trial, job, ((fit, run) for _, fit, run in several))
                 fingerprint = run_fingerprint(group, trial, plan.folds)
                 self.folder.save_result(self.name(trial.index, job), (fingerprint, job.arrays, result))
                 yield trial.index, result
@@ -155,8 +157,15 @@ class TrainedRuns:
         wanted = (run_fingerprint(group, trial, self.plan.folds), *job.arrays)
         return result if all(map(np.array_equal, wanted, (fingerprint, *arrays))) else None
 
-    def _result(self, group: Group, job: Job, fits: Iterable[tuple[int, Run]]) -> Result:
+    def _result(self, group: Group, trial: Trial, job: Job, fits: Iterable[tuple[int, Run]]) -> Result:
         """What a job asks for, from its fits."""
+        if self.board is None:
+            return self._computed(group, job, fits)
+        result = self._computed(group, job, self.board.watch(trial, self._aligner(group), group.recipe, fits))
+        self.board.add_scores(trial, map(tuple, job.pairs.tolist()), job.folds.tolist(), result)
+        return result
+
+    def _computed(self, group: Group, job: Job, fits: Iterable[tuple[int, Run]]) -> Result:
         inputs = (self._aligner(group), fits)
         if job.kind == "score":
             pairs = [(int(fit), int(part)) for fit, part in job.pairs]

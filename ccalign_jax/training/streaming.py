@@ -33,10 +33,12 @@ class StreamPoint(NamedTuple):
     Attributes:
         state: NumPy arrays, of the caller to keep or to save; `fit_stream` goes on from it.
         loss: mean objective of the steps since the point before.
+        losses: objective of each of these steps.
     """
 
     state: TrainState
     loss: float
+    losses: tuple[float, ...] = ()
 
 
 def start_stream(aligner: Aligner, hyper: Hyper, recipe: Recipe, key: Array, sample: Batch | None = None) -> TrainState:
@@ -146,7 +148,8 @@ def fit_stream(
         state, hyper = (jax.tree.map(lambda leaf: jax.device_put(leaf, everywhere), part) for part in (state, hyper))
     for stop in (point for point in points if point > done):
         values: deque[Array] = deque()
-        sums, count = 0.0, stop - done
+        losses: list[float] = []
+        count = stop - done
         for number in range(count):
             batch = next(batches, None)
             if batch is None:
@@ -155,10 +158,10 @@ def fit_stream(
             values.append(value)
             # The host must not run far ahead: rows in transfer to the device take memory.
             if len(values) > AHEAD:
-                sums += float(values.popleft())
+                losses.append(float(values.popleft()))
         done = stop
-        sums += sum(map(float, values))
-        yield StreamPoint(jax.tree.map(np.array, state), sums / count)
+        losses += map(float, values)
+        yield StreamPoint(jax.tree.map(np.array, state), sum(losses) / count, tuple(losses))
 
 
 def _unit_batch(batch: Batch) -> Batch:

@@ -24,6 +24,7 @@ def define_flags() -> None:
     """Define the flags that `main` reads."""
     define(AlignConfig)
     flags.DEFINE_bool("check", False, "check every row before training, to find bad ones now rather than on the way")
+    flags.DEFINE_bool("tensorboard", False, "also write curves and more for TensorBoard, into the folder of --out")
     flags.DEFINE_string("out", None, "folder for the map [runs/align-DATA-TIME]")
     flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
     flags.DEFINE_bool("overwrite", False, "replace the run in --out")
@@ -83,7 +84,7 @@ def main() -> Path | None:
                 speed = f", {(last - first) / (now - before):,.0f} pairs/s" if last > first else ""
                 progress(f"{what}{speed}", done, total)
 
-            found = align(plan, store, progress=update)
+            found = align(plan, store, tensorboard=FLAGS.tensorboard, progress=update)
         with store.writing() as path:
             save_checkpoint(path / "best", found)
     if step := found.about["diverged"]:

@@ -34,6 +34,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_bool("diagnostics", True, "also describe the sets of rows before and after, on the test parts")
     define_figures()
+    flags.DEFINE_bool("tensorboard", False, "also write curves and more for TensorBoard, into the folder of --out")
     flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
     flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
     flags.DEFINE_bool("overwrite", False, "replace the run in --out")
@@ -97,6 +98,7 @@ def main() -> Path | None:
             plan,
             store,
             diagnostics=FLAGS.diagnostics if FLAGS["diagnostics"].present else not FLAGS.quick,
+            tensorboard=FLAGS.tensorboard,
             processes=processes,
             mesh=mesh,
             bar=progress_bar,
