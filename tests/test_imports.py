@@ -67,6 +67,7 @@ HEAVY = (
     "pandas",
     "polars",
     "datasets",
+    "tensorboard",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from ccalign_jax.errors import InputError
 
@@ -84,7 +86,12 @@ class BoardFiles:
             self._append(run, [(0, api.hparams_pb(varied, trial_id=run))])
 
     def add_points(
-        self, run: str, tensors: Mapping[str, np.ndarray], columns: Sequence[str], labels: Sequence[Sequence[str]]
+        self,
+        run: str,
+        tensors: Mapping[str, Float[np.ndarray, "n _"]],
+        columns: Sequence[str],
+        labels: Sequence[Sequence[str]],
+        pictures: UInt8[np.ndarray, "n p p 3"] | None = None,
     ) -> None:
         """Points for the projector: tensors of the same rows, such as before and after a map.
 
@@ -93,18 +100,24 @@ class BoardFiles:
             tensors: `[n, d]` by name.
             columns: what is known of each row.
             labels: `[n]` rows of these columns.
+            pictures: of each row.
         """
         config = _import("tensorboard.plugins.projector.projector_config_pb2").ProjectorConfig()
         folder = self.folder / run
         self._append(run, [])
+        if pictures is not None:
+            _import("PIL.Image").fromarray(_sprite(pictures)).save(folder / "pictures.png")
         lines = ["\t".join(" ".join(cell.split()) for cell in row) for row in (columns, *labels)]
         (folder / "metadata.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for number, (name, rows) in enumerate(tensors.items()):
             file = f"rows_{number}.bytes"
             (folder / file).write_bytes(np.ascontiguousarray(rows, "<f4").tobytes())
-            config.embeddings.add(
+            shown = config.embeddings.add(
                 tensor_name=name, tensor_path=file, tensor_shape=rows.shape, metadata_path="metadata.tsv"
             )
+            if pictures is not None:
+                shown.sprite.image_path = "pictures.png"
+                shown.sprite.single_image_dim.extend(pictures.shape[1:3])
         (folder / "projector_config.pbtxt").write_text(str(config), encoding="utf-8")
 
     def _append(self, run: str, summaries: Sequence[tuple[int, Any]]) -> None:
@@ -117,6 +130,20 @@ class BoardFiles:
             writer = self._records.RecordWriter(file)
             for event in events:
                 writer.write(event.SerializeToString())
+
+
+def _sprite(pictures: UInt8[np.ndarray, "n p p 3"]) -> UInt8[np.ndarray, "s s 3"]:
+    """All pictures in one square, row by row.
+
+    Example:
+        >>> _sprite(np.zeros((5, 2, 2, 3), np.uint8)).shape
+        (6, 6, 3)
+    """
+    count, height, width, _ = pictures.shape
+    side = math.ceil(math.sqrt(count))
+    cells = np.full((side * side, height, width, 3), 255, np.uint8)
+    cells[:count] = pictures
+    return cells.reshape(side, side, height, width, 3).swapaxes(1, 2).reshape(side * height, side * width, 3)
 
 
 def _import(name: str) -> Any:

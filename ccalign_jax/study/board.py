@@ -18,6 +18,7 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.reporting.tensorboard import BoardFiles, Scalar
 from ccalign_jax.study.files import file_name, full_disk
 from ccalign_jax.study.plan import Plan
+from ccalign_jax.study.shown_rows import shown_rows
 from ccalign_jax.training import (
     FitPlan,
     PairScores,
@@ -27,7 +28,6 @@ from ccalign_jax.training import (
     StreamPoint,
     Trial,
     learning_rate,
-    map_part,
     scored_epochs,
 )
 
@@ -41,7 +41,6 @@ LOSS, RATE, DISTANCE = "loss", "learning rate", "‖ΔW‖"
 SCORES = ("t2i R@1", "i2t R@1", "MRR")
 METRICS = {"test/t2i R@1": "t2i", "test/i2t R@1": "i2t", "test/mean R@1": "both"}
 CHANGE, CHOSEN = "test/change of mean R@1", "test/folds that choose it"
-POINTS_RUN, POINT_IMAGES, POINTS = "projector", 300, 3000
 
 
 def fit_labels(fits: FitPlan) -> dict[int, str]:
@@ -106,7 +105,7 @@ class SweepBoard:
             losses = enumerate(np.asarray(run.losses).tolist(), 1)
             scalars = [Scalar(f"{LOSS}{chart}", epoch, value) for epoch, value in losses]
             if trial.loss != CLOSED:
-                ends = recipe.steps_per_epoch * np.arange(1, recipe.epochs + 1) - 1
+                ends = recipe.steps_per_epoch * jnp.arange(1, recipe.epochs + 1) - 1
                 rates = learning_rate(trial.hyper, ends, recipe.epochs * recipe.steps_per_epoch)
                 each = enumerate(np.asarray(rates).tolist(), 1)
                 scalars += [Scalar(f"{RATE}{chart}", epoch, rate) for epoch, rate in each]
@@ -123,10 +122,10 @@ class SweepBoard:
                 for fold, inner in enumerate(self.plan.fits.inner)
                 for place, pair in enumerate(inner)
             }
-            labels, curves = [places[pair] for pair in pairs], result.mean
+            labels, curves = [places[pair] for pair in pairs], np.asarray(result.mean)
         else:
-            labels, curves = [f"fold {fold}" for fold in folds], result.fit.scores
-        for label, curve in zip(labels, np.asarray(curves), strict=True):
+            labels, curves = [f"fold {fold}" for fold in folds], np.asarray(result.fit.scores)
+        for label, curve in zip(labels, curves, strict=True):
             epochs = range(len(curve)) if trial.loss == CLOSED else scored_epochs(trial.recipe)
             self._add(trial.name, _scores(epochs, curve, f"/{label}"))
 
@@ -142,7 +141,7 @@ class SweepBoard:
                 self._add(outcome.name, _final(outcome.name, entry, summary["selected"]["per_fold"]))
         with full_disk(self.files.folder, resumable=True):
             self.files.add_hparams(runs, [*METRICS, CHANGE, CHOSEN])
-            self.files.add_points(POINTS_RUN, *_points(result))
+            self.files.add_points("projector", *shown_rows(result))
 
     def _add(self, name: str, scalars: Iterable[Scalar]) -> None:
         with full_disk(self.files.folder, resumable=True):
@@ -166,29 +165,6 @@ def _final(name: str, entry: Mapping[str, Any], chosen: Sequence[str]) -> Iterat
     yield Scalar(CHOSEN, 0, list(chosen).count(name))
 
 
-def _points(result: SweepResult) -> tuple[dict[str, np.ndarray], tuple[str, ...], list[tuple[str, ...]]]:
-    """Rows of some images of the test part of fold 0 and of their captions, and what they are."""
-    plan, name = result.plan, result.summary["selected"]["per_fold"][0]
-    embeddings, arrays = result.inputs or plan.arrays()
-    part = jax.tree.map(lambda leaf: np.asarray(leaf[0]), arrays.test)
-    some = min(int((part.images >= 0).sum()), POINT_IMAGES)
-    keys = plan.data.keys[part.images[:some]]
-    labels = [("image", key, "") for key in keys]
-    places = [np.flatnonzero((owner >= 0) & (owner < some)) for owner in part.image_of]
-    places = [place[: (POINTS - some) // len(places)] for place in places]
-    for language, place, owner in zip(plan.data.languages, places, part.image_of, strict=True):
-        labels += [(language, keys[owner[at]], str(at - np.searchsorted(owner, owner[at]))) for at in place]
-    tensors = {}
-    chosen = next((one for one in result.outcomes if one.name == name), result.identity)
-    for when, one in (("before", result.identity), (f"after {name}", chosen)):
-        trial = one.trial
-        aligner = plan.space.aligner(*((IDENTITY, Recipe()) if trial is None else (trial.aligner, trial.recipe)))
-        rows = map_part(aligner, {} if trial is None else one.params[0], embeddings, part)
-        texts = [np.asarray(text)[place] for text, place in zip(rows.text, places, strict=True)]
-        tensors[when] = np.concatenate([np.asarray(rows.image)[:some], *texts])
-    return tensors, ("what", "image key", "caption of it"), labels
-
-
 class StreamBoard:
     """Curves of one streamed fit, step by step; a run of TensorBoard with the trial's name.
 
@@ -205,7 +181,7 @@ class StreamBoard:
     def add_steps(self, point: StreamPoint, start: Params) -> None:
         """The objective and learning rate of the steps since the last point, and ‖ΔW‖ after them."""
         last, count = int(point.state.steps), len(point.losses)
-        steps = np.arange(last - count, last)
+        steps = jnp.arange(last - count, last)
         rates = np.asarray(learning_rate(self.trial.hyper, steps, self.total)).tolist()
         each = list(zip((steps + 1).tolist(), point.losses, rates, strict=True))
         scalars = [Scalar(LOSS, step, loss) for step, loss, _ in each]
