@@ -70,7 +70,7 @@ class BoardFiles:
         """A row of the table of hyper-parameters for each run, with those metrics that `add_scalars` has given it.
 
         Args:
-            runs: hyper-parameters by run, text or numbers; those that are the same in all runs have no column.
+            runs: hyper-parameters by run, text or numbers; numbers that are the same in all runs have no column.
             metrics: tags of scalars.
         """
         api = _import("tensorboard.plugins.hparams.summary_v2")
@@ -78,7 +78,7 @@ class BoardFiles:
         for given in runs.values():
             for name, value in given.items():
                 values.setdefault(name, set()).add(value)
-        values = {name: found for name, found in values.items() if len(found) > 1}
+        values = {name: some for name, some in values.items() if len(some) > 1 or isinstance(min(some), str)}
         columns = [api.HParam(name, api.Discrete(sorted(found))) for name, found in values.items()]
         self._append("", [(0, api.hparams_config_pb(columns, [api.Metric(name) for name in metrics]))])
         for run, given in runs.items():
