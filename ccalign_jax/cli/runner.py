@@ -31,7 +31,8 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
 
     Args:
         main: returns where it wrote its results, or None if they are only printed. Its parameters are the positional
-            arguments, optional where they have a default; its module's docstring is what `--help` begins with.
+            arguments, optional where they have a default, one or more of `*name`; its module's docstring is what `--help`
+            begins with.
         define_flags: defines the flags of `main`, in the same module.
     """
     streams.protect()
@@ -40,6 +41,7 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
     parameters = inspect.signature(main).parameters
     positional = [name.upper() for name in parameters]
     required = sum(one.default is one.empty for one in parameters.values())
+    several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
     define_shared_flags(owner)
     if define_flags is not None:
         define_flags()
@@ -68,7 +70,7 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
             if len(given) == 2 and 0 not in given:
                 fail(f"--{names[0]} and --{names[1]} are the same flag; give one of them")
         count = len(rest) - 1
-        if count > len(positional):
+        if count > len(positional) and not several:
             fail(f"{rest[1 + len(positional)]!r} is not a flag; write --NAME=VALUE (see --help)")
         if count < required:
             fail(f"{' and '.join(positional[count:required])} must be given (see --help)")

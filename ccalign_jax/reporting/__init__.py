@@ -25,10 +25,12 @@ from ccalign_jax.reporting.results import comparison_table as comparison_table
 from ccalign_jax.reporting.results import main_table as main_table
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline
+from ccalign_jax.reporting.short import COMPARISON as COMPARISON
 from ccalign_jax.reporting.short import comparison_html as comparison_html
 from ccalign_jax.reporting.short import comparison_text as comparison_text
 from ccalign_jax.reporting.short import evaluation_html as evaluation_html
 from ccalign_jax.reporting.short import evaluation_text as evaluation_text
+from ccalign_jax.reporting.short import figure_of as figure_of
 from ccalign_jax.reporting.short import sweep_html as sweep_html
 from ccalign_jax.reporting.short import sweep_text as sweep_text
 from ccalign_jax.reporting.table import Table as Table

@@ -13,6 +13,7 @@ from ccalign_jax.reporting.plots import STYLE, drawable, to_svg
 from ccalign_jax.reporting.table import Table, to_markdown
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["size_for_paper", "write_figures", "write_tables"]
@@ -67,6 +68,22 @@ def size_for_paper(figure: Figure) -> None:
         for axis, size in zip(lines, sizes, strict=True):
             axis.set_tick_params(labelsize=_smaller(size))
         figure.set_size_inches(width, height)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the layout is made once, and is that of every format
+        for axes in figure.axes:
+            _make_room(axes)
+
+
+def _make_room(axes: Axes) -> None:
+    """Widen the range of x until the texts beside points are within the subplot."""
+    if not axes.texts or axes.get_xscale() != "linear":
+        return
+    inside, texts = axes.get_window_extent(), [text.get_window_extent() for text in axes.texts]
+    left = max(0.0, *(inside.x0 - text.x0 for text in texts))
+    right = max(0.0, *(text.x1 - inside.x1 for text in texts))
+    if left or right:
+        (low, high), free = axes.get_xlim(), max(inside.width - left - right, inside.width / 2)
+        axes.set_xlim(low - left * (high - low) / free, high + right * (high - low) / free)
 
 
 def _smaller(size: Any) -> float:

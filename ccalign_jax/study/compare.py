@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,13 +16,23 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import MACRO, ArmEntry, metric_rows
 from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.reporting import comparison_html, comparison_table, comparison_text, write_tables
+from ccalign_jax.reporting import (
+    COMPARISON,
+    comparison_html,
+    comparison_table,
+    comparison_text,
+    figure_of,
+    write_tables,
+)
 from ccalign_jax.study.files import write_csv, write_json
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
 from ccalign_jax.study.manifest import COMPARISON_FOLDER
 from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import SCHEMA
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Comparison", "compare", "comparison_rows", "write_comparison"]
 
@@ -46,6 +56,17 @@ class Comparison(NamedTuple):
     def frame(self, backend: Backend = "pandas") -> Any:
         """All estimates as a data frame, whose arms are a and b; see `study.frames.records_frame`."""
         return records_frame(self.arms, backend)
+
+    def plot(self, name: str = "changes") -> Figure:
+        """A Matplotlib figure of what b changes against a.
+
+        Args:
+            name: `changes` (of each metric) or `languages`.
+
+        Raises:
+            ValueError: no such figure, or there is one language.
+        """
+        return figure_of(COMPARISON, name, self.summary)
 
     def __repr__(self) -> str:
         return comparison_text(self.summary)

@@ -19,7 +19,7 @@ from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import PAIR_TASKS
-from ccalign_jax.reporting import evaluation_html, evaluation_text
+from ccalign_jax.reporting import EVALUATION, evaluation_html, evaluation_text, figure_of
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.evaluated_set import (
     Overlap,
@@ -40,6 +40,8 @@ from ccalign_jax.study.score_corrections import Scored, correct_scores, correcti
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ccalign_jax.data.objects import Source
 
 __all__ = ["Evaluation", "evaluate", "retrieval_rows"]
@@ -75,6 +77,17 @@ class Evaluation(NamedTuple):
     def frame(self, backend: Backend = "pandas") -> Any:
         """The records of `records.csv` as a data frame; see `study.frames.records_frame`."""
         return records_frame(self.arms, backend)
+
+    def plot(self, name: str = "languages") -> Figure:
+        """A figure of the page as a Matplotlib figure.
+
+        Args:
+            name: `languages`, `pool`, `similarities`, `gram_correlation`, `gram_matrices`, `spectra` or `map`.
+
+        Raises:
+            ValueError: no such figure, or it shows what was not measured.
+        """
+        return figure_of(EVALUATION, name, self.summary, lambda: {"grams": self.grams})
 
     def __repr__(self) -> str:
         return evaluation_text(self.summary)

@@ -24,6 +24,7 @@ __all__ = [
     "CURVES_FOLDER",
     "EVALUATION_FOLDER",
     "MAP_FOLDER",
+    "REPORT_FOLDER",
     "SWEEP_FOLDER",
     "Kind",
     "Manifest",
@@ -67,6 +68,7 @@ MAP_FOLDER = Kind("a map", "best/checkpoint.json", "align.json", AlignConfig, ("
 EVALUATION_FOLDER: Kind[Options] = Kind("an evaluation", "summary.json")
 COMPARISON_FOLDER: Kind[Options] = Kind("a comparison", "comparison.json")
 CURVES_FOLDER: Kind[Options] = Kind("curves", "curves.json")
+REPORT_FOLDER: Kind[Options] = Kind("a report", "report.json")
 
 
 def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]:

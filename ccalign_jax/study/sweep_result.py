@@ -6,12 +6,12 @@ import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.data.frames import Backend
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.replicates import Replicates
-from ccalign_jax.reporting import sweep_html, sweep_text
+from ccalign_jax.reporting import SWEEP, figure_of, sweep_html, sweep_text
 from ccalign_jax.study.examples import find_examples
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.outcomes import Outcome
@@ -19,6 +19,9 @@ from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.score_corrections import Corrections
 from ccalign_jax.study.summary import MapMeasurements, Summary, summarise
 from ccalign_jax.training import Embeddings, FoldArrays
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["SweepResult"]
 
@@ -79,6 +82,17 @@ class SweepResult:
     def frame(self, backend: Backend = "pandas") -> Any:
         """The records of `records.csv` as a data frame; see `study.frames.records_frame`."""
         return records_frame(self.estimates.arms, backend, folder=self.folder)
+
+    def plot(self, name: str = "main") -> Figure:
+        """A figure of the page as a Matplotlib figure.
+
+        Args:
+            name: `main`, `baselines`, `languages`, `subgroups`, `overfitting` or `training`.
+
+        Raises:
+            ValueError: no such figure, or it shows what this sweep has not measured.
+        """
+        return figure_of(SWEEP, name, self.summary, lambda: self.examples)
 
     def __repr__(self) -> str:
         return sweep_text(self.summary, self.folder)

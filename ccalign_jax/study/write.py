@@ -103,7 +103,16 @@ def write_evaluation(folder: Store, found: Evaluation, figures: Sequence[str] = 
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
         (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
         write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
+        write_json(path / EXAMPLES, {"grams": _listed(found.grams)}, indent=None)
         write_json(path / EVALUATION_FOLDER.marker, summary)
+
+
+def _listed(grams: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, list[list[float]]]]:
+    """Gram matrices for `examples.json`, with as many digits as their figure shows."""
+    return {
+        state: {name: np.round(rows.astype(float), 3).tolist() for name, rows in sets.items()}
+        for state, sets in grams.items()
+    }
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

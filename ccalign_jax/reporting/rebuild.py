@@ -1,0 +1,94 @@
+"""Page, tables and figures of finished results, made again from the JSON files of their folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccalign_jax.errors import InputError
+from ccalign_jax.reporting.paper import PAPER
+from ccalign_jax.reporting.report_files import write_figures, write_tables
+from ccalign_jax.reporting.reports import (
+    CURVES,
+    EVALUATION,
+    SWEEP,
+    make_plots,
+    make_tables,
+    render_evaluation,
+    render_report,
+)
+from ccalign_jax.reporting.results_folder import CURVES_RESULTS, EVALUATION_RESULTS, SWEEP_RESULTS, Results
+from ccalign_jax.reporting.side_by_side import render_runs, runs_table
+from ccalign_jax.reporting.table import Table
+
+__all__ = ["list_files", "write_report", "write_runs"]
+
+PAGE = "report.html"
+MANIFEST = "manifest.json"
+PANELS = {SWEEP_RESULTS: [*SWEEP, *PAPER], EVALUATION_RESULTS: EVALUATION, CURVES_RESULTS: CURVES}
+
+
+def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list[str]:
+    """Write page, tables and figures of results into a folder; curves have no page.
+
+    Returns:
+        The files, relative to the folder.
+
+    Raises:
+        InputError: the summary lacks what a table or figure needs, as those of old versions may.
+    """
+    shown = results.shown
+    try:
+        tables, figures = make_tables(PANELS[results.kind], shown), make_plots(PANELS[results.kind], shown)
+        page = _page(results)
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise InputError(
+            f"{results.path / results.file}: of another version, or damaged ({type(error).__name__}: {error}); "
+            "the page cannot be made from it, run it again"
+        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    if page is not None:
+        (folder / PAGE).write_text(page, encoding="utf-8")
+        written.append(PAGE)
+    written += [f"tables/{name}" for name in write_tables(folder / "tables", tables)]
+    return written + [f"figures/{name}" for name in write_figures(folder / "figures", figures, formats)]
+
+
+def _page(results: Results) -> str | None:
+    summary, extras = results.summary, results.extras
+    if results.kind == SWEEP_RESULTS:
+        return render_report(summary, results.config, folder=str(results.path), extras=extras)
+    if results.kind == EVALUATION_RESULTS:
+        shown = results.shown
+        return render_evaluation(summary, make_tables(EVALUATION, shown), make_plots(EVALUATION, shown), extras=extras)
+    return None
+
+
+def list_files(folder: Path, written: Collection[str]) -> None:
+    """Add files to the manifest of a folder, if it has one, so that --overwrite knows them.
+
+    Raises:
+        InputError: the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest["files"] = sorted({*manifest["files"], *written})
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: damaged, so that the files written are not listed in it") from None
+    draft = path.with_name(f"{MANIFEST}.draft")
+    draft.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def write_runs(runs: Sequence[Results], folder: Path) -> tuple[list[str], Table]:
+    """Write the page and the table of several runs side by side; returns the files, and the table."""
+    table = runs_table(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE).write_text(render_runs(runs, table), encoding="utf-8")
+    return [PAGE, *(f"tables/{name}" for name in write_tables(folder / "tables", {"runs": table}))], table

@@ -1,0 +1,157 @@
+"""Several sweeps or evaluations in one table, those apart whose numbers do not compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+from ccalign_jax.errors import InputError
+from ccalign_jax.reporting.baselines import FREE, baselines
+from ccalign_jax.reporting.cells import Cell
+from ccalign_jax.reporting.format import (
+    NOTHING,
+    changed,
+    count_words,
+    find,
+    is_tested,
+    plain,
+    signed,
+    verdict_cell,
+)
+from ccalign_jax.reporting.names import choice_words, scoring_name
+from ccalign_jax.reporting.reports import _template
+from ccalign_jax.reporting.results_folder import CURVES_RESULTS, SWEEP_RESULTS, Results
+from ccalign_jax.reporting.table import Table, make_table
+
+__all__ = ["render_runs", "runs_table"]
+
+# What decides which images are tested, in a config.
+OF_FOLDS = (
+    "protocol",
+    "folds",
+    "repeats",
+    "split",
+    "seed",
+    "limit",
+    "languages",
+    "heldout_language",
+    "duplicate_cosine",
+)
+COLUMNS = ("run", "data", "map", "t2i R@1\nbefore", "after", "i2t R@1\nbefore", "after", "mean\nbefore", "after")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def runs_table(runs: Sequence[Results]) -> Table:
+    """A row a run: R@1 of identity and of what was selected, the change, its verdict, and the best baseline.
+
+    Runs on the same test images stand together. Others must not be compared, and have a heading of their own.
+
+    Raises:
+        InputError: curves, which have no such row.
+    """
+    groups: dict[tuple[Any, ...], list[Results]] = {}
+    for run in runs:
+        if run.kind == CURVES_RESULTS:
+            raise InputError(f"{run.path}: curves have no row beside others; give sweeps and evaluations")
+        groups.setdefault(_tested_images(run), []).append(run)
+    blocks = []
+    for letter, members in zip(_letters(), groups.values(), strict=False):
+        heading = f"test images {letter}: {_place(members[0])}" if len(groups) > 1 else ""
+        blocks.append((heading, [_row(run) for run in members]))
+    change = "change of\nthe mean"
+    return make_table(
+        f"{count_words(len(runs), 'run')} side by side",
+        (*COLUMNS, change, "verdict", "best baseline", "time"),
+        blocks,
+        alignment="lll",
+        notes=_notes(runs, apart=len(groups) > 1),
+    )
+
+
+def render_runs(runs: Sequence[Results], table: Table) -> str:
+    """The page of several runs: `runs_table` of them, and a link to the page of each."""
+    return _template("page.html").render(
+        name=table.title,
+        title="runs side by side",
+        heading="runs side by side",
+        headline=[],
+        sections=[("Runs", [(table, "", "", "")])],
+        notes=[],
+        appendix=[],
+    )
+
+
+def _notes(runs: Sequence[Results], *, apart: bool) -> Iterator[str]:
+    yield "before: identity, the embeddings as they are; after: what each fold selected, or the evaluated map; R@1."
+    if apart:
+        yield (
+            "Rows below different headings do not compare: their data, splits or folds differ, and R@1 with them. "
+            "Below one heading all test on the same images."
+        )
+    yield (
+        "change: after minus before within the run"
+        + (", with its 95 % interval and adjusted p" if any(is_tested(run.summary) for run in runs) else "")
+        + ". Whether one run is better than another is a paired question that this table does not answer: "
+        "ccalign compare RUN_A RUN_B."
+    )
+    yield "best baseline: the best of the scores and forms without training, picked on the test images, and its change."
+
+
+def _tested_images(run: Results) -> tuple[Any, ...]:
+    """What has to be alike for two runs to test on the same images."""
+    config = run.config.get("config", {})
+    known = {**config, "protocol": run.summary.get("protocol"), "folds": run.summary.get("folds")}
+    split = run.summary.get("split")
+    return (run.kind, run.summary["data"]["sha256"], split, *(str(known.get(key)) for key in OF_FOLDS))
+
+
+def _place(run: Results) -> str:
+    data, folds = run.summary["data"], run.summary.get("folds")
+    how = f"{run.summary.get('protocol')}, {count_words(folds, 'fold')}" if folds else run.summary.get("split", "all")
+    return f"{data['name']}, {count_words(data['images'], 'image')}, {how}"
+
+
+def _row(run: Results) -> list[str]:
+    summary = run.summary
+    sweep = run.kind == SWEEP_RESULTS
+    part = summary["selected"] if sweep else summary
+    after = part.get("metrics")
+    name = choice_words(summary, part["per_fold"]) if sweep else summary.get("name", IDENTITY)
+    levels = []
+    for task in (*DIRECTIONS, BOTH):
+        for metrics in (summary["baselines"][IDENTITY], after):
+            levels.append(plain(find(metrics, task, "R@1", "mean")))
+    change = changed(find(part, "delta", BOTH, "R@1")) if after else NOTHING
+    data = summary["data"]["name"]
+    return [str(run.path), data, name, *levels, change, verdict_cell(part), _best_baseline(summary), _duration(run)]
+
+
+def _best_baseline(summary: Mapping[str, Any]) -> str:
+    if "families" in summary:
+        free = {one.name: one.mean for one in baselines(summary) if one.group == FREE}
+    else:
+        scores = find(summary, "scores", IDENTITY) or {}
+        free = {
+            scoring_name(summary, scoring): found["delta"][BOTH]["R@1"]["mean"]
+            for scoring, found in scores.items()
+            if scoring != "cosine"
+        }
+    if not free:
+        return NOTHING
+    best = max(free, key=lambda name: free[name])
+    return Cell.of(f"{best} {signed(free[best])}", {"mean": free[best]})
+
+
+def _duration(run: Results) -> str:
+    seconds = run.timing.get("seconds")
+    if not isinstance(seconds, Mapping):
+        return NOTHING
+    whole = sum(seconds.values())
+    minutes, rest = divmod(round(whole), 60)
+    return Cell.of(f"{minutes}:{rest:02d} min" if minutes else f"{rest} s", {"mean": whole})
+
+
+def _letters() -> Iterator[str]:
+    yield from LETTERS
+    yield from (f"{first}{second}" for first in LETTERS for second in LETTERS)
