@@ -158,7 +158,9 @@ runpy.run_path(str(script))
 if script.parent.name == "experiments":
     subcommand = import_module("ccalign_jax.cli.commands." + script.stem)
     arguments = inspect.signature(subcommand.main).parameters.values()
-    positional = range(sum(one.default is one.empty for one in arguments), len(arguments) + 1)
+    several = any(one.kind is one.VAR_POSITIONAL for one in arguments)
+    most = 100 if several else len(arguments)
+    positional = range(sum(one.default is one.empty for one in arguments), most + 1)
     define_shared_flags(subcommand.__name__)
     subcommand.define_flags()
 for command in json.load(sys.stdin):

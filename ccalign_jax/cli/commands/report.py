@@ -1,4 +1,4 @@
-"""Make page, tables and figures again from finished results: RUN; or put several side by side: RUN RUN ….
+"""Make page, tables and figures of finished results again: RUN; or put several side by side: RUN RUN.
 
 Nothing is computed: what is written comes from summary.json and the other JSON files of the folder, which stay as they
 are. Several runs get one page with a row each. Whether one is better than another, paired by image, is a question for
