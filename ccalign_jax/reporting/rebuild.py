@@ -60,7 +60,7 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
 def _page(results: Results) -> str | None:
     summary, extras = results.summary, results.extras
     if results.kind == SWEEP_RESULTS:
-        return render_report(summary, results.config, folder=str(results.path), extras=extras)
+        return render_report(summary, results.config, folder=str(results.path), timing=results.timing, extras=extras)
     if results.kind == EVALUATION_RESULTS:
         shown = results.shown
         return render_evaluation(summary, make_tables(EVALUATION, shown), make_plots(EVALUATION, shown), extras=extras)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
@@ -12,6 +13,7 @@ from ccalign_jax.reporting.cells import Cell
 from ccalign_jax.reporting.format import (
     NOTHING,
     changed,
+    chosen_words,
     count_words,
     find,
     is_tested,
@@ -19,8 +21,8 @@ from ccalign_jax.reporting.format import (
     signed,
     verdict_cell,
 )
-from ccalign_jax.reporting.names import choice_words, scoring_name
-from ccalign_jax.reporting.reports import _template
+from ccalign_jax.reporting.html import Part, Section, render_page
+from ccalign_jax.reporting.names import family_labels, scoring_name
 from ccalign_jax.reporting.results_folder import CURVES_RESULTS, SWEEP_RESULTS, Results
 from ccalign_jax.reporting.table import Table, make_table
 
@@ -38,7 +40,10 @@ OF_FOLDS = (
     "heldout_language",
     "duplicate_cosine",
 )
-COLUMNS = ("run", "data", "map", "t2i R@1\nbefore", "after", "i2t R@1\nbefore", "after", "mean\nbefore", "after")
+COLUMNS = (
+    *("run", "data", "t2i R@1\nbefore", "after", "i2t R@1\nbefore", "after", "mean\nbefore", "after"),
+    *("change of\nthe mean", "verdict", "best baseline", "time", "map"),
+)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -59,27 +64,50 @@ def runs_table(runs: Sequence[Results]) -> Table:
     for letter, members in zip(_letters(), groups.values(), strict=False):
         heading = f"test images {letter}: {_place(members[0])}" if len(groups) > 1 else ""
         blocks.append((heading, [_row(run) for run in members]))
-    change = "change of\nthe mean"
     return make_table(
         f"{count_words(len(runs), 'run')} side by side",
-        (*COLUMNS, change, "verdict", "best baseline", "time"),
+        COLUMNS,
         blocks,
-        alignment="lll",
+        alignment="llrrrrrrrllrl",
         notes=_notes(runs, apart=len(groups) > 1),
     )
 
 
 def render_runs(runs: Sequence[Results], table: Table) -> str:
     """The page of several runs: `runs_table` of them, and a link to the page of each."""
-    return _template("page.html").render(
-        name=table.title,
+    places = len({_tested_images(run) for run in runs})
+    where = f"{places} sets of test images, which do not compare" if places > 1 else "the same test images"
+    shown = Part("runs", replace(table, notes=()), open=True)
+    return render_page(
+        name="report",
         title="runs side by side",
-        heading="runs side by side",
-        headline=[],
-        sections=[("Runs", [(table, "", "", "")])],
-        notes=[],
-        appendix=[],
+        verdict="",
+        answer=f"{count_words(len(runs), 'run')} on {where}",
+        facts=[],
+        first=[],
+        sentences=["Whether one run is better than another, image by image: `ccalign compare RUN_A RUN_B`."],
+        sections=[Section("Runs", "A row a run: R@1 before and after the map that it selected.", [shown])],
+        notes=table.notes,
+        settings="Settings that differ",
+        links=[str(run.path.resolve() / "report.html") for run in runs],
+        appendix=[other] if (other := _differences(runs)) else [],
     )
+
+
+def _differences(runs: Sequence[Results]) -> Table | None:
+    """The settings that are not the same in all runs; None where there are none."""
+    configs = [run.config.get("config", {}) for run in runs]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    rows = [(key, *(_setting(config.get(key)) for config in configs)) for key in keys]
+    rows = [row for row in rows if len({*row[1:]}) > 1]
+    names = [str(run.path) for run in runs]
+    return Table("Settings that differ", ("setting", *names), tuple(rows), "l" * (len(runs) + 1)) if rows else None
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or NOTHING
+    return NOTHING if value is None else str(value)
 
 
 def _notes(runs: Sequence[Results], *, apart: bool) -> Iterator[str]:
@@ -117,14 +145,21 @@ def _row(run: Results) -> list[str]:
     sweep = run.kind == SWEEP_RESULTS
     part = summary["selected"] if sweep else summary
     after = part.get("metrics")
-    name = choice_words(summary, part["per_fold"]) if sweep else summary.get("name", IDENTITY)
+    name = _chosen(summary) if sweep else summary.get("name", IDENTITY)
     levels = []
     for task in (*DIRECTIONS, BOTH):
         for metrics in (summary["baselines"][IDENTITY], after):
             levels.append(plain(find(metrics, task, "R@1", "mean")))
     change = changed(find(part, "delta", BOTH, "R@1")) if after else NOTHING
     data = summary["data"]["name"]
-    return [str(run.path), data, name, *levels, change, verdict_cell(part), _best_baseline(summary), _duration(run)]
+    return [str(run.path), data, *levels, change, verdict_cell(part), _best_baseline(summary), _duration(run), name]
+
+
+def _chosen(summary: Mapping[str, Any]) -> str:
+    """The families that the folds chose."""
+    trials = summary["trials"]
+    labels = dict(zip((trial["name"] for trial in trials), family_labels(trials), strict=True))
+    return chosen_words([labels.get(name, name) for name in summary["selected"]["per_fold"]])
 
 
 def _best_baseline(summary: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_refused_in_a_line(folder, file, content, message
 def test_a_summary_that_lacks_what_a_table_needs_is_refused_before_anything_is_written(folder, make, tmp_path):
     summary = make()
     del summary["families"][0]["metrics"]
-    with pytest.raises(InputError, match=r"summary.json: of another version.*'metrics'"):
+    with pytest.raises(InputError, match=r"summary.json: of another version, or damaged"):
         write_report(read_results(folder(summary=summary)), tmp_path / "out", ["svg"])
     assert not (tmp_path / "out").exists()
 
@@ -112,8 +112,8 @@ def test_runs_that_do_not_compare_stand_apart(folder, make, block, tmp_path):
         "test images B: toy, 100 images, nested, 5 folds",
     ]
     first, second = block(table, headings[0]).values()
-    assert first[2:8] == (".500", ".540", ".500", ".520", ".500", ".530") and second[7] == ".540"
-    assert first[8].startswith("+.030 [") and first[9].startswith("gain") and first[-1] == "1:05 min"
+    assert first[1:7] == (".500", ".540", ".500", ".520", ".500", ".530") and second[6] == ".540"
+    assert first[7].startswith("+.030 [") and first[8].startswith("gain") and first[10] == "1:05 min"
     assert list(block(table, headings[1])) == [str(runs[2])]
     assert "do not compare" in " ".join(table.notes) and "ccalign compare" in " ".join(table.notes)
     together = runs_table(results[:2])
