@@ -31,8 +31,8 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
 
     Args:
         main: returns where it wrote its results, or None if they are only printed. Its parameters are the positional
-            arguments, optional where they have a default, one or more of `*name`; its module's docstring is what `--help`
-            begins with.
+            arguments, optional where they have a default, one or more of `*name`; its module's docstring begins what
+            `--help` prints.
         define_flags: defines the flags of `main`, in the same module.
     """
     streams.protect()

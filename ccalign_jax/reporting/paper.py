@@ -58,7 +58,7 @@ def compact_table(summary: Summary) -> Table:
 
     Rows are those of the main table: identity, the families shown, and what was selected.
     """
-    change = "change, p" if is_tested(summary) else change_heading(summary)
+    change = change_heading(summary)
     columns = [Column.names("aligner")]
     for task, words in {**dict.fromkeys(DIRECTIONS), BOTH: "mean"}.items():
         columns.append(Column.estimate(f"{words or task}\nR@1", "metrics", task, "R@1"))

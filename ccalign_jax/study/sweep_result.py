@@ -83,11 +83,11 @@ class SweepResult:
         """The records of `records.csv` as a data frame; see `study.frames.records_frame`."""
         return records_frame(self.estimates.arms, backend, folder=self.folder)
 
-    def plot(self, name: str = "main") -> Figure:
+    def plot(self, name: str = "overview") -> Figure:
         """A figure of the page as a Matplotlib figure.
 
         Args:
-            name: `main`, `baselines`, `languages`, `subgroups`, `overfitting` or `training`.
+            name: `overview`, `main`, `baselines`, `languages`, `overfitting`, `training` or `subgroups`.
 
         Raises:
             ValueError: no such figure, or it shows what this sweep has not measured.

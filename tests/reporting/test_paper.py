@@ -5,11 +5,12 @@ import json
 from made_evaluations import diagnosed
 
 from ccalign_jax.reporting import PAPER, make_tables
+from ccalign_jax.reporting.format import CHANGE
 
 
 def test_the_compact_table_has_both_directions_and_their_mean(make, row):
     table = make_tables(PAPER, make(("image", "shift", "mse", 0.04, -0.01)))["compact"]
-    assert table.columns == ("aligner", "t2i\nR@1", "change, p", "i2t\nR@1", "change, p", "mean\nR@1", "change, p")
+    assert table.columns == ("aligner", "t2i\nR@1", CHANGE, "i2t\nR@1", CHANGE, "mean\nR@1", CHANGE)
     assert row(table, "shift x + b")[::2] == (".540", ".490", ".515")
     assert row(table, "shift x + b")[1] == "+.040 [+.020, +.060] p<.001"
     assert row(table, "identity")[1] == "" and row(table, "selected") == row(table, "shift x + b")
