@@ -151,7 +151,7 @@ def diagnostics_table(summary: Summary) -> Table | None:
         [
             Column.names("map"),
             *(
-                Column(heading, lambda name, part, places=places, path=path: plain(find(part, *path), places))
+                Column(heading, partial(_diagnostic, places=places, path=tuple(path)))
                 for heading, (places, *path) in DIAGNOSTICS.items()
             ),
         ],
@@ -162,6 +162,11 @@ def diagnostics_table(summary: Summary) -> Table | None:
             "among the ten nearest neighbours; lang. ID: accuracy of a probe of the language.",
         ),
     )
+
+
+def _diagnostic(name: str, state: Mapping[str, Any], places: int, path: tuple[str, ...]) -> str:
+    value = find(state, *path)
+    return "" if value is None else plain(value, places)
 
 
 def _after(families: list[Family]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -140,8 +140,8 @@ def write_comparison(folder: Store, found: Comparison) -> None:
         return
     table = comparison_table(found.summary)
     with folder.writing() as path:
-        write_csv(path / "comparison.csv", comparison_rows(found.arms))
         write_tables(path, {"comparison": table})
+        write_csv(path / "comparison.csv", comparison_rows(found.arms))  # in place of the table's, with every estimate
         write_json(path / COMPARISON_FOLDER.marker, found.summary)
 
 

@@ -31,7 +31,7 @@ def test_the_frame_of_a_sweep_is_its_records(solved):
     change = chosen[(chosen.task == "both") & (chosen.metric == "R@1")].iloc[0]
     assert change["mean"] == result.summary["selected"]["delta"]["both"]["R@1"]["mean"]  # to the last bit
     finished = dataclasses.replace(result, folder=out)
-    finished.estimates = Summary(result.summary, [])  # as of a run that was complete already
+    finished.estimates = Summary(result.summary, [], {})  # as of a run that was complete already
     pandas.testing.assert_frame_equal(finished.frame(), frame, atol=1e-6)
 
 
@@ -59,10 +59,10 @@ def test_a_sweep_says_what_it_chose_and_where_the_report_is(solved):
 
 def test_html_is_lines_and_a_short_table_that_take_the_colours_of_the_notebook(solved):
     shown = solved[1]._repr_html_()
-    assert (
-        shown == sweep_html(solved[1].summary) and shown.count("<table>") == 1 and '<th scope="row">selected' in shown
-    )
-    assert not any(word in shown for word in ("<script", "<style", "style=", "color", "<ul"))
+    assert shown == sweep_html(solved[1].summary) and shown.count("<table>") == shown.count("<svg") == 1
+    lines, figure = shown.split("<svg")
+    assert '<th scope="row"><bdi>selected' in lines and "currentColor" in figure
+    assert not any(word in lines for word in ("<script", "<style", "style=", "color", "<ul"))
     assert "<p>Sweep of bent, 100 images<br>Chosen: " in shown and "p <" not in shown
 
 
