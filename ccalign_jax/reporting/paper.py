@@ -39,17 +39,17 @@ COLUMNS = ("R@1", "R@5", "R@10", "MRR")  # of the seed study
 MAX_COLUMNS = 12  # of languages
 TASKS = {"t2i": "Text to image", "i2t": "Image to text", "via_image": "Captions of another language via an image"}
 # Of each diagnostic its heading, decimals, and place below a state.
-DIAGNOSTICS = {
-    "effect.\nrank": (1, "macro", "effective_rank"),
-    "PCA\n90 %": (1, "macro", "pca90_components"),
-    "mean\ncosine": (3, "macro", "mean_pairwise_cosine"),
-    "PoZ": (3, "macro", "PoZ"),
-    "entropy": (3, "macro", "entropy"),
-    "Gram\ncorr.": (3, "between_languages", "gram_correlation", "mean"),
-    "neighb.\noverlap": (3, "between_languages", "neighbour_jaccard", "mean"),
-    "hub\nskew": (2, "macro", "hub_skew"),
-    "hub\nratio": (3, "macro", "hub_ratio_1pct"),
-    "lang.\nID": (3, "probe", "seed", "accuracy"),
+DIAGNOSTICS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "effect.\nrank": (1, ("macro", "effective_rank")),
+    "PCA\n90 %": (1, ("macro", "pca90_components")),
+    "mean\ncosine": (3, ("macro", "mean_pairwise_cosine")),
+    "PoZ": (3, ("macro", "PoZ")),
+    "entropy": (3, ("macro", "entropy")),
+    "Gram\ncorr.": (3, ("between_languages", "gram_correlation", "mean")),
+    "neighb.\noverlap": (3, ("between_languages", "neighbour_jaccard", "mean")),
+    "hub\nskew": (2, ("macro", "hub_skew")),
+    "hub\nratio": (3, ("macro", "hub_ratio_1pct")),
+    "lang.\nID": (3, ("probe", "seed", "accuracy")),
 }
 
 
@@ -151,8 +151,8 @@ def diagnostics_table(summary: Summary) -> Table | None:
         [
             Column.names("map"),
             *(
-                Column(heading, partial(_diagnostic, places=places, path=tuple(path)))
-                for heading, (places, *path) in DIAGNOSTICS.items()
+                Column(heading, partial(_diagnostic, places=places, path=path))
+                for heading, (places, path) in DIAGNOSTICS.items()
             ),
         ],
         [("", rows)],
