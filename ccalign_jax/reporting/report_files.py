@@ -22,6 +22,7 @@ TABLES = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 SINGLE, DOUBLE = 3.3, 6.9  # inches: one column of a paper, and both
 SHRINK, SMALLEST = 0.8, 7.0  # of fonts, and their least size in points
 DPI = 300
+MARGIN = 5.0  # pixels between a text and the side of its subplot
 
 
 def write_tables(folder: Path, tables: Mapping[str, Table]) -> list[str]:
@@ -79,8 +80,8 @@ def _make_room(axes: Axes) -> None:
     if not axes.texts or axes.get_xscale() != "linear":
         return
     inside, texts = axes.get_window_extent(), [text.get_window_extent() for text in axes.texts]
-    left = max(0.0, *(inside.x0 - text.x0 for text in texts))
-    right = max(0.0, *(text.x1 - inside.x1 for text in texts))
+    left = max(0.0, *(inside.x0 + MARGIN - text.x0 for text in texts))
+    right = max(0.0, *(text.x1 + MARGIN - inside.x1 for text in texts))
     if left or right:
         (low, high), free = axes.get_xlim(), max(inside.width - left - right, inside.width / 2)
         axes.set_xlim(low - left * (high - low) / free, high + right * (high - low) / free)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ccalign_jax.reporting.answer import answer
 from ccalign_jax.reporting.comparison_plots import comparison_languages_plot, comparison_plot
 from ccalign_jax.reporting.format import Summary
 from ccalign_jax.reporting.html import to_html
@@ -44,12 +45,13 @@ COMPARISON = [
 
 def sweep_text(summary: Summary, folder: object = None) -> str:
     """The map that a sweep selected, its change, the best baseline, and the place of the report."""
-    return _text(*_sweep_lines(summary, folder))
+    return _text(*_sweep_lines(summary, folder, selected_words(summary)))
 
 
 def sweep_html(summary: Summary, folder: object = None) -> str:
-    """The same with a compact table, and the first figure of the page."""
-    return _html(_sweep_lines(summary, folder), compact_table(summary), _first(SWEEP, summary))
+    """The answer of the page, a compact table, and the first figure of the page."""
+    lines = _sweep_lines(summary, folder, [answer(summary)[1]])
+    return _html(lines, compact_table(summary), _first(SWEEP, summary))
 
 
 def evaluation_text(summary: Summary) -> str:
@@ -102,10 +104,10 @@ def _first(panels: Sequence[Panel], summary: Summary) -> Figure | None:
     return next((figure for panel in panels if panel.plot and (figure := panel.plot(summary))), None)
 
 
-def _sweep_lines(summary: Summary, folder: object) -> list[str]:
+def _sweep_lines(summary: Summary, folder: object, found: Iterable[str]) -> list[str]:
     name, images = summary["data"]["name"], summary["data"]["images"]
     report = [] if folder is None else [f"Report: {folder}/report.html"]
-    return [f"Sweep of {name}, {images:,} images", *selected_words(summary), *report]
+    return [f"Sweep of {name}, {images:,} images", *found, *report]
 
 
 def _text(title: str, *sentences: str) -> str:

@@ -63,7 +63,7 @@ def test_html_is_lines_and_a_short_table_that_take_the_colours_of_the_notebook(s
     lines, figure = shown.split("<svg")
     assert '<th scope="row"><bdi>selected' in lines and "currentColor" in figure
     assert not any(word in lines for word in ("<script", "<style", "style=", "color", "<ul"))
-    assert "<p>Sweep of bent, 100 images<br>Chosen: " in shown and "p <" not in shown
+    assert "<p>Sweep of bent, 100 images<br>The image pivot " in shown and "p <" not in shown
 
 
 def test_a_comparison_has_a_frame_too(solved):
