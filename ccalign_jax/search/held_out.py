@@ -72,7 +72,8 @@ def find_held_out(
     folds = [] if checkpoint is None else list(_folds(learned, data, Path(checkpoint)))
     count = sum(len(fold.data) for fold in folds)
     if count >= LEAST_IMAGES:
-        return folds, f"{count} test images of the sweep's {len(folds)} folds, by the map of each fold"
+        words = f"{count} test images of the sweep's {len(folds)} folds, by the map of each fold"
+        return folds, f"{words}, while this map was trained on all images, whose probabilities are rougher"
     return [], (
         f"the map was not trained on {len(unseen)} of the images, {LEAST_IMAGES} are needed, and no folds of its sweep "
         "are beside it; --calibrate_on=DATA names others"

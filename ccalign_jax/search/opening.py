@@ -73,9 +73,9 @@ def open_searcher(
         notes.append(f"scores are cosines, without probabilities: {words if not held else 'too few held-out images'}")
     else:
         notes.append(
-            f"probabilities that an image is the right one, if exactly one is; fitted on {words} "
-            f"({after.image_scores.queries} captions); calibration error {before.image_scores.error:.3f} before, "
-            f"{after.image_scores.error:.3f} after"
+            "probabilities that an image is the right one, if exactly one is, from "
+            f"{after.image_scores.queries} captions of {words}; calibration error "
+            f"{before.image_scores.error:.3f} before, {after.image_scores.error:.3f} after"
         )
     if data.d_text != data.d_image:
         notes.append(

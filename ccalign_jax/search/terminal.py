@@ -23,6 +23,13 @@ def print_found(found: Found, file: TextIO | None = None, *, width: int | None =
     if width is None and not file.isatty():
         width = PIPED_WIDTH
     console = Console(file=file, width=width, highlight=False, markup=False)
+    with console.capture() as captured:
+        _print_sides(console, found)
+    file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    file.flush()
+
+
+def _print_sides(console: Any, found: Found) -> None:
     language = f" ({found.language})" if found.language else ""
     console.print(f"{found.query}{language}", style="bold")
     for note in found.notes:

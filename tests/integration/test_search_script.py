@@ -42,11 +42,8 @@ def test_a_caption_of_the_data_is_searched_without_an_encoder(run, script):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("picture 999",), "no encoder is at hand, so a query must be a caption or a key of data"),
-        (("--query_key=dog",), "--query_key=dog: data has no such image"),
+        (("--data=missing.npz", "--text_encoder=nothing", "x"), "missing.npz: no such file"),
         (("--query_key=008", "--serve"), "query_key and serve: give one of them"),
-        (("--data=missing.npz", "x"), "missing.npz: no such file"),
-        (("--text_encoder=nothing", "x"), "--text_encoder=nothing: no such encoder"),
         (("a", "b"), "'b' is not a flag"),
     ],
 )
