@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.aligners import ALIGNERS
+from ccalign_jax.reporting.forest import changes_figure
 from ccalign_jax.reporting.format import (
     CHANGE,
     VERDICT_NOTE,
@@ -32,7 +33,6 @@ from ccalign_jax.reporting.names import (
     scoring_name,
     state_name,
 )
-from ccalign_jax.reporting.plots import changes_figure
 from ccalign_jax.reporting.table import Column, Table, fill_table
 
 if TYPE_CHECKING:

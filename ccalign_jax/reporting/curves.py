@@ -108,7 +108,7 @@ def path_plot(curves: Curves) -> Figure | None:
     figure, subplots = make_subplots("path of penalties", 2, height=6.0, rows=2, sharex=True, height_ratios=(2.2, 1))
     for axes, task in zip(subplots, DIRECTIONS, strict=False):
         for part, dashes in (("test", "-"), ("train", "--")):
-            _draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
+            draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
             axes.axhline(points[0]["test"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
         for place, point, times in chosen:
@@ -121,7 +121,7 @@ def path_plot(curves: Curves) -> Figure | None:
         axes.set_ylim(0, top)
     subplots[0].set_ylabel("R@1")
     for axes, key, words in zip(subplots[2:], ("norm", "rotation"), ("‖W − E‖", "rotation, degrees"), strict=True):
-        _draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
+        draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
         axes.set(ylabel=words, ylim=(0, None), xlabel="penalty λ towards identity")
     for axes in subplots:
         for place, _, times in chosen:
@@ -144,8 +144,8 @@ def learning_plot(curves: Curves) -> Figure | None:
         axes.axhline(0, color=INK, linewidth=1, zorder=1)
     for task in DIRECTIONS:
         deltas = [find(point, "delta", task, "R@1") for point in points]
-        _draw_curve(change, sizes, deltas, COLOURS[task], "-", label=DIRECTION_WORDS[task])
-        _draw_curve(gap, sizes, [_gap(point, task) for point in points], COLOURS[task], "-")
+        draw_curve(change, sizes, deltas, COLOURS[task], "-", label=DIRECTION_WORDS[task])
+        draw_curve(gap, sizes, [_gap(point, task) for point in points], COLOURS[task], "-")
     for axes in (change, gap):
         axes.set_xscale("log")
         axes.set_xticks(_apart(sizes), [f"{size:,}" for size in _apart(sizes)])
@@ -185,7 +185,7 @@ def _learning_points(curves: Curves) -> list[Point]:
     return sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
 
 
-def _draw_curve(
+def draw_curve(
     axes: Axes, places: Sequence[float], values: Sequence[Any], colour: str, dashes: str, *, label: str | None = None
 ) -> None:
     """A line with a dot a point and a band for the 95 % intervals; a dot without evidence is a ring."""

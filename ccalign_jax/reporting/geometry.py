@@ -46,18 +46,31 @@ def similarity_plot(summary: Summary) -> Figure | None:
     return figure
 
 
+def geometry_states(summary: Summary) -> dict[str, Mapping[str, Any]]:
+    """The geometry of test parts that a sweep stores, of identity and of the map; empty without it."""
+    found = find(summary, "geometry", "states")
+    if not found:
+        return {}
+    kind = find(summary, "compared", "map") or "selected"
+    return {"identity": found["before"], kind.replace("_", " "): found["after"]}
+
+
 @styled
 def gram_plot(summary: Summary) -> Figure | None:
     """Inner products of the same rows in the same order: the images and up to five languages, a row a state.
 
-    `grams` of the evaluation has for each state Gram matrices `[s, s]` by language, and `image`.
+    `grams` of an evaluation, or `geometry` of a sweep, has for each state Gram matrices `[s, s]` by language, and
+    `image`.
     """
-    grams: Mapping[str, Any] | None = summary.get("grams")
-    if not grams:
-        return None
     import matplotlib
     import numpy as np
 
+    grams: Mapping[str, Any] | None = summary.get("grams") or {
+        state: {name: np.asarray(matrix) for name, matrix in one["grams"].items()}
+        for state, one in geometry_states(summary).items()
+    }
+    if not grams:
+        return None
     sets = next(iter(grams.values()))
     languages = [name for name in sets if name != IMAGE]
     names = [IMAGE] * (IMAGE in sets) + languages[:SHOWN]
@@ -118,16 +131,16 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
 @styled
 def spectra_plot(summary: Summary) -> Figure | None:
     """Singular values of the centred rows, each set's over their root sum of squares: captions, and images."""
-    found = summary.get("diagnostics")
-    if found is None:
+    found = _spectra(summary)
+    if not found:
         return None
     images = any("spectra_image" in one for one in found.values())
     figure, subplots = make_subplots("spectra of the rows", 2 if images else 1, height=3.4, sharey=True)
     for (state, one), colour in zip(found.items(), (GREY, BLUE), strict=False):
-        _band(subplots[0], [_shape(values) for values in one["spectra"].values()], colour, state)
+        dashes = "-" if state == "identity" else "--"  # a map that changes little hides nothing
+        _band(subplots[0], [_shape(values) for values in one["spectra"].values()], colour, state, dashes)
         if "spectra_image" in one:
             shares = _shape(one["spectra_image"])
-            dashes = "--" if state == "mapped" else "-"  # a map that leaves the images alone hides nothing
             subplots[-1].plot(range(1, len(shares) + 1), shares, dashes, color=colour, linewidth=1.8, label=state)
     over = ", median and range of languages" if len(found["identity"]["spectra"]) > 1 else ""
     for axes, title in zip(subplots, (f"captions{over}", "images"), strict=False):
@@ -140,6 +153,15 @@ def spectra_plot(summary: Summary) -> Figure | None:
     subplots[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
     subplots[0].set_ylabel("singular value over the norm")
     return figure
+
+
+def _spectra(summary: Summary) -> Mapping[str, Mapping[str, Any]]:
+    """Singular values of each state: `spectra` by language, and `spectra_image`."""
+    kept = geometry_states(summary)
+    if not kept:
+        return {state: one for state, one in summary.get("diagnostics", {}).items() if "spectra" in one}
+    found = {state: dict(one["spectra"]) for state, one in kept.items()}
+    return {state: {"spectra_image": one.pop("image"), "spectra": one} for state, one in found.items()}
 
 
 @styled
@@ -208,7 +230,7 @@ def _shape(values: Sequence[float]) -> list[float]:
     return [value / norm for value in values if value > 1e-5 * values[0]]
 
 
-def _band(axes: Axes, curves: Sequence[Sequence[float]], colour: str, label: str) -> None:
+def _band(axes: Axes, curves: Sequence[Sequence[float]], colour: str, label: str, dashes: str = "-") -> None:
     """The median of several curves and the range between the lowest and the highest, as far as all of them go."""
     import numpy as np
 
@@ -217,4 +239,4 @@ def _band(axes: Axes, curves: Sequence[Sequence[float]], colour: str, label: str
     steps = np.arange(1, length + 1)
     if len(curves) > 1:
         axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.25, linewidth=0)
-    axes.plot(steps, np.median(values, axis=0), color=colour, linewidth=1.8, label=label)
+    axes.plot(steps, np.median(values, axis=0), dashes, color=colour, linewidth=1.8, label=label)

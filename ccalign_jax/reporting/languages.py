@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS, IDENTITY, UNMAPPED, split_pair
+from ccalign_jax.reporting.forest import changes_figure
 from ccalign_jax.reporting.format import (
     CHANGE,
     INTERVAL_NOTE,
@@ -15,7 +16,6 @@ from ccalign_jax.reporting.format import (
     changed,
     clusters,
     count_words,
-    difference,
     find,
     has_interval,
     is_tested,
@@ -24,8 +24,7 @@ from ccalign_jax.reporting.format import (
     signed,
     verdict_notes,
 )
-from ccalign_jax.reporting.names import DIRECTION_WORDS, TASK_WORDS, choice_words
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, changes_figure, make_subplots, styled, write_beside
+from ccalign_jax.reporting.names import DIRECTION_WORDS, choice_words
 from ccalign_jax.reporting.retrieval import TASKS, changes, language_rows, languages_of, mean_row, states
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
@@ -51,69 +50,6 @@ def languages_table(summary: Summary) -> Table:
     columns = [f"{task}\n{name}" for task in DIRECTIONS for name in (*states(summary), "change")]
     blocks = [("", language_rows(summary, paths)), ("", [mean_row(summary, paths)])]
     return make_table("Each language, R@1 on the test part", ("language", *columns), blocks, notes=notes)
-
-
-@styled
-def languages_plot(summary: Summary) -> Figure:
-    """R@1 of each language in each state, with its change: both directions and, as language of the query, text to text.
-
-    Bars have their 95 % interval, or spread over folds, where there is one.
-    """
-    each = {state: _by_language(metrics) for state, metrics in states(summary).items()}
-    last, tasks = list(each)[-1], [task for task in each[IDENTITY] if all(task in found for found in each.values())]
-    languages = list(each[IDENTITY]["t2i"])
-    height = 1.3 + max(0.6, (0.34 if len(languages) <= MANY else 0.24) * len(languages))
-    figure, subplots = make_subplots("R@1 by language, each state", len(tasks), height=height, sharey=True)
-    thick = 0.8 / len(each)
-    for axes, task in zip(subplots, tasks, strict=True):
-        for place, (state, found) in enumerate(each.items()):
-            known = {row: found[task][name] for row, name in enumerate(languages) if name in found[task]}
-            rows = [row + (place - (len(each) - 1) / 2) * thick for row in known]
-            means = [estimate["mean"] for estimate in known.values()]
-            axes.barh(rows, means, thick, color=GREY if state == IDENTITY else COLOURS[task])
-            if known:
-                ends = list(zip(*map(bars, known.values()), strict=True))
-                axes.errorbar(means, rows, xerr=ends, fmt="none", ecolor=INK, elinewidth=0.8)
-        longest = 0.0
-        for row, language in enumerate(languages):
-            shown = [found[task][language] for found in each.values() if language in found[task]]
-            if not shown:
-                continue
-            end = max(estimate["mean"] + bars(estimate)[1] for estimate in shown)
-            longest = max(longest, end)
-            words = difference(shown[0]["mean"], shown[1]["mean"]) if len(shown) > 1 else plain(shown[0]["mean"])
-            write_beside(axes, words, (end, row), 4, size=8)
-        axes.set_xlim(0, 1.25 * longest or 1)
-        axes.locator_params(axis="x", nbins=4)
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
-        axes.set(title=TASK_WORDS[task], xlabel="R@1")
-    subplots[0].set_yticks(range(len(languages)), languages)
-    subplots[0].set_ylim(len(languages) - 0.4, -0.6)
-    if changes(summary) is not None:
-        _legend(figure, {"identity": [GREY], f"{last}, with its change": [COLOURS[task] for task in tasks]})
-    return figure
-
-
-def _legend(figure: Figure, colours: Mapping[str, Sequence[str]]) -> None:
-    """A legend below all subplots; the colours of one label stand side by side."""
-    from matplotlib.legend_handler import HandlerTuple
-    from matplotlib.patches import Patch
-
-    handles: list[Any] = [tuple(Patch(color=one) for one in each) for each in colours.values()]
-    beside = {tuple: HandlerTuple(ndivide=None, pad=0.2)}
-    figure.legend(handles, list(colours), loc="outside lower center", ncols=len(handles), handler_map=beside)
-
-
-def _by_language(metrics: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
-    """R@1 by task and language; of text to text, the mean over the languages of the gallery."""
-    found = {task: {name: one["R@1"] for name, one in metrics[task]["per_language"].items()} for task in DIRECTIONS}
-    pairs: dict[str, list[float]] = {}
-    for pair, one in (find(metrics, "t2t", "per_language") or {}).items():
-        pairs.setdefault(split_pair(pair)[0], []).append(one["R@1"]["mean"])
-    if pairs:
-        found["t2t"] = {name: {"mean": sum(values) / len(values)} for name, values in pairs.items()}
-    return found
 
 
 def disparity_table(summary: Summary) -> Table | None:

@@ -8,14 +8,13 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import NO_EVIDENCE, Estimate, find, has_interval, signed, verdict
-from ccalign_jax.reporting.names import DIRECTION_WORDS
+from ccalign_jax._names import BOTH
+from ccalign_jax.reporting.format import NO_EVIDENCE, Estimate, has_interval, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +25,18 @@ Drawn = TypeVar("Drawn")  # a figure, or None
 
 # Told apart by any eye, on white as on near black (after Okabe and Ito).
 BLUE, ORANGE, GREY = "#3287c8", "#d9772b", "#8c8c8c"
-CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#5aa9b5")
+CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#5aa9b5", "#8f7355", "#7c8f3a")
 COLOURS = {"t2i": BLUE, "i2t": ORANGE, BOTH: CYCLE[2], "t2t": CYCLE[2]}
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
 FONT = "DejaVu Sans"
-FAR = 4  # times the median size; changes that are larger do not stretch an axis
+FALLBACKS = (  # for scripts that it lacks, where they are installed
+    *("Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Bengali"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Telugu", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+    *("PingFang SC", "Hiragino Sans", "Geeza Pro", "Arial Unicode MS"),
+)
+NUMBERS = 38  # points right of the axes, where numbers end
+RIGHT_TO_LEFT = range(0x590, 0x900)  # Hebrew, Arabic and others
 LONGEST_NAME = 42  # signs of a row's name; a longer one takes two lines
 STYLE = {
     "axes.axisbelow": True,
@@ -51,6 +56,16 @@ STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def language_colour(language: str, languages: Sequence[str]) -> str:
+    """The colour of a language, the same in all figures of the same languages.
+
+    Example:
+        >>> language_colour("de", ("ar", "de")) == CYCLE[1]
+        True
+    """
+    return CYCLE[sorted(languages).index(language) % len(CYCLE)] if language in languages else GREY
 
 
 def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
@@ -76,83 +91,14 @@ def make_subplots(
     return figure, list(figure.subplots(rows, columns, squeeze=False, **settings).flat)
 
 
-@styled
-def changes_figure(
-    label: str,
-    rows: Sequence[tuple[str, Mapping[str, Any] | None]],
-    tasks: Sequence[str] = (*DIRECTIONS, BOTH),
-    *,
-    markers: Mapping[int, str] | None = None,
-) -> Figure:
-    """A figure of changes of R@1 against identity with their intervals, or spread over folds: one subplot a direction.
-
-    Args:
-        label: of the figure.
-        rows: a name, and R@1 by direction; a name with None is a heading.
-        tasks: directions, and `both` for their mean.
-        markers: of rows that do not get a dot.
-    """
-    wide = len(tasks) < 3
-    height = 1.3 + (0.4 if wide else 0.34) * len(rows)
-    figure, subplots = make_subplots(label, len(tasks), height=height, sharex=True, sharey=True)
-    panels = {task: [find(delta, task, "R@1") for _, delta in rows] for task in tasks}
-    low, high = changes_range([change for changes in panels.values() for change in changes if change is not None])
-    room = (0.25 if wide else 0.45) * (high - low)  # for the numbers
-    for axes, (task, changes) in zip(subplots, panels.items(), strict=True):
-        axes.set_xlim(low - room * (low < 0), high + room)
-        for row, change in enumerate(changes):
-            if change is not None:
-                draw_change(axes, row, change, COLOURS[task], (markers or {}).get(row, "o"), ends=(low, high))
-        axes.axvline(0, color=INK, linewidth=1, zorder=0)
-        axes.spines["left"].set_visible(False)
-        axes.locator_params(axis="x", nbins=5 if wide else 3)
-        axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1" + " against identity" * wide)
-    name_rows(subplots[0], [name for name, _ in rows])
-    for (_, delta), text in zip(rows, subplots[0].get_yticklabels(), strict=True):
-        text.set_fontweight("bold" if delta is None else "normal")
-    return figure
-
-
-def changes_range(changes: Sequence[Estimate]) -> tuple[float, float]:
-    """The ends of an axis for changes with their bars and 0; a few that are far from all others do not stretch it.
-
-    Example:
-        >>> changes_range([{"mean": mean} for mean in (0.02, -0.01, 0.04, -0.4)])
-        (-0.08, 0.04)
-        >>> changes_range([{"mean": 0.2}, {"mean": -0.4}])
-        (-0.4, 0.2)
-    """
-    ends = [(one["mean"] - bars(one)[0], one["mean"] + bars(one)[1]) for one in changes]
-    sizes = sorted(max(-low, high) for low, high in ends) or [0.0]
-    usual = sizes[len(sizes) // 2] if len(sizes) > 2 else sizes[-1]
-    most = FAR / 2 * usual if sizes[-1] > FAR * usual > 0 else sizes[-1]
-    low, high = min([0.0, *(low for low, _ in ends)]), max([0.0, *(high for _, high in ends)])
-    return max(low, -most), min(high, most) or (0.01 if low == 0.0 else 0.0)
-
-
-def draw_change(
-    axes: Axes, row: float, change: Estimate, colour: str, marker: str, *, ends: tuple[float, float]
-) -> None:
-    """A dot with its number beside it, away from the line of no change; beyond the ends an arrow with the number."""
-    mean, words, (below, above) = change["mean"], signed(change["mean"]), bars(change)
-    face, (low, high) = face_colour(change, colour), ends
-    if not low <= mean <= high:
-        left = mean < low
-        axes.plot(low if left else high, row, "<" if left else ">", color=colour, markersize=7, mfc=face)
-        write_beside(
-            axes, words, (low if left else high, row), 7 if left else -7, size=9, ha="left" if left else "right"
-        )
-        return
-    axes.errorbar(mean, row, xerr=[[below], [above]], fmt=marker, color=colour, capsize=3, markersize=6, mfc=face)
-    if words.startswith("−"):
-        write_beside(axes, words, (max(mean - below, low), row), -7, size=9, ha="right")
-    else:
-        write_beside(axes, words, (min(mean + above, high), row), 7, size=9, ha="left")
-
-
-def write_beside(axes: Axes, words: str, place: tuple[float, float], points: float, *, size: float, **how: Any) -> None:
-    """Words so many points to the right of a place."""
-    axes.annotate(words, place, (points, 0), textcoords="offset points", va="center", fontsize=size, **how)
+def write_column(axes: Axes, words: Sequence[str], *, heading: str = "") -> None:
+    """Numbers of the rows 0, 1, … in a column right of the axes, aligned at their ends."""
+    axes.figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
+    for row, text in enumerate([*words, heading]):
+        if text:
+            place = (1, row if row < len(words) else -0.95)
+            how: Any = {"ha": "right", "va": "center", "fontsize": 9 if row < len(words) else 8}
+            axes.annotate(text, place, (NUMBERS, 0), axes.get_yaxis_transform(), textcoords="offset points", **how)
 
 
 def face_colour(change: Estimate, colour: str) -> str:
@@ -206,25 +152,41 @@ def to_svg(figure: Figure) -> str:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG; characters that the font lacks appear as code points, such as `\\u4e2d`."""
+    """Write the figure as PNG; characters that no font here has appear as code points, such as `\\u4e2d`."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]), drawable(figure):
         figure.savefig(path, dpi=150)
 
 
+@functools.cache
+def installed_fonts() -> tuple[str, ...]:
+    """The font of the plots, and those of `FALLBACKS` that this machine has, for the characters that it lacks."""
+    from matplotlib.font_manager import fontManager
+
+    known = {font.name for font in fontManager.ttflist}
+    return FONT, *(name for name in FALLBACKS if name in known)
+
+
 @contextlib.contextmanager
 def drawable(figure: Figure) -> Iterator[None]:
-    """Replace the characters that the font lacks in all texts of the figure; restore them on exit."""
+    """Draw all texts of the figure with fonts that have their characters, or with code points; restore them on exit.
+
+    Arabic is shaped and ordered where `arabic_reshaper` and `python-bidi` are installed.
+    """
     from matplotlib.font_manager import findfont, get_font
     from matplotlib.text import Text
 
-    known = {ord("\n"), *get_font(findfont(FONT)).get_charmap()}
+    fonts = installed_fonts()
+    known = {ord("\n")}.union(*(get_font(findfont(name)).get_charmap() for name in fonts))
+
+    shape = _shaper()
+    if shape is None:
+        known -= set(RIGHT_TO_LEFT)
 
     def replaced(text: str) -> str:
-        return "".join(
-            sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode() for sign in text
-        )
+        signs = (sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode() for sign in text)
+        return "".join(signs) if shape is None else shape("".join(signs))
 
     undo: list[Callable[[], Any]] = []
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
@@ -233,11 +195,24 @@ def drawable(figure: Figure) -> Iterator[None]:
             axis.set_ticklabels(changed)
             undo.append(functools.partial(axis.set_ticklabels, labels))
     for text in figure.findobj(Text):
-        if (shown := text.get_text()) != (written := replaced(shown)):
-            text.set_text(written)
-            undo.append(functools.partial(text.set_text, shown))
+        shown = text.get_text()
+        if shown.isascii():
+            continue
+        undo += [functools.partial(text.set_text, shown), functools.partial(text.set_fontfamily, text.get_fontfamily())]
+        text.set_text(replaced(shown))
+        text.set_fontfamily(list(fonts))
     try:
         yield
     finally:
         for restore in undo:
             restore()
+
+
+def _shaper() -> Callable[[str], str] | None:
+    """Text with Arabic letters joined, in the order of drawing; None without the packages for that."""
+    try:
+        from arabic_reshaper import reshape
+        from bidi.algorithm import get_display
+    except ImportError:
+        return None
+    return lambda text: str(get_display(reshape(text)))

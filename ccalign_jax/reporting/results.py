@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, MAX_FAMILIES
 from ccalign_jax.reporting.baselines import best_baseline
+from ccalign_jax.reporting.forest import changes_range, draw_change
 from ccalign_jax.reporting.format import (
     CHANGE,
     CHANGE_NOTE,
@@ -27,6 +28,7 @@ from ccalign_jax.reporting.format import (
     identity_part,
     is_optimistic,
     level,
+    signed,
     verdict,
 )
 from ccalign_jax.reporting.names import (
@@ -43,18 +45,7 @@ from ccalign_jax.reporting.names import (
     shown_families,
     shown_note,
 )
-from ccalign_jax.reporting.plots import (
-    COLOURS,
-    CYCLE,
-    GREY,
-    INK,
-    changes_figure,
-    changes_range,
-    draw_change,
-    make_subplots,
-    name_rows,
-    styled,
-)
+from ccalign_jax.reporting.plots import COLOURS, CYCLE, GREY, INK, make_subplots, styled, write_column
 from ccalign_jax.reporting.retrieval import main_metrics, metrics_in, places_of
 from ccalign_jax.reporting.scope import gallery_note, gallery_size, selection_note
 from ccalign_jax.reporting.sentences import closed_words
@@ -249,11 +240,11 @@ def overview_plot(summary: Summary) -> Figure:
     figure = Figure(figsize=(5.2, 0.7 + 0.42 * len(rows)), layout="constrained", label="result")
     axes = figure.subplots()
     low, high = changes_range([change for _, change, _, _ in rows])
-    room = 0.25 * (high - low)
-    axes.set_xlim(low - (room if low < 0 else 0), high + room)
+    axes.set_xlim(low, high)
     axes.axvline(0, color=INK, linewidth=1, zorder=0)
     for row, (_, change, colour, marker) in enumerate(rows):
         draw_change(axes, row, change, colour, marker, ends=(low, high))
+    write_column(axes, [signed(change["mean"]) for _, change, _, _ in rows])
     axes.set_yticks(range(len(rows)), [textwrap.fill(name, 26) for name, *_ in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("change of R@1, mean of both directions", fontsize=9)
@@ -278,43 +269,6 @@ def overview_rows(summary: Summary) -> list[tuple[str, Estimate, str, str]]:
     if free is not None and free.name != IDENTITY:
         rows.append((f"best without training: {free.name}", free.part, GREY, "s"))
     return [(name, part["delta"][BOTH]["R@1"], colour, marker) for name, part, colour, marker in rows]
-
-
-def changes_plot(summary: Summary) -> Figure:
-    """Change of R@1 against identity for each shown family and the choice, one subplot a direction."""
-    families = shown_families(summary)
-    names = [*family_labels(families), "selected"]
-    rows = [(name, part["delta"]) for name, part in zip(names, [*families, summary["selected"]], strict=True)]
-    return changes_figure("R@1 against identity", rows, DIRECTIONS, markers={len(families): "D"})
-
-
-@styled
-def overfitting_plot(summary: Summary) -> Figure:
-    """R@1 on training and test images for identity, each shown family and the choice; the bar between is the gap."""
-    families = shown_families(summary)
-    parts = [identity_part(summary), *families, summary["selected"]]
-    figure, subplots = make_subplots(
-        "R@1 on training and test images", 2, height=1.7 + 0.4 * len(parts), sharex=True, sharey=True
-    )
-    for axes, task in zip(subplots, DIRECTIONS, strict=True):
-        colour = COLOURS[task]
-        identity = summary["baselines"][IDENTITY][task]["R@1"]["mean"]
-        axes.axvline(identity, color=INK, linewidth=1, linestyle=":", zorder=1)
-        for row, part in enumerate(parts):
-            test, train = (find(part, key, task, "R@1", "mean") for key in ("metrics", "train_metrics"))
-            if train is not None:
-                axes.plot([test, train], [row, row], color=colour, linewidth=2, alpha=0.5, zorder=2)
-                axes.plot(train, row, "o", markerfacecolor="none", markeredgecolor=colour, markersize=8, zorder=3)
-            axes.plot(test, row, "o", color=colour, markersize=6, zorder=4)
-        axes.margins(x=0.08)
-        axes.spines["left"].set_visible(False)
-        axes.set(title=DIRECTION_WORDS[task], xlabel="R@1")
-    name_rows(subplots[0], ["identity", *family_labels(families), "selected"])
-    subplots[0].plot([], [], "o", color=GREY, markersize=6, label="test part")
-    subplots[0].plot([], [], "o", markerfacecolor="none", markeredgecolor=GREY, markersize=8, label="training images")
-    subplots[0].plot([], [], ":", color=INK, linewidth=1, label="identity on the test part")
-    figure.legend(loc="outside lower center", ncols=3)
-    return figure
 
 
 @styled

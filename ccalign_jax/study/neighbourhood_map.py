@@ -1,7 +1,8 @@
-"""A map in two dimensions of some test images and their captions, before and after a map of embeddings."""
+"""Local maps in two dimensions: test images, their captions before and after a map, and the images that compete."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,90 +14,90 @@ from ccalign_jax.study.plan import Plan
 
 __all__ = ["map_neighbourhoods", "principal_components"]
 
-SHOWN = 8  # images improved, and of those worsened, at most
+SHOWN = 4  # images improved, and of those worsened, at most
+RIVALS = 3  # images before, and after
 RULE = (
     "improved and worsened: images for which the mean reciprocal rank, over both directions and all languages, rises "
-    f"or falls; up to {SHOWN} of each, drawn at random. neighbour: the nearest other image."
+    f"or falls; up to {SHOWN} of each, drawn at random. rivals: the {RIVALS} other images nearest to the mean of its "
+    f"captions before, and the {RIVALS} after."
 )
 
 
 def map_neighbourhoods(plan: Plan, fold: MappedFold) -> dict[str, Any]:
-    """Images improved and worsened, their nearest neighbours and first captions, as `neighbourhoods`.
+    """Images improved and worsened, each in the middle of its rivals and first captions, as `neighbourhoods`.
 
-    The map is of principal components of all rows shown, or of UMAP where umap-learn is installed.
+    Each has principal components of its own; or all share one UMAP where umap-learn is installed.
     """
     count = len(fold.part.images)
     gain, queries = np.zeros(count), np.zeros(count)
-    for each in fold.all_queries():
-        np.add.at(gain, each.image, each.gain)
-        np.add.at(queries, each.image, 1)
+    for some in fold.all_queries():
+        np.add.at(gain, some.image, some.gain)
+        np.add.at(queries, some.image, 1)
     gain = gain / np.maximum(queries, 1)
     groups = {"improved": np.flatnonzero(gain > 0), "worsened": np.flatnonzero(gain < 0)}
     draw = np.random.default_rng([plan.config.seed, fold.number])
-    chosen = {kind: draw.permutation(images)[:SHOWN] for kind, images in groups.items()}
-    if not any(map(len, chosen.values())):
+    chosen = [(kind, int(image)) for kind, images in groups.items() for image in draw.permutation(images)[:SHOWN]]
+    if not chosen:
         return {}
-    scores = fold.before[1] @ fold.before[1].T
-    np.fill_diagonal(scores, -np.inf)
-    captions, rows = first_captions(fold.part), _Rows()
-    listed = [
-        {
-            "image": str(plan.data.keys[fold.part.images[image]]),
-            "kind": kind,
-            "change": round(float(gain[image]), 4),
-            **rows.place({state: images[image] for state, (_, images) in fold.states.items()}),
-            "neighbour": {
-                "image": str(plan.data.keys[fold.part.images[scores[image].argmax()]]),
-                **rows.place({state: images[scores[image].argmax()] for state, (_, images) in fold.states.items()}),
-            },
-            "captions": {
-                name: rows.place({state: text[language][caption] for state, (text, _) in fold.states.items()})
-                for language, (name, caption) in enumerate(zip(plan.data.languages, captions[:, image], strict=True))
-                if caption >= 0
-            },
-        }
-        for kind, images in chosen.items()
-        for image in images
-    ]
+    captions = first_captions(fold.part)
+    rivals = [_rivals(fold, image, captions[:, image]) for _, image in chosen]
+    each = [(image, [image, *others]) for (_, image), others in zip(chosen, rivals, strict=True)]
+    rows = [_rows(fold, images, captions[:, image]) for image, images in each]
+    method, projected = _project(rows, plan.config.seed)
     return {
         "rule": RULE,
         "fold": fold.number,
+        "method": method,
         "counts": {"images": count, **{kind: len(images) for kind, images in groups.items()}},
-        **rows.project(plan.config.seed),
-        "images": listed,
+        "images": [
+            {"kind": kind, "change": round(float(gain[image]), 4), "explained": explained}
+            | _places(plan, fold, images, captions[:, image], points)
+            for (kind, image), (_, images), (points, explained) in zip(chosen, each, projected, strict=True)
+        ],
     }
 
 
-class _Rows:
-    """Rows to be projected together; each has a place that is filled in once all are there."""
-
-    def __init__(self) -> None:
-        self.rows: list[np.ndarray] = []
-        self.places: list[list[float]] = []
-
-    def place(self, states: dict[str, np.ndarray]) -> dict[str, list[float]]:
-        found: dict[str, list[float]] = {state: [] for state in states}
-        self.rows += states.values()
-        self.places += found.values()
-        return found
-
-    def project(self, seed: int) -> dict[str, Any]:
-        rows = np.stack(self.rows)
-        about: dict[str, Any]
-        if find_spec("umap") is None:
-            points, shares = principal_components(rows)
-            about = {"method": "PCA", "explained": [round(float(share), 4) for share in shares]}
-        else:
-            import umap
-
-            points = umap.UMAP(metric="cosine", random_state=seed, n_jobs=1).fit_transform(rows)
-            about = {"method": "UMAP"}
-        for place, point in zip(self.places, points, strict=True):
-            place += [round(float(value), 4) for value in point]
-        return about
+def _rivals(fold: MappedFold, image: int, captions: np.ndarray) -> list[int]:
+    """The images nearest to the mean of an image's captions, before and after, without the image itself."""
+    found: dict[int, None] = {}
+    for text, images in fold.states.values():
+        mean = np.mean([rows[one] for rows, one in zip(text, captions, strict=True) if one >= 0], axis=0)
+        nearest = [int(one) for one in np.argsort(-(images @ mean), kind="stable") if one != image]
+        found |= dict.fromkeys(nearest[:RIVALS])
+    return list(found)
 
 
-def principal_components(rows: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, 2]]:
+def _rows(fold: MappedFold, images: Sequence[int], captions: np.ndarray) -> np.ndarray:
+    """Rows of images and then of captions, each before and after, less those of the first image in that state."""
+    found = [[rows[image] for _, rows in fold.states.values()] for image in images]
+    for language, one in enumerate(captions):
+        found += [[text[language][one] for text, _ in fold.states.values()]] * int(one >= 0)
+    rows = np.array(found, np.float64)
+    return (rows - rows[0]).reshape(2 * len(found), -1)
+
+
+def _places(plan: Plan, fold: MappedFold, images: Sequence[int], captions: np.ndarray, points: np.ndarray) -> Any:
+    """The points of an image, its rivals and its captions, in the order of `_rows`, the image in the middle."""
+    moved = (points - points[0]).round(4) + 0.0
+    places = iter([dict(zip(fold.states, pair.tolist(), strict=True)) for pair in moved.reshape(-1, 2, 2)])
+    own, *others = ({"image": str(plan.data.keys[fold.part.images[image]]), **next(places)} for image in images)
+    texts = zip(plan.data.languages, captions, strict=True)
+    return {**own, "rivals": others, "captions": {name: next(places) for name, one in texts if one >= 0}}
+
+
+def _project(rows: Sequence[np.ndarray], seed: int) -> tuple[str, list[tuple[np.ndarray, float | None]]]:
+    """The method, and of each set of rows its points and the share of the variance that they keep."""
+    if find_spec("umap") is None:
+        found = [principal_components(one) for one in rows]
+        return "PCA", [(points, round(float(shares.sum()), 4)) for points, shares in found]
+    import umap
+
+    points = umap.UMAP(metric="cosine", random_state=seed, n_jobs=1).fit_transform(np.concatenate(rows))
+    parts = np.split(points.astype(float), np.cumsum([len(one) for one in rows])[:-1])
+    return "UMAP", [(part, None) for part in parts]
+
+
+def principal_components(rows: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], np.ndarray]:
     """Coordinates of rows along their first two principal components, and the shares of the variance of these.
 
     Signs are such that the largest coordinate of each component is positive.
@@ -109,4 +110,4 @@ def principal_components(rows: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarr
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     points = left[:, :2] * values[:2]
     furthest = np.take_along_axis(points, np.abs(points).argmax(axis=0)[None], axis=0)
-    return points * np.where(furthest < 0, -1.0, 1.0), values[:2] ** 2 / np.sum(values**2)
+    return points * np.where(furthest < 0, -1.0, 1.0), values[:2] ** 2 / max(np.sum(values**2), 1e-30)

@@ -63,7 +63,7 @@ def grams() -> Callable[..., Summary]:
 class Balance(HTMLParser):
     """Fails on a tag that is not closed in order."""
 
-    empty = ("meta", "br", "use", "path", "rect", "link", "image")
+    empty = ("meta", "br", "use", "path", "rect", "link", "image", "img")
 
     def __init__(self):
         super().__init__()

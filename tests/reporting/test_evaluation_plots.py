@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from ccalign_jax.reporting import EVALUATION, make_plots, save_png, to_svg
+from ccalign_jax.reporting import EVALUATION, make_plots, plots, save_png, to_svg
 from ccalign_jax.reporting.geometry import (
     correlations,
     gram_correlation_plot,
@@ -16,12 +16,12 @@ from ccalign_jax.reporting.geometry import (
     similarity_plot,
     spectra_plot,
 )
-from ccalign_jax.reporting.languages import languages_plot
+from ccalign_jax.reporting.language_plots import languages_plot, text_to_text_plot
 from ccalign_jax.reporting.plots import drawable
 from ccalign_jax.reporting.retrieval import pool_plot
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
-ALL = ["languages", "pool", "similarities", "gram_correlation", "gram_matrices", "spectra", "map"]
+ALL = ["languages", "pool", "similarities", "text_to_text", "gram_correlation", "gram_matrices", "spectra", "map"]
 
 
 def evaluation_plots(summary, grams=None):
@@ -53,7 +53,7 @@ def test_svg_is_xml_takes_the_colour_of_the_page_and_is_the_same_every_time(eval
 @pytest.mark.parametrize("mapped", [True, False])
 def test_any_number_of_languages_and_states(evaluation, grams, languages, mapped):
     found = evaluation_plots(evaluation(languages, mapped=mapped, each_map=True), grams(languages, mapped=mapped))
-    left_out = ["map"] * (not mapped) + ["gram_correlation"] * (len(languages) == 1)
+    left_out = ["map"] * (not mapped) + ["gram_correlation", "text_to_text"] * (len(languages) == 1)
     assert list(found) == [name for name in ALL if name not in left_out]
     for name in {"languages", "gram_correlation"} & found.keys():
         assert set(languages) <= set(texts(to_svg(found[name])))
@@ -63,18 +63,30 @@ STRANGE = ("$x^$", "a|b", r"$\frac{$", "العربية", "中文")
 
 
 @pytest.mark.filterwarnings("error")
-def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation, grams, tmp_path):
-    """Dollar signs start no formula; PNG shows missing glyphs as code points, SVG keeps the text."""
+def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation, grams, tmp_path, monkeypatch):
+    """Dollar signs start no formula; PNG shows missing glyphs and unshaped Arabic as code points, SVG keeps text."""
+    monkeypatch.setattr(plots, "installed_fonts", lambda: (plots.FONT,))
+    monkeypatch.setattr(plots, "_shaper", lambda: None)
+    arabic = "العربية".encode("ascii", "backslashreplace").decode()
     for name, figure in evaluation_plots(evaluation(STRANGE), grams(STRANGE)).items():
         with drawable(figure):
             shown = {text.get_text() for text in figure.findobj(Text)}
         assert not any("中" in text for text in shown), name
         if name in ("languages", "gram_correlation", "gram_matrices"):
-            assert {"$x^$", r"$\frac{$", "العربية", r"\u4e2d\u6587"} <= shown
+            assert {"$x^$", r"$\frac{$", arabic, r"\u4e2d\u6587"} <= shown
         save_png(figure, tmp_path / f"{name}.png")
         if name in ("languages", "gram_correlation", "gram_matrices"):
             assert set(STRANGE) <= set(texts(to_svg(figure)))
     assert len(list(tmp_path.glob("*.png"))) == len(ALL)
+
+
+def test_right_to_left_text_is_shaped_where_the_packages_are_there(evaluation, monkeypatch):
+    figure = languages_plot(evaluation(("en", "אב")))
+    monkeypatch.setattr(plots, "_shaper", lambda: lambda text: text[::-1])
+    with drawable(figure):
+        drawn = {text.get_text(): text.get_fontfamily() for text in figure.findobj(Text)}
+    assert drawn["בא"] == list(plots.installed_fonts())
+    assert "אב" in {text.get_text() for text in figure.findobj(Text)}
 
 
 def test_labels_of_logarithmic_axes_are_plain(evaluation):
@@ -85,7 +97,7 @@ def test_what_the_summary_lacks_makes_no_plot(evaluation):
     summary = evaluation()
     for key in ("pool_curves", "similarities", "diagnostics", "map"):
         del summary[key]
-    assert list(evaluation_plots(summary)) == ["languages"]
+    assert list(evaluation_plots(summary)) == ["languages", "text_to_text"]
     alone = evaluation()
     for state in ("identity", "mapped"):
         alone["similarities"][state]["negative"] = []
@@ -105,16 +117,25 @@ def test_no_global_figure_is_made(evaluation, grams):
     assert plt.get_fignums() == before
 
 
-def test_bars_of_each_language_with_the_change_beside(evaluation):
+def dots(axes):
+    """Where the dots are, row by row, before and after."""
+    found = [(float(line.get_ydata()[0]), float(line.get_xdata()[0])) for line in axes.lines if line.get_marker() == "o"
+             and len(line.get_xdata()) == 1]  # fmt: skip
+    return [round(x, 3) for _, x in sorted(found)]
+
+
+def test_dots_of_each_language_with_the_change_beside(evaluation):
     figure = languages_plot(evaluation(("de", "en")))
-    assert [axes.get_title() for axes in figure.axes] == ["text to image", "image to text", "text to text"]
-    widths = [[round(bar.get_width(), 3) for bar in axes.patches] for axes in figure.axes]
-    assert widths == [[0.1, 0.11, 0.12, 0.13], [0.12, 0.13, 0.11, 0.12], [0.4, 0.41, 0.43, 0.44]]
-    assert texts(to_svg(figure)).count("+.020") == 2 and texts(to_svg(figure)).count("−.010") == 2
+    assert [axes.get_title() for axes in figure.axes] == ["text to image", "image to text"]
+    assert [dots(axes)[:4] for axes in figure.axes] == [[0.1, 0.12, 0.11, 0.13], [0.12, 0.11, 0.13, 0.12]]
+    assert {"+.020", "−.010"} <= set(texts(to_svg(figure)))
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1]
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    direct = text_to_text_plot(evaluation(("de", "en"))).axes[0]
+    assert direct.get_title() == "directly" and dots(direct)[:4] == [0.4, 0.43, 0.41, 0.44]
 
 
-def test_a_language_without_a_query_has_no_bar(evaluation):
+def test_a_language_without_a_query_has_no_dot(evaluation):
     summary = evaluation(("de", "en"), mapped=False)
     del summary["baselines"]["identity"]["i2t"]["per_language"]["en"]
     panel = languages_plot(summary).axes[1]
