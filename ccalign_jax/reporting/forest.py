@@ -77,8 +77,8 @@ def changes_range(changes: Sequence[Estimate]) -> tuple[float, float]:
     """The ends of an axis for changes with their bars and 0; a few that are far from all others do not stretch it.
 
     Example:
-        >>> changes_range([{"mean": mean} for mean in (0.02, -0.01, 0.04, -0.4)])
-        (-0.084, 0.044)
+        >>> [round(end, 3) for end in changes_range([{"mean": mean} for mean in (0.02, -0.01, 0.04, -0.4)])]
+        [-0.086, 0.046]
         >>> [round(end, 3) for end in changes_range([{"mean": 0.2}, {"mean": -0.4}])]
         [-0.43, 0.23]
     """

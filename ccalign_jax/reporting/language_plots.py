@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax._names import DIRECTIONS, IDENTITY, PAIR_TASKS, split_pair
+from ccalign_jax._names import DIRECTIONS, split_pair
 from ccalign_jax.reporting.dumbbells import draw_dumbbells
-from ccalign_jax.reporting.format import Estimate, Summary
+from ccalign_jax.reporting.format import Estimate, Summary, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, name_rows, styled
 from ccalign_jax.reporting.retrieval import TASKS, languages_of, states
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEAN = "mean"
+SHOWN = ("t2t", "via_image", "via_image_oracle")  # tasks between languages; the table has all
 
 Rows = Mapping[str, Estimate]  # R@1 by language, and the mean of several
 
@@ -30,19 +31,18 @@ def languages_plot(summary: Summary) -> Figure:
 @styled
 def text_to_text_plot(summary: Summary) -> Figure | None:
     """R@1 from the captions of each language to those of all others in each state: directly, and through images."""
-    each = {
-        state: {task: _query_rows(metrics[task]) for task in PAIR_TASKS if task in metrics}
-        for state, metrics in states(summary).items()
-    }
-    if not any(each[IDENTITY].values()):
+    found = states(summary)
+    tasks = [task for task in SHOWN if all(find(one, task, "per_language") for one in found.values())]
+    if not tasks:
         return None
+    each = {state: {task: _query_rows(metrics[task]) for task in tasks} for state, metrics in found.items()}
     return _draw("R@1 from text to text, by language of the query", summary, TASKS, each)
 
 
 def _draw(label: str, summary: Summary, titles: Mapping[str, str], each: Mapping[str, Mapping[str, Rows]]) -> Figure:
     """Dumbbells of one or two states: a subplot a task, a row a language."""
     (first, before), *others = each.items()
-    tasks = [task for task in before if all(task in found for _, found in others)]
+    tasks = list(before)
     languages = languages_of(summary)
     every = {name for found in each.values() for rows in found.values() for name in rows}
     names = [name for name in (*languages, MEAN) if name in every]
@@ -76,7 +76,7 @@ def _query_rows(metrics: Mapping[str, Any]) -> Rows:
     for pair, one in metrics["per_language"].items():
         pairs.setdefault(split_pair(pair)[0], []).append(one["R@1"]["mean"])
     found: dict[str, Estimate] = {name: {"mean": _mean(values)} for name, values in pairs.items()}
-    return {**found, MEAN: metrics["R@1"]} if found else {}
+    return {**found, MEAN: metrics["R@1"]}
 
 
 def _mean(values: Sequence[float]) -> float:

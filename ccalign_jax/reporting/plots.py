@@ -181,30 +181,31 @@ def drawable(figure: Figure) -> Iterator[None]:
     known = {ord("\n")}.union(*(get_font(findfont(name)).get_charmap() for name in fonts))
 
     shape = _shaper()
-    if shape is None:
-        known -= set(RIGHT_TO_LEFT)
 
     def replaced(text: str) -> str:
         signs = (sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode() for sign in text)
-        return "".join(signs) if shape is None else shape("".join(signs))
+        turned = any(ord(sign) in RIGHT_TO_LEFT for sign in text)
+        return shape("".join(signs)) if shape is not None and turned else "".join(signs)
 
     undo: list[Callable[[], Any]] = []
+    done: set[str] = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         labels = [label.get_text() for label in axis.get_ticklabels()]
         if labels != (changed := list(map(replaced, labels))):
             axis.set_ticklabels(changed)
+            done |= set(changed)
             undo.append(functools.partial(axis.set_ticklabels, labels))
     for text in figure.findobj(Text):
         shown = text.get_text()
         if shown.isascii():
             continue
         undo += [functools.partial(text.set_text, shown), functools.partial(text.set_fontfamily, text.get_fontfamily())]
-        text.set_text(replaced(shown))
+        text.set_text(shown if shown in done else replaced(shown))
         text.set_fontfamily(list(fonts))
     try:
         yield
     finally:
-        for restore in undo:
+        for restore in reversed(undo):
             restore()
 
 

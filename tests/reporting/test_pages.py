@@ -68,7 +68,7 @@ def test_sections_come_in_order_each_with_a_sentence_and_none_is_empty(make, eva
     identity["t2t"] = summary["families"][0]["metrics"]["t2t"] = identity["t2i"]
     summary["diagnostics"] = {"identity": evaluation()["diagnostics"]["identity"]}
     page = render_report(summary, CONFIG)
-    assert headings(page) == [*first, "Text to text", "Every metric", "Diagnostics", *last]
+    assert headings(page) == [*first, "Text to text", "Every metric", "Geometry", "Diagnostics", *last]
 
 
 def test_a_note_that_several_tables_have_stands_on_the_page_once(make):
