@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS
+from ccalign_jax.reporting.forest import changes_figure
 from ccalign_jax.reporting.format import Summary, find
-from ccalign_jax.reporting.plots import changes_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
