@@ -12,7 +12,7 @@ from typing import Any
 from ccalign_jax.data.originals import caption_text, image_file
 from ccalign_jax.encoders.images import open_image
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.names import key_words
+from ccalign_jax.reporting.names import aligner_name, key_words
 from ccalign_jax.search.results import Results
 from ccalign_jax.search.searcher import Searcher
 from ccalign_jax.search.terminal import change_words, share_words
@@ -51,7 +51,7 @@ class SearchPage:
                 nonce=nonce,
                 name=data.name,
                 before=shared,
-                after=f"through {key_words(about.get('trial', about['aligner']))}",
+                after=f"through {_map_words(about)}",
                 calibrated=self.searcher.after.caption_scores is not None,
                 images=len(data),
                 captions=sum(map(len, data.text.values())),
@@ -135,6 +135,13 @@ class SearchPage:
     def _example(self, language: str, at: int) -> str | None:
         rows = len(self.searcher.data.text[language])
         return caption_text(self.searcher.data, language, (rows // 3 + 7 * at) % rows)
+
+
+def _map_words(about: Mapping[str, Any]) -> str:
+    """The name of a map: of its aligner, pivot and loss as far as they are known."""
+    if not about.get("pivot") or not about.get("loss"):
+        return aligner_name(about["aligner"])
+    return key_words(f"{about['pivot']}/{about['aligner']}/{about['loss']}")
 
 
 def to_json(content: Any) -> bytes:

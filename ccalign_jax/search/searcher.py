@@ -75,15 +75,15 @@ class Searcher:
         """The nearest images and captions of the first caption of an image that is in the data.
 
         Args:
-            key: of the image.
+            key: of the image, with or without the suffix of its file.
             language: of the caption; None for the first that the image has.
             k: as in `search`.
 
         Raises:
             InputError: no such image, or no such caption of it.
         """
-        at = int(np.searchsorted(self.data.keys, key))
-        if at == len(self.data) or self.data.keys[at] != key:
+        at = self._image_of_key(key)
+        if at is None:
             some = ", ".join(self.data.keys[:3].tolist())
             raise InputError(f"--query_key={key}: {self.data.name} has no such image; its keys are such as {some}")
         has = [lang for lang in self.data.languages if (self.data.image_of[lang] == at).any()]
@@ -195,12 +195,20 @@ class Searcher:
                     found.setdefault(" ".join(text.split()).casefold(), (language, row))
         return found
 
+    def _image_of_key(self, key: str) -> int | None:
+        """The row of an image by its key, with or without the suffix of a file where one image has it."""
+        keys = self.data.keys
+        at = int(np.searchsorted(keys, key))
+        if at < len(keys) and keys[at] == key:
+            return at
+        first, last = np.searchsorted(keys, [f"{key}.", f"{key}/"])  # the next sign
+        return int(first) if last - first == 1 else None
+
     def _find_text(self, text: str, language: str | None) -> tuple[str, int]:
         """Language and row of the caption with a text, or of the first of the image with a key."""
         if (found := self._by_text.get(text.casefold())) is not None:
             return found
-        at = int(np.searchsorted(self.data.keys, text))
-        if at < len(self.data) and self.data.keys[at] == text:
+        if (at := self._image_of_key(text)) is not None:
             has = [lang for lang in self.data.languages if (self.data.image_of[lang] == at).any()]
             chosen = language if language in has else has[0]
             return chosen, int(np.searchsorted(self.data.image_of[chosen], at))

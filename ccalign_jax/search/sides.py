@@ -145,10 +145,14 @@ def held_out_pairs(held: Sequence[HeldOut], *, before: bool, captions: bool) -> 
             images.append((found.scores, data.groups[found.rows] == group[:, None], group, sizes))
             if side.captions is None:
                 continue
-            near = side.captions.search(side.caption_query(rows, language), CAPTIONS)
-            itself = (where.language[near.rows] == number) & (where.row[near.rows] == chosen[:, None])
+            several = np.bincount(data.groups[where.image])[group] > 1  # another caption that could be found
+            if not several.any():
+                continue
+            near = side.captions.search(side.caption_query(rows[several], language), CAPTIONS)
+            itself = (where.language[near.rows] == number) & (where.row[near.rows] == chosen[several, None])
             owners, scores = collapse(where.image[near.rows], np.where(itself, -np.inf, near.scores), most)
-            texts.append((scores, (owners >= 0) & (data.groups[owners] == group[:, None]), group, sizes))
+            right = (owners >= 0) & (data.groups[owners] == group[several, None])
+            texts.append((scores, right, group[several], sizes[several]))
     return _joined(images), _joined(texts) if texts else None
 
 

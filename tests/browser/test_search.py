@@ -30,6 +30,7 @@ def test_a_caption_is_typed_and_both_sides_are_shown_by_keys_alone(browser, addr
     browser.wait(READY)
     assert browser.run(f"{FIRST}.querySelector('.captions').textContent").startswith("de ein blaues Ding 14")
     assert browser.run("document.querySelectorAll('li.hit').length") == 40
+    assert browser.run("document.querySelector('.after p').textContent") == "through residual W = I + ΔW"
     assert browser.run("document.getElementById('status').textContent").startswith("Read as German.")
     assert browser.run(f"{FIRST}.querySelector('.change').textContent").startswith(("new", "up"))
     browser.wait(f"{FIRST}.querySelector('img').naturalWidth == 256")

@@ -36,7 +36,11 @@ def test_a_query_of_the_data_is_found_by_key_and_its_image_is_marked(searcher):
         "the caption is: a white dog 7",
         "the map was trained on this caption: its results after alignment look better than new ones do",
     )
-    assert searcher.search_key("100.png").notes == ("the caption is: ein rotes Tier 100",)
+    assert (
+        searcher.search_key("100").notes
+        == searcher.search_key("100.png").notes
+        == ("the caption is: ein rotes Tier 100",)
+    )
     with pytest.raises(InputError, match="made has no such image; its keys are such as 000"):
         searcher.search_key("dog")
     with pytest.raises(InputError, match="it has no caption in fr, but in de, en"):
@@ -81,6 +85,11 @@ def test_too_few_images_leave_the_cosine(learned, data):
     assert open_searcher(learned, few, calibrate_on=data).after.image_scores.images == 60
     unknown = find_held_out(learned._replace(training_images=None), data, None)
     assert unknown == ([], "the map does not tell its training images; --calibrate_on=DATA names others")
+
+
+def test_where_no_image_has_two_captions_captions_have_no_probability(learned, data):
+    found = open_searcher(learned, data.with_languages(["en"])).search_key("100", k=2)
+    assert found.after.images[0].probability > 0.1 and found.after.captions[0].probability is None
 
 
 def test_texts_and_images_are_added_to_plain_data(data, tmp_path, learned):
