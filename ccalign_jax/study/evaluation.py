@@ -82,7 +82,8 @@ class Evaluation(NamedTuple):
         """A figure of the page as a Matplotlib figure.
 
         Args:
-            name: `languages`, `pool`, `similarities`, `gram_correlation`, `gram_matrices`, `spectra` or `map`.
+            name: `languages`, `pool`, `similarities`, `text_to_text`, `gram_correlation`, `gram_matrices`, `spectra` or
+                `map`.
 
         Raises:
             ValueError: no such figure, or it shows what was not measured.
