@@ -87,8 +87,8 @@ class SweepResult:
         """A figure of the page as a Matplotlib figure.
 
         Args:
-            name: `overview`, `main`, `baselines`, `languages`, `overfitting`, `regularisation`, `training`, `text_to_text`,
-                `subgroups`, `neighbourhoods`, `gram_matrices`, `spectra` or `hubs`.
+            name: `overview`, `main`, `baselines`, `languages`, `overfitting`, `regularisation`, `training`,
+                `text_to_text`, `subgroups`, `neighbourhoods`, `gram_matrices`, `spectra` or `hubs`.
 
         Raises:
             ValueError: no such figure, or it shows what this sweep has not measured.
