@@ -23,7 +23,7 @@ def comparison_plot(comparison: Summary) -> Figure:
         for metric in METRICS
         if all(metric in delta[task] for task in tasks)
     ]
-    return changes_figure("b against a, by metric", rows, tasks)
+    return changes_figure("b against a, by metric", rows, tasks, quantity="each metric")
 
 
 def comparison_languages_plot(comparison: Summary) -> Figure | None:

@@ -38,6 +38,7 @@ def changes_figure(
     tasks: Sequence[str] = (*DIRECTIONS, BOTH),
     *,
     markers: Mapping[int, str] | None = None,
+    quantity: str = "R@1",
     note: str = "",
 ) -> Figure:
     """Changes of R@1 against identity with their intervals, or spread over folds: one subplot a direction.
@@ -49,6 +50,7 @@ def changes_figure(
         rows: a name, and R@1 by direction; a name with None is a heading.
         tasks: directions, and `both` for their mean.
         markers: of rows that do not get a dot.
+        quantity: of which changes are shown, on the axes.
         note: below all subplots.
     """
     height = 1.25 + 0.27 * len(rows) + 0.25 * bool(note)
@@ -63,7 +65,7 @@ def changes_figure(
         axes.spines["left"].set_visible(False)
         axes.set_xlim(low, high)
         axes.locator_params(axis="x", nbins=5 if len(tasks) < 3 else 4)
-        axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel="change of R@1")
+        axes.set(title=DIRECTION_WORDS.get(task, "mean of both"), xlabel=f"change of {quantity}")
         write_column(axes, ["" if change is None else signed(change["mean"]) for change in changes])
     name_rows(subplots[0], [name for name, _ in rows])
     for (_, delta), text in zip(rows, subplots[0].get_yticklabels(), strict=True):

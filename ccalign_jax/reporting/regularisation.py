@@ -73,7 +73,7 @@ def regularisation_plot(summary: Summary) -> Figure | None:
                 if times := chosen[trial["name"]]:
                     at = (place, trial["metrics"][task]["R@1"]["mean"])
                     axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
-                    axes.annotate(f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center")
+                    axes.annotate(f"{times}×", at, (0, 12), textcoords="offset points", ha="center", va="center")
             axes.set_xticks(places, [f"{trial[path.setting]:g}" for trial in path.trials])
             axes.set_xlabel(path.setting.replace("_", " "))
             axes.set_title(f"{DIRECTION_WORDS[task]}: {path.family}", fontsize=10)
