@@ -87,7 +87,10 @@ def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[st
     check_path("", path)
     path = Path(path).absolute()
     if not (path / ABOUT).is_file():
-        raise InputError(f"{path}: no checkpoint here ({ABOUT} is missing); give a folder such as RUN/best")
+        best = path / "best"
+        remedy = f"did you mean {best}?" if (best / ABOUT).is_file() else "give a folder such as RUN/best"
+        missing = f"no checkpoint here ({ABOUT} is missing)" if path.is_dir() else "no such folder"
+        raise InputError(f"{path}: {missing}; {remedy}")
     try:
         about = read_json(path / ABOUT)
         leaves, expected = about["leaves"], about["sha256"]

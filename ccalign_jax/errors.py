@@ -1,13 +1,99 @@
 """The one exception that means "the input is wrong": scripts print it as one line and exit with status 2."""
 
+import difflib
 import os
+import re
 import sys
+from collections.abc import Collection
 
-__all__ = ["InputError", "check_path", "check_text", "reason"]
+__all__ = ["InputError", "check_path", "check_text", "nearest", "reason", "suggest"]
+
+# What other programs call it, and what it is called here, by the first of these that there is.
+OTHER_NAMES = {
+    "batch_size": ("batch", "batch_images"),
+    "bs": ("batch", "batch_images"),
+    "dataset": ("data",),
+    "gpus": ("devices",),
+    "lang": ("languages", "language"),
+    "langs": ("languages", "language"),
+    "lr": ("learning_rate",),
+    "model": ("checkpoint", "aligner", "aligners"),
+    "n_folds": ("folds",),
+    "num_epochs": ("epochs",),
+    "output": ("out",),
+    "output_dir": ("out",),
+    "outdir": ("out",),
+    "tau": ("temperature",),
+    "temp": ("temperature",),
+    "wd": ("l2",),
+    "weight_decay": ("l2",),
+}
+NEAR = 0.7
+
+# Commands stay as they are; lists of names are printed in a shell alone.
+_FLAG = re.compile(
+    r"(?P<list> \(--\w+=list[^)]*\))|(?P<command>\bccalign \w+(?: --?\S+)*)"
+    r"|(?<![^\s(])--(?:hyper=(?P<setting>\w+)=(?P<values>[^\s;:]*)|(?P<switch>overwrite|resume)\b"
+    r"|(?P<name>[a-z]\w*)(?P<several>=[\w.-]+(?:,[\w.-]+)+)?)"
+)
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave: names the file, the key or row, what is wrong, and how to fix it."""
+    """A mistake in what the user gave: names the file, the key or row, what is wrong, and how to fix it.
+
+    Messages are written in flags, such as `--folds=1`; `str` has the arguments of the Python calls in their place.
+
+    Example:
+        >>> error = InputError("--folds=1: at least 2 are needed, or --split=official")
+        >>> str(error), error.in_flags
+        ('folds=1: at least 2 are needed, or split=official', '--folds=1: at least 2 are needed, or --split=official')
+    """
+
+    @property
+    def in_flags(self) -> str:
+        """The message for the command line."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return _FLAG.sub(_as_argument, self.in_flags)
+
+
+def _as_argument(flag: re.Match[str]) -> str:
+    if flag["list"] or flag["command"]:
+        return flag["command"] or ""
+    if flag["setting"]:
+        return f'hyper={{"{flag["setting"]}": {_literal(flag["values"])}}}'
+    if flag["switch"]:
+        return f"{flag['switch']}=True"
+    return flag["name"] + (f"={_literal(flag['several'][1:])}" if flag["several"] else "")
+
+
+def _literal(values: str) -> str:
+    """Values of a flag as Python has them."""
+    each = [value if re.fullmatch(r"[-+.\de]+", value) else f'"{value}"' for value in values.split(",")]
+    return each[0] if len(each) == 1 else f"[{', '.join(each)}]"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that was probably meant, if any: what other programs call so, or the most similar.
+
+    Example:
+        >>> nearest("lr", ["l2", "learning_rate"]), nearest("residul", ["residual", "linear"]), nearest("x", ["y"])
+        ('learning_rate', 'residual', None)
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    return next((other for other in (*OTHER_NAMES.get(name, ()), *near) if other in known), None)
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """What to give in place of an unknown name.
+
+    Example:
+        >>> suggest("residul", ["residual", "linear"]), suggest("x", ["residual", "linear"])
+        ('did you mean residual?', 'there are residual, linear')
+    """
+    near = nearest(name, known)
+    return f"did you mean {near}?" if near else f"there are {', '.join(known)}"
 
 
 def reason(error: BaseException) -> str:
@@ -17,7 +103,8 @@ def reason(error: BaseException) -> str:
         >>> reason(ValueError("no such model\\nlook at the hub")), reason(MemoryError())
         ('no such model', 'MemoryError')
     """
-    message = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    said = error.in_flags if isinstance(error, InputError) else str(error)
+    message = getattr(error, "strerror", None) or said.strip() or type(error).__name__
     return str(message).splitlines()[0]
 
 
@@ -48,7 +135,7 @@ def check_text(flag: str, text: str) -> None:
     Example:
         >>> check_text("--out=", "caf\udce9")
         Traceback (most recent call last):
-        ccalign_jax.errors.InputError: --out=caf\udce9: not UTF-8; rename it (or set PYTHONUTF8=1, if it is)
+        ccalign_jax.errors.InputError: out=caf\udce9: not UTF-8; rename it (or set PYTHONUTF8=1, if it is)
     """
     try:
         for encoding in ("utf-8", sys.getfilesystemencoding()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import jax
@@ -28,7 +27,7 @@ Tree = TypeVar("Tree")
 Result = TypeVar("Result")
 
 
-@partial(jax.jit, inline=True)  # one program for each shape where it is called by itself
+@jax.jit  # one program for each shape where it is called by itself; exports know it by its name
 def unit_rows(rows: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
     """Rows scaled to length one, in their own dtype; a zero row stays zero, with gradient zero.
 

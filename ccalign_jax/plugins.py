@@ -33,7 +33,7 @@ def load_plugin(plugin: str | os.PathLike[str]) -> ModuleType:
     Example:
         >>> load_plugin("nowhere.py")
         Traceback (most recent call last):
-        ccalign_jax.errors.InputError: --plugin=nowhere.py: no such file; give a module's name or the path of a .py file
+        ccalign_jax.errors.InputError: plugin=nowhere.py: no such file; give a module's name or the path of a .py file
     """
     given = os.fspath(plugin)
     flag, path = f"--plugin={given}", Path(given).absolute()

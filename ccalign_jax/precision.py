@@ -17,8 +17,8 @@ __all__ = ["PRECISIONS", "Precision", "in_precision", "is_emulated"]
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 CPU_FLAGS = Path("/proc/cpuinfo")
-# By its name in Linux. With AVX512-BF16 alone some products are faster than in float32 and others slower: a sweep takes
-# as long, or several times as long.
+# By its name in Linux. With AVX512-BF16 alone maps are faster than in float32 and their gradients slower
+# (experiments/benchmarks/bfloat16.py).
 INSTRUCTION = "amx_bf16"
 
 Function = TypeVar("Function", bound=Callable[..., Any])

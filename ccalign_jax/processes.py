@@ -119,7 +119,7 @@ def check(coordinator: str | None, count: int | None, number: int | None) -> Non
     Example:
         >>> check("10.0.0.1:1234", 2, None)
         Traceback (most recent call last):
-        ccalign_jax.errors.InputError: --coordinator needs --processes and --process as well
+        ccalign_jax.errors.InputError: coordinator needs processes and process as well
     """
     if coordinator is None:
         if number is not None or count not in (None, 1):

@@ -20,12 +20,14 @@ __all__ = ["load_seed_map", "read_map"]
 LAYERS = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
 
 
-def read_map(path: str | os.PathLike[str]) -> LearnedMap:
-    """A checkpoint of ours, or one of the seed study's `.pt` maps.
+def read_map(path: LearnedMap | str | os.PathLike[str]) -> LearnedMap:
+    """A checkpoint of ours, or one of the seed study's `.pt` maps; a map itself is returned as it is.
 
     Raises:
         InputError: as `load_aligner` and `load_seed_map`.
     """
+    if isinstance(path, LearnedMap):
+        return path
     return load_seed_map(path) if str(path).endswith(".pt") else load_aligner(path)
 
 

@@ -147,12 +147,12 @@ def as_before(tmp_path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def one_line() -> Callable[..., str]:
-    """`one_line(call, *parts)` is what the `InputError` of the call says: one line, with every part in it."""
+    """`one_line(call, *parts)` is what the `InputError` of the call says, in flags: one line, with every part in it."""
 
     def refused(call: Callable[[], object], *parts: str) -> str:
         with pytest.raises(InputError) as caught:
             call()
-        message = str(caught.value)
+        message = caught.value.in_flags
         assert "\n" not in message
         for part in parts:
             assert part in message, message

@@ -131,7 +131,9 @@ def test_missing_cut_and_added_files_are_noticed(tmp_path, saved, one_line):
     one_line(lambda: load_aligner(path), "damaged or missing")
     (path / ABOUT).unlink()
     one_line(lambda: load_aligner(path), "no checkpoint here", ABOUT)
-    one_line(lambda: load_tree(tmp_path / "nowhere"), "nowhere", "no checkpoint here")
+    one_line(lambda: load_tree(tmp_path / "nowhere"), "nowhere: no such folder; give a folder such as RUN/best")
+    shutil.copytree(saved, path / "best")
+    one_line(lambda: load_aligner(path), f"no checkpoint here ({ABOUT} is missing); did you mean {path / 'best'}?")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"leaves": {}}', "{", '"leaves sha256"', "[" * 10**5])

@@ -8,7 +8,10 @@ import pytest
 
 from ccalign_jax.checkpoints import load_tree, save_tree
 from ccalign_jax.data import load, open_shards
-from ccalign_jax.errors import check_path, check_text
+from ccalign_jax.errors import InputError, check_path, check_text, suggest
+from ccalign_jax.exporting import export
+from ccalign_jax.settings import SETTINGS
+from ccalign_jax.study import sweep
 
 BAD = os.fsdecode(b"caf\xe9.npz")
 
@@ -34,3 +37,46 @@ def test_data_and_maps_are_refused_before_they_are_read_or_written(call, tmp_pat
     np.savez(path, image=np.eye(2, dtype="f4"), text_en=np.eye(2, dtype="f4"))
     one_line(lambda: call(path), r"caf\udce9.npz", "not UTF-8")
     assert [file.name for file in tmp_path.iterdir()] == [BAD]
+
+
+@pytest.mark.parametrize(
+    ("flags", "arguments"),
+    [
+        (
+            "out: exists already; give --overwrite or another --out",
+            "out: exists already; give overwrite=True or another out",
+        ),
+        ("leave one out with --languages=de,en", 'leave one out with languages=["de", "en"]'),
+        ("--split=official, but no split", "split=official, but no split"),
+        (
+            "--hyper=epochs=1,2.5: give --hyper=criterion=t2i",
+            'hyper={"epochs": [1, 2.5]}: give hyper={"criterion": "t2i"}',
+        ),
+        ("there are a, b (--aligners=list)", "there are a, b"),
+        ("no captions: give --source (--source=list prints all)", "no captions: give source"),
+        (
+            "finish it with ccalign sweep --out=my run --resume; or not",
+            "finish it with ccalign sweep --out=my run resume=True; or not",
+        ),
+        ("use ccalign extract --out=run --resume --overwrite", "use ccalign extract --out=run --resume --overwrite"),
+        ("/tmp/my--file.npz: a dash--for example", "/tmp/my--file.npz: a dash--for example"),
+    ],
+)
+def test_python_reads_arguments_where_a_shell_reads_flags(flags, arguments):
+    error = InputError(flags)
+    assert (str(error), error.in_flags) == (arguments, flags)
+
+
+def test_the_nearest_name_is_suggested(one_line):
+    assert suggest("temp", SETTINGS) == "did you mean temperature?"
+    assert suggest("elephant", ["residual", "linear"]) == "there are residual, linear"
+    for call, meant in (
+        (lambda: sweep("synthetic", aligners=["dual(residul)"]), "residual"),
+        (lambda: sweep("synthetic", losses=["infonc"]), "infonce"),
+        (lambda: sweep("synthetic", pivots=["symetric"]), "symmetric"),
+        (lambda: sweep("synthetic", grid="defautl"), "default"),
+        (lambda: sweep("synthetic", hyper={"lr": 0.1}), "learning_rate"),
+        (lambda: sweep("synthetic", langs=["de"]), "languages"),
+        (lambda: export("map", to="numpi", out="there"), "numpy"),
+    ):
+        one_line(call, f"; did you mean {meant}?")

@@ -18,6 +18,7 @@ ORDER = (
     "_names",
     "_deferred",
     "errors",
+    "_libraries",
     "scenes",
     "_entries",
     "plugins",
@@ -225,7 +226,7 @@ def test_statistics_need_neither_jax_nor_scipy_to_start():
 
 
 def test_every_module_is_reached_from_the_root():
-    private = {"__init__", "_deferred", "_entries", "_names", "_version", "errors"}
+    private = {"__init__", "_deferred", "_entries", "_libraries", "_names", "_version", "errors"}
     assert set(ccalign_jax._MODULES) == {module_of(path) for path in FILES} - private <= set(dir(ccalign_jax))
 
 

@@ -1,15 +1,19 @@
 """Options: what is refused, and the flags and arguments that follow from the fields."""
 
+import ast
 import dataclasses
 import inspect
+from pathlib import Path
 
 import pytest
 from absl import flags
 
 import ccalign_jax as cc
+from ccalign_jax.cli import commands
 from ccalign_jax.cli.flags import define, given
 from ccalign_jax.errors import InputError
-from ccalign_jax.options import AlignConfig, Option, SweepConfig
+from ccalign_jax.options import AlignConfig, ExtractConfig, Option, SweepConfig
+from ccalign_jax.wit.options import DownloadConfig, WitConfig
 
 
 @pytest.mark.parametrize(
@@ -39,10 +43,25 @@ def test_differences_are_named():
     assert other.differences(one) == ["pivots is ('symmetric',), was ('image',)", "folds is 3, was 5"]
 
 
-@pytest.mark.parametrize("config", [SweepConfig, AlignConfig])
+@pytest.mark.parametrize("config", [SweepConfig, AlignConfig, ExtractConfig, WitConfig, DownloadConfig])
 def test_every_option_says_in_one_line_what_it_is(config):
     for name, option in config.options().items():
-        assert option.help and "\n" not in option.help, name
+        assert "\n" not in option.help, name
+        assert starts_a_phrase(option.help), f"{name}: {option.help}"
+
+
+def starts_a_phrase(help: str) -> bool:
+    return help.partition(" ")[0] not in ("", "of", "for", "that", "which", "whose")
+
+
+@pytest.mark.parametrize("path", sorted(Path(commands.__file__).parent.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_every_flag_of_a_command_says_what_it_is(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    defined = [call for call in calls if ast.unparse(call.func).startswith("flags.DEFINE_") and len(call.args) > 2]
+    assert defined
+    for call in defined:
+        name, help = call.args[0].value, ast.literal_eval(next(arg for arg in reversed(call.args)))
+        assert starts_a_phrase(help), f"--{name}: {help}"
 
 
 def test_the_python_call_has_every_option_and_its_default():

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ccalign_jax.aligners._base import Aligner, Params
 from ccalign_jax.aligners._names import parse_name
+from ccalign_jax.aligners._registry import ALIGNERS
 
 __all__ = ["Layer", "caption_layers", "image_layers"]
 
@@ -49,7 +50,7 @@ def caption_layers(
 ) -> tuple[Layer, ...] | None:
     """Layers that map unit caption rows of one language, of the length that `aligner.text` gives them.
 
-    An affine map is one layer, the MLPs `mlp` and `residual_mlp` are two; None for any other map. The residual of an
+    An affine map is one layer, an MLP by its registry entry is two; None for any other map. The residual of an
     MLP runs through its hidden layer, as GELU(z) − GELU(−z) = z.
 
     Args:
@@ -82,8 +83,8 @@ def image_layers(name: str, aligner: Aligner, params: Params, *, d_image: int) -
 def _layers(
     name: str, own: Params, function: Callable[[Any], Any], params: Params, width: int
 ) -> tuple[Layer, ...] | None:
-    if name in ("mlp", "residual_mlp"):
-        return _mlp_layers(own, residual=name == "residual_mlp")
+    if (kind := ALIGNERS[name].mlp) is not None:
+        return _mlp_layers(own, residual=kind == "residual")
     form = _affine_form(function, params, width)
     return None if form is None else (form,)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import ccalign_jax.aligners as aligners
 from ccalign_jax.aligners._registry import ALIGNERS, COMBINATORS, Sizes
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, suggest
 
 if TYPE_CHECKING:
     from ccalign_jax.aligners._base import Aligner
@@ -65,8 +65,7 @@ def parse_name(name: str) -> AlignerName:
     if not bracket and head == "dual":
         return AlignerName("residual", "residual")
     if not bracket and head not in COMBINATORS:
-        known = ", ".join([*ALIGNERS, *COMBINATORS])
-        raise InputError(f"unknown aligner {name!r}; there are {known} (--aligners=list)")
+        raise InputError(f"unknown aligner {name!r}; {suggest(name, [*ALIGNERS, *COMBINATORS])} (--aligners=list)")
     if bracket and (head not in COMBINATORS or not tail.endswith(")")):
         raise _refusal(name, "write per_language(A), dual(A) or dual(A,B)")
     inside = tail[:-1].strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import ccalign_jax.aligners as aligners  # whose functions are loaded when first called: names and summaries need no jax
 from ccalign_jax._entries import check_entry
@@ -49,6 +49,7 @@ class AlignerEntry(NamedTuple):
         two_sided: whether it maps images too, without `dual`.
         fitted: whether parameters are fitted, beside the means of both sides.
         unseen_languages: whether it maps languages that were not in training.
+        mlp: `plain` for the layers `expand` and `contract` with a GELU between, `residual` where x is added; else None.
     """
 
     make: Callable[[int, int, Sizes], Aligner]
@@ -59,6 +60,7 @@ class AlignerEntry(NamedTuple):
     two_sided: bool = False
     fitted: bool = True
     unseen_languages: bool = True
+    mlp: Literal["plain", "residual"] | None = None
 
 
 def _solved(summary: str, *reads: str) -> AlignerEntry:
@@ -113,11 +115,13 @@ ALIGNERS: dict[str, AlignerEntry] = {
         lambda d_text, d_out, sizes: aligners.mlp(d_text, d_out, hidden=sizes.hidden),
         "GELU(xW1 + b1)W2 + b2, random at first",
         frozenset({"hidden", "dropout"}),
+        mlp="plain",
     ),
     "residual_mlp": AlignerEntry(
         lambda d_text, d_out, sizes: aligners.residual_mlp(d_text, d_out, hidden=sizes.hidden),
         "xE + GELU(xW1 + b1)W2 + b2, identity at first",
         frozenset({"hidden", "dropout"}),
+        mlp="residual",
     ),
     "gated_mlp": AlignerEntry(
         lambda d_text, d_out, sizes: aligners.gated_mlp(d_text, d_out, hidden=sizes.hidden),

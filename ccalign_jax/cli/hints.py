@@ -1,31 +1,9 @@
 """Hints for flags that a subcommand does not have."""
 
-import difflib
 from collections.abc import Collection
 
+from ccalign_jax.errors import nearest
 from ccalign_jax.settings import SETTINGS
-
-# What other programs call it, and what it is called here, by the first of these that a subcommand has.
-OTHER_NAMES = {
-    "batch_size": ("batch", "batch_images"),
-    "bs": ("batch", "batch_images"),
-    "dataset": ("data",),
-    "gpus": ("devices",),
-    "lang": ("languages", "language"),
-    "langs": ("languages", "language"),
-    "lr": ("learning_rate",),
-    "model": ("checkpoint", "aligner", "aligners"),
-    "n_folds": ("folds",),
-    "num_epochs": ("epochs",),
-    "output": ("out",),
-    "output_dir": ("out",),
-    "outdir": ("out",),
-    "tau": ("temperature",),
-    "temp": ("temperature",),
-    "wd": ("l2",),
-    "weight_decay": ("l2",),
-}
-NEAR = 0.7
 
 
 def hint(argument: str, known: Collection[str]) -> str:
@@ -44,8 +22,7 @@ def hint(argument: str, known: Collection[str]) -> str:
     flag, _, value = argument.partition("=")
     name = flag.lstrip("-").lower().replace("-", "_")
     settings = list(SETTINGS) if "hyper" in known else []
-    near = difflib.get_close_matches(name, [*known, *settings], n=1, cutoff=NEAR)
-    for meant in (name, *OTHER_NAMES.get(name, ()), *near):
+    for meant in (name, nearest(name, [*known, *settings])):
         if meant in known:
             return f"{flag}: no such flag; did you mean --{meant}?"
         if meant in settings:

@@ -51,7 +51,7 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
             for argument in argv[1:]:
                 check_text("", argument)
         except InputError as error:
-            fail(error)
+            fail(error.in_flags)
         if HELP & set(argv):
             print(_usage(owner, sys.modules[main.__module__].__doc__ or ""))
             check_printed()
@@ -89,7 +89,7 @@ def run(main: Callable[..., Path | None], define_flags: Callable[[], None] | Non
                 load_plugin(plugin)
             written = main(*argv[1:])
         except InputError as error:
-            fail(error)
+            fail(error.in_flags)
         except OSError as error:  # a folder that cannot be made, a full disk
             if error.filename is None:
                 raise

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.damage import reading
 from ccalign_jax.errors import InputError
 
@@ -19,12 +20,9 @@ def import_pyarrow(path: Path) -> Any:
     Raises:
         InputError: it is not installed; `path` is what was to be read.
     """
-    try:
-        import pyarrow.compute
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError(f"{path}: pyarrow is not installed; pip install pyarrow makes it readable") from None
-    return pyarrow
+    for name in ("pyarrow.compute", "pyarrow.parquet"):
+        import_library(path, name, "frames")
+    return import_library(path, "pyarrow", "frames")
 
 
 def holds_rows(kind: Any, *, several: bool = False) -> bool:

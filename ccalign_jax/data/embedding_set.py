@@ -107,7 +107,8 @@ class EmbeddingSet:
             raise InputError(f"{name}: image_keys has {len(keys)} entries for {size} rows of image; give a key a row")
         check_rows(name, "image", image, keys)
         if not text:
-            raise InputError(f"{name}: no captions; give one array text_<language> a language")
+            seen = "".join(f" ({note})" for note in notes)
+            raise InputError(f"{name}: no captions{seen}; give one array text_<language> a language")
         if languages is not None:
             text = {language: text[language] for language in known_languages(name, languages, text)}
         check_languages(name, text)

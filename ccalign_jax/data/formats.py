@@ -20,7 +20,7 @@ from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import FORMATS, is_shard
 from ccalign_jax.data.table_sets import read_table_set
 from ccalign_jax.data.tables import dataset_tables, is_dataset_folder, is_parquet, parquet_table
-from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.errors import InputError, check_path, nearest
 
 if TYPE_CHECKING:
     from ccalign_jax.data.objects import Source
@@ -147,8 +147,11 @@ def _format_of(given: str | os.PathLike[str]) -> tuple[_Format, Path]:
     path = Path(given)
     form = next((form for form in _FORMATS if form.fits(path)), None)
     if form is None:
-        problem = "cannot tell its format" if path.exists() else "no such file or folder"
-        raise InputError(f"{path}: {problem}; give {' or '.join(form.looks for form in _FORMATS)}")
+        if path.exists():
+            raise InputError(f"{path}: cannot tell its format; give {' or '.join(form.looks for form in _FORMATS)}")
+        near = nearest(path.name, sorted(other.name for other in path.parent.glob("*")))
+        remedy = f"did you mean {path.with_name(near)}?" if near else "give a form of docs/data.md"
+        raise InputError(f"{path}: no such file or folder; {remedy}")
     return form, path
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.arrow_columns import import_pyarrow
 from ccalign_jax.errors import InputError
 
@@ -36,15 +37,10 @@ def make_frame(columns: Mapping[str, Sequence[Any] | np.ndarray], backend: Backe
     """
     if backend not in ("pandas", "polars"):
         raise InputError(f"backend={backend!r}: it must be pandas or polars")
-    try:
-        if backend == "pandas":
-            import pandas
-
-            return pandas.DataFrame(dict(columns))
-        import polars
-    except ImportError:
-        raise InputError(f"{backend} is not installed; pip install {backend} makes frames") from None
-    return polars.DataFrame({name: _polars_series(name, values) for name, values in columns.items()}, nan_to_null=True)
+    library = import_library("a data frame", backend, "frames")
+    if backend == "pandas":
+        return library.DataFrame(dict(columns))
+    return library.DataFrame({name: _polars_series(name, values) for name, values in columns.items()}, nan_to_null=True)
 
 
 def _polars_series(name: str, values: Sequence[Any] | np.ndarray) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.checks import check_one_split, host_array
-from ccalign_jax.data.torch_files import import_torch, load_torch
+from ccalign_jax.data.torch_files import load_torch
 from ccalign_jax.errors import InputError
 
 __all__ = ["read_seed_folder"]
@@ -34,7 +35,7 @@ def read_seed_folder(path: Path) -> dict[str, Any]:
 
 def _gather_shards(folder: Path, *, by_language: bool) -> dict[str, tuple[np.ndarray, list[str], list[str]]]:
     """For each language, or for "image": the rows of all shards, the key of each, and the split folder of each."""
-    torch = import_torch(folder.parent)
+    torch = import_library(folder.parent, "torch", "torch")
     gathered: dict[str, tuple[list[np.ndarray], list[str], list[str]]] = {}
     for file in sorted(folder.glob("[!.]*/[!.]*.pt")):
         shard = load_torch(file)

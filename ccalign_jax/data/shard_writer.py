@@ -10,6 +10,7 @@ from typing import Any, Literal
 import ml_dtypes
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.formats import open_shards
 from ccalign_jax.data.safetensors_files import write_safetensors
 from ccalign_jax.data.shards import Shards
@@ -72,10 +73,7 @@ def _write(path: Path, arrays: Mapping[str, Any], form: str) -> None:
     elif form == "safetensors":
         write_safetensors(path, arrays)
     elif form == "pt":
-        try:
-            import torch
-        except ImportError as error:
-            raise InputError("torch is not installed; pip install torch, or write npz") from error
+        torch = import_library(path, "torch", "torch")
         tensors = {
             key: torch.from_numpy(values.view(np.int16) if key in bfloat16 else values)
             for key, values in arrays.items()

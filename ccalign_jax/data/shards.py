@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ccalign_jax.data.caption_counts import COUNT, image_pairs
-from ccalign_jax.data.checks import check_rows, unsound_rows
+from ccalign_jax.data.checks import refuse_unsound, unsound_rows
 from ccalign_jax.data.image_hashes import DIGEST, HASH, Copies, find_copies
 from ccalign_jax.data.pair_rows import PairRows, joined_ranges
 from ccalign_jax.data.stored_array import HeldArray, StoredArray
@@ -121,7 +121,7 @@ class Shards:
         Raises:
             InputError: as `read`.
         """
-        return self._read(ranges, _check_rows)
+        return self._read(ranges, refuse_unsound)
 
     def _read(self, ranges: Sequence[tuple[int, int]] | Int[np.ndarray, "k 2"], check: Callable[..., Any]) -> PairRows:
         total, count = int(sum(stop - start for start, stop in ranges)), len(self.languages)
@@ -192,9 +192,9 @@ class Shards:
         def count(name: str, key: str, values: np.ndarray, *, first: int) -> None:
             nonlocal bad
             try:
-                _check_rows(name, key, values, first=first)
+                refuse_unsound(name, key, values, first=first)
             except InputError as error:
-                problems.append(str(error).partition(" (")[0])
+                problems.append(error.in_flags.partition(" (")[0])
                 bad += int(unsound_rows(values).sum())
 
         for start in range(0, len(self), CHECKED_ROWS):
@@ -248,9 +248,3 @@ def _checked(array: StoredArray | HeldArray, start: int, stop: int, check: Calla
     if len(found):
         check(str(array.path), array.key, found, first=start)
     return found
-
-
-def _check_rows(name: str, key: str, values: np.ndarray, *, first: int) -> None:
-    """Refuse a NaN, infinite or zero row."""
-    if unsound_rows(values).any():
-        check_rows(name, key, values, first=first)

@@ -1,4 +1,4 @@
-"""Shuffled, seeded and resumable batches from shards larger than memory, through Grain.
+"""Shuffled, seeded and resumable batches, from shards larger than memory through Grain.
 
 Shuffling rows one by one would read each from another place of the disk. So an epoch shuffles chunks of neighbouring
 rows, and a window of many such chunks is held in memory and shuffled row by row.
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.shards import PairRows, Shards
 from ccalign_jax.errors import InputError
 from ccalign_jax.pivots import Batch
@@ -111,21 +112,32 @@ def _cut(ranges: Int[np.ndarray, "k 2"], longest: int) -> Int[np.ndarray, "m 2"]
     return np.stack([np.concatenate(starts), np.concatenate(stops)], axis=1)
 
 
-def import_grain() -> Any:
-    """The module `grain`, which prefetches batches.
+class _InTurn:
+    """The batches of a stream one by one; a place is written as Grain writes it."""
 
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import grain
-    except ImportError as error:
-        raise InputError('Grain is not installed; pip install "ccalign_jax[stream]" streams shards') from error
-    return grain
+    def __init__(self, stream: BatchStream):
+        self.stream, self.next = stream, 0
+
+    def __iter__(self) -> _InTurn:
+        return self
+
+    def __next__(self) -> Batch:
+        if self.next == len(self.stream):
+            raise StopIteration
+        self.next += 1
+        return self.stream[self.next - 1]
+
+    def get_state(self) -> dict[str, Any]:
+        return {"next_index": self.next}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.next = state["next_index"]
 
 
 class BatchStream:
-    """Batches of all epochs of a run; `iter` begins at the first, in a thread of Grain that reads ahead.
+    """Batches of all epochs of a run; `iter` begins at the first.
+
+    Where an epoch has more rows than `memory` holds, a thread of Grain reads ahead.
 
     Batch i does not depend on the order of requests, nor on how rows are spread over shards, so that a stopped run
     continues to the same bits. In an epoch every row comes once, but for `left_out` ones, others each time, that fill
@@ -147,7 +159,7 @@ class BatchStream:
         window_rows: rows that are shuffled together.
 
     Raises:
-        InputError: numbers that do not fit each other or the data, or Grain is not installed.
+        InputError: numbers that do not fit each other or the data, or Grain is needed and not installed.
 
     Example:
         >>> import tempfile
@@ -155,7 +167,7 @@ class BatchStream:
         >>> rows = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float16)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     stream = BatchStream(write_shards(folder, [{"image": rows, "text_en": rows}]), batch=4, epochs=2)
-        ...     first, last = stream[0], stream[3]  # `for batch in stream` takes them in turn, through Grain
+        ...     first, last = stream[0], stream[3]  # `for batch in stream` takes them in turn
         >>> len(stream), stream.left_out, first.text.shape, str(last.image.dtype)
         (4, 2, (1, 4, 4), 'float16')
     """
@@ -192,6 +204,9 @@ class BatchStream:
             )
         self.window_batches = min(memory // batch_bytes - self.ahead - 1, self.steps_per_epoch)
         self.window_rows = self.window_batches * self.batch
+        self._grain = (
+            import_library(shards.name, "grain", "stream") if self.window_batches < self.steps_per_epoch else None
+        )
         self._lock = threading.Lock()
         self._order: tuple[int, Int[np.ndarray, "k 2"], Int[np.ndarray, " k_and_one"]] | None = None
         self._held: tuple[tuple[int, int], PairRows, Int[np.ndarray, " n"]] | None = None
@@ -217,9 +232,10 @@ class BatchStream:
         return Batch(**parts)
 
     def __iter__(self) -> BatchIterator:
-        grain = import_grain()
-        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=self.ahead)
-        return iter(grain.MapDataset.source(self).to_iter_dataset(options))
+        if self._grain is None:
+            return _InTurn(self)
+        options = self._grain.ReadOptions(num_threads=1, prefetch_buffer_size=self.ahead)
+        return iter(self._grain.MapDataset.source(self).to_iter_dataset(options))
 
     def _window(self, epoch: int, number: int) -> tuple[PairRows, Int[np.ndarray, " n"]]:
         """The rows of a window, and the order in which they come."""

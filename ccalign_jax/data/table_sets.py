@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.arrow_columns import column_rows, column_strings, holds_rows, holds_strings
-from ccalign_jax.data.checks import check_one_split, check_rows, known_languages, unnamed_language, unsound_rows
+from ccalign_jax.data.checks import check_one_split, known_languages, refuse_unsound, unnamed_language
 from ccalign_jax.data.tables import Table
 from ccalign_jax.errors import InputError
 
@@ -73,8 +73,7 @@ class _Rows:
         """
         if not len(values):
             return
-        if unsound_rows(values).any():
-            check_rows(str(path), name, values, keys, numbers=numbers)
+        refuse_unsound(str(path), name, values, keys, numbers=numbers)
         if self.values and self.values[0].shape[1] != values.shape[1]:
             raise InputError(
                 f"{path}: {name} has rows of {values.shape[1]} numbers, earlier files of {self.values[0].shape[1]}; "
@@ -198,6 +197,12 @@ def read_table_set(path: Path, tables: Iterable[Table], languages: Sequence[str]
         names = ", ".join(sorted(found.left_out))
         found.notes.append(f"left out {len(found.left_out)} columns without embeddings: {names}")
     texts = {language: rows for language, rows in found.texts.items() if rows.values}
+    if not texts:
+        names = ", ".join(sorted(found.left_out)) or "no others"
+        raise InputError(
+            f"{path}: no captions beside images (other columns: {names}); name a column of lists of floats "
+            f"text_<language>, such as text_en, or {_CAPTIONS[0]} beside {_LANGUAGES[0]}"
+        )
     return {
         "image": np.concatenate(found.image.values),
         "text": {language: np.concatenate(rows.values) for language, rows in texts.items()},

@@ -11,27 +11,15 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.zip_files import Checksum, zip_members
 from ccalign_jax.errors import InputError
 
-__all__ = ["import_torch", "load_torch", "torch_arrays"]
+__all__ = ["load_torch", "torch_arrays"]
 
 _STORAGE = re.compile(r".*/data/\d+")
-
-
-def import_torch(path: Path) -> Any:
-    """The module `torch`, which is optional.
-
-    Raises:
-        InputError: it is not; `path` is what was to be read.
-    """
-    try:
-        import torch
-    except ImportError:
-        raise InputError(f"{path}: torch is not installed; pip install torch makes .pt readable") from None
-    return torch
 
 
 def load_torch(path: Path) -> Any:
@@ -40,7 +28,7 @@ def load_torch(path: Path) -> Any:
     Raises:
         InputError: torch is not installed, or the file is damaged or holds something else.
     """
-    torch = import_torch(path)
+    torch = import_library(path, "torch", "torch")
     with reading(f"{path}: damaged, or more than tensors, lists and dicts"):
         for checksum in _checksums(path).values():
             checksum.verify(path)
@@ -54,7 +42,7 @@ def torch_arrays(path: Path) -> dict[str, StoredArray]:
         InputError: torch is not installed, or the file is damaged, holds something else, or holds tensors that cannot
             be read a few rows at a time.
     """
-    torch = import_torch(path)
+    torch = import_library(path, "torch", "torch")
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)  # logs long reports of what it raises

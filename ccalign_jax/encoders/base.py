@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.errors import InputError
-
-__all__ = ["FINAL", "Choices", "Encoder", "Rows", "Side", "file_digest", "import_library", "versions"]
+__all__ = ["FINAL", "Choices", "Encoder", "Rows", "Side", "file_digest", "versions"]
 
 Side = Literal["text", "image"]
 Rows = Mapping[str, np.ndarray]  # layer to [n, d]
@@ -63,23 +60,6 @@ class Choices:
     precision: str = "auto"
     devices: int | None = None
     models: dict[Any, Any] = dataclasses.field(default_factory=dict)
-
-
-def import_library(name: str, extra: str) -> Any:
-    """An optional module.
-
-    Args:
-        name: of the module.
-        extra: of this package that installs it.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        missing = (error.name or name).partition(".")[0]
-        raise InputError(f'{missing} is not installed; pip install "ccalign_jax[{extra}]" adds it') from error
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.errors import reason
 
 __all__ = ["ImageReference", "open_image", "rgb_array"]
@@ -28,7 +28,7 @@ def open_image(image: ImageReference | Any, *, extra: str = "encode") -> Any:
         ValueError: no file, or not one that Pillow can read, in words that are the same each time.
         InputError: Pillow is not installed.
     """
-    pillow, ops = import_library("PIL.Image", extra), import_library("PIL.ImageOps", extra)
+    pillow, ops = (import_library("decoding of images", each, extra) for each in ("PIL.Image", "PIL.ImageOps"))
     if isinstance(image, pillow.Image):
         return image
     try:

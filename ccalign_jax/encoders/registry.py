@@ -139,9 +139,9 @@ def _kind_of_folder(folder: Path, flag: str) -> str:
 
 
 def _kind_on_hub(spec: str, flag: str) -> str:
-    from ccalign_jax.encoders.base import import_library
+    from ccalign_jax._libraries import import_library
 
-    hub = import_library("huggingface_hub", "encode")
+    hub = import_library(spec, "huggingface_hub", "encode")
     name, _, revision = spec.partition("@")
     try:
         files = set(hub.list_repo_files(name, revision=revision or None))

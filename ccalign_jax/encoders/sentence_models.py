@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
+from ccalign_jax._libraries import import_library
+from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, versions
 from ccalign_jax.encoders.images import open_image
 from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
 
@@ -24,7 +25,7 @@ def load_sentence_transformers(name: str, side: Side, choices: Choices) -> Encod
     Raises:
         InputError: a missing library, or no such model.
     """
-    library, torch = import_library("sentence_transformers", EXTRA), import_library("torch", EXTRA)
+    library, torch = (import_library(name, each, EXTRA) for each in ("sentence_transformers", "torch"))
     if name not in choices.models:
         choices.models[name] = _load(library, torch, name, side, choices)
     model, revision, weights, copies, precision = choices.models[name]

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, import_library, versions
+from ccalign_jax._libraries import import_library
+from ccalign_jax.encoders.base import FINAL, Choices, Encoder, Side, versions
 from ccalign_jax.encoders.images import ImageReference, open_image
 from ccalign_jax.encoders.pooling import POOLINGS, pool
 from ccalign_jax.encoders.torch_models import load_error, replicate, state_digest
@@ -42,7 +43,7 @@ def load_transformers(name: str, side: Side, choices: Choices) -> Encoder:
     Raises:
         InputError: a missing library, no such model, or a choice that does not suit it.
     """
-    transformers, torch = import_library("transformers", EXTRA), import_library("torch", EXTRA)
+    transformers, torch = (import_library(name, each, EXTRA) for each in ("transformers", "torch"))
     loaded = choices.models.get(name) or _load(transformers, torch, name, side, choices)
     choices.models[name] = loaded
     dual = hasattr(loaded.copies[0][0], "get_text_features")

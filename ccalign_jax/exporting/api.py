@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ccalign_jax._version import __version__
 from ccalign_jax.data.json_files import read_json
-from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.errors import InputError, check_path, suggest
 from ccalign_jax.exporting.card import CARD, write_card
 from ccalign_jax.exporting.facts import read_facts
 from ccalign_jax.exporting.job import ROWS, Job, check_features, make_job
@@ -82,7 +82,7 @@ def export(
         ([[2.0, 1.0], [1.0, 2.0]], ['config.json', 'model.npz'])
     """
     if to not in FORMATS:
-        raise InputError(f"--to={to}: no such format; there are {', '.join(FORMATS)} (--to=list)")
+        raise InputError(f"--to={to}: no such format; {suggest(to, FORMATS)} (--to=list)")
     check_path("--out=", out)
     format_, path = FORMATS[to], Path(out)
     options = {name: value for name, value in options.items() if value is not None}
@@ -92,7 +92,7 @@ def export(
     if format_.suffix and path.suffix != format_.suffix:
         raise InputError(f"--out={path}: {to} is one file; the name must end in {format_.suffix}")
     old = _old_files(path, format_, overwrite)
-    learned = checkpoint if isinstance(checkpoint, LearnedMap) else read_map(checkpoint)
+    learned = read_map(checkpoint)
     options |= {} if data is None else {"data": data}
     job = make_job(learned, to, language=language, side=side, options=options)
     job = job._replace(source=None if isinstance(checkpoint, LearnedMap) else Path(checkpoint))

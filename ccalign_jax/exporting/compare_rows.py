@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.encoders.base import FINAL, Choices, Side, import_library
+from ccalign_jax._libraries import import_library
+from ccalign_jax.encoders.base import FINAL, Choices, Side
 from ccalign_jax.encoders.registry import ENCODERS, resolve
 from ccalign_jax.errors import InputError, reason
 from ccalign_jax.exporting.stock_encoders import EXTRA
@@ -65,7 +66,8 @@ def compare_rows(
     """
     try:
         model = library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        rows = _encode("text", text, CAPTIONS, notes)
+        loaded: dict[Any, Any] = {}  # one model of both sides is loaded once
+        rows = _encode("text", text, CAPTIONS, notes, loaded)
         learned.check_widths(f"--text_encoder={text.spec}", d_text=rows.shape[1])
         pairs = []
         for language in languages:
@@ -73,7 +75,7 @@ def compare_rows(
             pairs.append((model.encode(CAPTIONS, show_progress_bar=False, **task), learned(rows, language)))
         if image is not None:
             picture = _picture()
-            rows = _encode("image", image, [picture], notes)
+            rows = _encode("image", image, [picture], notes, loaded)
             learned.check_widths(f"--image_encoder={image.spec}", d_image=rows.shape[1])
             pairs.append((model.encode([picture], show_progress_bar=False), learned.images(rows)))
     except InputError:
@@ -90,11 +92,13 @@ def compare_rows(
     return difference
 
 
-def _encode(side: Side, choice: EncoderChoice, items: Sequence[Any], notes: list[str]) -> np.ndarray:
+def _encode(
+    side: Side, choice: EncoderChoice, items: Sequence[Any], notes: list[str], loaded: dict[Any, Any]
+) -> np.ndarray:
     """Rows as an extraction makes them, in float32."""
     kind, name = resolve(choice.spec, side)
     options: dict[str, Any] = {"pooling" if side == "text" else "image_pooling": choice.pooling}
-    choices = Choices(prompt=choice.prompt, precision="float32", devices=1, **options)
+    choices = Choices(prompt=choice.prompt, precision="float32", devices=1, models=loaded, **options)
     encoder = ENCODERS[kind].load(name, side, choices)
     if choice.weights not in (None, encoder.about["weights_sha256"]):
         if choice.versions == encoder.about["versions"]:
@@ -110,6 +114,6 @@ def _encode(side: Side, choice: EncoderChoice, items: Sequence[Any], notes: list
 
 def _picture() -> Any:
     """A small picture of smooth colours."""
-    pillow = import_library("PIL.Image", EXTRA)
+    pillow = import_library("--to=sentence-transformers", "PIL.Image", EXTRA)
     across = np.linspace(0, 255, 64, dtype=np.uint8)
     return pillow.fromarray(np.stack(np.broadcast_arrays(across[:, None], across[None], across[::-1, None]), axis=-1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.exporting.job import Job, Part, refuse
 
@@ -22,7 +22,7 @@ def write(job: Job, folder: Path) -> list[str]:
     Raises:
         InputError: an index that cannot be read, of another width or metric, or several maps of captions before it.
     """
-    faiss = import_library("faiss", "export")
+    faiss = import_library(f"--to={job.to}", "faiss", "export")
     filled = job.options.get("index")
     notes = ["everything that is added to these indices is mapped, too; index.index.add(rows) adds rows as they are"]
     for part in job.parts:

@@ -144,14 +144,15 @@ def _has_layers(parts: Sequence[Part], count: int | None) -> bool:
     return count in {None if part.layers is None else len(part.layers) for part in parts}
 
 
-def _aligner_of(job: Job, part: Part) -> str | None:
+def _is_plain_mlp(job: Job, part: Part) -> bool:
     parsed = parse_name(job.learned.about["aligner"])
-    return parsed.image if part.name == "images" else parsed.text
+    name = parsed.image if part.name == "images" else parsed.text
+    return name is not None and ALIGNERS[name].mlp == "plain"
 
 
 NEEDED: Mapping[str, Callable[[Job, Sequence[Part]], bool]] = {
     "mlp": lambda job, parts: _has_layers(parts, 2),
-    "plain_mlp": lambda job, parts: any(_aligner_of(job, part) == "mlp" for part in parts),
+    "plain_mlp": lambda job, parts: any(_is_plain_mlp(job, part) for part in parts),
     "nonlinear": lambda job, parts: _has_layers(parts, None),
     "offset": lambda job, parts: any(
         part.layers is not None and len(part.layers) == 1 and part.layers[0].bias.any() for part in parts

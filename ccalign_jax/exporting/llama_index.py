@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -18,7 +18,7 @@ def write(job: Job, folder: Path) -> list[str]:
 
     Its layer scales no rows: they come out with the direction of the map's rows.
     """
-    torch = import_library("torch", "torch")
+    torch = import_library(f"--to={job.to}", "torch", "torch")
     (part,) = job.moving
     (layer,) = part.layers or ()
     bias = bool(layer.bias.any())

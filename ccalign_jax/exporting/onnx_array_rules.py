@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.exporting.onnx_graph import BATCH, Equation, Graph, Untranslatable, Value
+from ccalign_jax.exporting.onnx_graph import BATCH, Equation, Graph, Untranslatable, Value, dtype_of
 from ccalign_jax.exporting.onnx_rules import RULES, Inputs, Translate, rule
 
 __all__ = ["RULES"]
@@ -141,3 +141,13 @@ def _dot(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
 def _shape(equation: Equation) -> list[Any]:
     """Shape of the result; every size that is no number is that of the rows."""
     return [size if isinstance(size, int) else BATCH for size in equation.outvars[0].aval.shape]
+
+
+@rule("unit_rows")
+def _unit_rows(graph: Graph, equation: Equation, inputs: Inputs) -> Value:
+    """`numerics.unit_rows`, a function of ours: the bits of its exponents have no translation."""
+    if dtype_of(equation.outvars[0]) != np.float32:
+        raise Untranslatable("its function scales rows of another type than float32")
+    (rows,) = inputs
+    assert isinstance(rows, Value)  # known ones are computed
+    return graph.unit_rows(rows)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax._version import __version__
-from ccalign_jax.encoders.base import import_library
 from ccalign_jax.exporting.job import Job, Part, refuse
 from ccalign_jax.exporting.onnx_array_rules import RULES
 from ccalign_jax.exporting.onnx_graph import BATCH, Graph, Untranslatable, Value, trace
@@ -24,7 +24,7 @@ def write(job: Job, folder: Path) -> list[str]:
     A file a language, not an input for the language: its graph has one input, which is what programs that run models
     expect, and holds no parameters but those of the language.
     """
-    onnx = import_library("onnx", "export")
+    onnx = import_library(f"--to={job.to}", "onnx", "export")
     for part in job.parts:
         model = make_model(job, part)
         if model.ByteSize() > MOST_BYTES:
@@ -40,7 +40,7 @@ def make_model(job: Job, part: Part) -> Any:
     Raises:
         InputError: its function uses an operation that has no translation.
     """
-    onnx = import_library("onnx", "export")
+    onnx = import_library(f"--to={job.to}", "onnx", "export")
     helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
     graph = Graph()
     try:

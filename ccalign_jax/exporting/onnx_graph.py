@@ -11,7 +11,7 @@ from jax import export as jax_export
 from jax.extend.core import ClosedJaxpr, Literal
 from jaxtyping import Array
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 
 __all__ = ["Equation", "Graph", "Known", "Untranslatable", "Value", "trace"]
 
@@ -59,7 +59,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
-        self.helper = import_library("onnx", "export").helper
+        self.helper = import_library("--to=onnx", "onnx", "export").helper
 
     def name_of(self, value: Value | Known) -> str:
         """Name of a value; a known one becomes a constant."""
@@ -95,7 +95,7 @@ class Graph:
     def unit_rows(self, rows: Value, *, name: str | None = None) -> Value:
         """Rows scaled to length one; a zero row stays zero."""
         one, zero, last = np.array(1.0, np.float32), np.array(0.0, np.float32), np.array([-1])
-        narrow = (rows.shape[0], 1)
+        narrow = (*rows.shape[:-1], 1)
 
         def divided(rows: Value, length: Value, name: str | None) -> Value:
             safe = self.add("Where", self.add("Equal", length, zero), one, length)
@@ -181,13 +181,14 @@ class _Translation(NamedTuple):
 
     def equation(self, equation: Equation, inputs: list[Value | Known]) -> list[Value | Known]:
         name = equation.primitive.name
-        if name in CALLS:
+        if name in CALLS and equation.params.get("name") not in self.rules:
             inner = equation.params[CALLS[name]]
             return self.run(inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ()), inputs)
         static = all(isinstance(size, int) for place in equation.outvars for size in place.aval.shape)
         if static and all(isinstance(value, np.ndarray) for value in inputs):
             found = equation.primitive.bind(*inputs, **equation.params)
             return [np.asarray(one) for one in (found if equation.primitive.multiple_results else [found])]
+        name = equation.params["name"] if name in CALLS else name
         if name not in self.rules:
             raise Untranslatable(f"its function uses jax's {name}, which has no translation")
         rule = self.rules[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -17,7 +17,7 @@ def write(job: Job, path: Path) -> list[str]:
     """Write `{"kind": "linear", "W", "langs"}`, or `{"kind": "mlp", "state_dict", "langs", …}` of a residual MLP."""
     (part,), layers = job.moving, job.moving[0].layers
     assert layers is not None  # as the registry says
-    torch = import_library("torch", "torch")
+    torch = import_library(f"--to={job.to}", "torch", "torch")
 
     def tensor(array: np.ndarray) -> Any:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32))

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.aligners import Layer
 from ccalign_jax.encoders import ENCODERS
-from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.exporting.compare_rows import OTHER, EncoderChoice, compare_rows
 from ccalign_jax.exporting.facts import Facts, read_facts
@@ -42,7 +42,7 @@ def write_model(job: Job, folder: Path) -> list[str]:
         InputError: a map or an encoder that no stock module can hold, no encoder known, a missing or too old library,
             or an encoder whose rows the map does not take.
     """
-    library = import_library("sentence_transformers", EXTRA)
+    library = import_library(f"--to={job.to}", "sentence_transformers", EXTRA)
     if job.parts[0].name == "images":
         raise refuse(job, "a folder for captions, or for both sides; leave --side=images out")
     facts = read_facts(job)

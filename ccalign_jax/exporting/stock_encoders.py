@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.json_files import read_json
-from ccalign_jax.encoders.base import Side, import_library
+from ccalign_jax.encoders.base import Side
 from ccalign_jax.encoders.registry import resolve
 from ccalign_jax.encoders.transformers_models import longest_caption, pads_captions
 from ccalign_jax.errors import InputError, reason
@@ -80,7 +81,7 @@ def model_folder(spec: str, side: Side) -> Path:
     if Path(name).is_dir():
         return Path(name)
     name, _, revision = name.partition("@")
-    hub = import_library("huggingface_hub", EXTRA)
+    hub = import_library(spec, "huggingface_hub", EXTRA)
     full = name if "/" in name else f"sentence-transformers/{name}"
     try:
         return Path(hub.snapshot_download(full, revision=revision or None, ignore_patterns=_unused()))
@@ -144,7 +145,7 @@ def _float32(folder: Path) -> dict[str, Any]:
 
 def _transformers(side: Side, spec: str, pooling: str | None, *, modalities: tuple[Side, ...]) -> StockEncoder:
     folder = model_folder(spec, side)
-    transformers = import_library("transformers", EXTRA)
+    transformers = import_library(spec, "transformers", EXTRA)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model = transformers.MODEL_MAPPING[type(config)]

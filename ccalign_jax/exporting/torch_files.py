@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -42,7 +42,7 @@ def write(job: Job, folder: Path) -> list[str]:
     A part is an `nn.Sequential` of one linear layer, or of two with the exact GELU between; images that stay as they
     are have none.
     """
-    torch = import_library("torch", "torch")
+    torch = import_library(f"--to={job.to}", "torch", "torch")
     state = {}
     for part in job.moving:
         for place, layer in enumerate(part.layers or ()):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.checks import check_inside
 from ccalign_jax.data.damage import reading
 from ccalign_jax.data.json_files import read_json
-from ccalign_jax.encoders.base import import_library
 from ccalign_jax.errors import InputError, reason
 from ccalign_jax.extraction.arrow_rows import file_rows, read_parquet
 from ccalign_jax.extraction.columns import IMAGE, SPLIT
@@ -56,7 +56,7 @@ def read_hub(name: str) -> Iterator[Row]:
     Raises:
         InputError: `datasets` is not installed, or cannot load it.
     """
-    datasets = import_library("datasets", "datasets")
+    datasets = import_library(f"hub:{name}", "datasets", "datasets")
     place, _, revision = name.partition("@")
     repository, _, config = place.partition(":")
     try:
@@ -66,7 +66,8 @@ def read_hub(name: str) -> Iterator[Row]:
         raise InputError(f"{problem}; compare the name, or save it to disk") from error
     files = [(Path(file["filename"]), str(split)) for split, rows in found.items() for file in rows.cache_files]
     # Where a data set is a folder of images, rows name files of the cache in place of bytes.
-    cache = [datasets.config.HF_DATASETS_CACHE, import_library("huggingface_hub", "datasets").constants.HF_HUB_CACHE]
+    hub = import_library(f"hub:{name}", "huggingface_hub", "datasets")
+    cache = [datasets.config.HF_DATASETS_CACHE, hub.constants.HF_HUB_CACHE]
     roots = [*map(Path, cache), *([Path(repository)] if Path(repository).is_dir() else [])]
     return file_rows(Path(name), files, roots)
 

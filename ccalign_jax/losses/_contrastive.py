@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.losses._batch import language_mean
 from ccalign_jax.losses._directions import Pool
+from ccalign_jax.losses._exchange import Exchange
 from ccalign_jax.losses._sums import Sums, batch_sums
-from ccalign_jax.losses._tiled import Exchange, Tile
+from ccalign_jax.losses._tiled import Tile
 
 __all__ = ["clip_loss", "learned_temperature", "supcon_loss"]
 

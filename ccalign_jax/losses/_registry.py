@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from jaxtyping import Array
 
     from ccalign_jax.losses._directions import Pool
-    from ccalign_jax.losses._tiled import Exchange, Tile
+    from ccalign_jax.losses._exchange import Exchange
+    from ccalign_jax.losses._tiled import Tile
 
 __all__ = ["LOSSES", "BatchLoss", "LossEntry", "register_loss"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.losses._batch import language_mean
+from ccalign_jax.losses._exchange import Exchange
 from ccalign_jax.losses._sums import batch_sums
-from ccalign_jax.losses._tiled import Exchange, Tile
+from ccalign_jax.losses._tiled import Tile
 
 __all__ = ["sigmoid_loss"]
 

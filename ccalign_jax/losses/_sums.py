@@ -11,8 +11,9 @@ from jaxtyping import Array, Bool, Float
 
 from ccalign_jax.losses._batch import as_languages, group_numbers, one_each, similarity
 from ccalign_jax.losses._directions import Direction, Pool, check_pool, directions
+from ccalign_jax.losses._exchange import Exchange
 from ccalign_jax.losses._reductions import REDUCTIONS
-from ccalign_jax.losses._tiled import Captions, Exchange, Images, Tile, TilePlan, auto_tile, tiled_sums
+from ccalign_jax.losses._tiled import Captions, Images, Tile, TilePlan, auto_tile, tiled_sums
 
 __all__ = ["Sums", "batch_sums"]
 

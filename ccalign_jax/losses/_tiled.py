@@ -6,7 +6,6 @@ exchange images, since captions are more by the number of languages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -15,12 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.losses._batch import similarity
+from ccalign_jax.losses._exchange import Exchange, exchanged, varying
 from ccalign_jax.losses._reductions import REDUCTIONS
 from ccalign_jax.tiles import visit_tiles
 
-__all__ = ["Captions", "Exchange", "Images", "Tile", "TilePlan", "auto_tile", "tiled_sums"]
+__all__ = ["Captions", "Images", "Tile", "TilePlan", "auto_tile", "tiled_sums"]
 
-Exchange = Literal["ring", "gather"]
 Tile = int | Literal["auto"] | None
 # On a CPU tiles are faster once the scores, and as many slopes, leave the cache (experiments/benchmarks/tiled_loss.py).
 TILED_FROM, AUTO_TILE = 2048 * 2048, 1024
@@ -97,7 +96,7 @@ def tiled_sums(plan: TilePlan, captions: Captions, images: Images) -> tuple[Tota
 
     Differentiable, once, in rows, scale and offset. Under `plan.axis_name` the candidates are those of all devices.
     """
-    captions, images = _vary((captions, images), plan.axis_name)
+    captions, images = varying((captions, images), plan.axis_name)
     return _sums(plan, captions, images)
 
 
@@ -106,7 +105,7 @@ def _sums(plan: TilePlan, captions: Captions, images: Images) -> tuple[Totals, T
     dtype = jnp.promote_types(captions.rows.dtype, jnp.float32)
 
     def starts(names: tuple[str, ...], shape: tuple[int, int]) -> Totals:
-        return _vary(tuple(jnp.full(shape, REDUCTIONS[name].start, dtype) for name in names), plan.axis_name)
+        return varying(tuple(jnp.full(shape, REDUCTIONS[name].start, dtype) for name in names), plan.axis_name)
 
     def step(caption_totals: Totals, images: Images, image_totals: Totals) -> tuple[Totals, Totals]:
         def one_language(given: tuple[Captions, Totals, Totals]) -> tuple[Totals, Totals]:
@@ -127,7 +126,7 @@ def _sums(plan: TilePlan, captions: Captions, images: Images) -> tuple[Totals, T
     languages, size = captions.exists.shape
     merges = tuple(REDUCTIONS[name].merge for name in plan.images)
     start = starts(plan.captions, (languages, size)), starts(plan.images, (len(images.exists), languages))
-    return _exchange(plan, step, start[0], images, start[1], merges)
+    return exchanged(plan.axis_name, plan.exchange, step, start[0], images, start[1], merges)
 
 
 def _sums_forward(plan: TilePlan, captions: Captions, images: Images) -> tuple[Any, Any]:
@@ -159,8 +158,8 @@ def _sums_backward(plan: TilePlan, kept: Any, slopes: tuple[Totals, Totals]) -> 
         return d_captions, d_rows
 
     moving = (captions.rows, captions.scale, captions.offset), images.rows
-    start = _vary(jax.tree.map(wide, moving), plan.axis_name)
-    found = _exchange(plan, step, start[0], (images, image_side), start[1], jnp.sum)
+    start = varying(jax.tree.map(wide, moving), plan.axis_name)
+    found = exchanged(plan.axis_name, plan.exchange, step, start[0], (images, image_side), start[1], jnp.sum)
     d_captions, d_rows = jax.tree.map(lambda slope, leaf: slope.astype(leaf.dtype), found, moving)
     return Captions._make((*d_captions, None, None)), Images._make((d_rows, None, None))
 
@@ -208,50 +207,6 @@ def _add_slopes(plan: TilePlan, rows: tuple[Captions, _Side], columns: tuple[Ima
     return (d_rows, d_scale, d_offset), d_images + similarity("rc,rd->cd", weights, captions.rows)
 
 
-def _exchange(plan: TilePlan, step: Callable, here: Any, reads: Any, writes: Any, merge: Any) -> tuple[Any, Any]:
-    """`step(here, reads, writes) -> (here, writes)` with what every device reads and writes, its own parts in turn.
-
-    Args:
-        plan: says how.
-        step: adds to what is here, and to what is written.
-        here: what stays on this device.
-        reads: what others must see of this device's images, the images along the first axis.
-        writes: what all add up for this device's images, likewise; the totals of nothing to begin with.
-        merge: `(parts, axis) -> whole` for each leaf of `writes`.
-    """
-    axis_name = plan.axis_name
-    if axis_name is None:
-        return step(here, reads, writes)
-    devices = jax.lax.axis_size(axis_name)
-    if plan.exchange == "ring":
-        hops = [(device, (device + 1) % devices) for device in range(devices)]
-
-        def hop(carry: Any, _: None) -> tuple[Any, None]:
-            here, reads, writes = carry
-            here, writes = step(here, reads, writes)
-            return (here, *jax.tree.map(lambda leaf: jax.lax.ppermute(leaf, axis_name, hops), (reads, writes))), None
-
-        (here, _, writes), _ = jax.lax.scan(hop, (here, reads, writes), length=devices)
-        return here, writes
-    everywhere = jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, axis_name, tiled=True), reads)
-    here, parts = step(here, everywhere, jax.tree.map(lambda leaf: jnp.concatenate([leaf] * devices), writes))
-
-    def bring_home(leaf: Array, merge: Callable[[Array, int], Array]) -> Array:
-        leaf = leaf.reshape(devices, -1, *leaf.shape[1:])
-        return merge(jax.lax.all_to_all(leaf, axis_name, split_axis=0, concat_axis=0), 0)
-
-    return here, jax.tree.map(bring_home, parts, merge)
-
-
 def _by_language(totals: Any) -> Any:
     """`[n, languages]` as `[languages, n]`, and back."""
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), totals)
-
-
-def _vary(tree: Any, axis_name: str | None) -> Any:
-    """The same values, as such that differ from device to device: under `shard_map`, all that meets in a loop must."""
-    if axis_name is None:
-        return tree
-    # True, but not known to be: the same under `vmap`, `pmap` and `shard_map`, where `lax.pcast` is for the last alone.
-    here = jax.lax.axis_index(axis_name) >= 0
-    return jax.tree.map(lambda leaf: jnp.where(here, leaf, jnp.zeros_like(leaf)), tree)

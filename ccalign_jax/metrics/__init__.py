@@ -20,9 +20,9 @@ from ccalign_jax.metrics.retrieval import recall_at as recall_at
 from ccalign_jax.metrics.retrieval import register_metric as register_metric
 from ccalign_jax.metrics.retrieval import resolve_ties as resolve_ties
 from ccalign_jax.metrics.retrieval import retrieval_metrics as retrieval_metrics
+from ccalign_jax.metrics.scored_rows import Banks as Banks
+from ccalign_jax.metrics.scored_rows import Scoring as Scoring
 from ccalign_jax.metrics.scoring import SCORINGS as SCORINGS
-from ccalign_jax.metrics.scoring import Banks as Banks
-from ccalign_jax.metrics.scoring import Scoring as Scoring
 from ccalign_jax.metrics.scoring import centred_cosine as centred_cosine
 from ccalign_jax.metrics.scoring import cosine as cosine
 from ccalign_jax.metrics.scoring import csls as csls

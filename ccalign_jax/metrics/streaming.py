@@ -14,17 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ccalign_jax.metrics.blocks import (
-    Progress,
-    RowMap,
-    Rows,
-    as_scaled,
-    make_sources,
-    pair_scores,
-    tile_scores,
-    visit_blocks,
-)
+from ccalign_jax.metrics.blocks import Progress, pair_scores, tile_scores, visit_blocks
 from ccalign_jax.metrics.counts import Ranks, count_around, each_answer_once, ranks_from_counts
+from ccalign_jax.metrics.sources import RowMap, Rows, as_scaled, make_sources
 from ccalign_jax.numerics import place_within
 from ccalign_jax.tiles import map_row_tiles
 

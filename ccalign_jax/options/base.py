@@ -6,13 +6,12 @@ Flags of the scripts, arguments of functions and the config file of a run follow
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, suggest
 
 __all__ = ["Option", "Options", "check_names", "option", "with_options"]
 
@@ -79,7 +78,7 @@ class Options:
         Example:
             >>> from ccalign_jax.options import SweepConfig
             >>> SweepConfig.options()["limit"].help
-            'use a random so many images'
+            'use so many images, drawn at random'
         """
         return {field.name: field.metadata["option"] for field in dataclasses.fields(cls)}
 
@@ -133,15 +132,11 @@ def check_names(given: Iterable[str], allowed: Collection[str]) -> None:
     Example:
         >>> check_names(["fold"], ["folds", "seed"])
         Traceback (most recent call last):
-        ccalign_jax.errors.InputError: fold: no such option; did you mean folds? (of folds, seed)
+        ccalign_jax.errors.InputError: fold: no such option; did you mean folds?
     """
     for name in given:
         if name not in allowed:
-            near, known = difflib.get_close_matches(name, allowed, n=1), ", ".join(sorted(allowed))
-            raise InputError(
-                f"{name}: no such option; "
-                + (f"did you mean {near[0]}? (of {known})" if near else f"there are {known}")
-            )
+            raise InputError(f"{name}: no such option; {suggest(name, sorted(allowed))}")
 
 
 def _absolute(value: Any, is_path: Callable[[str], bool]) -> Any:

@@ -30,18 +30,20 @@ class ExtractConfig(Options):
     splits: tuple[str, ...] | None = option(None, "use these splits only")
     text_encoder: str = option(
         "sentence-transformers:sentence-transformers/clip-ViT-B-32-multilingual-v1",
-        "of the captions: KIND:NAME, a folder, a hub name or module:function",
+        "encoder of the captions: KIND:NAME, a folder, a hub name or module:function",
         is_path=bool,
     )
-    image_encoder: str = option("open_clip:ViT-B-32/openai", "of the photographs, likewise", is_path=bool)
-    pooling: str | None = option(None, "of token rows of transformers text models: mean, cls, last, max or pooler")
-    image_pooling: str | None = option(None, "of patch rows of transformers vision models, likewise")
+    image_encoder: str = option("open_clip:ViT-B-32/openai", "encoder of the photographs, likewise", is_path=bool)
+    pooling: str | None = option(
+        None, "pooling of token rows of transformers text models: mean, cls, last, max or pooler"
+    )
+    image_pooling: str | None = option(None, "pooling of patch rows of transformers vision models, likewise")
     prompt: str | None = option(None, "text before every caption, or a prompt's name of a SentenceTransformer")
     layers: tuple[str, ...] = option((), "hidden states to keep, too, each in a subfolder (transformers)")
-    dtype: Literal["float16", "float32"] = option("float16", "of the rows", words=("float16", "float32"))
+    dtype: Literal["float16", "float32"] = option("float16", "number type of the rows", words=("float16", "float32"))
     precision: Literal["auto", "float32", "float16", "bfloat16"] = option(
         "auto",
-        "of the computation [float16 on accelerators, else float32]",
+        "precision of the computation [float16 on accelerators, else float32]",
         words=("auto", "float32", "float16", "bfloat16"),
     )
     languages: tuple[str, ...] | None = option(None, "use these languages only")

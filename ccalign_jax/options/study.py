@@ -38,28 +38,34 @@ class SweepConfig(Options):
     pivots: tuple[str, ...] = option(
         ("image",), "what captions align to: names, or 'all'", flag="pivot", alias="pivots"
     )
-    aligners: tuple[str, ...] | None = option(None, "names; by default those that suit each pivot", alias="aligner")
-    losses: tuple[str, ...] = option(("infonce",), "names", alias="loss")
-    grid: str = option("default", "a built-in one, or a YAML file", is_path=lambda name: name not in GRIDS)
+    aligners: tuple[str, ...] | None = option(
+        None, "names of aligners; by default those that suit each pivot", alias="aligner"
+    )
+    losses: tuple[str, ...] = option(("infonce",), "names of losses", alias="loss")
+    grid: str = option(
+        "default", "a grid of settings: a built-in one, or a YAML file", is_path=lambda name: name not in GRIDS
+    )
     hyper: tuple[str, ...] = option((), "NAME=VALUE[,VALUE]: overrides the grid; may be repeated", repeated=True)
     protocol: Literal["nested", "seed"] = option(
         "nested", "'nested', or 'seed' for the seed study's own way", words=("nested", "seed")
     )
-    folds: int = option(5, "outer folds")
+    folds: int = option(5, "number of outer folds")
     split: Literal["kfold", "official"] = option(
         "kfold", "'kfold' over all images, or the file's 'official' split", words=("kfold", "official")
     )
     languages: tuple[str, ...] | None = option(None, "use these languages only")
     heldout_language: str | None = option(None, "train without this language, and report on it")
-    limit: int | None = option(None, "use a random so many images", minimum=1)
-    seed: int = _seed("of folds, samples, training and replicates")
-    inner_folds: int | None = option(None, "that choose; 1: one part, a third of the work [the other folds in turn]")
+    limit: int | None = option(None, "use so many images, drawn at random", minimum=1)
+    seed: int = _seed("seed of folds, samples, training and replicates")
+    inner_folds: int | None = option(
+        None, "inner folds, which choose; 1: one part, a third of the work [the other folds in turn]"
+    )
     repeats: int = option(1, "how often the images are divided into folds anew")
     duplicate_cosine: float = option(0.999, "images closer than this are duplicates and stay in one split")
     race: bool = option(True, "drop trials early from folds whose inner parts show them to be clearly worse")
     precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of products in training and epoch scores; 'bfloat16' is faster with AMX",
+        "precision of products in training and epoch scores; 'bfloat16' is faster with AMX",
         words=SETTINGS["precision"].words,
     )
     plugins: tuple[str, ...] = _plugins()
@@ -101,20 +107,23 @@ class AlignConfig(Options):
 
     data: str = option(dataclasses.MISSING, "a file or folder of embeddings, in any form of docs/data.md", is_path=bool)
     pivot: str = option("image", "what captions align to", alias="pivots")
-    aligner: str = option("residual", "what to train or to solve, such as residual or ridge", alias="aligners")
-    loss: str = option("infonce", "of what is trained", alias="losses")
+    aligner: str = option("residual", "an aligner to train or to solve, such as residual or ridge", alias="aligners")
+    loss: str = option("infonce", "the loss of what is trained", alias="losses")
     hyper: tuple[str, ...] = option((), "NAME=VALUE: a setting; may be repeated", repeated=True)
     batch: int = option(1024, "pairs a step", minimum=1)
     epochs: int = option(1, "passes over the pairs", minimum=1)
-    seed: int = _seed("of training, of the order of the pairs, and of which are held out")
+    seed: int = _seed("seed of training, of the order of the pairs, and of which are held out")
     held: int = option(
-        2000, "pairs, at most a fifth and whole groups, that choose the epoch or the penalty; 0: none do", minimum=0
+        2000, "pairs held out to choose the epoch or the penalty: at most a fifth, in whole groups; 0: none", minimum=0
     )
     split: Literal["all", "official"] = option(
         "all", "'all' images, or those that the file's 'official' split does not test on", words=("all", "official")
     )
     memory: int = option(
-        512 << 20, "for the rows that are held and shuffled together, in bytes, MiB or GiB", minimum=1, in_bytes=True
+        512 << 20,
+        "memory for the rows that are held and shuffled together, in bytes, MiB or GiB",
+        minimum=1,
+        in_bytes=True,
     )
     languages: tuple[str, ...] | None = option(None, "use these languages only")
     plugins: tuple[str, ...] = _plugins()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import ccalign_jax.pivots as pivots  # whose terms are loaded when first asked for: names and summaries need no jax
 from ccalign_jax._entries import check_entry
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
     kind, colon, argument = name.partition(":")
     entry = PIVOTS.get(kind)
     if entry is None or bool(colon) != entry.takes_language:
-        known = ", ".join(f"{key}:<language>" if value.takes_language else key for key, value in PIVOTS.items())
-        raise InputError(f"unknown pivot {name!r}; there are {known} (--pivot=list)")
+        known = [f"{key}:<language>" if value.takes_language else key for key, value in PIVOTS.items()]
+        raise InputError(f"unknown pivot {name!r}; {suggest(name, known)} (--pivot=list)")
     return entry.make(argument, languages)
 
 

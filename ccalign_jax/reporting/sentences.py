@@ -139,7 +139,7 @@ def training_words(summary: Summary) -> str:
     if about["seen"] == about["images"]:
         return (
             f"All {whole} are training images of the map ({counts}), so that its change has no interval, p or verdict: "
-            "it says how well the map fits them. Its change on new images is in the summary.json of its own "
+            "it is of images that the map has seen. Its change on new images is in the summary.json of its own "
             "sweep (selected), or comes from evaluating images that it was not trained on."
         )
     means = {task: [plain(about[state][task]["R@1"]["mean"]) for state in (IDENTITY, "metrics")] for task in DIRECTIONS}

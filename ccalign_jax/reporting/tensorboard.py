@@ -6,14 +6,13 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ccalign_jax.errors import InputError
+from ccalign_jax._libraries import import_library
 
 __all__ = ["BoardFiles", "Scalar"]
 
@@ -147,9 +146,4 @@ def _sprite(pictures: UInt8[np.ndarray, "n p p 3"]) -> UInt8[np.ndarray, "s s 3"
 
 
 def _import(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise InputError(
-            'TensorBoard is not installed; pip install "ccalign_jax[tensorboard]" adds --tensorboard'
-        ) from error
+    return import_library("--tensorboard", name, "tensorboard")

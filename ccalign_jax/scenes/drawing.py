@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.scenes.backgrounds import BACKGROUNDS
 from ccalign_jax.scenes.pictures import PICTURES
@@ -45,10 +46,7 @@ def draw(scene: Scene, size: int = 256) -> Image:
     """
     if not 16 <= size <= 2048:
         raise InputError(f"scenes: size is {size}; give from 16 to 2048 pixels")
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError:
-        raise InputError("scenes: Pillow is not installed; pip install pillow adds it") from None
+    Image, ImageDraw = (import_library("scenes", f"PIL.{name}", "offline") for name in ("Image", "ImageDraw"))
     random = Random(scene.seed)
     side = size * OVERSAMPLING
     above, below, decoration = BACKGROUNDS[scene.setting]

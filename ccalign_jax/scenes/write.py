@@ -16,6 +16,7 @@ from ccalign_jax.scenes.scene import sample_scenes
 __all__ = ["make_scenes"]
 
 SPLITS = ("train", "test", "train", "dev", "train")  # in turn
+TABLE = "captions.jsonl"
 
 
 def make_scenes(
@@ -26,6 +27,7 @@ def make_scenes(
     size: int = 256,
     captions: int = 1,
     languages: Sequence[str] = LANGUAGES,
+    overwrite: bool = False,
 ) -> Path:
     """Draw scenes into `out/images` and write their captions to `out/captions.jsonl`.
 
@@ -40,14 +42,16 @@ def make_scenes(
         size: of the sides of the images, in pixels.
         captions: of each image in each language: 1, or 2 for one without relation and setting, too.
         languages: of `LANGUAGES`.
+        overwrite: replace the scenes that are there.
 
     Returns:
         the table of captions.
 
     Raises:
-        InputError: a value out of range, a folder that is not empty, or Pillow is not installed.
+        InputError: a value out of range, a folder that holds something (other than scenes to replace), or Pillow is not
+            installed.
     """
-    check_path("out=", out)
+    check_path("--out=", out)
     folder = Path(out)
     if captions not in (1, 2):
         raise InputError(f"scenes: captions is {captions}; give 1 or 2 of each image and language")
@@ -56,7 +60,10 @@ def make_scenes(
     scenes = sample_scenes(count, seed=seed)
     picture = draw(scenes[0], size)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: exists already; give an empty folder, or another one")
+        if not overwrite:
+            raise InputError(f"{folder}: exists already; give --overwrite, or another --out")
+        for file in _scenes_in(folder):
+            file.unlink()
     (folder / "images").mkdir(parents=True, exist_ok=True)
     digits = max(4, len(str(count - 1)))
     lines = []
@@ -69,6 +76,23 @@ def make_scenes(
             texts = {language: [describe(scene, language), list_objects(scene, language)] for language in languages}
         record = {"image": name, "split": SPLITS[number % len(SPLITS)], "captions": texts}
         lines.append(json.dumps(record, ensure_ascii=False) + "\n")
-    table = folder / "captions.jsonl"
+    table = folder / TABLE
     table.write_text("".join(lines), encoding="utf-8")
     return table
+
+
+def _scenes_in(folder: Path) -> list[Path]:
+    """The files of an earlier set of scenes.
+
+    Raises:
+        InputError: the folder holds anything else.
+    """
+    try:
+        lines = (folder / TABLE).read_text("utf-8").splitlines()
+        known = [folder / TABLE, *(folder / "images" / json.loads(line)["image"] for line in lines)]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{folder}: holds no scenes, and is not replaced; give another --out") from None
+    files = [path for path in folder.rglob("*") if not path.is_dir()]
+    if others := sorted({*files} - {*known}):
+        raise InputError(f"{others[0]}: is no file of these scenes; move it, or give another --out")
+    return files

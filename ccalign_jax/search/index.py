@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ccalign_jax._libraries import import_library
 from ccalign_jax.data.checks import unsound_rows
 from ccalign_jax.errors import InputError
 from ccalign_jax.metrics import cosine_scores
-from ccalign_jax.metrics.blocks import Rows
+from ccalign_jax.metrics.sources import Rows
 from ccalign_jax.numerics import AnyArray, unit_float32
 
 __all__ = ["LARGE", "Nearest", "SearchIndex"]
@@ -59,12 +60,9 @@ class SearchIndex:
         if len(rows.shape) != 2 or 0 in rows.shape:
             raise InputError(f"rows {list(rows.shape)}: an index is of rows [n, d], n > 0")
         self.rows = rows
-        installed = importlib.util.find_spec("faiss") is not None
-        if faiss and not installed:
-            raise InputError('faiss is not installed; pip install "ccalign_jax[export]" adds it, or leave it out')
         self._faiss: Any = None
-        if faiss or (faiss is None and installed and len(self) >= LARGE):
-            library = importlib.import_module("faiss")
+        if faiss or (faiss is None and len(self) >= LARGE and importlib.util.find_spec("faiss") is not None):
+            library = import_library("an index in faiss", "faiss", "export")
             kind = library.ScalarQuantizer.QT_fp16
             self._faiss = library.IndexScalarQuantizer(rows.shape[1], kind, library.METRIC_INNER_PRODUCT)
         self._inverse = np.empty(len(self), np.float32)

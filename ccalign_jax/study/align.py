@@ -14,7 +14,6 @@ from ccalign_jax.data.duplicates import first_copies
 from ccalign_jax.data.fingerprints import Fingerprints, fingerprint_rows
 from ccalign_jax.data.pair_rows import joined_ranges
 from ccalign_jax.data.shard_sets import pair_splits
-from ccalign_jax.data.streaming import import_grain
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.options import AlignConfig
@@ -112,7 +111,6 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
     chunks, apart = split_chunks(len(shards), held=held, groups=groups, keep=keep, seed=config.seed)
     stream = None
     if trial.aligner not in CLOSED_FORMS:
-        import_grain()
         sizes = {"batch": config.batch, "epochs": config.epochs, "memory": config.memory}
         stream = BatchStream(shards, seed=config.seed, chunks=chunks, **sizes)
         check_steps(trial.name, stream.epochs * stream.steps_per_epoch)

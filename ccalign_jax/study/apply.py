@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["apply", "map_rows", "read_map", "take_split"]
 
 
-def apply(checkpoint: LearnedMap, data: Source | EmbeddingSet) -> EmbeddingSet:
+def apply(checkpoint: LearnedMap | str | os.PathLike[str], data: Source | EmbeddingSet) -> EmbeddingSet:
     """The data with captions and images mapped: float32 unit rows; keys, groups and split as they were.
 
     Args:
-        checkpoint: the map.
+        checkpoint: the map, or the folder of one such as `RUN/best`.
         data: a set, or what `load` takes.
 
     Raises:
-        InputError: data that cannot be read, widths that are not those of the map, a language that it has no part for,
-            or a row that it maps to NaN, infinity or zero.
+        InputError: a map or data that cannot be read, widths that are not those of the map, a language that it has no
+            part for, or a row that it maps to NaN, infinity or zero.
     """
-    data = read_data(data)
+    data, checkpoint = read_data(data), read_map(checkpoint)
     checkpoint.check_widths(data.name, d_text=data.d_text, d_image=data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
     return dataclasses.replace(

@@ -169,7 +169,7 @@ def plan_learning(
         try:
             check_folds(data, fewer, nested=config.protocol == "nested")
         except InputError as error:
-            raise InputError(f"--sizes={size} is too few: {error}") from None
+            raise InputError(f"--sizes={size} is too few: {error.in_flags}") from None
         plans.append(plan_sweep(data, config, fewer))
     names = {f"{trial.pivot}/{trial.aligner}/{trial.loss}": None for trial in plans[0].trials}
     if len(names) > 1:

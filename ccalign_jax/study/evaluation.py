@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import PAIR_TASKS
 from ccalign_jax.reporting import EVALUATION, evaluation_html, evaluation_text, figure_of
+from ccalign_jax.seed_maps import read_map
 from ccalign_jax.study.apply import apply
 from ccalign_jax.study.evaluated_set import (
     Overlap,
@@ -99,7 +101,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     data: Source | EmbeddingSet,
-    checkpoint: LearnedMap | None = None,
+    checkpoint: LearnedMap | str | os.PathLike[str] | None = None,
     *,
     bank: Source | EmbeddingSet | None = None,
     tasks: Sequence[str] = PAIR_TASKS,
@@ -117,7 +119,7 @@ def evaluate(
 
     Args:
         data: what to score, a set or what `load` takes; every image that is scored is in the gallery.
-        checkpoint: the map.
+        checkpoint: the map, or the folder of one such as `RUN/best`.
         bank: other images with their captions, that score corrections look at; by default the data themselves, and
             then these scores are transductive.
         tasks: tasks between languages, of `metrics.PAIR_TASKS`.
@@ -131,6 +133,7 @@ def evaluate(
         InputError: as `apply`.
     """
     data, bank = read_data(data), None if bank is None else read_data(bank)
+    checkpoint = None if checkpoint is None else read_map(checkpoint)
     noted = len(data.notes)
     overlap = None if checkpoint is None else find_overlap(data, checkpoint)
     data = data if overlap is None else overlap.scored

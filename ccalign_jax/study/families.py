@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ccalign_jax._names import CLOSED
 from ccalign_jax.aligners import ALIGNERS, canonical_name, maps_unseen_languages, split_name
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
@@ -55,7 +55,7 @@ class Families:
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.losses) - set(LOSSES)):
-            raise InputError(f"unknown loss {unknown[0]!r}; there are {', '.join(LOSSES)} (--losses=list)")
+            raise InputError(f"unknown loss {unknown[0]!r}; {suggest(unknown[0], LOSSES)} (--losses=list)")
 
     def named(self, others: Sequence[str]) -> Iterator[Family]:
         """Pivot, aligner and loss of every family asked for, beside the default aligners those of the grid, `others`.

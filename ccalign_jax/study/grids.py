@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import yaml
 
 from ccalign_jax.aligners import canonical_name
-from ccalign_jax.errors import InputError
+from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.grids import GRIDS, Block
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
@@ -85,7 +85,7 @@ def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> lis
         blocks = _read_file(Path(grid))
     else:
         raise InputError(
-            f"unknown grid {str(grid)!r}, and no such file; there are {', '.join(GRIDS)}, or a YAML file (--grid=list)"
+            f"unknown grid {str(grid)!r}, and no such YAML file; {suggest(str(grid), GRIDS)} (--grid=list)"
         )
     return [{entry.key: _checked_values(entry) for entry in block} for block in blocks]
 
@@ -132,8 +132,7 @@ def _entry(place: str, key: str, value: Any) -> Entry:
 def _checked_values(entry: Entry) -> list[Any]:
     key = entry.key
     if key not in NUMBERS + CHOICES + FILTERS:
-        known = ", ".join(NUMBERS + CHOICES)
-        raise InputError(f"{entry.place}: unknown hyper-parameter {key!r}; there are {known}")
+        raise InputError(f"{entry.place}: unknown hyper-parameter {key!r}; {suggest(key, NUMBERS + CHOICES)}")
     if not entry.values:
         raise InputError(f"{entry.place}: {key} is an empty list; give at least one value")
     each = zip(entry.places, entry.values, strict=True)
@@ -149,10 +148,10 @@ def _known_name(source: str, key: str, value: Any) -> str:
         try:
             return canonical_name(name)
         except InputError as error:
-            raise InputError(f"{source}: {error}") from None
+            raise InputError(f"{source}: {error.in_flags}") from None
     known: Mapping[str, Any] = PIVOTS if key == "pivots" else LOSSES
     if (name.partition(":")[0] if key == "pivots" else name) not in known:
-        raise InputError(f"{source}: unknown name {name!r} among {key}; there are {', '.join(known)}")
+        raise InputError(f"{source}: unknown name {name!r} among {key}; {suggest(name, known)}")
     return name
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.wit.addresses import Network, Refused, send_request
 from ccalign_jax.wit.options import DownloadConfig
 
@@ -166,7 +166,7 @@ def check_image(content: bytes, limits: DownloadConfig) -> Image:
     Raises:
         FetchError: it is no image, damaged or too large.
     """
-    pillow = import_library("PIL.Image", "wit")
+    pillow = import_library("build_wit", "PIL.Image", "wit")
     too_large = FetchError(f"more than {limits.max_megapixels} megapixels")
     try:
         with pillow.open(io.BytesIO(content), formats=[name for name in FORMATS if name != "MPO"]) as opened:
@@ -187,7 +187,7 @@ def check_image(content: bytes, limits: DownloadConfig) -> Image:
 @contextmanager
 def bombs_raise() -> Iterator[None]:
     """Let Pillow refuse images of too many pixels before it decodes them, in all threads."""
-    pillow = import_library("PIL.Image", "wit")
+    pillow = import_library("build_wit", "PIL.Image", "wit")
     pillow.init()  # once, before threads do
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as of damaged EXIF data

@@ -24,8 +24,8 @@ class WitConfig(Options):
     """Every option that the captions depend on; `build.json` holds them."""
 
     tsv: tuple[str, ...] = option((), "WIT's files, .tsv or .tsv.gz; * stands for any signs", is_path=bool)
-    languages: tuple[str, ...] = option(tuple(LANGUAGES), "of the captions")
-    min_languages: int | None = option(None, "captions an image needs, in so many languages [all]", minimum=1)
+    languages: tuple[str, ...] = option(tuple(LANGUAGES), "languages of the captions")
+    min_languages: int | None = option(None, "languages in which an image needs captions [all]", minimum=1)
     prefer: tuple[str, ...] = option(tuple(CAPTION_COLUMNS), "kinds of captions, the best first")
     captions: Literal["first", "all"] = option(
         "first", "'first': the best of an image and language; 'all' that differ", words=("first", "all")
@@ -59,15 +59,17 @@ class DownloadConfig(Options):
 
     contact: str | None = option(None, "your e-mail address or page, for the user agent: servers ask for it")
     downloader: Literal["auto", "own", "img2dataset"] = option(
-        "auto", "[img2dataset where it is on the PATH, else our own]", words=("auto", "own", "img2dataset")
+        "auto",
+        "what downloads [img2dataset where it is on the PATH, else our own]",
+        words=("auto", "own", "img2dataset"),
     )
     per_host: int = option(2, "downloads at once from one host; Wikimedia allows 2", minimum=1, maximum=64)
     concurrency: int = option(16, "downloads at once", minimum=1, maximum=256)
-    attempts: int = option(5, "for an image, where trying again may help", minimum=1)
+    attempts: int = option(5, "attempts for an image, where trying again may help", minimum=1)
     timeout: float = option(60.0, "seconds for an image")
     longest_wait: float = option(600.0, "seconds that a host may ask to wait; one that asks for more is left out")
-    max_megabytes: int = option(50, "of an image's file", minimum=1, maximum=2000)
-    max_megapixels: int = option(80, "of an image", minimum=1, maximum=89)
+    max_megabytes: int = option(50, "largest file of an image", minimum=1, maximum=2000)
+    max_megapixels: int = option(80, "largest image", minimum=1, maximum=89)
 
     def __post_init__(self) -> None:
         super().__post_init__()

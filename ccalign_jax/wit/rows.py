@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ccalign_jax.encoders.base import import_library
+from ccalign_jax._libraries import import_library
 from ccalign_jax.errors import InputError
 from ccalign_jax.wit.options import CAPTION_COLUMNS, WitConfig
 
@@ -41,7 +41,7 @@ def import_polars() -> Any:
     Raises:
         InputError: it is not installed.
     """
-    return import_library("polars", "wit")
+    return import_library("build_wit", "polars", "wit")
 
 
 def write_parts(path: Path, to: Path, config: WitConfig) -> None:

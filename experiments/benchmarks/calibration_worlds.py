@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from ccalign_jax.aligners import Aligner, map_captions, map_images
 from ccalign_jax.data import EmbeddingSet, synthetic
-from ccalign_jax.data.synthetic import World
+from ccalign_jax.data.synthetic_world import World
 from ccalign_jax.measurement.inference import change_tests
 from ccalign_jax.measurement.measure import IDENTITY, Measurement, measure
 from ccalign_jax.measurement.metric_replicates import minus_replicates, replicate_metrics

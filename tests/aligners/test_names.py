@@ -64,7 +64,7 @@ def test_other_spellings_of_the_same_aligner(spelling, name):
     ("name", "message"),
     [
         ("", "unknown aligner ''; there are identity"),
-        ("residul", "unknown aligner 'residul'; there are identity, shift"),
+        ("residul", "unknown aligner 'residul'; did you mean residual"),
         ("Residual", "unknown aligner 'Residual'"),
         ("dual(residul)", "unknown aligner 'residul'"),
         ("dual(linear,residul)", "unknown aligner 'residul'"),

@@ -10,11 +10,11 @@ from ccalign_jax.errors import InputError
 
 
 def test_missing_and_unknown_files_say_what_is_looked_for(tmp_path, refusal):
-    assert (
-        "none.npz: no such file or folder; give an .npz file or a folder of embeddings_image/<split>/*.pt or "
-    ) in refusal(tmp_path / "none.npz")
+    assert refusal(tmp_path / "none.npz").endswith("none.npz: no such file or folder; give a form of docs/data.md")
+    assert refusal(tmp_path / "no" / "none.npz").endswith("; give a form of docs/data.md")
     (tmp_path / "data.csv").write_text("1,2")
     (tmp_path / "data.npz").mkdir()
+    assert refusal(tmp_path / "date.npz").endswith(f"; did you mean {tmp_path / 'data.npz'}?")
     for path in (tmp_path / "data.csv", tmp_path / "data.npz", tmp_path):
         assert "cannot tell its format; give an .npz file or" in refusal(path)
 

@@ -199,7 +199,7 @@ def test_data_that_are_no_array_are_refused_in_one_line(values, one_line):
 
 def test_build_refuses_mixed_widths_and_naming_a_language_mends_it():
     text = {"de": rows(1, 2), "en": np.ones((2, 3))}
-    with pytest.raises(InputError, match=r"toy: text_en has 3 columns, text_de has 2; .*--languages"):
+    with pytest.raises(InputError, match=r"toy: text_en has 3 columns, text_de has 2; .*with languages"):
         EmbeddingSet.build("toy", rows(1, 2), text)
     assert EmbeddingSet.build("toy", rows(1, 2), text, languages=["en"]).d_text == 3
 
@@ -346,5 +346,7 @@ def test_other_language_names_are_accepted(language):
 def test_splits_of_unknown_names_are_noted():
     rows, names = np.eye(4), ["train", "trian", "test", "restval"]
     data = EmbeddingSet.build("odd", rows, {"en": rows}, split=names)
-    assert data.notes == ("2 of 4 images are in split 'restval', 'trian': not train, dev or test, they are trained on",)
+    assert data.notes == (
+        "2 of 4 images are in split 'restval', 'trian': not train, dev or test; --split=official trains on them",
+    )
     assert not EmbeddingSet.build("even", rows, {"en": rows}, split=["train", "val", "", "test"]).notes

@@ -125,6 +125,7 @@ def test_mistakes_in_a_frame_name_the_column_and_the_row(change, parts, one_line
 
 def test_mistakes_of_other_kinds(one_line):
     one_line(lambda: load({"de": TEXT}), "arrays: no array image (only de)")
+    one_line(lambda: load({"image": IMAGE, "german": TEXT}), "no captions (left out 1 arrays of unknown names: german)")
     one_line(lambda: load({0: TEXT}), "arrays: the name 0 is not text")
     one_line(lambda: load({**ARRAYS, "text_de": "x"}), "arrays: text_de is <U1[]; it must be floats")
     one_line(lambda: load({"image": IMAGE, "text_de": TEXT}), "arrays: text_de has 4 rows for 3 images, but no keys")
@@ -132,6 +133,8 @@ def test_mistakes_of_other_kinds(one_line):
         one_line(lambda wrong=wrong: load(wrong), f"data is of type {kind}; give a path, an EmbeddingSet, a data frame")
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     one_line(lambda: load(pandas.DataFrame([[1, 2]], columns=["a", "a"])), "data frame: the column a is there twice")
+    unnamed = pandas.DataFrame({"id": ["a", "b"], "image": [[1.0, 2.0]] * 2, "german": [[3.0, 4.0]] * 2})
+    one_line(lambda: load(unnamed), "no captions beside images (other columns: german); name", "such as text_en")
     one_line(lambda: load(polars.from_arrow(arrow(WIDE)).lazy()), "data is a LazyFrame", "collect()")
     objects = polars.DataFrame({"image": [object()]}, schema={"image": polars.Object})
     one_line(lambda: load(objects), "data frame: the column image cannot be read (Python objects)")
@@ -164,7 +167,7 @@ def test_a_set_goes_to_a_frame_and_back(backend, kind):
 
 def test_frames_of_libraries_that_are_missing(monkeypatch, one_line):
     monkeypatch.setitem(sys.modules, "polars", None)
-    one_line(lambda: frames.make_frame({"x": [1]}, "polars"), "polars is not installed; pip install polars")
+    one_line(lambda: frames.make_frame({"x": [1]}, "polars"), 'needs polars: pip install "ccalign_jax[frames]"')
     one_line(lambda: frames.make_frame({"x": [1]}, "spark"), "backend='spark': it must be pandas or polars")
 
 

@@ -13,7 +13,9 @@ def test_real_flickr8k(real_data):
     counts = {language: len(data.text[language]) for language in data.languages}
     assert counts == {"ar": 15126, "de": 4678, "en": 25210, "fr": 4678, "zh": 25210}
     assert len(data) == 5042 and data.image.dtype == np.float16
-    assert data.notes == ("91 of 5042 images are in split 'extra': not train, dev or test, they are trained on",)
+    assert data.notes == (
+        "91 of 5042 images are in split 'extra': not train, dev or test; --split=official trains on them",
+    )
     assert set(data.split) == {"train", "dev", "test", "extra"} and (data.split == "test").sum() == 1000
     assert len(data.complete()) == 4678
 

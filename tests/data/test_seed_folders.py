@@ -77,7 +77,7 @@ def test_half_precision_of_the_other_kind_becomes_float32(seed_folder):
 
 def test_without_torch_the_mend_is_named(seed_folder, monkeypatch, refusal):
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert refusal(seed_folder).endswith("seed.format: torch is not installed; pip install torch makes .pt readable")
+    assert refusal(seed_folder).endswith('seed.format needs torch: pip install "ccalign_jax[torch]"')
 
 
 def test_folder_without_rows(seed_folder, write_shard, refusal, rows):

@@ -200,9 +200,23 @@ def test_numbers_that_do_not_fit(shards, one_line, changes, parts):
     one_line(lambda: small(shards, **changes), *parts)
 
 
-def test_without_grain_it_says_what_to_install(shards, one_line, monkeypatch):
+def test_only_what_is_larger_than_memory_needs_grain(shards, one_line, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
-    one_line(lambda: iter(small(shards)), 'Grain is not installed; pip install "ccalign_jax[stream]"')
+    one_line(lambda: small(shards), 'needs grain: pip install "ccalign_jax[stream]"')
+    held = {"memory": 2**20, "epochs": 2}
+    in_turn, again = iter(small(shards, **held)), iter(small(shards, **held))
+    batches = [next(in_turn) for _ in range(5)]
+    again.set_state(json.loads(json.dumps(in_turn.get_state())))
+    batches += again
+    first, second = np.reshape(rows_of(batches), (2, 96)).tolist()
+    assert len(set(first)) == len(set(second)) == 96 and first != second
+
+
+def test_a_place_is_the_same_with_and_without_grain(shards):
+    held, streamed = iter(small(shards, memory=2**20)), iter(small(shards))
+    for batches in (held, streamed):
+        next(batches), next(batches)
+    assert held.get_state() == streamed.get_state()
 
 
 def test_nothing_left_to_train_on(one_line):

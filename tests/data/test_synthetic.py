@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ccalign_jax.data.synthetic import LANGUAGES, World, synthetic, truth
+from ccalign_jax.data.synthetic import synthetic, truth
+from ccalign_jax.data.synthetic_world import LANGUAGES, World
 from ccalign_jax.errors import InputError
 
 POOL = 554

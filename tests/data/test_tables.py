@@ -191,7 +191,7 @@ def test_what_the_library_datasets_saves(tmp_path, assert_same):
 def test_without_pyarrow_its_install_line_is_named(tmp_path, monkeypatch, one_line):
     path = write(tmp_path / "data.parquet", **IMAGES, text_en=ROWS)
     monkeypatch.setitem(sys.modules, "pyarrow.compute", None)
-    one_line(lambda: load(path), "data.parquet: pyarrow is not installed; pip install pyarrow makes it readable")
+    one_line(lambda: load(path), 'data.parquet needs pyarrow: pip install "ccalign_jax[frames]"')
 
 
 def test_shards_in_subfolders_do_not_hide_tables(tmp_path):

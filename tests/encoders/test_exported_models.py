@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 import ccalign_jax as cc
 from ccalign_jax.aligners import canonical_name, make_aligner
-from ccalign_jax.encoders import Choices, load_encoders
+from ccalign_jax.encoders import Choices, load_encoders, transformers_models
 from ccalign_jax.encoders.images import open_image
 from ccalign_jax.learned_map import LearnedMap
 
@@ -121,6 +121,18 @@ def test_captions_and_images_in_one_folder(text, name, export, models, captions,
     close(model.encode(captions, **task), learned(texts, "de"))
     close(model.encode([open_image(one) for one in photographs]), learned.images(images))
     assert "Image.open" in (done.path / "README.md").read_text()
+
+
+def test_a_model_of_both_sides_is_loaded_once(export, monkeypatch):
+    loaded = []
+
+    def load(*args, of=transformers_models._load):
+        loaded.append(args[2])
+        return of(*args)
+
+    monkeypatch.setattr(transformers_models, "_load", load)
+    export(make_map("residual"), "clip", image_encoder="clip")
+    assert len(loaded) == 1
 
 
 def test_a_dual_encoder_with_a_processor_of_its_own_sizes(dual, tmp_path, captions, photographs, rows_of):

@@ -82,9 +82,7 @@ def test_a_missing_library_names_the_line_that_installs_it(monkeypatch, one_line
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
     kind, name = resolve(spec, "text")
     load = ENCODERS[kind].load
-    one_line(
-        lambda: load(name, "text", Choices()), f'{module} is not installed; pip install "ccalign_jax[{extra}]" adds it'
-    )
+    one_line(lambda: load(name, "text", Choices()), f'{name} needs {module}: pip install "ccalign_jax[{extra}]"')
 
 
 def test_a_module_of_the_user(tmp_path, rows_of):

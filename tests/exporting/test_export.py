@@ -98,7 +98,7 @@ def test_a_missing_library_is_named_with_what_installs_it(to, library, extra, tm
     monkeypatch.setitem(sys.modules, library, None)
     one_line(
         lambda: cc.export(learned("linear"), to=to, out=tmp_path / "out"),
-        f"{library} is not",
+        f"--to={to} needs {library}: pip install ",
         f'"ccalign_jax[{extra}]"',
     )
     assert not list(tmp_path.iterdir())
@@ -122,9 +122,7 @@ def test_every_format_has_one_line_that_says_what_it_is():
 def test_the_library_of_encoders_is_named_where_it_is_missing(best, tmp_path, one_line, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     asked = {"to": "sentence-transformers", "text_encoder": "org/name", "out": tmp_path / "out"}
-    one_line(
-        lambda: cc.export(best, **asked), "sentence_transformers is not installed", 'pip install "ccalign_jax[encode]"'
-    )
+    one_line(lambda: cc.export(best, **asked), 'needs sentence_transformers: pip install "ccalign_jax[encode]"')
     assert not (tmp_path / "out").exists()
 
 

@@ -93,6 +93,7 @@ def plugin_map(text):
         ),
         lambda rows: rows[:, 0, None] * jax.nn.elu(rows) + jax.nn.gelu(rows) + jnp.where(jnp.isnan(rows), 0.0, 1.0),
         lambda rows: jnp.einsum("md,de,me->me", rows, jnp.eye(6), rows) + jnp.maximum(rows, 0.1).prod(1)[:, None],
+        lambda rows: unit_rows(rows + 0.3) + unit_rows(rows[:, None] * jnp.ones((2, 1))).sum(1),
         lambda rows: jax.lax.rsqrt(1 + rows**2) + jnp.tanh(rows).T.T + jax.nn.softplus(rows),
     ],
 )
@@ -105,7 +106,7 @@ def test_a_function_without_a_translation_is_refused_by_its_name(tmp_path, one_l
     one_line(lambda: cc.export(map_, to="onnx", out=tmp_path / "out"), "identity", "jax's sort", "safetensors")
     map_ = plugin_map(lambda rows: rows - jnp.concatenate([rows, rows]).max(0))
     one_line(lambda: cc.export(map_, to="onnx", out=tmp_path / "out"), "2*batch")
-    map_ = plugin_map(lambda rows: unit_rows(rows + 0.3))
+    map_ = plugin_map(lambda rows: jax.lax.bitcast_convert_type(rows.astype(jnp.float32), "int32") * 1.0)
     one_line(lambda: cc.export(map_, to="onnx", out=tmp_path / "out"), "bitcast_convert_type")
     map_ = plugin_map(lambda rows: rows / len(rows))
     one_line(lambda: cc.export(map_, to="onnx", out=tmp_path / "out"), "number of rows")

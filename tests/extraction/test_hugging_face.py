@@ -101,7 +101,7 @@ def test_imagefolder_mistakes(tmp_path, one_line):
 
 def test_a_missing_library_is_named(monkeypatch, one_line):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    one_line(lambda: found("hub:a/b"), 'datasets is not installed; pip install "ccalign_jax[datasets]" adds it')
+    one_line(lambda: found("hub:a/b"), 'hub:a/b needs datasets: pip install "ccalign_jax[datasets]"')
 
 
 HUB = """

@@ -96,7 +96,7 @@ def test_images_by_row_in_any_order(tmp_path, groups):
 def test_a_missing_library_is_named(tmp_path, one_line, monkeypatch):
     pq.write_table(pa.table({"image": ["a.jpg"], "en": ["one"]}), tmp_path / "a.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    one_line(lambda: open_source(None, str(tmp_path / "a.parquet")), "pyarrow is not installed; pip install pyarrow")
+    one_line(lambda: open_source(None, str(tmp_path / "a.parquet")), 'needs pyarrow: pip install "ccalign_jax[frames]"')
 
 
 def test_mistakes(tmp_path, one_line):

@@ -42,4 +42,5 @@ def test_ranks_of_many_answers_form_no_comparisons_of_all_answers_with_all():
     whole = jax.ShapeDtypeStruct(shape.shape, np.int32)
     exists = jax.ShapeDtypeStruct(shape.shape, bool)
     needed = jax.jit(ranks_from_counts).lower(shape, exists, whole, whole).compile().memory_analysis()
-    assert needed.temp_size_in_bytes < 40 * 20 * 4000  # [20, 4000, 4000] of bools alone are 320 MB
+    # jax 0.10 takes 36.3 bytes an answer, jax 0.12 40.3; [20, 4000, 4000] of bools alone would be 4,000.
+    assert needed.temp_size_in_bytes < 48 * 20 * 4000

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from ccalign_jax.metrics import Banks, Ranks, blocks, csls, rank, stream_neighbours, stream_ranks, streaming
+from ccalign_jax.metrics import Banks, Ranks, csls, rank, sources, stream_neighbours, stream_ranks, streaming
 from ccalign_jax.numerics import unit_float32, unit_rows
 
 jitted_unit, jitted_rank = jax.jit(unit_rows), jax.jit(rank)
@@ -15,8 +15,8 @@ jitted_unit, jitted_rank = jax.jit(unit_rows), jax.jit(rank)
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     """Tiles of a few rows, so that small data have many."""
-    monkeypatch.setattr(blocks, "QUERY_TILE", 16)
-    monkeypatch.setattr(blocks, "GALLERY_TILE", 32)
+    monkeypatch.setattr(sources, "QUERY_TILE", 16)
+    monkeypatch.setattr(sources, "GALLERY_TILE", 32)
 
 
 def problem(queries: int, gallery: int, width: int = 12, golds: int = 3):

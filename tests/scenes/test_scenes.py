@@ -137,5 +137,19 @@ def test_a_folder_is_refused_before_anything_is_written(tmp_path, one_line, monk
     one_line(lambda: make_scenes(tmp_path / "new", count=1, languages=("en", "xx")), "xx")
     one_line(lambda: make_scenes(tmp_path / "new", count=1, languages=("en", "en")), "each once")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    one_line(lambda: make_scenes(tmp_path / "new", count=1), "Pillow", "pip install pillow")
+    one_line(lambda: make_scenes(tmp_path / "new", count=1), 'scenes needs PIL: pip install "ccalign_jax[offline]"')
     assert not (tmp_path / "new").exists() and [file.name for file in (tmp_path / "full").iterdir()] == ["mine"]
+
+
+def test_only_scenes_are_replaced(tmp_path, one_line):
+    out = tmp_path / "made"
+    make_scenes(out, count=5, size=32)
+    one_line(lambda: make_scenes(out, count=2, size=32), "made: exists already; give --overwrite, or another --out")
+    table = make_scenes(out, count=2, size=32, overwrite=True)
+    assert len(table.read_text("utf-8").splitlines()) == len(list((out / "images").iterdir())) == 2
+    (out / "images" / "mine.png").write_bytes(b"mine")
+    one_line(lambda: make_scenes(out, count=1, overwrite=True), "mine.png: is no file of these scenes; move it")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("all my work")
+    one_line(lambda: make_scenes(tmp_path / "other", count=1, overwrite=True), "other: holds no scenes")
+    assert len(list(out.rglob("*.png"))) == 3 and (tmp_path / "other" / "thesis.tex").exists()

@@ -154,7 +154,7 @@ def test_it_is_bound_to_this_machine_with_a_token_of_its_own(searcher, server):
     assert server.server_address[0] == "127.0.0.1" and len(server.token) >= 32
     with SearchServer(SearchPage(searcher)) as other:
         assert other.token != server.token
-        with pytest.raises(InputError, match=f"--port={other.server_port}: .*in use.*; give another"):
+        with pytest.raises(InputError, match=f"port={other.server_port}: .*in use.*; give another"):
             SearchServer(SearchPage(searcher), port=other.server_port)
 
 

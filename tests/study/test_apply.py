@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ccalign_jax.checkpoints import save_checkpoint
 from ccalign_jax.data import EmbeddingSet, load, save
 from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
 from ccalign_jax.study import apply, evaluate, fit, map_rows
@@ -61,6 +62,10 @@ def test_a_set_may_be_given_by_its_path(lengthy, tmp_path, one_line):
     np.testing.assert_allclose(
         apply(checkpoint, tmp_path / "rows.npz").image, apply(checkpoint, lengthy).image, atol=1e-5
     )
+    save_checkpoint(tmp_path / "map", checkpoint)
+    mapped = apply(tmp_path / "map", lengthy).image
+    np.testing.assert_array_equal(mapped, apply(checkpoint, lengthy).image)
+    one_line(lambda: evaluate(lengthy, tmp_path / "none"), "none: no such folder; give a folder such as RUN/best")
     for call in (lambda: apply(checkpoint, lengthy.image), lambda: evaluate(lengthy.image, checkpoint)):
         one_line(call, "ndarray", "path", "EmbeddingSet")
 

@@ -76,4 +76,4 @@ def test_a_comparison_has_a_frame_too(solved):
 
 def test_missing_pandas_is_named(solved, monkeypatch, one_line):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    one_line(lambda: solved[1].frame(), "pandas is not installed; pip install pandas")
+    one_line(lambda: solved[1].frame(), 'needs pandas: pip install "ccalign_jax[frames]"')

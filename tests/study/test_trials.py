@@ -181,7 +181,7 @@ def test_spelling_and_repeats_make_no_second_trial():
     ("options", "reason"),
     [
         ({"pivots": ("symmetric",), "aligners": ("residual",)}, "use dual(residual)"),
-        ({"aligners": ("dual",)}, "use --pivot=symmetric"),
+        ({"aligners": ("dual",)}, "use pivot=symmetric"),
         ({"pivots": ("symmetric",), "losses": ("mse",)}, "collapse"),
         ({"pivots": ("text:de",), "space": Space(8, 6, ("de", "en"))}, "text space [8]"),
         ({"pivots": ("text:de",), "space": Space(8, 8, ("de",))}, "second language"),

@@ -38,6 +38,7 @@ def main() -> Path | None:
     from ccalign_jax.errors import InputError
     from ccalign_jax.plugins import load_plugin
     from ccalign_jax.reporting import count_words, progress_bar
+    from ccalign_jax.reporting.format import plain
     from ccalign_jax.study.align import align, plan_align
     from ccalign_jax.study.files import default_path
     from ccalign_jax.study.manifest import MAP_FOLDER, read_config
@@ -92,8 +93,8 @@ def main() -> Path | None:
             f"note: training diverged, a parameter is NaN or infinite after step {step}; the map is of an epoch before"
         )
     for when, scores in found.about.get("scores", {}).items():
-        print(
-            f"{when:<7}" + "  ".join(f"{name} {value:.3f}" for name, value in scores.items()) + f"  ({held} held out)"
-        )
-    print(f"{found.about['trial']}, epoch {found.about['epoch']}: {store.path}/best")
+        words = "  ".join(f"{name.replace('_', ' ')} {plain(value)}" for name, value in scores.items())
+        print(f"{when:<7}{words}  ({held} held out)")
+    epoch = "" if plan.stream is None else f", epoch {found.about['epoch']}"
+    print(f"{found.about['trial']}{epoch}: {store.path}/best")
     return store.path

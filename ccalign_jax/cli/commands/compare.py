@@ -13,9 +13,11 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Define the flags that `main` reads."""
-    flags.DEFINE_string("trial_a", "selected", "of RUN_A: what each fold 'selected', a trial's name, or 'identity'")
+    flags.DEFINE_string(
+        "trial_a", "selected", "trial of RUN_A: what each fold 'selected', a trial's name, or 'identity'"
+    )
     flags.DEFINE_string("trial_b", "selected", "the same of RUN_B")
-    flags.DEFINE_integer("seed", 0, "of the replicates", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "seed of the replicates", lower_bound=0)
     flags.DEFINE_string("out", None, "folder for the comparison as .json, .csv, .md and .tex [none is written]")
     flags.DEFINE_bool("overwrite", False, "replace the comparison in --out")
 

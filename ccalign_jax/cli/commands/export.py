@@ -22,13 +22,17 @@ def define_flags() -> None:
     flags.DEFINE_string("checkpoint", None, "the map: RUN/best, or the seed study's .pt")
     flags.DEFINE_string("to", None, "a format; 'list' prints all")
     flags.DEFINE_string("out", None, "the folder to write, or the file for formats of one file")
-    flags.DEFINE_string("language", None, "of captions, where the map has a part of its own for each [all]")
-    flags.DEFINE_enum("side", None, ["captions", "images"], "the map of one side alone [both]")
-    flags.DEFINE_string("index", None, "of faiss: a filled index of images, behind the map of its queries")
     flags.DEFINE_string(
-        "text_encoder", None, "of the captions, as for extract; sentence-transformers alone [of the run]"
+        "language", None, "language of the captions, where the map has a part of its own for each [all]"
     )
-    flags.DEFINE_string("image_encoder", None, "of the images, or 'none'; sentence-transformers alone [of the run]")
+    flags.DEFINE_enum("side", None, ["captions", "images"], "the map of one side alone [both]")
+    flags.DEFINE_string("index", None, "a filled faiss index of images, to stand behind the map of its queries")
+    flags.DEFINE_string(
+        "text_encoder", None, "encoder of the captions, as for extract; sentence-transformers alone [of the run]"
+    )
+    flags.DEFINE_string(
+        "image_encoder", None, "encoder of the images, or 'none'; sentence-transformers alone [of the run]"
+    )
     flags.DEFINE_string("data", None, "the folder of extract that the map was learned from [that of the run]")
     flags.DEFINE_bool("overwrite", False, "replace what an earlier export wrote to --out")
 

@@ -27,7 +27,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("resume", False, "go on with the extraction in --out; flags not given are taken from it")
     flags.DEFINE_bool("overwrite", False, "replace the extraction in --out")
     flags.DEFINE_integer("devices", None, "accelerators to use [all]")
-    flags.DEFINE_integer("threads", None, "that decode images [one a core, at most 16]")
+    flags.DEFINE_integer("threads", None, "threads that decode images [one a core, at most 16]")
 
 
 def main() -> Path | None:

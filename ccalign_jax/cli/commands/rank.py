@@ -26,9 +26,9 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "checkpoint", None, "map captions first: RUN/best, or the seed study's .pt; queries are captions"
     )
-    flags.DEFINE_string("language", None, "of the captions, where the map has a part of its own for each")
+    flags.DEFINE_string("language", None, "language of the captions, where the map has a part of its own for each")
     flags.DEFINE_bool("csls", False, "take off the mean score of the ten nearest, on both sides: transductive")
-    flags.DEFINE_string("memory", "1GiB", "that blocks of rows may take, in bytes, MiB or GiB")
+    flags.DEFINE_string("memory", "1GiB", "memory that blocks of rows may take, in bytes, MiB or GiB")
     flags.DEFINE_string("out", None, "an .npz for the ranks of every row [only the figures are printed]")
     flags.DEFINE_bool("overwrite", False, "replace --out if it exists")
 
@@ -72,7 +72,7 @@ def main() -> Path | None:
             settings["progress"] = lambda done, total: progress("ranks", done, total)
             both = stream_ranks(queries, gallery, gold, penalties=penalties, **settings)
     except ValueError as error:  # a row with NaN, or all zero, is found on the way
-        raise InputError(str(error)) from None
+        raise InputError(*error.args) from None
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         named = zip(("query", "gallery"), both, strict=True)

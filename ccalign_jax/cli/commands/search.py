@@ -32,18 +32,20 @@ def define_flags() -> None:
         required=True,
     )
     flags.DEFINE_string("data", None, "what is searched, in any form of docs/data.md [the data of RUN]")
-    flags.DEFINE_string("language", None, "of the queries [guessed from the captions of the data]")
+    flags.DEFINE_string("language", None, "language of the queries [guessed from the captions of the data]")
     flags.DEFINE_list("languages", None, "use these languages of the data only")
     flags.DEFINE_integer("top", 10, "images and captions to show", lower_bound=1, upper_bound=100)
     flags.DEFINE_string("query_key", None, "in place of a text: the caption of this image of the data")
-    flags.DEFINE_string("text_encoder", None, "of the queries, as extract.py takes it, or none [that of the data]")
+    flags.DEFINE_string(
+        "text_encoder", None, "encoder of the queries, as extract.py takes it, or none [that of the data]"
+    )
     flags.DEFINE_string("captions", None, "a table of the data's captions, as extract.py takes it, to show their texts")
     flags.DEFINE_string("images", None, "the folder of the data's images, to show them")
     flags.DEFINE_string("calibrate_on", None, "embeddings that the map was not trained on, to calibrate scores on")
     flags.DEFINE_bool("faiss", None, "hold the rows in faiss [where it is installed, from 200,000 rows on]")
     flags.DEFINE_bool("json", False, "print each result as a line of JSON")
     flags.DEFINE_bool("serve", False, "serve a local page, for this machine alone")
-    flags.DEFINE_integer("port", 0, "of the page [any that is free]", lower_bound=0, upper_bound=65535)
+    flags.DEFINE_integer("port", 0, "port of the page [any that is free]", lower_bound=0, upper_bound=65535)
 
 
 def main(query: str | None = None) -> None:
@@ -99,7 +101,7 @@ def _open(*, needs_encoder: bool) -> Searcher:
         except InputError as error:
             if FLAGS.text_encoder is not None:
                 raise
-            notes.append(f"queries must be captions or keys of the data: {error}")
+            notes.append(f"queries must be captions or keys of the data: {error.in_flags}")
     elif needs_encoder:
         notes.append("queries must be captions or keys of the data: no encoder is known; --text_encoder=NAME gives it")
     other = None if FLAGS.calibrate_on is None else read_data(FLAGS.calibrate_on)
@@ -143,7 +145,7 @@ def _read_queries(searcher: Searcher) -> None:
             _print(searcher.search(line, language=FLAGS.language, k=FLAGS.top))
         except InputError as error:
             failed += 1
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {error.in_flags}", file=sys.stderr)
     if typed:
         print()
     elif failed:

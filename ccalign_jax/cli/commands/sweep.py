@@ -38,7 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_string("out", None, "folder for the results; by default a new one below runs/")
     flags.DEFINE_bool("resume", False, "go on with the run in --out; flags not given are taken from it")
     flags.DEFINE_bool("overwrite", False, "replace the run in --out")
-    flags.DEFINE_integer("devices", None, "of this process to use [all of an accelerator, one of a CPU]")
+    flags.DEFINE_integer("devices", None, "devices of this process to use [all of an accelerator, one of a CPU]")
     flags.DEFINE_string(
         "coordinator", None, "HOST:PORT of process 0, where no cluster tells [TPU, GKE, SLURM are found]"
     )
