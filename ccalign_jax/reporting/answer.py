@@ -17,8 +17,10 @@ from ccalign_jax.reporting.format import (
     LOSS,
     Summary,
     change_words,
+    chosen_words,
     count_words,
     find,
+    plain,
     signed,
     verdict_of,
 )
@@ -26,14 +28,14 @@ from ccalign_jax.reporting.names import (
     TASK_WORDS,
     aligner_name,
     best_by,
-    choice_words,
+    family_labels,
     is_solved,
+    key_words,
     pivot_name,
     pivot_words,
-    trial_names,
 )
 from ccalign_jax.reporting.scope import folds_doubt
-from ccalign_jax.reporting.sentences import closed_words
+from ccalign_jax.reporting.sentences import closed_words, place_words
 
 NO_GAIN = "no gain"
 
@@ -50,19 +52,39 @@ def answer(summary: Summary) -> tuple[str, str]:
     change, found, who = find(selected, "delta", BOTH, "R@1"), verdict_of(selected), _who(summary)
     size, _, evidence = change_words(change).partition(", ")
     evidence = f" ({evidence})" if evidence else ""
-    r1 = "mean R@1 of text-to-image and image-to-text retrieval on held-out images"
+    r1 = "R@1 on held-out images, the mean of both directions,"
     match found:
         case "":
-            text = f"{who} changes {r1} by {size}; no interval was computed, so that this may be chance."
+            text = f"{who}: {r1} changes by {size}; no interval was computed, so that this may be chance."
         case str() if found == GAIN:
             text = f"{who} generalises: {r1} rises by {size[1:]}{evidence}{folds_doubt(summary)}."
         case str() if found == CLAIMED_GAIN:
-            text = f"{who} raises {r1} by {size[1:]}{evidence}, but was chosen on the very images that are reported."
+            text = f"{who}: {r1} rises by {size[1:]}{evidence}, but it was chosen on the very images that are reported."
         case str() if found == LOSS:
             text = f"{who} does not generalise: {r1} falls by {size[1:]}{evidence}."
         case _:
             text = f"{who} is not shown to generalise: {r1} changes by {size}{evidence}."
     return found, text
+
+
+def evaluation_answer(summary: Summary) -> tuple[str, str]:
+    """The verdict on an evaluated map and the sentence that says so; without a map R@1 of the embeddings."""
+    place = place_words(summary)
+    if "delta" not in summary:
+        parts = [summary["baselines"][arm] for arm in (IDENTITY, "chance")]
+        read = [[plain(part[task]["R@1"]["mean"]) for part in parts] for task in DIRECTIONS]
+        words = [
+            f"{TASK_WORDS[task]} {level} (chance {least})"
+            for task, (level, least) in zip(DIRECTIONS, read, strict=True)
+        ]
+        return "", f"R@1 of the embeddings as they are, on {place}: {', '.join(words)}."
+    found, change = verdict_of(summary), find(summary, "delta", BOTH, "R@1")
+    size, _, evidence = change_words(change).partition(", ")
+    about = summary.get("training_images") or {}
+    fits = about.get("known") and about["seen"] == about["images"]
+    where = "its own training images" if fits else place
+    did = f"by {size}" + (f" ({evidence})" if evidence else "")
+    return found, f"The map {key_words(summary['name'])} changes R@1 on {where}, the mean of both directions, {did}."
 
 
 def next_words(summary: Summary, *, folder: str, data: str) -> list[str]:
@@ -124,16 +146,23 @@ def _who(summary: Summary) -> str:
 
 def _maps_words(summary: Summary, folder: str) -> str:
     """Which maps were selected, kept and best among the trained, where they are not the same one."""
-    chosen, kept, names = summary["selected"]["per_fold"], summary["best"], trial_names(summary)
-    trained = [trial for trial in summary["trials"] if not is_solved(trial)]
-    said = []
-    if set(chosen) != {kept}:
-        said.append(f"Measured above is what each fold selected: {choice_words(summary, chosen)}.")
-        said.append(f"Kept in `{folder}/best` is the best over all folds, refitted: {names.get(kept, kept)}.")
-    if trained and (best := best_by(trained)[0])["name"] not in {kept, *chosen}:
-        change = signed(best["delta"][BOTH]["R@1"]["mean"])
-        said.append(f"Of the trained maps {names[best['name']]} validates best ({change}).")
-    return " ".join(said)
+    trials = {trial["name"]: trial for trial in summary["trials"]}
+    labels = dict(zip(trials, family_labels(list(trials.values())), strict=True))
+    chosen, kept = summary["selected"]["per_fold"], summary["best"]
+    families, name = {labels.get(one, one) for one in chosen}, labels.get(kept, kept)
+    trained = [trial for trial in trials.values() if not is_solved(trial)]
+    said = ""
+    if families != {name}:
+        said = (
+            f"The number is of what each fold selected: {chosen_words([labels.get(one, one) for one in chosen])}; kept "
+            f"in `{folder}/best`, refitted, is the best over all folds, {name}. "
+        )
+    elif set(chosen) != {kept}:
+        said = f"Folds selected other settings; kept in `{folder}/best`, refitted, are those best over all folds. "
+    if trained and (best := labels[best_by(trained)[0]["name"]]) not in {name, *families}:
+        change = signed(best_by(trained)[0]["delta"][BOTH]["R@1"]["mean"])
+        said += f"Of the trained maps {best} validates best ({change})."
+    return said.strip()
 
 
 def _action_words(summary: Summary, folder: str, data: str) -> str:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ccalign_jax.reporting.answer import answer, command_words, next_words
+from ccalign_jax.reporting.answer import answer, command_words, evaluation_answer, next_words
 from ccalign_jax.reporting.results import overview_rows
 
 RESIDUAL = ("image", "residual", "infonce")
 WHO = "The image pivot (captions move towards their images) with residual W = I + ΔW"
-R1 = "mean R@1 of text-to-image and image-to-text retrieval on held-out images"
+R1 = "R@1 on held-out images, the mean of both directions,"
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_a_gain_that_folds_leave_open_is_called_open(make):
 
 def test_claims_and_what_was_not_tested_are_not_called_gains(make, before):
     verdict, words = answer(make((*RESIDUAL, 0.1, 0.1), protocol="seed"))
-    assert verdict == "claimed gain" and words.endswith("but was chosen on the very images that are reported.")
+    assert verdict == "claimed gain" and words.endswith("but it was chosen on the very images that are reported.")
     verdict, words = answer(before(make((*RESIDUAL, 0.1, 0.1))))
-    assert verdict == "" and "+.100 ± .010; no interval was computed" in words
+    assert verdict == "" and "changes by +.100 ± .010; no interval was computed" in words
 
 
 def test_folds_that_select_different_maps_are_all_named(make):
@@ -58,8 +58,8 @@ def test_maps_that_differ_are_told_apart_and_one_map_is_not_explained(make):
     assert told[0] == "Of the trained maps residual W = I + ΔW validates best (+.100)."
     told = next_words(make(*families, chosen=("image/residual/infonce",) * 5), folder="RUN", data="x.npz")
     assert told[0] == (
-        "Measured above is what each fold selected: residual W = I + ΔW in all 5 folds. "
-        "Kept in `RUN/best` is the best over all folds, refitted: ridge regression."
+        "The number is of what each fold selected: residual W = I + ΔW in all 5 folds; kept in `RUN/best`, refitted, "
+        "is the best over all folds, ridge regression."
     )
     assert len(next_words(make(families[0]), folder="RUN", data="x.npz")) == 1
 
@@ -88,3 +88,14 @@ def test_the_command_is_that_of_the_config_and_arrays_have_none():
     flags = "--data=x.npz --pivot=image,text:en --race=false '--out=my run'"
     assert command_words({"config": config, "data_sha256": "abc"}, "my run") == f"ccalign sweep {flags}"
     assert command_words({"config": {**config, "data": "arrays"}, "data_sha256": "abc"}, "my run") == ""
+
+
+def test_an_evaluation_is_answered_by_its_verdict(evaluation):
+    verdict, words = evaluation_answer(evaluation(("de", "en")))
+    assert verdict == "no evidence" and words.endswith("(95 % interval −.015 to +.025, p = .400).")
+    assert "on toy, split test, 100 images, the mean of both directions, by +.005 (" in words
+    verdict, words = evaluation_answer(evaluation(("de", "en"), mapped=False))
+    assert verdict == "" and words == (
+        "R@1 of the embeddings as they are, on toy, split test, 100 images: text to image .105 (chance .010), image to "
+        "text .125 (chance .010)."
+    )

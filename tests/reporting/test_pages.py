@@ -38,7 +38,7 @@ def headings(page):
 def test_page_holds_answer_tables_plots_notes_and_configuration(make):
     summary = make(notes=("left out 3 of 100 images: they have no caption",))
     page = render_report(summary, CONFIG, timing={"finished": "2026-12-01T09:31:00+00:00", "seconds": {"trials": 61.0}})
-    assert page.count("<h1>") == 1 and "W = I + ΔW generalises: mean R@1" in page
+    assert page.count("<h1>") == 1 and "W = I + ΔW generalises: R@1" in page
     for sentence in (*next_words(summary, folder="RUN", data="x.npz")[:-1], *reading_notes(summary)):
         assert page.count(escape(sentence).replace("95 %", "95\xa0%")) + page.count(escape(sentence)) > 0, sentence
     tables = make_tables(SWEEP, summary)
