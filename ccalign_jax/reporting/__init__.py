@@ -8,11 +8,11 @@ from ccalign_jax.reporting.csv_table import to_csv as to_csv
 from ccalign_jax.reporting.format import count_words as count_words
 from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
-from ccalign_jax.reporting.paper import PAPER as PAPER
 from ccalign_jax.reporting.panels import CURVES as CURVES
 from ccalign_jax.reporting.panels import EVALUATION as EVALUATION
 from ccalign_jax.reporting.panels import SWEEP as SWEEP
 from ccalign_jax.reporting.panels import Panel as Panel
+from ccalign_jax.reporting.paper import PAPER as PAPER
 from ccalign_jax.reporting.plots import save_png as save_png
 from ccalign_jax.reporting.plots import to_svg as to_svg
 from ccalign_jax.reporting.report_files import write_figures as write_figures

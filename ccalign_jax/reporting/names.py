@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ccalign_jax._names import CLOSED, MAX_FAMILIES
@@ -234,6 +234,15 @@ def shown_families(summary: Summary) -> list[Family]:
     """All families, or where there are more than `MAX_FAMILIES` the best of each pivot."""
     families = summary["families"]
     return list(families) if len(families) <= MAX_FAMILIES else best_by(families, "pivot")
+
+
+def shown_groups(summary: Summary) -> Iterator[tuple[str, list[tuple[str, Family]]]]:
+    """The shown families below the names of their pivots; where one of each is shown, in one block."""
+    families = shown_families(summary)
+    if len(summary["families"]) > MAX_FAMILIES:
+        yield "", list(zip(family_labels(families), families, strict=True))
+    else:
+        yield from by_pivot(families).items()
 
 
 def shown_note(summary: Summary) -> tuple[str, ...]:

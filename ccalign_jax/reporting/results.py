@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, MAX_FAMILIES
-from ccalign_jax.reporting.baselines import best_baseline
-from ccalign_jax.reporting.forest import changes_range, draw_change
+from ccalign_jax._names import BOTH, DIRECTIONS
 from ccalign_jax.reporting.format import (
     CHANGE,
     CHANGE_NOTE,
     DIRECTION_NOTE,
-    Estimate,
     Summary,
     change_heading,
     changed,
@@ -23,43 +19,33 @@ from ccalign_jax.reporting.format import (
     count_words,
     evidence_notes,
     find,
-    gap,
     has_interval,
     identity_part,
     is_optimistic,
     level,
-    signed,
     verdict,
 )
 from ccalign_jax.reporting.names import (
     DIRECTION_WORDS,
-    aligner_name,
     best_by,
-    by_pivot,
     choice_words,
     family_key,
     family_labels,
     is_solved,
-    pivot_name,
     setting_words,
     shown_families,
+    shown_groups,
     shown_note,
 )
-from ccalign_jax.reporting.plots import COLOURS, CYCLE, GREY, INK, make_subplots, styled, write_column
+from ccalign_jax.reporting.plots import CYCLE, make_subplots, styled
 from ccalign_jax.reporting.retrieval import main_metrics, metrics_in, places_of
-from ccalign_jax.reporting.scope import gallery_note, gallery_size, selection_note
+from ccalign_jax.reporting.scope import gallery_note, selection_note
 from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SLIGHT, STRONG = 0.02, 0.1  # of a gap above identity's
-OVERFITTING_NOTE = (
-    "overfitting: none where the gap, the mean of both directions, is at most .02 above identity's, some up to .10, "
-    "else strong."
-)
-GAP_NOTE = "gap: R@1 on as many training images minus R@1 on the test part; far above identity's, it is overfitting."
 DASHES = ("-", "--", ":", "-.")
 
 
@@ -78,74 +64,11 @@ def main_table(summary: Summary) -> Table:
         [Column.names("aligner"), *Column.both(change), *columns],
         [
             ("", [("identity", identity_part(summary))]),
-            *_shown_groups(summary),
+            *shown_groups(summary),
             ("", [("selected", summary["selected"]), ("chance", {"metrics": chance})]),
         ],
         notes=main_notes(summary),
     )
-
-
-def configurations_table(summary: Summary) -> Table:
-    """What each configuration changes on new images (R@1, mAP), how far it overfits, and what that amounts to."""
-    change, identity = change_heading(summary), identity_part(summary)
-
-    def reading(name: str, values: Mapping[str, Any]) -> str:
-        return overfitting_words(values, identity) if "delta" in values else ""
-
-    return fill_table(
-        f"What each configuration changes, and how far it overfits{setting_words(shown_families(summary))}",
-        [
-            Column.names("configuration"),
-            *(
-                Column.estimate(f"{metric}, mean of both\n{change}", "delta", BOTH, metric)
-                for metric in main_metrics(summary)
-            ),
-            *(Column(f"gap\n{task}", lambda name, values, task=task: gap(values, task)) for task in DIRECTIONS),
-            Column("overfitting", reading, "l"),
-        ],
-        [
-            ("", [("identity", identity)] if identity["train_metrics"] else []),
-            *_shown_groups(summary),
-            ("", [("selected", summary["selected"])]),
-        ],
-        notes=(*_gap_notes(summary), OVERFITTING_NOTE, *shown_note(summary)),
-    )
-
-
-def overfitting_words(part: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
-    """How far the gap of a map, the mean of both directions, is above that of identity, in a word.
-
-    Example:
-        >>> def part(train, test):
-        ...     both = lambda mean: {task: {"R@1": {"mean": mean}} for task in ("t2i", "i2t")}
-        ...     return {"train_metrics": both(train), "metrics": both(test)}
-        >>> [overfitting_words(part(train, 0.5), part(0.5, 0.5)) for train in (0.51, 0.6, 0.9)]
-        ['none', 'some', 'strong']
-    """
-
-    def mean_gap(values: Mapping[str, Any]) -> float | None:
-        ends = [[find(values, key, task, "R@1", "mean") for task in DIRECTIONS] for key in ("train_metrics", "metrics")]
-        return None if None in ends[0] else (sum(ends[0]) - sum(ends[1])) / 2
-
-    mine, theirs = mean_gap(part), mean_gap(identity)
-    if mine is None or theirs is None:
-        return ""
-    extra = round(mine - theirs, 9)
-    return "strong" if extra > STRONG else "some" if extra > SLIGHT else "none"
-
-
-def _shown_groups(summary: Summary) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """The shown families below the names of their pivots; where one of each is shown, in one block."""
-    families = shown_families(summary)
-    if len(summary["families"]) > MAX_FAMILIES:
-        yield "", list(zip(family_labels(families), families, strict=True))
-    else:
-        yield from by_pivot(families).items()
-
-
-def gap_columns(nothing: str = "") -> list[Column]:
-    """R@1 on training images minus R@1 on the test part, in each direction."""
-    return [Column(f"gap\n{task}", lambda name, values, task=task: gap(values, task) or nothing) for task in DIRECTIONS]
 
 
 def main_notes(summary: Summary) -> Iterator[str]:
@@ -177,18 +100,6 @@ def main_notes(summary: Summary) -> Iterator[str]:
     used = [text for key, text in meanings.items() if any(key in family["aligner"] for family in families)]
     if used:
         yield " ".join(used)
-
-
-def _gap_notes(summary: Summary) -> Iterator[str]:
-    """What a gap is."""
-    if not is_optimistic(summary):
-        yield GAP_NOTE
-        return
-    larger = count_words(summary["data"]["images"] - gallery_size(summary), "image")
-    yield (
-        f"gap: R@1 on the whole training part minus R@1 on the test part. The training pool is larger (about "
-        f"{larger}) and so harder: compare with the gap of identity, not with 0."
-    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
@@ -226,49 +137,6 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
         )
     title = f"{comparison['data']['name']}: b against a on the test part"
     return make_table(title, ("metric", "verdict", "a", "b", CHANGE), blocks, alignment="ll", notes=notes)
-
-
-@styled
-def overview_plot(summary: Summary) -> Figure:
-    """Change of R@1, the mean of both directions: what was selected, the best of each pivot, the best baseline.
-
-    It is small, so that it can be read on a phone.
-    """
-    from matplotlib.figure import Figure
-
-    rows = overview_rows(summary)
-    figure = Figure(figsize=(5.2, 0.7 + 0.42 * len(rows)), layout="constrained", label="result")
-    axes = figure.subplots()
-    low, high = changes_range([change for _, change, _, _ in rows])
-    axes.set_xlim(low, high)
-    axes.axvline(0, color=INK, linewidth=1, zorder=0)
-    for row, (_, change, colour, marker) in enumerate(rows):
-        draw_change(axes, row, change, colour, marker, ends=(low, high))
-    write_column(axes, [signed(change["mean"]) for _, change, _, _ in rows])
-    axes.set_yticks(range(len(rows)), [textwrap.fill(name, 26) for name, *_ in rows], fontsize=9)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("change of R@1, mean of both directions", fontsize=9)
-    axes.tick_params(axis="y", length=0)
-    axes.tick_params(axis="x", labelsize=9)
-    axes.locator_params(axis="x", nbins=4)
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
-    return figure
-
-
-def overview_rows(summary: Summary) -> list[tuple[str, Estimate, str, str]]:
-    """Name, change, colour and marker of each row of the overview."""
-    rows: list[tuple[str, Mapping[str, Any], str, str]] = []
-    if set(summary["selected"]["per_fold"]) != {IDENTITY}:
-        rows.append(("selected on validation images", summary["selected"], COLOURS[BOTH], "D"))
-    pivots = sorted(best_by(summary["families"], "pivot"), key=lambda family: -family["selection"]["mean"])
-    for one in pivots:
-        where = f" with {pivot_name(one['pivot'])}" if len(pivots) > 1 else " map"
-        rows.append((f"best{where}: {aligner_name(one['aligner'])}", one, COLOURS[BOTH], "o"))
-    free = best_baseline(summary)
-    if free is not None and free.name != IDENTITY:
-        rows.append((f"best without training: {free.name}", free.part, GREY, "s"))
-    return [(name, part["delta"][BOTH]["R@1"], colour, marker) for name, part, colour, marker in rows]
 
 
 @styled

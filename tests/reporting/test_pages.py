@@ -8,6 +8,7 @@ import sys
 from html import escape, unescape
 
 from ccalign_jax.reporting import (
+    CURVES,
     EVALUATION,
     SWEEP,
     Panel,
@@ -116,7 +117,7 @@ def test_a_panel_without_values_is_left_out(make, monkeypatch):
 
 
 def test_names_of_files_are_not_written_twice():
-    for panels in (SWEEP, EVALUATION, reports.CURVES):
+    for panels in (SWEEP, EVALUATION, CURVES):
         names = [panel.name for panel in panels]
         assert len(set(names)) == len(names)
 
@@ -206,12 +207,19 @@ def test_page_of_an_evaluation_holds_every_table_and_plot_once(evaluation, grams
     tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": grams()})
     page = render_evaluation(summary, tables, plots)
     assert page.count("<table>") == len(tables) + 1  # and the data
-    assert page.count("<svg") == page.count("<figcaption>") == len(plots)
-    assert headings(page) == ["Captions and images", "Text to text", "Geometry", "The map itself", "Notes", "Data"]
+    assert page.count("<svg") == len(plots)
+    sections = ["Languages", "Without training", "Text to text", "Every metric", "Size of the gallery", "Cosines"]
+    assert headings(page) == [*sections, "Geometry", "The map itself", "Notes", "Data"]
+    assert page.count('<p class="lead">') == len(headings(page)) - 2
     for table in tables.values():
         assert page.count(f"<caption>{table.title}</caption>") == 1
     said = page.replace("\xa0", " ")
-    for words in (*evaluation_headline(summary), *summary["notes"], "de 200, en 200, zh 200", "before and after a map"):
+    for words in (
+        *evaluation_headline(summary)[1:],
+        *summary["notes"],
+        "de 200, en 200, zh 200",
+        "before and after a map",
+    ):
         assert escape(words) in said
     assert not balanced_tags(page) & {"link", "img", "iframe", "object"}
     assert not re.search(r"url\((?!#)|@import", page)
@@ -221,7 +229,8 @@ def test_page_without_a_map_has_no_empty_section(evaluation, balanced_tags):
     summary = evaluation(("en",), mapped=False) | {"notes": []}
     page = render_evaluation(summary, make_tables(EVALUATION, summary), {"languages": languages_plot(summary)})
     balanced_tags(page)
-    assert headings(page) == ["Captions and images", "Geometry", "Notes", "Data"]
+    sections = ["Languages", "Without training", "Every metric", "Geometry"]
+    assert headings(page) == [*sections, "Notes", "Data"]
     assert "· the embeddings as they are</p>" in page and "<p>None.</p>" in page
 
 
