@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ccalign_jax.errors import InputError
+from ccalign_jax.reporting.panels import CURVES, EVALUATION, SWEEP
 from ccalign_jax.reporting.paper import PAPER
 from ccalign_jax.reporting.report_files import write_figures, write_tables
 from ccalign_jax.reporting.reports import (
-    CURVES,
-    EVALUATION,
-    SWEEP,
     make_plots,
     make_tables,
     render_evaluation,

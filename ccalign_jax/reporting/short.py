@@ -13,9 +13,9 @@ from ccalign_jax.reporting.answer import answer
 from ccalign_jax.reporting.comparison_plots import comparison_languages_plot, comparison_plot
 from ccalign_jax.reporting.format import Summary
 from ccalign_jax.reporting.html import to_html
+from ccalign_jax.reporting.panels import EVALUATION, SWEEP, Panel
 from ccalign_jax.reporting.paper import compact_table
 from ccalign_jax.reporting.plots import to_svg
-from ccalign_jax.reporting.reports import EVALUATION, SWEEP, Panel
 from ccalign_jax.reporting.results import comparison_table
 from ccalign_jax.reporting.retrieval import retrieval_table
 from ccalign_jax.reporting.sentences import comparison_words, evaluation_headline, selected_words
