@@ -133,10 +133,8 @@ SWEEP = [
     Panel("trials", "Trials", families.trials_table, open=False),
 ]
 EVALUATION = [
-    Panel(
-        *("retrieval", "Languages", retrieval.retrieval_table, language_plots.languages_plot, LANGUAGES),
-        open=True,
-    ),
+    Panel("languages", "Languages", None, language_plots.languages_plot, LANGUAGES),
+    Panel("retrieval", "Languages", retrieval.retrieval_table, open=True),
     Panel("scores", "Without training", baselines.scores_table),
     Panel("text_to_text", "Text to text", families.text_to_text_table, language_plots.text_to_text_plot, TEXT),
     Panel("pairs_direct", "Text to text", partial(languages.pairs_table, task="t2t")),
