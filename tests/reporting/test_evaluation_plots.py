@@ -21,7 +21,9 @@ from ccalign_jax.reporting.plots import drawable
 from ccalign_jax.reporting.retrieval import pool_plot
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
-ALL = ["languages", "pool", "similarities", "text_to_text", "gram_correlation", "gram_matrices", "spectra", "map"]
+ALL = [
+    *("languages", "text_to_text", "pool", "similarities", "gram_correlation", "gram_matrices", "spectra", "map"),
+]
 
 
 def evaluation_plots(summary, grams=None):
