@@ -13,7 +13,6 @@ from ccalign_jax.reporting.plots import STYLE, drawable, to_svg
 from ccalign_jax.reporting.table import Table, to_markdown
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["size_for_paper", "write_figures", "write_tables"]
@@ -22,7 +21,7 @@ TABLES = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 SINGLE, DOUBLE = 3.3, 6.9  # inches: one column of a paper, and both
 SHRINK, SMALLEST = 0.8, 7.0  # of fonts, and their least size in points
 DPI = 300
-MARGIN = 5.0  # pixels between a text and the side of its subplot
+NARROW = 1.4  # inches of a subplot that has room for few ticks
 
 
 def write_tables(folder: Path, tables: Mapping[str, Table]) -> list[str]:
@@ -57,6 +56,7 @@ def write_figures(folder: Path, figures: Mapping[str, Figure], formats: Sequence
 def size_for_paper(figure: Figure) -> None:
     """Make a figure as wide as a page, or where its subplots stand in one column, as a column; fonts stay readable."""
     from matplotlib.text import Text
+    from matplotlib.ticker import MaxNLocator
 
     places = [spec for axes in figure.axes if (spec := axes.get_subplotspec()) is not None]
     width = DOUBLE if any(place.get_gridspec().ncols > 1 for place in places) else SINGLE
@@ -72,19 +72,10 @@ def size_for_paper(figure: Figure) -> None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the layout is made once, and is that of every format
         for axes in figure.axes:
-            _make_room(axes)
-
-
-def _make_room(axes: Axes) -> None:
-    """Widen the range of x until the texts beside points are within the subplot."""
-    if not axes.texts or axes.get_xscale() != "linear":
-        return
-    inside, texts = axes.get_window_extent(), [text.get_window_extent() for text in axes.texts]
-    left = max(0.0, *(inside.x0 + MARGIN - text.x0 for text in texts))
-    right = max(0.0, *(text.x1 + MARGIN - inside.x1 for text in texts))
-    if left or right:
-        (low, high), free = axes.get_xlim(), max(inside.width - left - right, inside.width / 2)
-        axes.set_xlim(low - left * (high - low) / free, high + right * (high - low) / free)
+            locator = axes.xaxis.get_major_locator()
+            if isinstance(locator, MaxNLocator) and axes.get_window_extent().width < NARROW * figure.dpi:
+                locator.set_params(nbins=2)  # numbers of more ticks, or longer ones, would overlap
+                axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
 
 
 def _smaller(size: Any) -> float:
