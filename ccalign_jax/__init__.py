@@ -45,7 +45,7 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "grids",
+    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "files", "grids",
     "learned_map", "losses", "measurement", "metrics", "numerics", "options", "pivots", "plugins", "precision",
     "processes", "reporting", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads",
     "tiles", "training", "wit",

@@ -19,6 +19,7 @@ ORDER = (
     "_deferred",
     "errors",
     "_libraries",
+    "files",
     "scenes",
     "_entries",
     "plugins",

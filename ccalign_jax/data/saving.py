@@ -12,6 +12,7 @@ from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.join_captions import take_rows
 from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.errors import InputError, reason
+from ccalign_jax.files import whole_file
 
 __all__ = ["save"]
 
@@ -51,12 +52,8 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
         arrays[f"text_{language}_keys"] = data.keys[data.image_of[language][order]]
         if language in data.originals.captions:
             arrays[f"{CAPTIONS}{language}"] = data.originals.captions[language][data.text_row[language][order]]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with whole_file(path) as file:
             np.savez(file, **arrays)
-        os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: not written ({reason(error)}); choose another folder or free disk space") from error
-    finally:
-        temporary.unlink(missing_ok=True)

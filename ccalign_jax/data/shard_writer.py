@@ -16,6 +16,7 @@ from ccalign_jax.data.safetensors_files import write_safetensors
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import is_shard
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import whole_path
 
 __all__ = ["write_shards"]
 
@@ -54,12 +55,8 @@ def write_shards(
         raise InputError(f"{folder}: holds shards already; give another folder, or remove them")
     for number, arrays in enumerate(shards):
         path = folder / f"shard-{number:05d}.{form}"
-        draft = path.with_name(path.name + ".draft")
-        try:
+        with whole_path(path) as draft:
             _write(draft, {key: np.ascontiguousarray(values) for key, values in arrays.items()}, form)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
     return open_shards(folder)
 
 

@@ -25,7 +25,8 @@ from ccalign_jax.encoders.base import FINAL
 from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import LeftOut
 from ccalign_jax.extraction.shard import Embedded
-from ccalign_jax.study.files import full_disk, lock_file, whole_file, write_json
+from ccalign_jax.files import lock_file, whole_file, whole_path
+from ccalign_jax.study.files import write_json
 
 __all__ = ["DUPLICATES", "LEFT_OUT", "Folder", "Part"]
 
@@ -125,13 +126,8 @@ class Folder:
         for layer in sorted(embedded.arrays, reverse=True):
             path = self._shard(number, layer)
             path.parent.mkdir(exist_ok=True)
-            draft = path.with_name(f"{path.name}.draft")
-            try:
-                with full_disk(path, resumable=True):
-                    write_safetensors(draft, embedded.arrays[layer], metadata)
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
+            with whole_path(path, resumable=True) as draft:
+                write_safetensors(draft, embedded.arrays[layer], metadata)
             if layer != FINAL and not (path.parent / DESCRIPTION).is_file():
                 write_json(path.parent / DESCRIPTION, {**self.description, "layer": layer, "shards": None})
 

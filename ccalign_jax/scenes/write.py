@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.files import whole_file
 from ccalign_jax.scenes.captions import describe, list_objects
 from ccalign_jax.scenes.drawing import draw
 from ccalign_jax.scenes.lexicons import LANGUAGES
@@ -70,14 +71,16 @@ def make_scenes(
     for number, scene in enumerate(scenes):
         name = f"{number:0{digits}}.png"
         picture = draw(scene, size) if number else picture
-        picture.save(folder / "images" / name)
+        with whole_file(folder / "images" / name) as opened:
+            picture.save(opened, format="PNG")
         texts: dict[str, str | list[str]] = {language: describe(scene, language) for language in languages}
         if captions == 2:
             texts = {language: [describe(scene, language), list_objects(scene, language)] for language in languages}
         record = {"image": name, "split": SPLITS[number % len(SPLITS)], "captions": texts}
         lines.append(json.dumps(record, ensure_ascii=False) + "\n")
     table = folder / TABLE
-    table.write_text("".join(lines), encoding="utf-8")
+    with whole_file(table) as opened:
+        opened.write("".join(lines).encode())
     return table
 
 

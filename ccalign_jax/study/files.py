@@ -1,39 +1,34 @@
-"""Files of results: their names and locks, and JSON, CSV and arrays written."""
+"""Files of results: their names, and JSON, CSV and arrays written."""
 
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
 import os
 import re
 import time
-import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.files import whole_file
 
 __all__ = [
     "default_path",
     "file_name",
-    "full_disk",
-    "lock_file",
     "output_path",
     "pack_tree",
     "plain_name",
 ]
-__all__ += ["tree_arrays", "tree_from", "whole_file", "write_csv", "write_json"]
+__all__ += ["tree_arrays", "tree_from", "write_csv", "write_json"]
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NAME_BYTES = 100  # of the 255 that file systems take
 REMOTE = re.compile(r"[A-Za-z][\w+.-]+:/")  # two letters or more: C:/ is a local path
 
@@ -72,38 +67,6 @@ def output_path(given: str | os.PathLike[str]) -> Path:
 def default_path(name: str) -> Path:
     """`runs/NAME-TIME`, the folder of results for which no `--out` is given."""
     return Path(f"runs/{file_name(name)}-{time.strftime('%Y%m%d-%H%M%S')}")
-
-
-@contextmanager
-def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears at its path when it is complete.
-
-    Raises:
-        InputError: the disk is full.
-    """
-    draft = path.with_name(path.name + ".draft")
-    try:
-        with full_disk(path, resumable=resumable), draft.open("wb") as file:
-            yield file
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
-    """Raise a full disk as a one-line error; `resumable` says that `--resume` continues the run.
-
-    Raises:
-        InputError: the disk, or the quota, is used up.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        remedy = "make room there" + ", then continue with --resume" * resumable
-        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; {remedy}") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, indent: int | None = 1) -> None:
@@ -150,37 +113,3 @@ def pack_tree(tree: PyTree) -> bytes:
     packed = io.BytesIO()
     np.savez(packed, **tree_arrays(tree))  # type: ignore[arg-type]
     return packed.getvalue()
-
-
-def lock_file(path: Path, owner: object) -> weakref.finalize:
-    """Lock a file, created if missing, until the returned finalizer is called or its owner is garbage-collected.
-
-    Where the file system or the platform has no locks, nothing is locked.
-
-    Raises:
-        InputError: another process, or another owner, has locked it.
-        FileNotFoundError: its folder is not there, or its last owner removed it meanwhile; try again.
-    """
-    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    unlock = weakref.finalize(owner, os.close, opened)
-    try:
-        _flock(opened, path)
-        if not os.path.samestat(os.fstat(opened), os.stat(path)):
-            raise FileNotFoundError(path)
-    except (OSError, InputError):
-        unlock()
-        raise
-    return unlock
-
-
-def _flock(opened: int, path: Path) -> None:
-    try:
-        import fcntl
-
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(
-            f"{path.parent}: another process is writing there; wait for it, or give another --out"
-        ) from None
-    except (ImportError, OSError):  # Windows, or a file system without locks
-        return

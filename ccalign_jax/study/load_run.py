@@ -19,6 +19,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.options import SweepConfig
+from ccalign_jax.study.digests import check_file
 from ccalign_jax.study.files import file_name, plain_name
 from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.store import Store
@@ -100,7 +101,7 @@ class FinishedRun(NamedTuple):
 
     def _read_ranks(self, file: Path, trial: str) -> Arrays:
         """The ranks of a trial, after a check that the file belongs to it and to this run."""
-        stored = _read_arrays(file)
+        stored = _read_arrays(self.path, f"ranks/{file.name}")
         if "trial" not in stored:  # an older version's
             names = [one["name"] for one in self.summary["trials"]]
             if sum(plain_name(name) == plain_name(trial) for name in names) > 1:
@@ -132,7 +133,7 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
         raise InputError(f"{path}: the sweep is not finished; finish it with ccalign sweep --out={path} --resume")
     if not (path / "folds.npz").is_file():
         raise InputError(f"{path}: no folds.npz, which older versions did not write; sweep again into another --out")
-    stored_plan = _read_arrays(path / "folds.npz")
+    stored_plan = _read_arrays(path, "folds.npz")
     plan = {_present_name(name): values for name, values in stored_plan.items()}
     wanted = {f"{fold}/{part}" for fold in range(summary["folds"]) for part in ("train", "test")}
     if not {"keys", "groups", *wanted} <= plan.keys():
@@ -150,7 +151,9 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        summary = read_json(path)
+        summary = read_json(check_file(path.parent, path.name))
+    except InputError:
+        raise
     except (OSError, ValueError):
         summary = None
     if not isinstance(summary, dict) or not {"families", "selected", "best"} <= summary.keys():
@@ -164,7 +167,7 @@ def read_examples(path: Path) -> dict[str, Any]:
     Raises:
         InputError: damaged.
     """
-    path /= EXAMPLES
+    path = check_file(path, EXAMPLES)
     if not path.is_file():
         return {}
     try:
@@ -217,7 +220,8 @@ def _present_name(name: str) -> str:
     return f"{folder}/{FORMER_PARTS.get(part, part)}" if folder else name
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
+    path = check_file(folder, name)
     try:
         return read_npz(path)
     except InputError:

@@ -6,17 +6,20 @@ import dataclasses
 import os
 import platform
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 
+from ccalign_jax.data.digests import file_sha256
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import sync, whole_file
 from ccalign_jax.options import AlignConfig, Options, SweepConfig
+from ccalign_jax.study.digests import MANIFEST, check_file, manifest_text, read_manifest
 from ccalign_jax.study.files import write_json
 
 __all__ = [
@@ -33,7 +36,7 @@ __all__ = [
     "write_config",
 ]
 
-DRAFT, LOCK, MANIFEST = "unfinished", ".lock", "manifest.json"
+DRAFT, LOCK = "unfinished", ".lock"
 BOARD = "tensorboard"  # of the draft, like progress
 PACKAGES = ("ccalign_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -79,9 +82,11 @@ def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]
     """
     assert kind.options is not None
     try:
-        stored = read_json(path)
+        stored = read_json(check_file(path.parent, path.name))
         if "data_sha256" in stored:
             return kind.options.of(stored["config"]), stored
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise InputError(f"{path}: missing, damaged, or not that of {kind.name}; give another folder")
@@ -114,17 +119,22 @@ def check_same_run(path: Path, kind: Kind[Any], config: Options, digests: Mappin
 
 
 class Manifest(NamedTuple):
-    """The list of the files of some results, `manifest.json` in their folder."""
+    """The list of the files of some results with their SHA-256, `manifest.json` in their folder."""
 
     folder: Path
     kind: Kind[Any]
 
-    def write(self, files: Collection[str]) -> None:
-        """List these files."""
-        write_json(self.folder / MANIFEST, {"schema": 1, "kind": self.kind.name, "files": sorted(files)})
+    def write(self, files: Iterable[str]) -> None:
+        """List these files of the folder, which are on the disk from then on."""
+        digests = {}
+        for name in sorted(files):
+            digests[name] = file_sha256(self.folder / name)
+            sync(self.folder / name)
+        with whole_file(self.folder / MANIFEST) as file:
+            file.write(manifest_text({"schema": 2, "kind": self.kind.name, "files": digests}).encode())
 
-    def read(self) -> list[str] | None:
-        """The files that are listed; None without a manifest.
+    def read(self) -> dict[str, str | None] | None:
+        """The digest of each file that is listed, None of older manifests; None without a manifest.
 
         Raises:
             InputError: the manifest is damaged, or of results of another kind.
@@ -132,17 +142,20 @@ class Manifest(NamedTuple):
         path = self.folder / MANIFEST
         if not path.is_file():
             return None
-        try:
-            stored = read_json(path)
-            found, files = stored["kind"], [PurePosixPath(name) for name in stored["files"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            found, files = None, []
-        if found is None or any(file.is_absolute() or ".." in file.parts or not file.parts for file in files):
-            raise InputError(f"{path}: damaged, or not a list of results; give another --out")
-        if found != self.kind.name:
+        kind, files = read_manifest(path)
+        if kind != self.kind.name:
             where = self.folder.parent if self.folder.name == DRAFT else self.folder
-            raise InputError(f"{where}: holds {found}, not {self.kind.name}; give another --out")
-        return [str(file) for file in files]
+            raise InputError(f"{where}: holds {kind}, not {self.kind.name}; give another --out")
+        return files
+
+    def check(self) -> None:
+        """Compare every file that is there with its digest.
+
+        Raises:
+            InputError: one differs.
+        """
+        for name in self.read() or ():
+            check_file(self.folder, name)
 
     def publish(self) -> None:
         """Move the complete draft into place, the marker last and without what only a resumed run needs."""
@@ -171,9 +184,10 @@ class Manifest(NamedTuple):
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).replace(self.folder / name)
         (draft / MANIFEST).replace(self.folder / MANIFEST)
+        sync(self.folder)
         shutil.rmtree(draft)
 
-    def check_replaceable(self, *, overwrite: bool) -> list[str] | None:
+    def check_replaceable(self, *, overwrite: bool) -> Collection[str] | None:
         """The files of the results that new ones may replace; None without a manifest.
 
         Raises:

@@ -16,9 +16,11 @@ from jaxtyping import PyTree
 
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import full_disk, lock_file, whole_file
 from ccalign_jax.options import Options
-from ccalign_jax.study.files import full_disk, lock_file, output_path, pack_tree, tree_from, whole_file
-from ccalign_jax.study.manifest import BOARD, DRAFT, LOCK, MANIFEST, Kind, Manifest, check_same_run, write_config
+from ccalign_jax.study.digests import MANIFEST
+from ccalign_jax.study.files import output_path, pack_tree, tree_from
+from ccalign_jax.study.manifest import BOARD, DRAFT, LOCK, Kind, Manifest, check_same_run, write_config
 
 __all__ = ["Store"]
 
@@ -81,7 +83,7 @@ class Store:
         """Whether the results are complete.
 
         Raises:
-            InputError: they are, but some of their files are missing.
+            InputError: they are, but some of their files are missing or damaged.
         """
         if self.path is None or self.draft.exists() or not (self.path / self.kind.marker).is_file():
             return False
@@ -91,6 +93,7 @@ class Store:
                 f"{self.path}: the run is complete, but {len(missing)} of its files are missing, such as {missing[0]}; "
                 f"copy them back, or remove {self.kind.marker}, too, to run it again with --resume"
             )
+        self._manifest.check()
         return True
 
     def acquire(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -19,6 +18,7 @@ from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.data import BatchStream, PairRows, Shards
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import whole_file
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import Batch, Pivot
@@ -28,7 +28,7 @@ from ccalign_jax.solvers.paths import Gathered
 from ccalign_jax.solvers.paths import Path as PenaltyPath
 from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.closed import aims_of
-from ccalign_jax.study.files import tree_arrays, tree_from, whole_file
+from ccalign_jax.study.files import tree_arrays, tree_from
 from ccalign_jax.training import Space, StreamPoint, TrainState, Trajectory, Trial, fit_stream, start_stream
 
 __all__ = ["PASS_ROWS", "Progress", "StreamRun", "gather_moments", "solve_stream", "train_stream"]
@@ -134,8 +134,6 @@ class StreamRun(NamedTuple):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, resumable=True) as file:
             np.savez(file, notes=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
 
     def load(self, path: Path) -> tuple[StreamRun, dict[str, Any]]:
         """The run that an earlier attempt wrote, and the place of its batches.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.files import whole_file
+from ccalign_jax.files import whole_file
 from ccalign_jax.wit.groups import SPLITS, page_groups, split_groups
 from ccalign_jax.wit.options import WitConfig
 from ccalign_jax.wit.rows import LEFT_OUT, PARTS, import_polars

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ccalign_jax._version import __version__
 from ccalign_jax.errors import InputError
-from ccalign_jax.study.files import whole_file
+from ccalign_jax.files import whole_file
 from ccalign_jax.wit.addresses import Network
 from ccalign_jax.wit.captions import URLS, Progress
 from ccalign_jax.wit.failures import FAILURES, Failure, FailureList

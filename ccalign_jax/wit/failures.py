@@ -8,7 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ccalign_jax.study.files import full_disk
+from ccalign_jax.files import full_disk
 
 __all__ = ["FAILURES", "Failure", "FailureList"]
 

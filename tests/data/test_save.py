@@ -63,7 +63,7 @@ def test_save_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(InputError, match=r"data\.npz: not written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"data\.npz: not written, no space left on device"):
         save(tmp_path / "data.npz", small_set)
     assert [file.name for file in tmp_path.iterdir()] == ["data.npz"]
     assert (tmp_path / "data.npz").read_bytes() == before

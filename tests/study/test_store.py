@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccalign_jax.study.files import default_path, file_name, output_path, whole_file
+from ccalign_jax.files import whole_file
+from ccalign_jax.study.files import default_path, file_name, output_path
 from ccalign_jax.study.manifest import CURVES_FOLDER, EVALUATION_FOLDER
 from ccalign_jax.study.store import Store
 
@@ -40,7 +41,7 @@ def test_results_replace_those_that_the_manifest_lists(tmp_path, one_line):
     path = tmp_path / "runs" / "mine"
     write(path, OLD)
     assert content(path) == OLD and not (path / ".lock").exists()
-    assert json.loads((path / "manifest.json").read_text())["files"] == sorted(OLD)
+    assert json.loads((path / "manifest.json").read_text())["files"].keys() == OLD.keys()
     one_line(lambda: write(path, NEW), str(path), "holds an evaluation already; give --overwrite")
     write(path, NEW, overwrite=True)
     assert content(path) == NEW and not (path / "plots").exists()
@@ -248,3 +249,26 @@ def test_names_of_files():
     assert all(name.isascii() for name in names)
     assert len({name.casefold() for name in names}) == len(alike) and max(len(name.encode()) for name in names) < 120
     assert not set('\\/:*?"<>|') & set(file_name('a\\b/c:d*e?f"g<h>i|j'))
+
+
+def test_a_damaged_file_of_finished_results_is_named(tmp_path, one_line):
+    write(tmp_path / "run", OLD)
+    (tmp_path / "run" / "tables" / "main.md").write_text("olf")
+    one_line(lambda: results(tmp_path / "run").finished, "tables/main.md: damaged", "manifest.json")
+
+
+def test_a_damaged_manifest_is_refused(tmp_path, one_line):
+    write(tmp_path / "run", OLD)
+    manifest = tmp_path / "run" / "manifest.json"
+    content = manifest.read_text()
+    for old, new in (("tables/main.md", "tables/mais.md"), ('"sha256"', '"sha257"'), ('"schema": 2', '"schema": 3')):
+        manifest.write_text(content.replace(old, new))
+        one_line(lambda: results(tmp_path / "run").finished, "manifest.json: damaged")
+
+
+def test_a_manifest_without_digests_is_that_of_an_older_version(tmp_path):
+    write(tmp_path / "run", OLD)
+    old = {"schema": 1, "kind": "an evaluation", "files": sorted(OLD)}
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(old))
+    (tmp_path / "run" / "tables" / "main.md").write_text("changed")
+    assert results(tmp_path / "run").finished

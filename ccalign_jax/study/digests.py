@@ -1,0 +1,55 @@
+"""The manifest of some results: the SHA-256 of each file, compared when a file is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ccalign_jax.data.digests import file_sha256
+from ccalign_jax.data.json_files import read_json
+from ccalign_jax.errors import InputError
+
+__all__ = ["MANIFEST", "check_file", "manifest_text", "read_manifest"]
+
+MANIFEST = "manifest.json"
+
+
+def check_file(folder: Path, name: str) -> Path:
+    """The path of a file of results, after its bytes are compared with the manifest of the folder, if there is one.
+
+    Raises:
+        InputError: they differ, or the manifest is damaged.
+    """
+    path, manifest = folder / name, folder / MANIFEST
+    if path.is_file() and manifest.is_file():
+        digest = read_manifest(manifest)[1].get(name)
+        if digest is not None and file_sha256(path) != digest:
+            raise InputError(f"{path}: damaged, its SHA-256 is not that of {MANIFEST}; copy it again, or run anew")
+    return path
+
+
+def manifest_text(content: Mapping[str, Any]) -> str:
+    """The text of a manifest, with its own SHA-256 in it."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**content, "sha256": digest}, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_manifest(path: Path) -> tuple[str, dict[str, str | None]]:
+    """The kind of results, and the digest of each of their files; None in manifests of older versions."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        stored = read_json(path)
+        kind, files = stored["kind"], stored["files"]
+        if isinstance(files, list):
+            files = dict.fromkeys(files)
+        elif text != manifest_text({key: value for key, value in stored.items() if key != "sha256"}):
+            raise ValueError("not as it was written")
+        places = [PurePosixPath(name) for name in files]
+        if all(place.parts and not place.is_absolute() and ".." not in place.parts for place in places):
+            return kind, {str(place): digest for place, digest in zip(places, files.values(), strict=True)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{path}: damaged, or not a list of results; give another --out")
