@@ -48,6 +48,7 @@ ORDER = (
     "measurement",
     "reporting",
     "study",
+    "migration",
     "extraction",
     "search",
     "wit",

@@ -13,7 +13,7 @@ from ccalign_jax.data.npy import load_npy
 from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.errors import InputError
 
-__all__ = ["is_npy_folder", "read_npy_folder"]
+__all__ = ["is_npy_folder", "read_lines", "read_npy_folder"]
 
 _IDS = ("_keys.npy", ".ids.txt", ".txt")  # beside rows, the first that is there
 
@@ -62,14 +62,19 @@ def _entries(file: Path, side: str, rows: int) -> Any:
     Raises:
         InputError: not as many, or an empty one.
     """
-    found: Any = load_npy(file) if file.suffix == ".npy" else _lines(file)
+    found: Any = load_npy(file) if file.suffix == ".npy" else read_lines(file)
     count = len(found) if file.suffix != ".npy" or found.ndim else 0
     if count != rows:
         raise InputError(f"{file}: {count} entries for the {rows} rows of {side}.npy; give one a row")
     return found
 
 
-def _lines(file: Path) -> list[str]:
+def read_lines(file: Path) -> list[str]:
+    """The lines of a text, one entry each.
+
+    Raises:
+        InputError: not UTF-8, or an empty line.
+    """
     with reading(f"{file}: not UTF-8 text"):
         text = file.read_text(encoding="utf-8-sig")
     lines = text.removesuffix("\n").split("\n") if text else []

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.typing import ArrayLike
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, UNMAPPED, pair_name
 from ccalign_jax.metrics import (
@@ -87,7 +88,7 @@ def measure(ranks: LanguageRanks, part: Part, languages: Sequence[str]) -> Measu
         for name, owner, pair in zip(languages, part.image_of, ranks, strict=True):
             owners = np.asarray(owner) if direction == "t2i" else np.arange(count)
             queries.append(((direction, name), pair[number], owners))
-    found = _measure(queries, part)
+    found = _measure(queries, part.images)
     return found._replace(values=_with_both(found.values))
 
 
@@ -101,7 +102,13 @@ def measure_pairs(tasks: Mapping[str, Sequence[Ranks]], part: Part, languages: S
         for task, ranks in tasks.items()
         for name, one, (a, _) in zip(pair_names(languages), ranks, ordered_pairs(len(languages)), strict=True)
     ]
-    return _measure(queries, part)
+    return _measure(queries, part.images)
+
+
+def measure_search(ranks: Ranks, cluster_of: Int[np.ndarray, " q"], task: str) -> Measurement:
+    """A search with one sort of queries, from their ranks; clusters, numbered from 0, stand for images."""
+    clusters = np.arange(int(cluster_of.max()) + 1)
+    return _measure([((task, "queries"), ranks, cluster_of)], clusters)
 
 
 def add_measurement(one: Measurement, other: Measurement) -> Measurement:
@@ -202,7 +209,7 @@ def is_macro(place: Place) -> bool:
     return place[1] is None
 
 
-def _measure(queries: Iterable[tuple[Place, Ranks, np.ndarray]], part: Part) -> Measurement:
+def _measure(queries: Iterable[tuple[Place, Ranks, np.ndarray]], images: ArrayLike) -> Measurement:
     """Metrics and per-image sums of the queries of each place, given their ranks and the image of each."""
     ranks: dict[Place, Ranks] = {}
     sums: dict[Place, ImageSums] = {}
@@ -210,8 +217,8 @@ def _measure(queries: Iterable[tuple[Place, Ranks, np.ndarray]], part: Part) -> 
         known = np.asarray(one.tied)[: len(owner)] > 0  # the rest is padding
         if known.any():
             ranks[place] = Ranks(*(np.asarray(leaf)[: len(owner)][known] for leaf in one))
-            sums[place] = _image_sums(ranks[place], owner[known], len(part.images))
-    return Measurement(_values(ranks), sums, np.maximum(np.asarray(part.images), 0))  # padding has no queries
+            sums[place] = _image_sums(ranks[place], owner[known], len(np.asarray(images)))
+    return Measurement(_values(ranks), sums, np.maximum(np.asarray(images), 0))  # padding has no queries
 
 
 def _image_sums(ranks: Ranks, owner: Int[np.ndarray, " q"], images: int) -> ImageSums:
