@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
@@ -95,5 +96,8 @@ def _score(
 
 
 def _rank(queries: Float[np.ndarray, "q d"], index: Float[np.ndarray, "g d"], gold: Int[np.ndarray, "q k"]) -> Ranks:
-    found = rank(jnp.asarray(queries), jnp.asarray(index), jnp.asarray(gold))
+    found = _ranks(queries, index, gold)
     return Ranks(*(np.asarray(leaf) for leaf in found))
+
+
+_ranks = jax.jit(rank)  # compiled once for each shape
