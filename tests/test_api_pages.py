@@ -23,6 +23,7 @@ PACKAGES = [
     "extraction",
     "encoders",
     "search",
+    "migration",
 ]
 
 

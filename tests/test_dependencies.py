@@ -20,9 +20,11 @@ MODULES = {  # of distributions whose modules have another name
     "orbax-checkpoint": "orbax",
     "pillow": "PIL",
     "pytest-xdist": "xdist",
+    "python-bidi": "bidi",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "sentence-transformers": "sentence_transformers",
+    "umap-learn": "umap",
 }
 RUN = {"mkdocs", "mkdocstrings", "mypy", "ruff", "types-pyyaml", "pytest-xdist", "setuptools"}  # by commands
 RUN |= {

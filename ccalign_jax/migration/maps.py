@@ -15,7 +15,7 @@ from ccalign_jax.solvers.ridge import ridge_map, ridge_path
 
 __all__ = ["MAPS", "Candidate", "candidates"]
 
-PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # over the mean eigenvalue
+PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # over the mean eigenvalue
 LOW_RANK_PENALTY = 1e-2
 SHARES = (2, 4, 8)  # of the directions, one in so many is kept
 

@@ -89,7 +89,7 @@ def migrate(
             if size == whole:
                 for family, place in best_of_family(found, scores).items():
                     families[family] = [measured(found[place])] * draws
-            progress(f"{size} pairs", number * draws + draw + 1, len(sizes) * draws)
+            progress(f"{size} pairs", number * draws + draw + 1, (len(sizes) - 1) * draws + 1)
         curve.append(each * (draws // len(each)))  # there is one sample of all pairs
     inference = Inference(Arm((task.reference,), [reference] * draws), replicates)
     points = [inference.entry(Arm(("size", str(size)), each)) for size, each in zip(sizes, curve, strict=True)]

@@ -27,11 +27,8 @@ __all__ = [
     "CURVES_FOLDER",
     "EVALUATION_FOLDER",
     "MAP_FOLDER",
-<<<<<<< HEAD
-    "REPORT_FOLDER",
-=======
     "MIGRATION_FOLDER",
->>>>>>> 8668bf1 (Learn the map from a new encoder to a filled index, and say how much of re-embedding it recovers)
+    "REPORT_FOLDER",
     "SWEEP_FOLDER",
     "Kind",
     "Manifest",
@@ -75,11 +72,8 @@ MAP_FOLDER = Kind("a map", "best/checkpoint.json", "align.json", AlignConfig, ("
 EVALUATION_FOLDER: Kind[Options] = Kind("an evaluation", "summary.json")
 COMPARISON_FOLDER: Kind[Options] = Kind("a comparison", "comparison.json")
 CURVES_FOLDER: Kind[Options] = Kind("curves", "curves.json")
-<<<<<<< HEAD
 REPORT_FOLDER: Kind[Options] = Kind("a report", "report.json")
-=======
 MIGRATION_FOLDER: Kind[Options] = Kind("a migration", "migration.json")
->>>>>>> 8668bf1 (Learn the map from a new encoder to a filled index, and say how much of re-embedding it recovers)
 
 
 def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]:
