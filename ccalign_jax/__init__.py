@@ -46,9 +46,9 @@ _LAZY = {
 }
 _MODULES = (
     "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "files", "grids",
-    "learned_map", "losses", "measurement", "metrics", "migration", "numerics", "options", "pivots", "plugins",
-    "precision", "processes", "reporting", "scenes", "search", "seed_maps", "settings", "solvers", "statistics",
-    "study", "threads", "tiles", "training", "wit",
+    "learned_map", "losses", "manifests", "measurement", "metrics", "migration", "numerics", "options", "pivots",
+    "plugins", "precision", "processes", "reporting", "scenes", "search", "seed_maps", "settings", "solvers",
+    "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 
 

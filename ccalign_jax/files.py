@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import weakref
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["full_disk", "lock_file", "sync", "whole_file", "whole_path"]
+__all__ = ["file_sha256", "full_disk", "lock_file", "sync", "whole_file", "whole_path"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -102,3 +103,16 @@ def _flock(opened: int, path: Path) -> None:
         ) from None
     except (ImportError, OSError):  # Windows, or a file system without locks
         return
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal digest of the bytes of a file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     file_sha256(Path(file.name))[:8]
+        'e3b0c442'
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,6 +20,7 @@ ORDER = (
     "errors",
     "_libraries",
     "files",
+    "manifests",
     "scenes",
     "_entries",
     "plugins",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-__all__ = ["file_sha256", "sha256_of"]
+__all__ = ["sha256_of"]
 
 
 def sha256_of(parts: Mapping[str, np.ndarray]) -> str:
@@ -27,16 +26,3 @@ def sha256_of(parts: Mapping[str, np.ndarray]) -> str:
         digest.update(json.dumps([label, part.shape, str(part.dtype)]).encode())
         digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal digest of the bytes of a file.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.NamedTemporaryFile() as file:
-        ...     file_sha256(Path(file.name))[:8]
-        'e3b0c442'
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

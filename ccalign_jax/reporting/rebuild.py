@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.reporting.panels import CURVES, EVALUATION, SWEEP
@@ -21,10 +19,9 @@ from ccalign_jax.reporting.results_folder import CURVES_RESULTS, EVALUATION_RESU
 from ccalign_jax.reporting.side_by_side import render_runs, runs_table
 from ccalign_jax.reporting.table import Table
 
-__all__ = ["list_files", "write_report", "write_runs"]
+__all__ = ["write_report", "write_runs"]
 
 PAGE = "report.html"
-MANIFEST = "manifest.json"
 PANELS = {SWEEP_RESULTS: [*SWEEP, *PAPER], EVALUATION_RESULTS: EVALUATION, CURVES_RESULTS: CURVES}
 
 
@@ -63,25 +60,6 @@ def _page(results: Results) -> str | None:
         shown = results.shown
         return render_evaluation(summary, make_tables(EVALUATION, shown), make_plots(EVALUATION, shown), extras=extras)
     return None
-
-
-def list_files(folder: Path, written: Collection[str]) -> None:
-    """Add files to the manifest of a folder, if it has one, so that --overwrite knows them.
-
-    Raises:
-        InputError: the manifest is damaged.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        return
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        manifest["files"] = sorted({*manifest["files"], *written})
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: damaged, so that the files written are not listed in it") from None
-    draft = path.with_name(f"{MANIFEST}.draft")
-    draft.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def write_runs(runs: Sequence[Results], folder: Path) -> tuple[list[str], Table]:

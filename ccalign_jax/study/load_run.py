@@ -16,10 +16,10 @@ from jaxtyping import Int
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
+from ccalign_jax.manifests import check_file
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.options import SweepConfig
-from ccalign_jax.study.digests import check_file
 from ccalign_jax.study.files import file_name, plain_name
 from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.store import Store

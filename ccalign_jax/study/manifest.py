@@ -14,12 +14,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 
-from ccalign_jax.data.digests import file_sha256
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
-from ccalign_jax.files import sync, whole_file
+from ccalign_jax.files import sync
+from ccalign_jax.manifests import MANIFEST, check_file, read_manifest, write_manifest
 from ccalign_jax.options import AlignConfig, Options, SweepConfig
-from ccalign_jax.study.digests import MANIFEST, check_file, manifest_text, read_manifest
 from ccalign_jax.study.files import write_json
 
 __all__ = [
@@ -128,12 +127,7 @@ class Manifest(NamedTuple):
 
     def write(self, files: Iterable[str]) -> None:
         """List these files of the folder, which are on the disk from then on."""
-        digests = {}
-        for name in sorted(files):
-            digests[name] = file_sha256(self.folder / name)
-            sync(self.folder / name)
-        with whole_file(self.folder / MANIFEST) as file:
-            file.write(manifest_text({"schema": 2, "kind": self.kind.name, "files": digests}).encode())
+        write_manifest(self.folder, self.kind.name, files)
 
     def read(self) -> dict[str, str | None] | None:
         """The digest of each file that is listed, None of older manifests; None without a manifest.

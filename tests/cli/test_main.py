@@ -109,7 +109,17 @@ def test_a_subcommand_prints_what_its_script_prints():
     assert mine == said(script, "--help", status=0).replace(f"python {script}", "ccalign make_scenes")
     assert "\nccalign make_scenes --out=scenes " in mine and "\nccalign make_scenes:\n" in mine
     listed = set(re.findall(r"^  --(?:\[no\])?(\w+):", mine, flags=re.MULTILINE))
-    assert listed == {"captions", "compilation_cache", "count", "languages", "out", "plugin", "seed", "size"}
+    assert listed == {
+        "captions",
+        "compilation_cache",
+        "count",
+        "languages",
+        "out",
+        "overwrite",
+        "plugin",
+        "seed",
+        "size",
+    }
     mistake = said(*INSTALLED, "make_scenes", "--output=made", status=2)
     assert mistake == "error: --output: no such flag; did you mean --out?\n"
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.rebuild import list_files, write_report, write_runs
+from ccalign_jax.manifests import add_files, check_file, read_manifest
+from ccalign_jax.reporting.rebuild import write_report, write_runs
 from ccalign_jax.reporting.results_folder import read_results
 from ccalign_jax.reporting.side_by_side import runs_table
 
@@ -37,12 +38,19 @@ def test_a_sweep_is_rendered_again_and_its_numbers_stay(folder):
     path = folder()
     before = (path / "summary.json").read_bytes()
     written = write_report(read_results(path), path, ["svg", "png", "pdf"])
-    list_files(path, written)
+    add_files(path, written)
     assert {"report.html", "tables/compact.tex", "tables/main.csv", "figures/main.pdf", "figures/main.svg"} <= {
         *written
     }
     assert all((path / file).stat().st_size for file in written) and (path / "summary.json").read_bytes() == before
-    assert {*json.loads((path / "manifest.json").read_text())["files"]} == {"config.json", "summary.json", *written}
+    kind, files = read_manifest(path / "manifest.json")
+    assert kind == "a sweep" and {*files} == {"config.json", "summary.json", *written}
+    (path / "report.html").write_text("another page")
+    with pytest.raises(InputError, match=r"report\.html: damaged"):
+        check_file(path, "report.html")
+    add_files(path, ["report.html"])  # a new page is no damage
+    check_file(path, "report.html")
+    write_report(read_results(path), path, ["svg"])
     assert (path / "figures" / "main.pdf").read_bytes().startswith(b"%PDF")
     again = {file: (path / file).read_bytes() for file in written}
     assert write_report(read_results(path), path, ["svg", "png", "pdf"]) == written

@@ -24,8 +24,9 @@ def define_flags() -> None:
 
 def main(*run: str) -> Path | None:
     """Read, render, write, print."""
+    from ccalign_jax.manifests import add_files
     from ccalign_jax.reporting import print_table
-    from ccalign_jax.reporting.rebuild import list_files, write_report, write_runs
+    from ccalign_jax.reporting.rebuild import write_report, write_runs
     from ccalign_jax.reporting.results_folder import read_results
 
     figures = asked_figures()
@@ -33,7 +34,7 @@ def main(*run: str) -> Path | None:
     if len(results) == 1 and FLAGS.out is None:
         folder = results[0].path
         written = write_report(results[0], folder, figures)
-        list_files(folder, written)
+        add_files(folder, written)
         print(f"{folder}: {_counted(written)}")
         return folder
     from ccalign_jax.study.files import default_path, write_json

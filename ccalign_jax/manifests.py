@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ccalign_jax.data.digests import file_sha256
-from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import file_sha256, sync, whole_file
 
-__all__ = ["MANIFEST", "check_file", "manifest_text", "read_manifest"]
+__all__ = ["MANIFEST", "add_files", "check_file", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
 
@@ -31,7 +30,38 @@ def check_file(folder: Path, name: str) -> Path:
     return path
 
 
-def manifest_text(content: Mapping[str, Any]) -> str:
+def write_manifest(
+    folder: Path, kind: str, names: Iterable[str], known: Mapping[str, str | None] | None = None
+) -> None:
+    """List files of a folder with their digests, which are on the disk from then on.
+
+    Args:
+        folder: of the results.
+        kind: of results.
+        names: of files, relative to the folder.
+        known: digests of further files.
+    """
+    digests = dict(known or {})
+    for name in names:
+        digests[name] = file_sha256(folder / name)
+        sync(folder / name)
+    files = {name: digests[name] for name in sorted(digests)}
+    with whole_file(folder / MANIFEST) as file:
+        file.write(_text({"schema": 2, "kind": kind, "files": files}).encode())
+
+
+def add_files(folder: Path, names: Iterable[str]) -> None:
+    """List further files, or new contents of listed ones, in the manifest of a folder, if it has one.
+
+    Raises:
+        InputError: the manifest is damaged.
+    """
+    if (folder / MANIFEST).is_file():
+        kind, known = read_manifest(folder / MANIFEST)
+        write_manifest(folder, kind, names, known)
+
+
+def _text(content: Mapping[str, Any]) -> str:
     """The text of a manifest, with its own SHA-256 in it."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1, ensure_ascii=False) + "\n"
@@ -41,15 +71,15 @@ def read_manifest(path: Path) -> tuple[str, dict[str, str | None]]:
     """The kind of results, and the digest of each of their files; None in manifests of older versions."""
     try:
         text = path.read_text(encoding="utf-8")
-        stored = read_json(path)
+        stored = json.loads(text)
         kind, files = stored["kind"], stored["files"]
         if isinstance(files, list):
             files = dict.fromkeys(files)
-        elif text != manifest_text({key: value for key, value in stored.items() if key != "sha256"}):
+        elif text != _text({key: value for key, value in stored.items() if key != "sha256"}):
             raise ValueError("not as it was written")
         places = [PurePosixPath(name) for name in files]
         if all(place.parts and not place.is_absolute() and ".." not in place.parts for place in places):
             return kind, {str(place): digest for place, digest in zip(places, files.values(), strict=True)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise InputError(f"{path}: damaged, or not a list of results; give another --out")
