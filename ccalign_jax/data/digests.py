@@ -1,4 +1,4 @@
-"""SHA-256 of files and of named arrays."""
+"""SHA-256 of named arrays."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ def cosine(
         ValueError: widths that differ, or an empty bank.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = cosine(rows, rows, Banks(rows, rows))
         >>> (done.queries @ done.gallery.T).tolist()
@@ -67,6 +68,7 @@ def centred_cosine(
         ValueError: widths that differ, or an empty bank.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.array([[1.0, 1.0], [1.0, -1.0]])
         >>> centred_cosine(rows, rows, Banks(rows, rows)).queries.tolist()
         [[0.0, 1.0], [0.0, -1.0]]
@@ -101,6 +103,7 @@ def csls(
         that are searched themselves: `transductive("csls")` here.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = csls(rows, rows, Banks(rows, rows), k=1)
         >>> (done.queries @ done.gallery.T).tolist()
@@ -137,6 +140,7 @@ def inverted_softmax(
         Smith et al., 2017, "Offline bilingual word vectors, orthogonal transformations and the inverted softmax".
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = inverted_softmax(rows, rows, Banks(rows[:1], rows[:1]), inverse_temperature=1.0)
         >>> (done.queries @ done.gallery.T).tolist()
@@ -175,6 +179,7 @@ def nearest_neighbour_normalization(
         Chowdhury et al., 2024, "Nearest Neighbor Normalization Improves Multimodal Retrieval".
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.eye(2)
         >>> done = nearest_neighbour_normalization(rows, rows, Banks(rows[:1], rows[:1]), weight=0.5)
         >>> (done.queries @ done.gallery.T).tolist()
@@ -208,6 +213,7 @@ def transductive(name: str) -> Callable[..., Scoring]:
         ValueError: an unknown name.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> rows = jnp.array([[1.0, 1.0], [1.0, -1.0]])
         >>> transductive("centred_cosine")(rows, rows).gallery.tolist()
         [[0.0, 1.0], [0.0, -1.0]]

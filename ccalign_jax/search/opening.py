@@ -44,6 +44,7 @@ def open_searcher(
         InputError: widths that are not those of the map, or a language that it has no part for.
 
     Example:
+        >>> import numpy as np
         >>> from ccalign_jax.aligners import residual
         >>> data = EmbeddingSet.build("toy", np.eye(3), {"de": np.eye(3)}, image_keys=["a", "b", "c"])
         >>> turn = np.roll(np.eye(3, dtype=np.float32), 1, axis=1) - np.eye(3, dtype=np.float32)

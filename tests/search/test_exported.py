@@ -65,7 +65,7 @@ def test_what_cannot_be_read_back_is_named(tmp_path):
     np.savez(tmp_path / "map" / "model.npz", W=np.eye(2))
     with pytest.raises(InputError, match=r"params.delta is not \[6, 5\] as residual has it; export it again"):
         read_any_map(tmp_path / "map")
-    with pytest.raises(InputError, match="no checkpoint here"):
+    with pytest.raises(InputError, match="no such folder"):
         read_any_map(tmp_path / "nothing")
 
 

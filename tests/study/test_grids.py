@@ -154,8 +154,9 @@ def test_bytes_and_names_that_are_no_file(tmp_path, one_line):
     path = tmp_path / "my.yaml"
     path.write_bytes(b"- l2: 1\n- l2: \xff\xfe")
     one_line(lambda: load_grid(path), "my.yaml:2: not YAML", "UTF-8")
-    for name in ("defaults", "nope.yaml", tmp_path):
-        one_line(lambda name=name: load_grid(name), f"unknown grid '{name}'", "no such file", *GRIDS)
+    for name in ("nope.yaml", tmp_path):
+        one_line(lambda name=name: load_grid(name), f"unknown grid '{name}'", "no such YAML file", *GRIDS)
+    one_line(lambda: load_grid("defaults"), "unknown grid 'defaults'", "did you mean default?")
 
 
 def test_settings_of_the_command_line():

@@ -53,7 +53,7 @@ def test_it_is_trained_on_all_images_up_to_the_median_epoch(crossed, monkeypatch
 def keeping_identity(found, **changes):
     """The result with identity as its best, and with other fields."""
     changed = dataclasses.replace(found, **changes)
-    changed.estimates = Summary({**found.summary, "best": "identity"}, [])
+    changed.estimates = Summary({**found.summary, "best": "identity"}, [], {})
     return changed
 
 

@@ -240,7 +240,7 @@ def test_a_refit_that_diverges_leaves_identity(burst):
     wrong = dataclasses.replace(wild, epochs=[2, 2])
     summary = {**burst.summary, "best": wild.name, "notes": []}
     found = dataclasses.replace(burst, outcomes=[burst.outcomes[0], wrong])
-    found.estimates = Summary(summary, [])
+    found.estimates = Summary(summary, [], {})
     assert refit(found).about["aligner"] == found.summary["best"] == "identity"
     assert found.summary["notes"] == [
         f"best: refitted on all images, {wild.name} diverged at step 2, before epoch 2; best/ holds identity"
