@@ -42,6 +42,7 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 MAPS = Path("/proc/self/maps")
 MAX_MAPS = 20_000
 LONGEST = (
+    "test_raw_photographs.py",
     *("test_registry.py", "test_processes.py", "test_scripts.py", "test_ranks.py", "test_evaluation.py"),
     *("test_axis.py", "test_docs.py", "test_run.py", "test_text_tasks.py", "test_compare.py", "test_streaming.py"),
 )

@@ -35,7 +35,9 @@ def define_flags() -> None:
     flags.DEFINE_string("old_queries", None, ".npy of the same queries by the old encoder [not at hand]")
     flags.DEFINE_string("relevant", None, 'JSON lines {"query": row, "positive_ids": [ids]}, or .npy of rows')
     flags.DEFINE_enum("direction", "queries", ["queries", "documents"], "what is mapped: new queries, or the old index")
-    flags.DEFINE_float("enough", 0.95, "recovery of R@10 from which on a map suffices", 0.0, 1.0)
+    flags.DEFINE_float(
+        "enough", 0.95, "recovery of R@10 from which on a map suffices", lower_bound=0.0, upper_bound=1.0
+    )
     flags.DEFINE_integer("draws", 3, "samples of each number of pairs", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of samples and bootstrap replicates", lower_bound=0)
     flags.DEFINE_string("out", None, "folder for everything that is found [runs/migration-TIME]")
