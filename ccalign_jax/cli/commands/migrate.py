@@ -39,7 +39,7 @@ def define_flags() -> None:
         "enough", 0.95, "recovery of R@10 from which on a map suffices", lower_bound=0.0, upper_bound=1.0
     )
     flags.DEFINE_integer("draws", 3, "samples of each number of pairs", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "of samples and bootstrap replicates", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "seed of samples and bootstrap replicates", lower_bound=0)
     flags.DEFINE_string("out", None, "folder for everything that is found [runs/migration-TIME]")
     flags.DEFINE_bool("overwrite", False, "replace the migration in --out")
 
