@@ -55,6 +55,7 @@ class Clock:
         import jax
 
         from ccalign_jax.measurement.measure import Measurement
+        from ccalign_jax.study.summary import Summary
 
         call: Callable[..., Any] = getattr(owner, name)
 
@@ -66,7 +67,8 @@ class Clock:
             inside.append([0.0])
             clock = time.perf_counter()
             found = call(*args, **settings)
-            leaves = jax.tree.leaves(found, is_leaf=lambda node: isinstance(node, Measurement))  # which jax cannot sort
+            # Neither of them has keys that jax can sort.
+            leaves = jax.tree.leaves(found, is_leaf=lambda node: isinstance(node, Measurement | Summary))
             jax.block_until_ready([leaf for leaf in leaves if isinstance(leaf, jax.Array)])
             spent = time.perf_counter() - clock
             within = inside.pop()[0]
