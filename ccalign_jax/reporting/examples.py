@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ccalign_jax.reporting.format import Summary, find
+from ccalign_jax.reporting.html import page_template
 from ccalign_jax.reporting.names import DIRECTION_WORDS
-
-if TYPE_CHECKING:
-    import jinja2
 
 HEADINGS = {"gained": "hits gained", "lost": "hits lost", "worst": "the largest losses of rank"}
 ASKED = {
@@ -33,7 +30,7 @@ def examples_html(summary: Summary) -> str | None:
     if after != "selected":
         which = "the best trained map of each fold (all selected identity, which changes no rank)"
     intro = f"Rank of the right answer and the three nearest items: before, with identity, and after, with {which}."
-    return _template().render(
+    return page_template("examples.html").render(
         blocks=blocks, images=found["thumbnails"], after=after, intro=intro, rule=found["rule"], rank=rank_words
     )
 
@@ -51,17 +48,3 @@ def rank_words(rank: float) -> str:
 def _heading(kind: str, one: Any) -> str:
     count = one["counts"].get(kind)
     return HEADINGS[kind] if count is None else f"{HEADINGS[kind]}: {count:,} of {one['queries']:,}"
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ccalign_jax.reporting", ""),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("examples.html")

@@ -58,7 +58,7 @@ def to_html(table: Table) -> str:
         >>> "<td>a&lt;b</td>" in to_html(Table("T", ("n", "x"), (("1", "a<b"),), "ll"))
         True
     """
-    return str(_template("table.html").module.to_html(table))  # type: ignore[attr-defined]
+    return str(page_template("table.html").module.to_html(table))  # type: ignore[attr-defined]
 
 
 def render_page(
@@ -87,7 +87,7 @@ def render_page(
     sections = [section._replace(parts=list(_laid_out(section, shared))) for section in sections]
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode()
-    return _template("page.html").render(
+    return page_template("page.html").render(
         answer=_typed(answer),
         sentences=list(map(_typed, sentences)),
         sections=sections,
@@ -120,7 +120,8 @@ def _file(name: str) -> str:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def page_template(name: str) -> jinja2.Template:
+    """A template of this package; it escapes what it is given, and fails on a name that it is not."""
     import jinja2
 
     loader, strict = jinja2.PackageLoader("ccalign_jax.reporting", ""), jinja2.StrictUndefined

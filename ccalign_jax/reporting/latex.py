@@ -35,9 +35,6 @@ _WIDTHS = {
 }
 OTHER_WIDTH, SMALL_IS_WIDER = 0.56, 1.063
 FIRST_OTHER = 0x180  # the first sign beyond the Latin ones of Europe
-# Shares of the size of the font that signs of Computer Modern take; Times takes less.
-NARROW, WIDE = frozenset(" .,:;'|!()[]ijltf"), frozenset("mwMW+−±<>=×→≤≥ΔΣ—")
-SIGN, NARROW_SIGN, WIDE_SIGN = 0.56, 0.32, 0.86
 _SIGNS = str.maketrans(
     {sign: "\\" + sign for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.reporting.panels import CURVES, EVALUATION, SWEEP
@@ -18,6 +19,9 @@ from ccalign_jax.reporting.reports import (
 from ccalign_jax.reporting.results_folder import CURVES_RESULTS, EVALUATION_RESULTS, SWEEP_RESULTS, Results
 from ccalign_jax.reporting.side_by_side import render_runs, runs_table
 from ccalign_jax.reporting.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["write_report", "write_runs"]
 
@@ -37,7 +41,7 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
     shown = results.shown
     try:
         tables, figures = make_tables(PANELS[results.kind], shown), make_plots(PANELS[results.kind], shown)
-        page = _page(results)
+        page = _page(results, tables, figures)
     except (KeyError, TypeError, AttributeError, StopIteration) as error:
         raise InputError(
             f"{results.path / results.file}: of another version, or damaged ({type(error).__name__}: {error}); "
@@ -52,13 +56,13 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
     return written + [f"figures/{name}" for name in write_figures(folder / "figures", figures, formats)]
 
 
-def _page(results: Results) -> str | None:
+def _page(results: Results, tables: Mapping[str, Table], figures: Mapping[str, Figure]) -> str | None:
     summary, extras = results.summary, results.extras
     if results.kind == SWEEP_RESULTS:
-        return render_report(summary, results.config, folder=str(results.path), timing=results.timing, extras=extras)
+        place, timing = str(results.path), results.timing
+        return render_report(summary, results.config, folder=place, timing=timing, extras=extras, plots=figures)
     if results.kind == EVALUATION_RESULTS:
-        shown = results.shown
-        return render_evaluation(summary, make_tables(EVALUATION, shown), make_plots(EVALUATION, shown), extras=extras)
+        return render_evaluation(summary, tables, figures, extras=extras)
     return None
 
 

@@ -46,6 +46,7 @@ def render_report(
     folder: str = "RUN",
     timing: Mapping[str, Any] = MappingProxyType({}),
     extras: Mapping[str, Any] = MappingProxyType({}),
+    plots: Mapping[str, Figure] | None = None,
 ) -> str:
     """The page of a sweep as HTML; the same bytes for the same arguments.
 
@@ -55,6 +56,7 @@ def render_report(
         folder: of the run, as a person would type it.
         timing: the content of `timing.json`.
         extras: what panels may show beyond the summary, as more of its keys: the content of `examples.json`.
+        plots: those of `SWEEP` by name; None draws them.
     """
     shown, about, data = {**summary, **extras}, summary["data"], find(config, "config", "data")
     verdict, sentence = answer(summary)
@@ -62,7 +64,7 @@ def render_report(
         SWEEP,
         shown,
         make_tables(SWEEP, shown),
-        make_plots(SWEEP, shown),
+        make_plots(SWEEP, shown) if plots is None else plots,
         title="which map generalises",
         verdict=verdict,
         answer=sentence,

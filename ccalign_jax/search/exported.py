@@ -24,7 +24,7 @@ from ccalign_jax.seed_maps import read_map
 __all__ = ["identity_map", "read_any_map"]
 
 DESCRIPTIONS = ("ccalign_jax.json", "config.json")  # of an export; a folder of a model has a config.json of its own
-DENSE, NORMALIZE, ROUTER = "Dense", "Normalize", "Router"
+NORMALIZE, ROUTER = "Normalize", "Router"
 OTHER = "other"  # the route of captions of a language without one
 Weights = Mapping[str, np.ndarray]
 

@@ -53,14 +53,11 @@ def write_results(folder: Store, result: SweepResult, figures: Sequence[str] = (
     if folder.path is None:
         return
     with folder.writing() as path:
-        _write_results(path, result, folder=str(folder.path))
-        shown = {**result.summary, **result.examples}
-        write_tables(path / "tables", make_tables([*SWEEP, *PAPER], shown))
-        write_figures(path / "figures", make_plots(SWEEP, shown), figures)
+        _write_results(path, result, folder=str(folder.path), figures=figures)
         write_json(path / SWEEP_FOLDER.marker, result.summary)
 
 
-def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
+def _write_results(path: Path, result: SweepResult, *, folder: str, figures: Sequence[str]) -> None:
     plan, best = result.plan, result.best or refit(result)
     settings = list(dict.fromkeys(key for trial in plan.trials for key in trial.hyper._fields))
     outcomes = [result.identity, *result.outcomes]
@@ -71,8 +68,12 @@ def _write_results(path: Path, result: SweepResult, *, folder: str) -> None:
     folds = _fold_arrays(plan)
     digest = run_digest(config, folds)
     timing = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": result.seconds}
-    page = render_report(result.summary, config, folder=folder, timing=timing, extras=result.examples)
+    shown = {**result.summary, **result.examples}
+    plots = make_plots(SWEEP, shown)
+    page = render_report(result.summary, config, folder=folder, timing=timing, extras=result.examples, plots=plots)
     (path / "report.html").write_text(page, encoding="utf-8")
+    write_tables(path / "tables", make_tables([*SWEEP, *PAPER], shown))
+    write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
         if not any(outcome.ranks):  # the race dropped it from every fold
