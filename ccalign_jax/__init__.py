@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from ccalign_jax.data import EmbeddingSet as EmbeddingSet
     from ccalign_jax.data import load as load
     from ccalign_jax.data import open_shards as open_shards
+    from ccalign_jax.evaluation.apply import apply as apply
+    from ccalign_jax.evaluation.compare import compare as compare
+    from ccalign_jax.evaluation.evaluate import evaluate as evaluate
     from ccalign_jax.exporting import export as export
     from ccalign_jax.extraction import extract as extract
     from ccalign_jax.losses import register_loss as register_loss
     from ccalign_jax.metrics import register_metric as register_metric
     from ccalign_jax.pivots import register_pivot as register_pivot
     from ccalign_jax.plugins import load_plugin as load_plugin
-    from ccalign_jax.study import evaluate as evaluate
     from ccalign_jax.study import fit as fit
     from ccalign_jax.study import sweep as sweep
-    from ccalign_jax.study.apply import apply as apply
-    from ccalign_jax.study.compare import compare as compare
 
 # Loaded when first asked for: `import ccalign_jax` costs no more than jax, and `losses` needs nothing else.
 _LAZY = {
     "EmbeddingSet": "ccalign_jax.data",
-    "apply": "ccalign_jax.study",
-    "compare": "ccalign_jax.study",
-    "evaluate": "ccalign_jax.study",
+    "apply": "ccalign_jax.evaluation",
+    "compare": "ccalign_jax.evaluation",
+    "evaluate": "ccalign_jax.evaluation",
     "export": "ccalign_jax.exporting",
     "extract": "ccalign_jax.extraction",
     "fit": "ccalign_jax.study",
@@ -45,10 +45,10 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "exporting", "extraction", "files", "grids",
-    "learned_map", "losses", "manifests", "measurement", "metrics", "migration", "numerics", "options", "pivots",
-    "plugins", "precision", "processes", "reporting", "scenes", "search", "seed_maps", "settings", "solvers",
-    "statistics", "study", "threads", "tiles", "training", "wit",
+    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "evaluation", "exporting", "extraction",
+    "files", "grids", "learned_map", "losses", "manifests", "measurement", "metrics", "migration", "numerics",
+    "options", "pivots", "plugins", "precision", "processes", "reporting", "runs", "scenes", "search",
+    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 
 

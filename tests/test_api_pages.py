@@ -16,6 +16,7 @@ PACKAGES = [
     "metrics",
     "data",
     "study",
+    "evaluation",
     "solvers",
     "statistics",
     "diagnostics",

@@ -183,7 +183,7 @@ def start_jax() -> None:
 
 def npz_output(given: str, *, overwrite: bool) -> Path:
     """The .npz that --out names; refused if it is there and not to be replaced."""
-    from ccalign_jax.study.files import output_path
+    from ccalign_jax.runs.output import output_path
 
     out = output_path(given)
     if out.suffix != ".npz":

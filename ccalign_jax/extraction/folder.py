@@ -26,7 +26,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import LeftOut
 from ccalign_jax.extraction.shard import Embedded
 from ccalign_jax.files import lock_file, whole_file, whole_path
-from ccalign_jax.study.files import write_json
+from ccalign_jax.runs.output import write_json
 
 __all__ = ["DUPLICATES", "LEFT_OUT", "Folder", "Part"]
 

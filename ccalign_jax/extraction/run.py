@@ -20,7 +20,7 @@ from ccalign_jax.extraction.items import Source
 from ccalign_jax.extraction.shard import embed_shard, prepare_hashed
 from ccalign_jax.extraction.sources import open_source
 from ccalign_jax.options import ExtractConfig
-from ccalign_jax.study.files import output_path
+from ccalign_jax.runs.output import output_path
 
 __all__ = ["ExtractionPlan", "Function", "Progress", "plan_extraction", "run_extraction"]
 

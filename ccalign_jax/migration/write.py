@@ -5,11 +5,11 @@ from __future__ import annotations
 from ccalign_jax.checkpoints import save_checkpoint
 from ccalign_jax.measurement.records import record_rows
 from ccalign_jax.migration.migrate import Migration
-from ccalign_jax.reporting.migration import curve_table, maps_table, recovery_plot
+from ccalign_jax.reporting.panels.migration import curve_table, maps_table, recovery_plot
 from ccalign_jax.reporting.report_files import write_figures, write_tables
-from ccalign_jax.study.files import write_csv, write_json
-from ccalign_jax.study.manifest import MIGRATION_FOLDER
-from ccalign_jax.study.store import Store
+from ccalign_jax.runs.kinds import MIGRATION_FOLDER
+from ccalign_jax.runs.output import write_csv, write_json
+from ccalign_jax.runs.store import Store
 
 __all__ = ["write_migration"]
 

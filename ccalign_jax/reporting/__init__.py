@@ -1,6 +1,5 @@
 """Results for people: tables, plots, HTML pages, the console. Takes the mappings that a run writes as JSON."""
 
-from ccalign_jax.reporting.baselines import baselines_words as baselines_words
 from ccalign_jax.reporting.console import Preview as Preview
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
@@ -8,10 +7,13 @@ from ccalign_jax.reporting.csv_table import to_csv as to_csv
 from ccalign_jax.reporting.format import count_words as count_words
 from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
-from ccalign_jax.reporting.panels import CURVES as CURVES
-from ccalign_jax.reporting.panels import EVALUATION as EVALUATION
-from ccalign_jax.reporting.panels import SWEEP as SWEEP
-from ccalign_jax.reporting.panels import Panel as Panel
+from ccalign_jax.reporting.pages import CURVES as CURVES
+from ccalign_jax.reporting.pages import EVALUATION as EVALUATION
+from ccalign_jax.reporting.pages import SWEEP as SWEEP
+from ccalign_jax.reporting.pages import Panel as Panel
+from ccalign_jax.reporting.panels.baselines import baselines_words as baselines_words
+from ccalign_jax.reporting.panels.results import comparison_table as comparison_table
+from ccalign_jax.reporting.panels.results import main_table as main_table
 from ccalign_jax.reporting.paper import PAPER as PAPER
 from ccalign_jax.reporting.plots import save_png as save_png
 from ccalign_jax.reporting.plots import to_svg as to_svg
@@ -21,8 +23,6 @@ from ccalign_jax.reporting.reports import make_plots as make_plots
 from ccalign_jax.reporting.reports import make_tables as make_tables
 from ccalign_jax.reporting.reports import render_evaluation as render_evaluation
 from ccalign_jax.reporting.reports import render_report as render_report
-from ccalign_jax.reporting.results import comparison_table as comparison_table
-from ccalign_jax.reporting.results import main_table as main_table
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline
 from ccalign_jax.reporting.short import COMPARISON as COMPARISON

@@ -10,7 +10,6 @@ from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig
-from ccalign_jax.reporting.baselines import best_baseline, lead_words
 from ccalign_jax.reporting.format import (
     CLAIMED_GAIN,
     GAIN,
@@ -34,6 +33,7 @@ from ccalign_jax.reporting.names import (
     pivot_name,
     pivot_words,
 )
+from ccalign_jax.reporting.panels.baselines import best_baseline, lead_words
 from ccalign_jax.reporting.scope import folds_doubt
 from ccalign_jax.reporting.sentences import closed_words, place_words
 

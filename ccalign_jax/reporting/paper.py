@@ -29,7 +29,7 @@ from ccalign_jax.reporting.names import (
     shown_note,
     state_name,
 )
-from ccalign_jax.reporting.panels import Panel
+from ccalign_jax.reporting.pages import Panel
 from ccalign_jax.reporting.scope import gallery_size
 from ccalign_jax.reporting.table import Column, Table, fill_table
 

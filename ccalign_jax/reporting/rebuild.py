@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.panels import CURVES, EVALUATION, SWEEP
+from ccalign_jax.reporting.pages import CURVES, EVALUATION, SWEEP
 from ccalign_jax.reporting.paper import PAPER
 from ccalign_jax.reporting.report_files import write_figures, write_tables
 from ccalign_jax.reporting.reports import (

@@ -17,7 +17,7 @@ from ccalign_jax.reporting.answer import (
 )
 from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find
 from ccalign_jax.reporting.html import Part, Section, render_page
-from ccalign_jax.reporting.panels import EVALUATION, FIRST, LEADS, SWEEP, Panel
+from ccalign_jax.reporting.pages import EVALUATION, FIRST, LEADS, SWEEP, Panel
 from ccalign_jax.reporting.plots import to_svg
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.sentences import evaluation_headline

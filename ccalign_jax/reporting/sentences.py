@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
-from ccalign_jax.reporting.baselines import baselines_words
 from ccalign_jax.reporting.format import (
     LOSS,
     NO_EVIDENCE,
@@ -21,6 +20,7 @@ from ccalign_jax.reporting.format import (
     verdict_of,
 )
 from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name
+from ccalign_jax.reporting.panels.baselines import baselines_words
 from ccalign_jax.reporting.scope import interval_note
 
 

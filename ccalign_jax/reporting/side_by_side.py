@@ -8,7 +8,6 @@ from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.baselines import FREE, baselines
 from ccalign_jax.reporting.cells import Cell
 from ccalign_jax.reporting.format import (
     NOTHING,
@@ -23,6 +22,7 @@ from ccalign_jax.reporting.format import (
 )
 from ccalign_jax.reporting.html import Part, Section, render_page
 from ccalign_jax.reporting.names import family_labels, scoring_name
+from ccalign_jax.reporting.panels.baselines import FREE, baselines
 from ccalign_jax.reporting.results_folder import CURVES_RESULTS, SWEEP_RESULTS, Results
 from ccalign_jax.reporting.table import Table, make_table
 

@@ -19,8 +19,8 @@ from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
+from ccalign_jax.runs.load import FinishedRun, read_run
 from ccalign_jax.search.calibration import LEAST_IMAGES
-from ccalign_jax.study.load_run import FinishedRun, read_run
 
 __all__ = ["HeldOut", "find_held_out"]
 

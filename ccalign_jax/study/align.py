@@ -18,14 +18,14 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import Batch, make_pivot
+from ccalign_jax.runs.kinds import MAP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.families import Families
 from ccalign_jax.study.grids import parse_settings
-from ccalign_jax.study.manifest import MAP_FOLDER
 from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.stream import PASS_ROWS, Progress, solve_stream, train_stream
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Run, Space, Trial, choose_epoch, group_trials, keep_epoch

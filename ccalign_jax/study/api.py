@@ -22,16 +22,16 @@ from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.options.base import check_names
 from ccalign_jax.processes import ALONE, Processes
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.load import read_examples, read_summary
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.board import SweepBoard
-from ccalign_jax.study.load_run import read_examples, read_summary
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep, prepare_data, read_data
 from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, refit, train_one
 from ccalign_jax.study.run import Preview, Progress, run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import Summary
 from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.study.workers import Distributed

@@ -17,7 +17,7 @@ from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.files import full_disk
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.reporting.tensorboard import BoardFiles, Scalar
-from ccalign_jax.study.files import file_name
+from ccalign_jax.runs.output import file_name
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.shown_rows import shown_rows
 from ccalign_jax.training import (

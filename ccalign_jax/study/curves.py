@@ -17,14 +17,14 @@ from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import wide_rows
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.reporting import CURVES, make_plots, make_tables, write_figures, write_tables
+from ccalign_jax.runs.kinds import CURVES_FOLDER
+from ccalign_jax.runs.output import write_csv, write_json
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.curve_runs import measure_path
-from ccalign_jax.study.files import write_csv, write_json
 from ccalign_jax.study.frames import rows_frame
-from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.outcomes import arm_of, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.run import Progress, run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import SCHEMA, describe_data
 
 __all__ = ["Curves", "Point", "curve_rows", "learning_curve", "make_curves", "regularisation_path", "write_curves"]

@@ -14,14 +14,14 @@ from jax.sharding import Mesh
 from ccalign_jax.measurement.measure import IDENTITY, UNMAPPED, Measurement, measure, nest_values
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.processes import ALONE, Processes
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.board import SweepBoard
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import Race, TrialRuns
 from ccalign_jax.study.score_corrections import identity_scores
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.study.trained import Job, TrainedRuns, whole_job
 from ccalign_jax.study.workers import Distributed

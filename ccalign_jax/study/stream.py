@@ -22,13 +22,13 @@ from ccalign_jax.files import whole_file
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.pivots import Batch, Pivot
+from ccalign_jax.runs.output import tree_arrays, tree_from
 from ccalign_jax.solvers import Moments, add_rows, empty_moments, merge
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.solvers.paths import Gathered
 from ccalign_jax.solvers.paths import Path as PenaltyPath
 from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.closed import aims_of
-from ccalign_jax.study.files import tree_arrays, tree_from
 from ccalign_jax.training import Space, StreamPoint, TrainState, Trajectory, Trial, fit_stream, start_stream
 
 __all__ = ["PASS_ROWS", "Progress", "StreamRun", "gather_moments", "solve_stream", "train_stream"]

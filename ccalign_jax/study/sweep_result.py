@@ -12,7 +12,7 @@ from ccalign_jax.data.frames import Backend
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.replicates import Replicates
 from ccalign_jax.reporting import SWEEP, figure_of, sweep_html, sweep_text
-from ccalign_jax.study.examples import find_examples
+from ccalign_jax.study.examples.find import find_examples
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan

@@ -20,11 +20,11 @@ from ccalign_jax._version import __version__
 from ccalign_jax.aligners import Aligner
 from ccalign_jax.data import Fold
 from ccalign_jax.metrics import Ranks
+from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.closed import closed_aligner, closed_path
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.store import Store
 from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
     FitPlan,

@@ -16,10 +16,10 @@ from jaxtyping import PyTree
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
-from ccalign_jax.study.files import pack_tree
-from ccalign_jax.study.manifest import SWEEP_FOLDER
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.output import pack_tree
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import Job, Result, TrainedRuns, run_fingerprint
 
 __all__ = ["Distributed", "RemoteStore", "work"]

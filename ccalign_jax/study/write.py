@@ -1,4 +1,4 @@
-"""Everything that a finished sweep or evaluation leaves in its folder."""
+"""Everything that a finished sweep leaves in its folder."""
 
 from __future__ import annotations
 
@@ -18,30 +18,26 @@ from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement
 from ccalign_jax.measurement.records import MACRO, ArmEntry, record_rows, wide_rows
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
-    EVALUATION,
     PAPER,
     SWEEP,
     make_plots,
     make_tables,
-    render_evaluation,
     render_report,
     write_figures,
     write_tables,
 )
-from ccalign_jax.study.evaluated_set import diagnostics_rows
-from ccalign_jax.study.evaluation import Evaluation, retrieval_rows
-from ccalign_jax.study.files import file_name, write_csv, write_json
-from ccalign_jax.study.load_run import EXAMPLES, run_digest
-from ccalign_jax.study.manifest import EVALUATION_FOLDER, SWEEP_FOLDER, read_config
+from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
+from ccalign_jax.runs.load import EXAMPLES, run_digest
+from ccalign_jax.runs.output import file_name, write_csv, write_json
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.refit import describe, refit
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import RECORDS
 from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.training import Group
 
-__all__ = ["result_rows", "write_evaluation", "write_results"]
+__all__ = ["result_rows", "write_results"]
 
 
 def write_results(folder: Store, result: SweepResult, figures: Sequence[str] = ("svg",)) -> None:
@@ -86,34 +82,6 @@ def _write_results(path: Path, result: SweepResult, *, folder: str, figures: Seq
     save_checkpoint(path / "best", best)
     write_json(path / EXAMPLES, result.examples, indent=None)
     write_json(path / "timing.json", timing)
-
-
-def write_evaluation(folder: Store, found: Evaluation, figures: Sequence[str] = ("svg",)) -> None:
-    """Write tables, figures, page, CSV and `summary.json` of an evaluation, into its acquired folder.
-
-    Raises:
-        InputError: the disk is full.
-    """
-    summary = found.summary
-    tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": found.grams})
-    with folder.writing() as path:
-        write_tables(path / "tables", tables)
-        write_csv(path / "retrieval.csv", retrieval_rows(found))
-        write_csv(path / RECORDS, record_rows(found.arms))
-        if "diagnostics" in summary:
-            write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
-        (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
-        write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
-        write_json(path / EXAMPLES, {"grams": _listed(found.grams)}, indent=None)
-        write_json(path / EVALUATION_FOLDER.marker, summary)
-
-
-def _listed(grams: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, list[list[float]]]]:
-    """Gram matrices for `examples.json`, with as many digits as their figure shows."""
-    return {
-        state: {name: np.round(rows.astype(float), 3).tolist() for name, rows in sets.items()}
-        for state, sets in grams.items()
-    }
 
 
 def _save_group(folder: Path, plan: Plan, group: Group, outcomes: Sequence[Outcome]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.files import lock_file
-from ccalign_jax.study.files import output_path, write_json
+from ccalign_jax.runs.output import output_path, write_json
 from ccalign_jax.wit.captions import CAPTIONS, URLS, Progress, write_captions
 from ccalign_jax.wit.options import DownloadConfig, WitConfig
 from ccalign_jax.wit.rows import import_polars, write_parts

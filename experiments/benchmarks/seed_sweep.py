@@ -91,8 +91,8 @@ def main(argv: list[str]) -> None:
     import numpy as np
 
     from ccalign_jax.options import SweepConfig
+    from ccalign_jax.runs.kinds import SWEEP_FOLDER
     from ccalign_jax.study import measure_maps, plan, run, store, write
-    from ccalign_jax.study.manifest import SWEEP_FOLDER
     from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
     from ccalign_jax.training import make_mesh
 

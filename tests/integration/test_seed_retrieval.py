@@ -17,10 +17,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from ccalign_jax.evaluation import apply
 from ccalign_jax.metrics import Ranks, macro, ordered_pairs, rank_tasks, resolve_ties, retrieval_metrics
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
-from ccalign_jax.study import apply
 
 pytestmark = pytest.mark.optimised
 

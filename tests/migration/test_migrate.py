@@ -14,9 +14,9 @@ from ccalign_jax.migration.migrate import judge, recovery, sample_sizes
 from ccalign_jax.migration.task import nearest
 from ccalign_jax.migration.write import write_migration
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.reporting.migration import curve_table, maps_table, migration_words
-from ccalign_jax.study.manifest import MIGRATION_FOLDER
-from ccalign_jax.study.store import Store
+from ccalign_jax.reporting.panels.migration import curve_table, maps_table, migration_words
+from ccalign_jax.runs.kinds import MIGRATION_FOLDER
+from ccalign_jax.runs.store import Store
 
 
 @pytest.fixture(scope="module")

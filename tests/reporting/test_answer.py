@@ -3,7 +3,7 @@
 import pytest
 
 from ccalign_jax.reporting.answer import answer, command_words, evaluation_answer, next_words
-from ccalign_jax.reporting.overview import overview_rows
+from ccalign_jax.reporting.panels.overview import overview_rows
 
 RESIDUAL = ("image", "residual", "infonce")
 WHO = "The image pivot (captions move towards their images) with residual W = I + ΔW"

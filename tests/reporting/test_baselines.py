@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from ccalign_jax.reporting import baselines_words, to_svg
-from ccalign_jax.reporting.baselines import MAX_TRAINED, baselines_plot, baselines_table
+from ccalign_jax.reporting.panels.baselines import MAX_TRAINED, baselines_plot, baselines_table
 from ccalign_jax.reporting.sentences import selected_words
 
 FAMILIES = [

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ccalign_jax.reporting import Table, main_table, print_table, progress_bar
-from ccalign_jax.reporting.families import trials_table
+from ccalign_jax.reporting.panels.families import trials_table
 
 MANY = [
     ("image", "linear", "infonce", -0.27, -0.25),

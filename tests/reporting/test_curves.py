@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from ccalign_jax.reporting import CURVES, make_tables, to_svg
-from ccalign_jax.reporting.curves import learning_plot, path_places, path_plot
+from ccalign_jax.reporting.panels.curves import learning_plot, path_places, path_plot
 
 PENALTIES = (None, 100.0, 10.0, 1.0, 0.0)
 GAINS = {None: 0.0, 100.0: 0.01, 10.0: 0.08, 1.0: 0.03, 0.0: -0.2}

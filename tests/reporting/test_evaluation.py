@@ -13,7 +13,7 @@ from ccalign_jax.reporting import (
     to_latex,
     to_markdown,
 )
-from ccalign_jax.reporting.retrieval import retrieval_table
+from ccalign_jax.reporting.panels.retrieval import retrieval_table
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 ALL = [

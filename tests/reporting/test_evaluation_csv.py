@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccalign_jax.study.evaluated_set import diagnostics_rows
+from ccalign_jax.evaluation.evaluated_set import diagnostics_rows
 
 
 def test_every_diagnostic_is_there_once(evaluation):

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from ccalign_jax.reporting import EVALUATION, make_plots, plots, save_png, to_svg
-from ccalign_jax.reporting.geometry import (
+from ccalign_jax.reporting.panels.geometry import (
     correlations,
     gram_correlation_plot,
     gram_plot,
@@ -16,9 +16,9 @@ from ccalign_jax.reporting.geometry import (
     similarity_plot,
     spectra_plot,
 )
-from ccalign_jax.reporting.language_plots import languages_plot, text_to_text_plot
+from ccalign_jax.reporting.panels.language_plots import languages_plot, text_to_text_plot
+from ccalign_jax.reporting.panels.retrieval import pool_plot
 from ccalign_jax.reporting.plots import drawable
-from ccalign_jax.reporting.retrieval import pool_plot
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 ALL = [

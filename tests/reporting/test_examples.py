@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ccalign_jax.reporting.examples import examples_html, rank_words
-from ccalign_jax.reporting.geometry import gram_plot, spectra_plot
-from ccalign_jax.reporting.hubs import hubs_plot
-from ccalign_jax.reporting.neighbourhoods import neighbourhoods_plot
+from ccalign_jax.reporting.panels.examples import examples_html, rank_words
+from ccalign_jax.reporting.panels.geometry import gram_plot, spectra_plot
+from ccalign_jax.reporting.panels.hubs import hubs_plot
+from ccalign_jax.reporting.panels.neighbourhoods import neighbourhoods_plot
 from ccalign_jax.reporting.reports import render_report
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ccalign_jax._names import MAX_FAMILIES
 from ccalign_jax.reporting import main_table, to_latex
-from ccalign_jax.reporting.families import pivots_by_language_table, pivots_table, text_to_text_table
+from ccalign_jax.reporting.panels.families import pivots_by_language_table, pivots_table, text_to_text_table
 
 TWO_PIVOTS = [
     ("image", "linear", "infonce", -0.27, -0.25),

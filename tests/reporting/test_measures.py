@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ccalign_jax.diagnostics import PAIRED, diagnose, diagnose_map
+from ccalign_jax.evaluation.evaluated_set import diagnostics_rows
 from ccalign_jax.metrics import METRICS, SCORINGS
 from ccalign_jax.reporting import EVALUATION, make_tables, to_latex
-from ccalign_jax.reporting.diagnostics import MEASURES, OF_MAP
 from ccalign_jax.reporting.format import difference, plain
 from ccalign_jax.reporting.names import scoring_name
-from ccalign_jax.reporting.retrieval import METRICS as NAMED
-from ccalign_jax.study.evaluated_set import diagnostics_rows
+from ccalign_jax.reporting.panels.diagnostics import MEASURES, OF_MAP
+from ccalign_jax.reporting.panels.retrieval import METRICS as NAMED
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
+from ccalign_jax.evaluation.compare import Comparison
+from ccalign_jax.evaluation.evaluate import Evaluation
 from ccalign_jax.reporting import (
     COMPARISON,
     EVALUATION,
@@ -14,8 +16,6 @@ from ccalign_jax.reporting import (
     figure_of,
     sweep_html,
 )
-from ccalign_jax.study.compare import Comparison
-from ccalign_jax.study.evaluation import Evaluation
 from ccalign_jax.study.sweep_result import SweepResult
 
 KINDS = {SweepResult: SWEEP, Evaluation: EVALUATION, Comparison: COMPARISON}

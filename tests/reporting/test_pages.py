@@ -21,7 +21,7 @@ from ccalign_jax.reporting import (
 )
 from ccalign_jax.reporting.answer import next_words
 from ccalign_jax.reporting.format import VERDICT_NOTE
-from ccalign_jax.reporting.language_plots import languages_plot
+from ccalign_jax.reporting.panels.language_plots import languages_plot
 from ccalign_jax.reporting.plots import make_subplots
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.table import make_table

@@ -7,14 +7,14 @@ import matplotlib
 import pytest
 
 from ccalign_jax.reporting import to_svg
-from ccalign_jax.reporting.candidates import MAX_ROWS, candidates_plot
 from ccalign_jax.reporting.forest import changes_figure, changes_range
-from ccalign_jax.reporting.language_plots import languages_plot
-from ccalign_jax.reporting.overfitting import overfitting_plot
-from ccalign_jax.reporting.overview import overview_plot
+from ccalign_jax.reporting.panels.candidates import MAX_ROWS, candidates_plot
+from ccalign_jax.reporting.panels.language_plots import languages_plot
+from ccalign_jax.reporting.panels.overfitting import overfitting_plot
+from ccalign_jax.reporting.panels.overview import overview_plot
+from ccalign_jax.reporting.panels.regularisation import regularisation_paths, regularisation_plot
+from ccalign_jax.reporting.panels.results import best_trials, training_plot
 from ccalign_jax.reporting.plots import CYCLE, language_colour
-from ccalign_jax.reporting.regularisation import regularisation_paths, regularisation_plot
-from ccalign_jax.reporting.results import best_trials, training_plot
 
 PLOTS = [overview_plot, candidates_plot, overfitting_plot, training_plot, languages_plot]
 TWO = [("image", "linear", "infonce", -0.27, -0.25), ("symmetric", "dual(residual)", "infonce", 0.04, -0.0002)]

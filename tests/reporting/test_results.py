@@ -5,11 +5,11 @@ import math
 import pytest
 
 from ccalign_jax.reporting import main_table, to_markdown
-from ccalign_jax.reporting.configurations import configurations_table
-from ccalign_jax.reporting.diagnostics import diagnostics_table
-from ccalign_jax.reporting.families import trials_table
 from ccalign_jax.reporting.format import changed, plain, signed
-from ccalign_jax.reporting.languages import languages_table
+from ccalign_jax.reporting.panels.configurations import configurations_table
+from ccalign_jax.reporting.panels.diagnostics import diagnostics_table
+from ccalign_jax.reporting.panels.families import trials_table
+from ccalign_jax.reporting.panels.languages import languages_table
 from ccalign_jax.reporting.scope import interval_words, reading_notes
 from ccalign_jax.reporting.sentences import selected_words
 

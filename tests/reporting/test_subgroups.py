@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 from ccalign_jax.reporting import SWEEP, make_tables, render_report, to_svg
-from ccalign_jax.reporting.languages import subgroups_plot
+from ccalign_jax.reporting.panels.languages import subgroups_plot
 
 FAMILY = ("image", "residual", "infonce", 0.0, 0.03)
 

@@ -1,7 +1,7 @@
 """Text to text in an evaluation: the tasks, and every pair of languages."""
 
 from ccalign_jax.reporting import EVALUATION, make_tables
-from ccalign_jax.reporting.languages import pairs_table
+from ccalign_jax.reporting.panels.languages import pairs_table
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ccalign_jax.reporting.format import changed, gap, level, p_words, verdict, verdict_cell, verdict_of
-from ccalign_jax.reporting.results import main_notes
+from ccalign_jax.reporting.panels.results import main_notes
 from ccalign_jax.reporting.scope import folds_words
 from ccalign_jax.reporting.sentences import both_words, closed_words, selected_words
 

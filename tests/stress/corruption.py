@@ -19,10 +19,10 @@ from ccalign_jax.data import EmbeddingSet, load, save, synthetic, write_shards
 from ccalign_jax.errors import InputError
 from ccalign_jax.manifests import MANIFEST
 from ccalign_jax.measurement.measure import IDENTITY
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.load import read_run
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study import sweep
-from ccalign_jax.study.load_run import read_run
-from ccalign_jax.study.manifest import SWEEP_FOLDER
-from ccalign_jax.study.store import Store
 
 FLIP, CUT, DELETE, EXCHANGE = "byte changed", "cut off", "deleted", "two files exchanged"
 

@@ -10,14 +10,14 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.measurement.measure import Measurement, Place
 from ccalign_jax.metrics import METRICS
 from ccalign_jax.options import SweepConfig
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study import SweepResult
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.write import write_results
 from ccalign_jax.training import Hyper, Recipe, Trial
 

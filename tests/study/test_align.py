@@ -13,12 +13,12 @@ from ccalign_jax.data import EmbeddingSet, open_shards, write_shards
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.options import AlignConfig
 from ccalign_jax.pivots import make_pivot
+from ccalign_jax.runs.kinds import MAP_FOLDER, read_config
+from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.align import align, plan_align
 from ccalign_jax.study.arrays import device_embeddings
 from ccalign_jax.study.closed import gather_pairs
-from ccalign_jax.study.manifest import MAP_FOLDER, read_config
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.stream import gather_moments
 from ccalign_jax.training import Space, fit_stream
 

@@ -8,11 +8,11 @@ import pytest
 
 from ccalign_jax.data import EmbeddingSet, write_shards
 from ccalign_jax.options import AlignConfig, SweepConfig
+from ccalign_jax.runs.kinds import MAP_FOLDER, SWEEP_FOLDER
+from ccalign_jax.runs.output import file_name
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.align import align, plan_align
 from ccalign_jax.study.api import run_study
-from ccalign_jax.study.files import file_name
-from ccalign_jax.study.manifest import MAP_FOLDER, SWEEP_FOLDER
-from ccalign_jax.study.store import Store
 from ccalign_jax.training import learning_rate
 
 

@@ -11,11 +11,11 @@ from ccalign_jax import solvers
 from ccalign_jax._names import CLOSED
 from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.evaluation.apply import apply
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study import fit, sweep, trained
-from ccalign_jax.study.apply import apply
 from ccalign_jax.study.arrays import device_embeddings, make_part, train_embeddings
 from ccalign_jax.study.closed import closed_aligner, closed_path, gather_pairs
 from ccalign_jax.study.plan import plan_folds, plan_sweep

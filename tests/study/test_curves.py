@@ -9,11 +9,11 @@ import pytest
 
 from ccalign_jax.data import synthetic
 from ccalign_jax.options import SweepConfig
+from ccalign_jax.runs.kinds import CURVES_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.curve_runs import plan_learning, plan_path
 from ccalign_jax.study.curves import Curves, curve_rows, make_curves, write_curves
-from ccalign_jax.study.manifest import CURVES_FOLDER
 from ccalign_jax.study.plan import plan_folds
-from ccalign_jax.study.store import Store
 
 DATA = synthetic(60, dimensions=8, languages=("de", "en"))
 CONFIG = SweepConfig(aligners=("ridge",), folds=2)

@@ -10,11 +10,11 @@ from PIL import Image
 
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.metrics import Ranks
-from ccalign_jax.study.examples import find_examples
-from ccalign_jax.study.fold_geometry import describe_geometry
-from ccalign_jax.study.mapped_folds import MappedFold
-from ccalign_jax.study.neighbourhood_map import map_neighbourhoods
-from ccalign_jax.study.retrieval_examples import retrieval_examples
+from ccalign_jax.study.examples.find import find_examples
+from ccalign_jax.study.examples.geometry import describe_geometry
+from ccalign_jax.study.examples.mapped_fold import MappedFold
+from ccalign_jax.study.examples.neighbourhoods import map_neighbourhoods
+from ccalign_jax.study.examples.retrieval import retrieval_examples
 from ccalign_jax.study.run import run_sweep
 
 COUNT = 6  # images of the test part made by hand

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from ccalign_jax.evaluation import compare
 from ccalign_jax.measurement.estimates import Entry, Estimates
 from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.reporting import sweep_html, sweep_text
-from ccalign_jax.study import compare
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.summary import Summary
 

@@ -11,7 +11,7 @@ from ccalign_jax.measurement.inference import Arm, Inference, adjust
 from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import mean_metrics
-from ccalign_jax.study.files import file_name
+from ccalign_jax.runs.output import file_name
 
 IMAGES, FOLDS = 100, 4
 LANGUAGES = ("de", "en")

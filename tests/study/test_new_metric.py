@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from ccalign_jax.evaluation.compare import compare
 from ccalign_jax.metrics import METRICS, recall_at, register_metric
 from ccalign_jax.reporting import comparison_table, main_table, print_table
 from ccalign_jax.study import sweep
-from ccalign_jax.study.compare import compare
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import nested_folds, synthetic
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.plan import can_race
 from ccalign_jax.study.race import FoldScore, first_pairs, lead_over, race_fold
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.write import write_results
 
 IMAGES = 200

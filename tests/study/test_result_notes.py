@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.study.evaluation import evaluate
+from ccalign_jax.evaluation.evaluate import evaluate
 from ccalign_jax.study.result_notes import edge_notes, pairing_notes
 from ccalign_jax.training import Hyper, Recipe
 

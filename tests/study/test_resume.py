@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ccalign_jax.options import SweepConfig
-from ccalign_jax.study.load_run import read_summary
-from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
-from ccalign_jax.study.store import Store
+from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
+from ccalign_jax.runs.load import read_summary
+from ccalign_jax.runs.store import Store
 
 
 def test_a_config_is_read_as_it_was_written(tmp_path):

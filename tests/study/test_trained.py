@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import nested_folds
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study import trained
 from ccalign_jax.study.arrays import plan_fits
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import TrainedRuns, run_fingerprint
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from ccalign_jax.errors import InputError
 from ccalign_jax.processes import Processes
+from ccalign_jax.runs.kinds import SWEEP_FOLDER
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study import workers
-from ccalign_jax.study.manifest import SWEEP_FOLDER
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.trained import TrainedRuns, whole_job
 from ccalign_jax.study.workers import Distributed, work
 from ccalign_jax.training import make_mesh

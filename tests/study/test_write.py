@@ -7,8 +7,8 @@ import pytest
 
 from ccalign_jax.checkpoints import load_tree
 from ccalign_jax.errors import InputError
+from ccalign_jax.runs.output import file_name
 from ccalign_jax.study import sweep
-from ccalign_jax.study.files import file_name
 
 
 def test_a_sweep_on_arrays_writes_what_it_returns(tmp_path, toy_rows):

@@ -39,10 +39,10 @@ def main() -> Path | None:
     from ccalign_jax.plugins import load_plugin
     from ccalign_jax.reporting import count_words, progress_bar
     from ccalign_jax.reporting.format import plain
+    from ccalign_jax.runs.kinds import MAP_FOLDER, read_config
+    from ccalign_jax.runs.output import default_path
+    from ccalign_jax.runs.store import Store
     from ccalign_jax.study.align import align, plan_align
-    from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.manifest import MAP_FOLDER, read_config
-    from ccalign_jax.study.store import Store
 
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")

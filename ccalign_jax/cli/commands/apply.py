@@ -26,7 +26,8 @@ def define_flags() -> None:
 def main() -> Path:
     """Check, map, write."""
     from ccalign_jax.data import save
-    from ccalign_jax.study import apply, read_data, read_map
+    from ccalign_jax.evaluation import apply, read_map
+    from ccalign_jax.study import read_data
 
     out = npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     start_jax()

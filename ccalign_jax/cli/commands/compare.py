@@ -24,10 +24,10 @@ def define_flags() -> None:
 
 def main(run_a: str, run_b: str) -> Path | None:
     """Check, compare, write, print."""
+    from ccalign_jax.evaluation.compare import compare, write_comparison
     from ccalign_jax.reporting import comparison_table, comparison_words, print_table
-    from ccalign_jax.study.compare import compare, write_comparison
-    from ccalign_jax.study.manifest import COMPARISON_FOLDER
-    from ccalign_jax.study.store import Store
+    from ccalign_jax.runs.kinds import COMPARISON_FOLDER
+    from ccalign_jax.runs.store import Store
 
     with Store(FLAGS.out, COMPARISON_FOLDER) as store:
         store.acquire(overwrite=FLAGS.overwrite)

@@ -44,12 +44,12 @@ def main() -> Path | None:
         return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import CURVES, make_tables, print_table, progress_bar
+    from ccalign_jax.runs.kinds import CURVES_FOLDER
+    from ccalign_jax.runs.output import default_path
+    from ccalign_jax.runs.store import Store
     from ccalign_jax.study.curve_runs import plan_learning, plan_path
     from ccalign_jax.study.curves import make_curves, write_curves
-    from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.manifest import CURVES_FOLDER
     from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
-    from ccalign_jax.study.store import Store
 
     if unknown := [name for name in FLAGS.what if name not in WHAT]:
         raise InputError(f"--what={unknown[0]}: there are {' and '.join(WHAT)}")

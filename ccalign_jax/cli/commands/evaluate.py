@@ -35,13 +35,14 @@ def define_flags() -> None:
 def main() -> Path | None:
     """Check, score, write, print."""
     from ccalign_jax.errors import InputError
+    from ccalign_jax.evaluation import evaluate, read_map, take_split
+    from ccalign_jax.evaluation.write import write_evaluation
     from ccalign_jax.metrics import PAIR_TASKS
     from ccalign_jax.reporting import EVALUATION, evaluation_headline, make_tables, print_table, progress_bar
-    from ccalign_jax.study import evaluate, read_data, read_map, take_split
-    from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.manifest import EVALUATION_FOLDER
-    from ccalign_jax.study.store import Store
-    from ccalign_jax.study.write import write_evaluation
+    from ccalign_jax.runs.kinds import EVALUATION_FOLDER
+    from ccalign_jax.runs.output import default_path
+    from ccalign_jax.runs.store import Store
+    from ccalign_jax.study import read_data
 
     tasks = PAIR_TASKS if FLAGS.tasks is None else [name for name in FLAGS.tasks if name not in ("", "none")]
     if unknown := [name for name in tasks if name not in PAIR_TASKS]:

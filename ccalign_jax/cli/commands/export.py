@@ -43,7 +43,7 @@ def main() -> Path | None:
         return None
     from ccalign_jax.errors import InputError
     from ccalign_jax.exporting import export
-    from ccalign_jax.study.files import output_path
+    from ccalign_jax.runs.output import output_path
 
     for name in ("checkpoint", "to", "out"):
         if FLAGS[name].value is None:

@@ -49,10 +49,10 @@ def main() -> Path | None:
     from ccalign_jax.migration import migrate
     from ccalign_jax.migration.write import write_migration
     from ccalign_jax.reporting import print_table, progress_bar
-    from ccalign_jax.reporting.migration import curve_table, maps_table, migration_words
-    from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.manifest import MIGRATION_FOLDER
-    from ccalign_jax.study.store import Store
+    from ccalign_jax.reporting.panels.migration import curve_table, maps_table, migration_words
+    from ccalign_jax.runs.kinds import MIGRATION_FOLDER
+    from ccalign_jax.runs.output import default_path
+    from ccalign_jax.runs.store import Store
 
     task = _read_task()
     with Store(FLAGS.out or default_path("migration"), MIGRATION_FOLDER, new=FLAGS.out is None) as store:

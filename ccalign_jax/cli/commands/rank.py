@@ -39,10 +39,10 @@ def main() -> Path | None:
 
     from ccalign_jax.data.fingerprints import recognise_rows
     from ccalign_jax.errors import InputError
+    from ccalign_jax.evaluation import map_rows, read_map
     from ccalign_jax.files import whole_file
     from ccalign_jax.metrics import retrieval_metrics, stream_neighbours, stream_ranks
     from ccalign_jax.reporting import progress_bar
-    from ccalign_jax.study import map_rows, read_map
 
     out = None if FLAGS.out is None else npz_output(FLAGS.out, overwrite=FLAGS.overwrite)
     memory = as_bytes(FLAGS.memory)

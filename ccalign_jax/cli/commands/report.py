@@ -37,9 +37,9 @@ def main(*run: str) -> Path | None:
         add_files(folder, written)
         print(f"{folder}: {_counted(written)}")
         return folder
-    from ccalign_jax.study.files import default_path, write_json
-    from ccalign_jax.study.manifest import REPORT_FOLDER
-    from ccalign_jax.study.store import Store
+    from ccalign_jax.runs.kinds import REPORT_FOLDER
+    from ccalign_jax.runs.output import default_path, write_json
+    from ccalign_jax.runs.store import Store
 
     with Store(FLAGS.out or default_path("report"), REPORT_FOLDER, new=FLAGS.out is None) as store:
         store.acquire(overwrite=FLAGS.overwrite)

@@ -55,10 +55,10 @@ def main() -> Path | None:
     from ccalign_jax.plugins import load_plugin
     from ccalign_jax.processes import check, join
     from ccalign_jax.reporting import Preview, baselines_words, main_table, print_table, progress_bar
+    from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
+    from ccalign_jax.runs.output import default_path
+    from ccalign_jax.runs.store import Store
     from ccalign_jax.study.api import plan_study, run_study
-    from ccalign_jax.study.files import default_path
-    from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
-    from ccalign_jax.study.store import Store
     from ccalign_jax.study.workers import work
     from ccalign_jax.training import make_mesh
 

@@ -19,7 +19,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.files import sync
 from ccalign_jax.manifests import MANIFEST, check_file, read_manifest, write_manifest
 from ccalign_jax.options import AlignConfig, Options, SweepConfig
-from ccalign_jax.study.files import write_json
+from ccalign_jax.runs.output import write_json
 
 __all__ = [
     "COMPARISON_FOLDER",

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ccalign_jax.files import whole_file
-from ccalign_jax.study.files import default_path, file_name, output_path
-from ccalign_jax.study.manifest import CURVES_FOLDER, EVALUATION_FOLDER
-from ccalign_jax.study.store import Store
+from ccalign_jax.runs.output import default_path, file_name, output_path
+from ccalign_jax.runs.kinds import CURVES_FOLDER, EVALUATION_FOLDER
+from ccalign_jax.runs.store import Store
 
 
 def results(path, **how):

@@ -15,7 +15,7 @@ from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.originals import caption_text, image_file
 from ccalign_jax.encoders.images import open_image
-from ccalign_jax.study.mapped_folds import MappedFold
+from ccalign_jax.study.examples.mapped_fold import MappedFold
 from ccalign_jax.study.plan import Plan
 
 __all__ = ["choose_evenly", "retrieval_examples"]

@@ -20,9 +20,9 @@ from ccalign_jax.manifests import check_file
 from ccalign_jax.measurement.measure import DIRECTIONS, IDENTITY, Measurement, measure
 from ccalign_jax.metrics import Ranks
 from ccalign_jax.options import SweepConfig
-from ccalign_jax.study.files import file_name, plain_name
-from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
-from ccalign_jax.study.store import Store
+from ccalign_jax.runs.output import file_name, plain_name
+from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
+from ccalign_jax.runs.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
 __all__ = ["EXAMPLES", "SELECTED", "FinishedRun", "read_examples", "read_run", "read_summary", "run_digest"]

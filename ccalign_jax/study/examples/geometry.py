@@ -10,8 +10,8 @@ import numpy as np
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.diagnostics import gram_matrices, hub_gini, hub_skew, k_occurrence, sample_rows, variances
 from ccalign_jax.diagnostics.neighbours import NEIGHBOURS
-from ccalign_jax.study.mapped_folds import MappedFold, Rows, first_captions
-from ccalign_jax.study.neighbourhood_map import principal_components
+from ccalign_jax.study.examples.mapped_fold import MappedFold, Rows, first_captions
+from ccalign_jax.study.examples.neighbourhoods import principal_components
 from ccalign_jax.study.plan import Plan
 
 __all__ = ["describe_geometry"]

@@ -24,11 +24,11 @@ from ccalign_jax.reporting import (
     figure_of,
     write_tables,
 )
-from ccalign_jax.study.files import write_csv, write_json
+from ccalign_jax.runs.kinds import COMPARISON_FOLDER
+from ccalign_jax.runs.load import SELECTED, FinishedRun, read_run
+from ccalign_jax.runs.output import write_csv, write_json
+from ccalign_jax.runs.store import Store
 from ccalign_jax.study.frames import records_frame
-from ccalign_jax.study.load_run import SELECTED, FinishedRun, read_run
-from ccalign_jax.study.manifest import COMPARISON_FOLDER
-from ccalign_jax.study.store import Store
 from ccalign_jax.study.summary import SCHEMA
 
 if TYPE_CHECKING:

@@ -12,18 +12,8 @@ from jaxtyping import Float
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.frames import Backend
 from ccalign_jax.diagnostics import diagnose
-from ccalign_jax.learned_map import LearnedMap
-from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
-from ccalign_jax.measurement.inference import Arm, Inference, adjust
-from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
-from ccalign_jax.measurement.metric_replicates import describe_statistics
-from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
-from ccalign_jax.measurement.replicates import draw_replicates
-from ccalign_jax.metrics import PAIR_TASKS
-from ccalign_jax.reporting import EVALUATION, evaluation_html, evaluation_text, figure_of
-from ccalign_jax.seed_maps import read_map
-from ccalign_jax.study.apply import apply
-from ccalign_jax.study.evaluated_set import (
+from ccalign_jax.evaluation.apply import apply
+from ccalign_jax.evaluation.evaluated_set import (
     Overlap,
     RankedSet,
     complete_images,
@@ -35,6 +25,16 @@ from ccalign_jax.study.evaluated_set import (
     similarity_histograms,
     unit_sets,
 )
+from ccalign_jax.learned_map import LearnedMap
+from ccalign_jax.measurement.estimates import Entry, estimate, estimate_means
+from ccalign_jax.measurement.inference import Arm, Inference, adjust
+from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
+from ccalign_jax.measurement.metric_replicates import describe_statistics
+from ccalign_jax.measurement.records import MACRO, ArmEntry, wide_rows
+from ccalign_jax.measurement.replicates import draw_replicates
+from ccalign_jax.metrics import PAIR_TASKS
+from ccalign_jax.reporting import EVALUATION, evaluation_html, evaluation_text, figure_of
+from ccalign_jax.seed_maps import read_map
 from ccalign_jax.study.frames import records_frame
 from ccalign_jax.study.plan import read_data
 from ccalign_jax.study.result_notes import pairing_notes

@@ -16,7 +16,7 @@ from ccalign_jax.reporting.format import (
     is_optimistic,
 )
 from ccalign_jax.reporting.names import setting_words, shown_families, shown_groups, shown_note
-from ccalign_jax.reporting.retrieval import main_metrics
+from ccalign_jax.reporting.panels.retrieval import main_metrics
 from ccalign_jax.reporting.scope import gallery_size
 from ccalign_jax.reporting.table import Column, Table, fill_table
 

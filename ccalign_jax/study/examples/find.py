@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from ccalign_jax.study.fold_geometry import describe_geometry
-from ccalign_jax.study.mapped_folds import MappedFold
-from ccalign_jax.study.neighbourhood_map import map_neighbourhoods
+from ccalign_jax.study.examples.geometry import describe_geometry
+from ccalign_jax.study.examples.mapped_fold import MappedFold
+from ccalign_jax.study.examples.neighbourhoods import map_neighbourhoods
+from ccalign_jax.study.examples.retrieval import retrieval_examples
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.retrieval_examples import retrieval_examples
 from ccalign_jax.training import Embeddings, FoldArrays, Recipe, map_part
 
 __all__ = ["find_examples"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, PAIR_TASKS
-from ccalign_jax.reporting.configurations import gap_columns
 from ccalign_jax.reporting.format import (
     CLAIMED_GAIN,
     GAIN,
@@ -44,7 +43,8 @@ from ccalign_jax.reporting.names import (
     shown_note,
     trial_names,
 )
-from ccalign_jax.reporting.retrieval import MAIN_METRICS, TASKS, by_chance, compared, headings
+from ccalign_jax.reporting.panels.configurations import gap_columns
+from ccalign_jax.reporting.panels.retrieval import MAIN_METRICS, TASKS, by_chance, compared, headings
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 Values = Mapping[str, Any]  # of a row

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ccalign_jax.study.mapped_folds import MappedFold, first_captions
+from ccalign_jax.study.examples.mapped_fold import MappedFold, first_captions
 from ccalign_jax.study.plan import Plan
 
 __all__ = ["map_neighbourhoods", "principal_components"]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from ccalign_jax.reporting import (
+from ccalign_jax.reporting.format import Summary
+from ccalign_jax.reporting.panels import (
     baselines,
     candidates,
     configurations,
@@ -25,7 +26,6 @@ from ccalign_jax.reporting import (
     results,
     retrieval,
 )
-from ccalign_jax.reporting.format import Summary
 from ccalign_jax.reporting.table import Table
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import fingerprint
 from ccalign_jax.diagnostics import diagnose, diagnose_map
 from ccalign_jax.errors import InputError
+from ccalign_jax.evaluation import apply, evaluate, read_map, take_split
+from ccalign_jax.evaluation.evaluate import retrieval_rows
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.metrics import PAIR_TASKS, Banks, csls, rank_pairs, retrieval_metrics
-from ccalign_jax.study import apply, evaluate, read_map, take_split
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.evaluation import retrieval_rows
 from ccalign_jax.study.score_corrections import BANK_ROWS, take_bank
 
 IMAGES, D = 24, 6

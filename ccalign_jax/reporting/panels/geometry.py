@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ccalign_jax.reporting.diagnostics import maps
 from ccalign_jax.reporting.format import Summary, find, plain, signed
+from ccalign_jax.reporting.panels.diagnostics import maps
 from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, make_subplots, styled
 
 if TYPE_CHECKING:

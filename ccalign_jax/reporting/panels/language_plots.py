@@ -9,8 +9,8 @@ from ccalign_jax._names import DIRECTIONS, split_pair
 from ccalign_jax.reporting.dumbbells import draw_dumbbells
 from ccalign_jax.reporting.format import Estimate, Summary, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS
+from ccalign_jax.reporting.panels.retrieval import TASKS, languages_of, states
 from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, name_rows, styled
-from ccalign_jax.reporting.retrieval import TASKS, languages_of, states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

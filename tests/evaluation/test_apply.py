@@ -5,8 +5,9 @@ import pytest
 
 from ccalign_jax.checkpoints import save_checkpoint
 from ccalign_jax.data import EmbeddingSet, load, save
+from ccalign_jax.evaluation import apply, evaluate, map_rows
 from ccalign_jax.metrics import rank_pairs, recall_at, stream_ranks
-from ccalign_jax.study import apply, evaluate, fit, map_rows
+from ccalign_jax.study import fit
 
 COUNT, D = 300, 8
 

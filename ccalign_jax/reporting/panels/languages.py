@@ -25,7 +25,7 @@ from ccalign_jax.reporting.format import (
     verdict_notes,
 )
 from ccalign_jax.reporting.names import DIRECTION_WORDS, choice_words
-from ccalign_jax.reporting.retrieval import TASKS, changes, language_rows, languages_of, mean_row, states
+from ccalign_jax.reporting.panels.retrieval import TASKS, changes, language_rows, languages_of, mean_row, states
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:

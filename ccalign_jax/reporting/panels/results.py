@@ -37,8 +37,8 @@ from ccalign_jax.reporting.names import (
     shown_groups,
     shown_note,
 )
+from ccalign_jax.reporting.panels.retrieval import main_metrics, metrics_in, places_of
 from ccalign_jax.reporting.plots import CYCLE, make_subplots, styled
-from ccalign_jax.reporting.retrieval import main_metrics, metrics_in, places_of
 from ccalign_jax.reporting.scope import gallery_note, selection_note
 from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table

@@ -19,7 +19,7 @@ from ccalign_jax.measurement.measure import DIRECTIONS, Measurement, add_measure
 from ccalign_jax.measurement.records import MACRO
 from ccalign_jax.metrics import TextTasks, rank_tasks, recall_curve
 from ccalign_jax.numerics import resize_rows, unit_float32, unit_rows
-from ccalign_jax.reporting.diagnostics import maps, probe_accuracies
+from ccalign_jax.reporting.panels.diagnostics import maps, probe_accuracies
 from ccalign_jax.study.arrays import make_part
 from ccalign_jax.training import Part
 

@@ -19,8 +19,8 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.files import full_disk, lock_file, whole_file
 from ccalign_jax.manifests import MANIFEST
 from ccalign_jax.options import Options
-from ccalign_jax.study.files import output_path, pack_tree, tree_from
-from ccalign_jax.study.manifest import BOARD, DRAFT, LOCK, Kind, Manifest, check_same_run, write_config
+from ccalign_jax.runs.output import output_path, pack_tree, tree_from
+from ccalign_jax.runs.kinds import BOARD, DRAFT, LOCK, Kind, Manifest, check_same_run, write_config
 
 __all__ = ["Store"]
 

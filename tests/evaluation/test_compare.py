@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.evaluation.compare import compare as compare_runs
+from ccalign_jax.evaluation.compare import comparison_rows
 from ccalign_jax.metrics import METRICS
+from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
+from ccalign_jax.runs.load import read_run, run_digest
+from ccalign_jax.runs.output import file_name, plain_name
 from ccalign_jax.study import sweep
-from ccalign_jax.study.compare import compare as compare_runs
-from ccalign_jax.study.compare import comparison_rows
-from ccalign_jax.study.files import file_name, plain_name
-from ccalign_jax.study.load_run import read_run, run_digest
-from ccalign_jax.study.manifest import SWEEP_FOLDER, read_config
 from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays

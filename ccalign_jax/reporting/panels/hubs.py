@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.reporting.dumbbells import draw_dumbbells
 from ccalign_jax.reporting.format import Summary
-from ccalign_jax.reporting.geometry import geometry_states
+from ccalign_jax.reporting.panels.geometry import geometry_states
 from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, name_rows, styled
 
 if TYPE_CHECKING:

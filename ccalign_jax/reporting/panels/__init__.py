@@ -1,0 +1,1 @@
+"""The subjects of a page: the tables, plots and blocks of each; `reporting/pages.py` lists them in order."""

@@ -1,0 +1,1 @@
+"""What a sweep shows besides its numbers: retrieval examples, local maps of neighbourhoods, and geometry."""
