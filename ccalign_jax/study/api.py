@@ -1,4 +1,4 @@
-"""A study from data to results, for `ccalign sweep` and for Python alike; and the fit of a single map."""
+"""A study from data to results, for `ccalign sweep` and for Python alike."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-import jax
-import numpy as np
 from jax.sharding import Mesh
 
 from ccalign_jax.checkpoints import load_aligner
-from ccalign_jax.data import EmbeddingSet, Fold, official_folds
+from ccalign_jax.data import EmbeddingSet, Fold
 from ccalign_jax.data.fold_checks import check_folds
-from ccalign_jax.data.splits import inner_fold
 from ccalign_jax.errors import InputError
-from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig, SweepOptions, with_options
 from ccalign_jax.options.base import check_names
@@ -25,12 +21,11 @@ from ccalign_jax.processes import ALONE, Processes
 from ccalign_jax.runs.kinds import SWEEP_FOLDER
 from ccalign_jax.runs.load import read_examples, read_summary
 from ccalign_jax.runs.store import Store
-from ccalign_jax.study.arrays import device_embeddings, make_part
 from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
 from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep, prepare_data, read_data
-from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, refit, train_one
+from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import Preview, Progress, run_sweep
 from ccalign_jax.study.summary import Summary
 from ccalign_jax.study.sweep_result import SweepResult
@@ -41,7 +36,7 @@ from ccalign_jax.training import make_mesh
 if TYPE_CHECKING:
     from ccalign_jax.data.objects import Source
 
-__all__ = ["fit", "plan_study", "run_study", "sweep"]
+__all__ = ["plan_study", "run_study", "sweep"]
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -187,78 +182,3 @@ def sweep(
             mesh=make_mesh(devices),
             bar=lambda unit: nullcontext(progress),
         )
-
-
-def fit(
-    data: Source | EmbeddingSet,
-    images: Any = None,
-    *,
-    pivot: str = "image",
-    aligner: str = "residual",
-    loss: str = "infonce",
-    hyper: Mapping[str, Any] | None = None,
-    split: Literal["inner", "official"] = "inner",
-    languages: Sequence[str] | None = None,
-    seed: int = 0,
-    devices: int = 1,
-) -> LearnedMap:
-    """Train one aligner; a fifth of the images picks the epoch (the official dev split, if asked for).
-
-    Args:
-        data, images, languages: as for `sweep`.
-        pivot, aligner, loss: names.
-        hyper: settings, such as `{"temperature": 0.03, "epochs": 10}`; one value each.
-        split: which images pick the epoch.
-        seed: of the inner part and of training.
-        devices: that every batch is spread over, for fits that one cannot hold; a divisor of the images of a batch.
-
-    Returns:
-        The map `found`: a function of caption rows, `found(rows, language="de")`, and of images, `found.images(rows)`;
-        applied to a data set by `ccalign_jax.apply(found, data)`, saved by `checkpoints.save_checkpoint(path, found)`.
-        `found.about["scores"]` holds t2i R@1, i2t R@1 and MRR on the inner part before and after, and
-        `found.about["diverged"]` the first step after which a parameter was NaN or infinite (0: none); epochs from
-        there on are not chosen.
-
-    Raises:
-        InputError: a mistake in the arguments or the data, or training that diverged before any epoch was better than
-            the start.
-
-    Example:
-        >>> from ccalign_jax.data import synthetic
-        >>> found = fit(synthetic(60, languages=("de", "en"), dimensions=8), hyper={"epochs": 2})
-        >>> found.params["delta"].shape
-        (8, 8)
-    """
-    chosen = read_data(data, images, languages=languages)
-    fold = official_folds(chosen, seed=seed)[0] if split == "official" else inner_fold(chosen, seed=seed)
-    several = [key for key, value in (hyper or {}).items() if isinstance(value, list | tuple)]
-    if several:
-        raise InputError(f"fit takes one value for {several[0]}; use sweep for several")
-    config = SweepConfig(
-        data=ARRAYS,
-        pivots=(pivot,),
-        aligners=(aligner,),
-        losses=(loss,),
-        hyper=tuple(f"{key}={value}" for key, value in (hyper or {}).items()),
-        seed=seed,
-    )
-    plan = plan_sweep(chosen, config, [fold], blocks=[{}])
-    if len(plan.trials) > 1:
-        names = ", ".join(trial.name for trial in plan.trials)
-        raise InputError(f"fit trains one map, this asks for {len(plan.trials)}: {names}; choose one, or call sweep")
-    (trial,) = plan.trials
-    validation = make_part(chosen, fold.inner[0].validation)
-    done = train_one(
-        plan,
-        trial,
-        device_embeddings(chosen),
-        fold.train,
-        key=jax.random.key(seed),
-        validation=validation,
-        mesh=make_mesh(devices),
-    )
-    epoch = int(check_trained(trial.name, done).epoch)
-    found = make_checkpoint(plan, trial, done.params, epoch, np.concatenate([fold.train, fold.inner[0].validation]))
-    found.about["diverged"] = int(done.diverged)
-    found.about["scores"] = describe_scores(done)
-    return found

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ccalign_jax.statistics import LEVEL
+from ccalign_jax.study.jobs import Job
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.trained import Job, Pair
+from ccalign_jax.study.trained import Pair
 from ccalign_jax.training import FitPlan, PairScores, RunResult, best_point, first_step
 
 __all__ = ["Beaten", "FoldScore", "Race", "TrialRuns", "first_pairs", "lead_over", "race_fold"]

@@ -18,12 +18,13 @@ from ccalign_jax.runs.kinds import SWEEP_FOLDER
 from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.board import SweepBoard
+from ccalign_jax.study.jobs import Job, whole_job
 from ccalign_jax.study.outcomes import Outcome, select
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.study.race import Race, TrialRuns
 from ccalign_jax.study.score_corrections import identity_scores
 from ccalign_jax.study.sweep_result import SweepResult
-from ccalign_jax.study.trained import Job, TrainedRuns, whole_job
+from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.study.workers import Distributed
 from ccalign_jax.training import (
     Embeddings,

@@ -9,12 +9,12 @@ import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import PyTree
 
 from ccalign_jax._version import __version__
 from ccalign_jax.aligners import Aligner
@@ -24,10 +24,10 @@ from ccalign_jax.runs.store import Store
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.board import SweepBoard
 from ccalign_jax.study.closed import closed_aligner, closed_path
+from ccalign_jax.study.jobs import Job
 from ccalign_jax.study.plan import Plan
 from ccalign_jax.threads import ahead
 from ccalign_jax.training import (
-    FitPlan,
     FitResult,
     Group,
     PairScores,
@@ -47,45 +47,11 @@ from ccalign_jax.training import (
     test_folds,
 )
 
-__all__ = ["Job", "Pair", "Result", "TrainedRuns", "run_fingerprint", "whole_job"]
+__all__ = ["Pair", "Result", "TrainedRuns", "run_fingerprint"]
 
 AHEAD = 2  # fits
 Pair = tuple[int, int]
 Result = RunResult | PairScores
-
-
-class Job(NamedTuple):
-    """Work on one trial, in the arrays that its result follows from.
-
-    Attributes:
-        kind: `score` fits and scores the pairs; `test` fits and ranks the folds, at the epochs that their scores
-            choose; `whole` does both on every fold.
-        pairs: `[p, 2]`, (fit, part) to score.
-        folds: `[f]` to test.
-        curves: `[f, points, 3]`, the mean scores of the inner fits of each of these folds.
-        diverged: `[f]`, the first step at which one of these inner fits diverged; 0 if none did.
-    """
-
-    kind: Literal["whole", "score", "test"]
-    pairs: Int[np.ndarray, "p 2"] = np.zeros((0, 2), np.int32)
-    folds: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
-    curves: Float[np.ndarray, "f points 3"] = np.zeros((0, 0, 3), np.float32)
-    diverged: Int[np.ndarray, " f"] = np.zeros(0, np.int32)
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """All that is not its kind."""
-        return tuple(self[1:])
-
-    def fits(self, plan: FitPlan) -> list[int]:
-        """The fits that it takes, ascending."""
-        return sorted({int(fit) for fit, _ in self.pairs} | {plan.test[fold] for fold in self.folds})
-
-
-def whole_job(plan: FitPlan) -> Job:
-    """A trial on every fold."""
-    pairs = sorted({pair for pairs in plan.inner for pair in pairs})
-    return Job("whole", np.array(pairs, np.int32), np.arange(len(plan.test), dtype=np.int32))
 
 
 class TrainedRuns:

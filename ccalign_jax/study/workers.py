@@ -19,8 +19,9 @@ from ccalign_jax.processes import Processes
 from ccalign_jax.runs.kinds import SWEEP_FOLDER
 from ccalign_jax.runs.output import pack_tree
 from ccalign_jax.runs.store import Store
+from ccalign_jax.study.jobs import Job
 from ccalign_jax.study.plan import Plan
-from ccalign_jax.study.trained import Job, Result, TrainedRuns, run_fingerprint
+from ccalign_jax.study.trained import Result, TrainedRuns, run_fingerprint
 
 __all__ = ["Distributed", "RemoteStore", "work"]
 

@@ -14,8 +14,9 @@ from ccalign_jax.processes import Processes
 from ccalign_jax.runs.kinds import SWEEP_FOLDER
 from ccalign_jax.runs.store import Store
 from ccalign_jax.study import workers
+from ccalign_jax.study.jobs import whole_job
 from ccalign_jax.study.run import run_sweep
-from ccalign_jax.study.trained import TrainedRuns, whole_job
+from ccalign_jax.study.trained import TrainedRuns
 from ccalign_jax.study.workers import Distributed, work
 from ccalign_jax.training import make_mesh
 
