@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ccalign_jax.metrics import register_metric as register_metric
     from ccalign_jax.pivots import register_pivot as register_pivot
     from ccalign_jax.plugins import load_plugin as load_plugin
-    from ccalign_jax.study.fit import fit as fit
     from ccalign_jax.study import sweep as sweep
+    from ccalign_jax.study.fit import fit as fit
 
 # Loaded when first asked for: `import ccalign_jax` costs no more than jax, and `losses` needs nothing else.
 _LAZY = {

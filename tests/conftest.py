@@ -30,6 +30,7 @@ from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.errors import InputError
+from ccalign_jax.evaluation import write as evaluation_write
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.measurement.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.metrics import METRICS, mean_metrics
@@ -126,7 +127,7 @@ def nothing_kept() -> Iterator[None]:
 def no_plots() -> Iterator[None]:
     """Leave the plots out of pages and folders: they take seconds, and have tests of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (reports, write):
+        for module in (reports, write, evaluation_write):
             patch.setattr(module, "make_plots", lambda panels, summary: {})
         yield
 
