@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_ali
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
+from ccalign_jax.files import whole_path
 from ccalign_jax.learned_map import LearnedMap
 
 __all__ = ["described_aligner", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
@@ -52,16 +52,15 @@ def save_tree(
         training_images: fingerprints of the images that the tree was fitted on.
 
     Raises:
-        InputError: a parameter is NaN or infinite; nothing is written.
-        OSError: it cannot be written, for example because the disk is full.
+        InputError: a parameter is NaN or infinite, or the disk is full; nothing is written.
+        OSError: it cannot be written.
     """
     check_path("", path)
     path = Path(path).absolute()
     _check_finite(path, tree)
-    draft = path.with_name(path.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        draft.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_path(path) as draft:
+        draft.mkdir()
         tree = jax.tree.map(np.asarray, tree)
         if jax.tree.leaves(tree):
             with _system_errors(path), _checkpointer() as checkpointer:
@@ -71,10 +70,6 @@ def save_tree(
         described = {**about, "schema": SCHEMA, "leaves": _leaves(tree)}
         described["sha256"] = _sha256(draft, described)
         (draft / ABOUT).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(path, ignore_errors=True)
-        draft.rename(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_tree(path: str | os.PathLike[str]) -> tuple[PyTree[np.ndarray], dict[str, Any]]:

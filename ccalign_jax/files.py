@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["file_sha256", "full_disk", "lock_file", "sync", "whole_file", "whole_path"]
+__all__ = ["drafted", "file_sha256", "full_disk", "lock_file", "put", "remove", "sync", "whole_file", "whole_path"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -27,20 +28,53 @@ def whole_file(path: Path, *, resumable: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_path(path: Path, *, resumable: bool = False) -> Iterator[Path]:
-    """A path beside this one, whose file takes its place once it is complete and on the disk.
+    """A path beside this one, whose file or folder takes its place once it is complete and on the disk.
 
     Raises:
         InputError: the disk is full.
     """
-    draft = path.with_name(path.name + ".draft")
+    with drafted(path, resumable=resumable) as draft:
+        yield draft
+        put(draft, path)
+
+
+@contextmanager
+def drafted(path: Path, *, resumable: bool = False) -> Iterator[Path]:
+    """A path beside this one, for a file or folder that is removed in the end, unless it has been put elsewhere.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    here = Path(os.path.abspath(path))
+    draft = here.with_name(here.name + ".draft")
+    remove(draft)  # of a process that was killed
     try:
         with full_disk(path, resumable=resumable):
             yield draft
-            sync(draft)
-            draft.replace(path)
-            sync(path.parent)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # such as the one that is being raised
+            remove(draft)
+
+
+def put(draft: Path, path: Path) -> None:
+    """Move a complete file or folder to its place, in that of an older one, once every byte of it is on the disk."""
+    for each in (*draft.rglob("*"), draft):
+        sync(each)
+    older = path.with_name(path.name + ".older")
+    if path.is_dir() and any(path.iterdir()):
+        remove(older)
+        path.replace(older)  # only an empty folder can be replaced
+    draft.replace(path)
+    sync(path.parent)
+    remove(older)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -59,44 +93,65 @@ def sync(path: Path) -> None:
 def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
     """Raise a full disk as a one-line error; `resumable` says that `--resume` continues the run.
 
+    Other errors of the system that name no file get this one.
+
     Raises:
         InputError: the disk, or the quota, is used up.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        remedy = "make room there" + ", then continue with --resume" * resumable
-        raise InputError(f"{path}: not written, {os.strerror(error.errno or 0).lower()}; {remedy}") from error
+    except InputError:
+        raise
+    except Exception as error:
+        code = error.errno if isinstance(error, OSError) else _wrapped(error)
+        if code in FULL:
+            remedy = "make room there" + ", then continue with --resume" * resumable
+            raise InputError(f"{path}: not written, {os.strerror(code).lower()}; {remedy}") from error
+        if isinstance(error, OSError) and code is not None and error.filename is None:
+            raise OSError(code, error.strerror, str(path)) from error
+        raise
 
 
-def lock_file(path: Path, owner: object) -> weakref.finalize:
+def _wrapped(error: Exception) -> int | None:
+    """The number of a full disk that a library tells in the words of its own error."""
+    return next((code for code in FULL if os.strerror(code) in str(error)), None)
+
+
+def lock_file(path: Path, owner: object, *, wait: bool = False) -> weakref.finalize:
     """Lock a file, created if missing, until the returned finalizer is called or its owner is garbage-collected.
 
-    Where the file system or the platform has no locks, nothing is locked.
+    The system unlocks the files of a process that ends, however it ends. Where the file system or the platform has no
+    locks, nothing is locked.
+
+    Args:
+        path: of the file; whoever has it locked may remove it.
+        owner: of the lock.
+        wait: until it is unlocked.
 
     Raises:
         InputError: another process, or another owner, has locked it.
-        FileNotFoundError: its folder is not there, or its last owner removed it meanwhile; try again.
+        FileNotFoundError: its folder is not there.
     """
-    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    unlock = weakref.finalize(owner, os.close, opened)
-    try:
-        _flock(opened, path)
-        if not os.path.samestat(os.fstat(opened), os.stat(path)):
-            raise FileNotFoundError(path)
-    except (OSError, InputError):
-        unlock()
-        raise
-    return unlock
+    while True:
+        opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        unlock = weakref.finalize(owner, os.close, opened)
+        try:
+            _flock(opened, path, wait=wait)
+            if os.path.samestat(os.fstat(opened), os.stat(path)):
+                return unlock
+        except FileNotFoundError:
+            pass
+        except (OSError, InputError):
+            unlock()
+            raise
+        unlock()  # its last owner has removed it meanwhile
 
 
-def _flock(opened: int, path: Path) -> None:
+def _flock(opened: int, path: Path, *, wait: bool) -> None:
     try:
         import fcntl
 
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise InputError(
             f"{path.parent}: another process is writing there; wait for it, or give another --out"

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.files import file_sha256, sync, whole_file
+from ccalign_jax.files import file_sha256, put, sync, whole_file
 
 __all__ = ["MANIFEST", "add_files", "check_file", "read_manifest", "write_manifest"]
 
@@ -50,14 +50,23 @@ def write_manifest(
         file.write(_text({"schema": 2, "kind": kind, "files": files}).encode())
 
 
-def add_files(folder: Path, names: Iterable[str]) -> None:
-    """List further files, or new contents of listed ones, in the manifest of a folder, if it has one.
+def add_files(folder: Path, names: Iterable[str], *, of: Path) -> None:
+    """Move files of another folder into a folder of results, and list them in its manifest, if it has one.
+
+    Until all are in place, the manifest says nothing of their contents: a process that is killed leaves no file that
+    counts as damaged.
 
     Raises:
         InputError: the manifest is damaged.
     """
-    if (folder / MANIFEST).is_file():
-        kind, known = read_manifest(folder / MANIFEST)
+    names = list(names)
+    kind, known = read_manifest(folder / MANIFEST) if (folder / MANIFEST).is_file() else (None, {})
+    if kind is not None:
+        write_manifest(folder, kind, (), {**known, **dict.fromkeys(names)})
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(of / name, folder / name)
+    if kind is not None:
         write_manifest(folder, kind, names, known)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from ccalign_jax.exporting.facts import read_facts
 from ccalign_jax.exporting.job import ROWS, Job, check_features, make_job
 from ccalign_jax.exporting.registry import FORMATS, Format
 from ccalign_jax.exporting.results import write_results
+from ccalign_jax.files import drafted, put, whole_path
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import read_map
 
@@ -130,50 +131,49 @@ def _old_files(path: Path, format_: Format, overwrite: bool) -> list[Path]:
 
 def _write(job: Job, format_: Format, path: Path, old: list[Path]) -> Exported:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.draft")
-    _remove(draft)
-    try:
-        if format_.suffix:
+    if format_.suffix:
+        with whole_path(path) as draft:
             notes = format_.write(job, draft)
-            os.replace(draft, path)
-            return Exported(path, (path,), tuple(notes))
+        return Exported(path, (path,), tuple(notes))
+    with drafted(path) as draft:
         draft.mkdir()
         notes = format_.write(job, draft)
         names = sorted({*_names(draft), format_.description})
         facts = read_facts(job)
         write_card(job, facts, draft, notes)
         write_results(job, facts, draft)
-        described = json.dumps(_description(job, sorted({*names, *_names(draft)})), indent=1, ensure_ascii=False)
+        written = sorted({*names, *_names(draft)})
+        described = json.dumps(_description(job, written), indent=1, ensure_ascii=False)
         (draft / format_.description).write_text(described + "\n", encoding="utf-8")
-        _remove_files(old, path)
-        if any(file.is_file() for file in path.rglob("*")):  # files of others, which stay
-            shutil.copytree(draft, path, dirs_exist_ok=True)
-        else:
-            _remove(path)
-            draft.rename(path)
-        return Exported(path, tuple(path / name for name in names), tuple(notes), path / CARD)
-    finally:
-        _remove(draft)
+        _place(draft, path, written, old, last=format_.description)
+    return Exported(path, tuple(path / name for name in names), tuple(notes), path / CARD)
+
+
+def _place(draft: Path, path: Path, names: Sequence[str], old: Sequence[Path], *, last: str) -> None:
+    """Move the files of a draft into a folder, all at once where it has none; others' files stay.
+
+    The description comes last, and until then the older one lists what may be replaced.
+    """
+    if not any(file.is_file() for file in path.rglob("*")):
+        put(draft, path)
+        return
+    for name in sorted(names, key=lambda name: name == last):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        put(draft / name, path / name)
+    _remove_files([file for file in old if file.relative_to(path).as_posix() not in names], path)
 
 
 def _names(draft: Path) -> list[str]:
     return [file.relative_to(draft).as_posix() for file in draft.rglob("*") if file.is_file()]
 
 
-def _remove_files(old: list[Path], path: Path) -> None:
+def _remove_files(old: Sequence[Path], path: Path) -> None:
     """Remove files, and the folders below `path` that are then empty."""
     for file in old:
         file.unlink(missing_ok=True)
     for folder in sorted({parent for file in old for parent in file.parents if path in parent.parents}, reverse=True):
         with suppress(OSError):
             folder.rmdir()
-
-
-def _remove(draft: Path) -> None:
-    if draft.is_dir():
-        shutil.rmtree(draft)
-    else:
-        draft.unlink(missing_ok=True)
 
 
 def _description(job: Job, names: list[str]) -> dict[str, Any]:

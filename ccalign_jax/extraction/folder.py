@@ -7,9 +7,9 @@ import hashlib
 import io
 import json
 import shutil
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from ccalign_jax.runs.output import write_json
 __all__ = ["DUPLICATES", "LEFT_OUT", "Folder", "Part"]
 
 LEFT_OUT, DUPLICATES = "left_out.csv", "duplicates.csv"
+FINISH = ".finish.lock"
 MADE, LEFT = "made", "left_out"  # keys of the metadata of a shard
 
 
@@ -71,6 +72,7 @@ class Folder:
         self.description: dict[str, Any] = dict(description)
         self.made = _fingerprint(description)
         self.notes: list[str] = []
+        self._lock: weakref.finalize | None = None
 
     def begin(self, *, resume: bool, overwrite: bool) -> None:
         """Lock the share, and write the description, or compare with the one that is there.
@@ -80,16 +82,16 @@ class Folder:
         """
         if resume and overwrite:
             raise InputError("--resume continues the extraction that --overwrite deletes; give one of them")
-        stored = read_description(self.path)
-        if resume and stored is None:
+        if read_description(self.path) is None and resume:
             raise InputError(f"{self.path}: holds no extraction to resume; leave --resume out")
         if overwrite and self.part.total > 1:
             raise InputError("--overwrite would delete what other parts write; remove the folder by hand")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = lock_file(self.path / f".part-{self.part.place + 1}-of-{self.part.total}.lock", self)
+        self._lock = lock_file(self._lock_path, self)
+        self._check_alone()
         if overwrite:
             self._remove()
-            stored = None
+        stored = read_description(self.path)
         if stored is None:
             if other := next((path for path in self.path.iterdir() if is_shard(path)), None):
                 raise InputError(f"{self.path}: holds {other.name} of something else; give another --out")
@@ -103,9 +105,10 @@ class Folder:
 
     def end(self) -> None:
         """Unlock the share."""
-        with suppress(AttributeError):
-            (self.path / f".part-{self.part.place + 1}-of-{self.part.total}.lock").unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock_path.unlink(missing_ok=True)
             self._lock()
+            self._lock = None
 
     def has(self, number: int) -> bool:
         """Whether a shard is there already, whole.
@@ -140,6 +143,14 @@ class Folder:
         Returns:
             The description.
         """
+        unlock = lock_file(self.path / FINISH, self, wait=True)  # one part at a time, so that the last sees all shards
+        try:
+            return self._describe(total)
+        finally:
+            (self.path / FINISH).unlink(missing_ok=True)
+            unlock()
+
+    def _describe(self, total: int) -> dict[str, Any]:
         left_out: list[LeftOut] = []
         images, captions, widths = 0, Counter[str](), {}
         for number in self._numbers():
@@ -168,6 +179,18 @@ class Folder:
             layer = {} if place == self.path else {"layer": place.name}
             write_json(place / DESCRIPTION, {**found, **layer})
         return found
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / f".part-{self.part.place + 1}-of-{self.part.total}.lock"
+
+    def _check_alone(self) -> None:
+        """Refuse processes that divide the shards otherwise, whose shares overlap with this one's."""
+        for path in self.path.glob(".part-*-of-*.lock"):
+            if not path.name.endswith(f"-of-{self.part.total}.lock"):
+                lock = lock_file(path, self)
+                path.unlink(missing_ok=True)  # of a process that was killed
+                lock()
 
     def _list_duplicates(self) -> dict[str, int]:
         """List the images of all shards that show what an earlier one shows; how many there are of each kind."""

@@ -179,6 +179,8 @@ class Manifest(NamedTuple):
             if (draft / name).exists():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).replace(self.folder / name)
+        for folder in {(self.folder / name).parent for name in files}:
+            sync(folder)
         (draft / MANIFEST).replace(self.folder / MANIFEST)
         sync(self.folder)
         shutil.rmtree(draft)

@@ -82,10 +82,12 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     columns: dict[str, None] = {}
     for row in rows:
         columns.update(dict.fromkeys(row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+        text.detach()
 
 
 def tree_arrays(tree: PyTree, prefix: str = "leaf_") -> dict[str, np.ndarray]:

@@ -192,7 +192,7 @@ class Store:
         try:
             while self._unlock is None:
                 self._make()
-                with suppress(FileNotFoundError):  # its last owner has just removed it
+                with suppress(FileNotFoundError):  # the last owner of the folder has just removed it
                     self._unlock = lock_file(self._folder / LOCK, self)
             self._manifest.swap()  # of an earlier process that was killed meanwhile
             yield

@@ -84,6 +84,9 @@ class WitFolder:
         files = _sizes(_files(self.config.tsv)) if stored is None else stored["files"]
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = lock_file(self.path / LOCK, self)
+        if not self._overwrite and read_build(self.path) != stored:
+            self._unlock()
+            raise InputError(f"{self.path}: another process has just written there; --resume goes on with it")
         if stored is None:
             shutil.rmtree(self.path / WORK, ignore_errors=True)
             for name in (CAPTIONS, URLS):
@@ -95,6 +98,9 @@ class WitFolder:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._unlock()
+
+    def _unlock(self) -> None:
         (self.path / LOCK).unlink(missing_ok=True)
         self._lock()
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.files import whole_file
+from ccalign_jax.files import full_disk, whole_file
 from ccalign_jax.wit.groups import SPLITS, page_groups, split_groups
 from ccalign_jax.wit.options import WitConfig
 from ccalign_jax.wit.rows import LEFT_OUT, PARTS, import_polars
@@ -73,7 +73,8 @@ def write_captions(
     kept, total = _Kept([], [], []), 0
     for part in range(PARTS):
         images = _join(pl, _scan(pl, folders, part), config, left_out)
-        images.write_parquet(_joined(out, part))
+        with full_disk(_joined(out, part), resumable=True):
+            images.write_parquet(_joined(out, part))
         urls = images["image_url"].to_list()
         kept.draws.append(np.array([int(image_key(url)[3:19], 16) for url in urls], np.uint64))
         uses = images.select("pages").with_row_index("image").explode("pages", empty_as_null=False)

@@ -8,7 +8,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ccalign_jax.files import full_disk
+from ccalign_jax.files import full_disk, whole_path
 
 __all__ = ["FAILURES", "Failure", "FailureList"]
 
@@ -47,14 +47,10 @@ class FailureList:
         self.reasons = Counter(failure.reason for failure in self.kept)
 
     def __enter__(self) -> Self:
-        draft = self._path.with_name(f"{self._path.name}.draft")
-        self._file = draft.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(Failure._fields)
-        for failure in self.kept:
-            self._write(failure)
-        self._file.flush()
-        draft.replace(self._path)
+        rows = [Failure._fields, *map(_row, self.kept)]
+        with whole_path(self._path, resumable=True) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        self._file = self._path.open("a", encoding="utf-8", newline="")
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -64,11 +60,12 @@ class FailureList:
         """Write one line at once."""
         self.reasons[failure.reason] += 1
         with full_disk(self._path, resumable=True):
-            self._write(failure)
+            csv.writer(self._file, lineterminator="\n").writerow(_row(failure))
             self._file.flush()
 
-    def _write(self, failure: Failure) -> None:
-        self._writer.writerow((*failure[:3], "yes" if failure.final else "no"))
+
+def _row(failure: Failure) -> tuple[str, ...]:
+    return (*failure[:3], "yes" if failure.final else "no")
 
 
 def _read(path: Path) -> list[Failure]:

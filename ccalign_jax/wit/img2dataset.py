@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import put
 from ccalign_jax.wit.captions import URLS
 from ccalign_jax.wit.download import IMAGES, Downloaded, missing_images, read_urls
 from ccalign_jax.wit.failures import FAILURES, Failure, FailureList
@@ -78,7 +79,7 @@ def _move_images(out: Path) -> None:
         to = out / IMAGES / f"{key}.jpg"
         to.parent.mkdir(parents=True, exist_ok=True)
         if (image := sidecar.with_suffix(".jpg")).is_file():
-            image.replace(to)
+            put(image, to)
         sidecar.unlink()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import zlib
 from pathlib import Path
 from typing import Any
 
 from ccalign_jax._libraries import import_library
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import full_disk, whole_path
 from ccalign_jax.wit.options import CAPTION_COLUMNS, WitConfig
 
 __all__ = ["PARTS", "import_polars", "write_parts"]
@@ -101,20 +101,19 @@ def write_parts(path: Path, to: Path, config: WitConfig) -> None:
             .alias("part")
         )
     )
-    draft = to.with_name(f"{to.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    parts = pl.PartitionBy(draft, key="part", include_key=False, file_path_provider=_part_name)
-    try:
-        rows.sink_parquet(
-            parts, mkdir=True, statistics=False, compression_level=1, maintain_order=False, row_group_size=ROW_GROUP
-        )
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason_given = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not read to its end ({reason_given}); download it again, and compare the room in {to.parent}"
-        ) from error
-    draft.mkdir(exist_ok=True)  # a file without rows
-    draft.replace(to)
+    with whole_path(to, resumable=True) as draft:
+        draft.mkdir()
+        parts = pl.PartitionBy(draft, key="part", include_key=False, file_path_provider=_part_name)
+        try:
+            with full_disk(to, resumable=True):
+                rows.sink_parquet(
+                    parts, statistics=False, compression_level=1, maintain_order=False, row_group_size=ROW_GROUP
+                )
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason_given = " ".join(str(error).split())
+            raise InputError(
+                f"{path}: not read to its end ({reason_given}); download it again, and compare the room in {to.parent}"
+            ) from error
 
 
 def _part_name(file: Any) -> str:

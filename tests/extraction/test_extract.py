@@ -136,6 +136,25 @@ def test_parts_into_one_folder_or_several(embed, tmp_path, one_line, content):
     one_line(lambda: load(tmp_path / "parts"), "shard-00000.safetensors is there twice")
 
 
+def test_one_process_has_a_share_at_a_time(embed, tmp_path, one_line, content):
+    embed("whole")
+    busy, seen = "another process is writing there", []
+
+    def meanwhile(what, done, total):
+        if not seen:
+            seen.append(done)
+            one_line(lambda: embed("out", part="1/2"), busy)
+            one_line(lambda: embed("out", part="1/3"), busy)  # its share overlaps
+            one_line(lambda: embed("out"), busy)
+            embed("out", part="2/2")
+            (tmp_path / "out" / ".part-3-of-9.lock").touch()  # of a process that was killed
+
+    embed("out", part="1/2", progress=meanwhile)
+    assert content(tmp_path / "out").keys() == {*content(tmp_path / "whole"), ".part-3-of-9.lock"}
+    embed("out", resume=True)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
 def test_parts_of_different_encoders_do_not_mix(embed, tmp_path, one_line):
     embed("parts/1", part="1/2")
     embed("parts/2", part="2/2", prompt="query: ")

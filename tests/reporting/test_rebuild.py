@@ -37,8 +37,8 @@ def folder(make, tmp_path):
 def test_a_sweep_is_rendered_again_and_its_numbers_stay(folder):
     path = folder()
     before = (path / "summary.json").read_bytes()
-    written = write_report(read_results(path), path, ["svg", "png", "pdf"])
-    add_files(path, written)
+    written = write_report(read_results(path), path.with_name("draft"), ["svg", "png", "pdf"])
+    add_files(path, written, of=path.with_name("draft"))
     assert {"report.html", "tables/compact.tex", "tables/main.csv", "figures/main.pdf", "figures/main.svg"} <= {
         *written
     }
@@ -49,7 +49,8 @@ def test_a_sweep_is_rendered_again_and_its_numbers_stay(folder):
     (path / "report.html").write_text("another page")
     with pytest.raises(InputError, match=r"report\.html: damaged"):
         check_file(path, "report.html")
-    add_files(path, ["report.html"])  # a new page is no damage
+    (path.with_name("draft") / "report.html").write_text("another page")
+    add_files(path, ["report.html"], of=path.with_name("draft"))  # a new page is no damage
     check_file(path, "report.html")
     assert (path / "figures" / "main.pdf").read_bytes().startswith(b"%PDF")
     assert write_report(read_results(path), path, ["svg", "png", "pdf"]) == written

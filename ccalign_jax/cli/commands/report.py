@@ -24,6 +24,7 @@ def define_flags() -> None:
 
 def main(*run: str) -> Path | None:
     """Read, render, write, print."""
+    from ccalign_jax.files import drafted
     from ccalign_jax.manifests import add_files
     from ccalign_jax.reporting import print_table
     from ccalign_jax.reporting.rebuild import write_report, write_runs
@@ -33,8 +34,9 @@ def main(*run: str) -> Path | None:
     results = [read_results(path) for path in run]
     if len(results) == 1 and FLAGS.out is None:
         folder = results[0].path
-        written = write_report(results[0], folder, figures)
-        add_files(folder, written)
+        with drafted(folder) as draft:
+            written = write_report(results[0], draft, figures)
+            add_files(folder, written, of=draft)
         print(f"{folder}: {_counted(written)}")
         return folder
     from ccalign_jax.runs.kinds import REPORT_FOLDER
