@@ -83,6 +83,27 @@ class Options:
         return {field.name: field.metadata["option"] for field in dataclasses.fields(cls)}
 
     @classmethod
+    def by_field(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values under the names of their fields, where they may have those of the command line.
+
+        Raises:
+            InputError: two names of one field.
+
+        Example:
+            >>> from ccalign_jax.options import SweepConfig
+            >>> SweepConfig.by_field({"pivot": "image", "folds": 3})
+            {'pivots': 'image', 'folds': 3}
+        """
+        fields = {name: field for field, option in cls.options().items() for name in (option.flag, option.alias)}
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            field = fields.get(name, name)
+            if field in found:
+                raise InputError(f"{name} and {field} are the same option; give one of them")
+            found[field] = value
+        return found
+
+    @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """The options of a config file, in which tuples are lists; those that it lacks have their defaults."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})

@@ -130,6 +130,8 @@ def sweep(
 ) -> SweepResult:
     """Train every pivot × aligner × loss × setting on every fold, and choose; `ccalign sweep` from Python.
 
+    `pivot`, `aligner` and `loss` may be given in place of the plurals.
+
     Args:
         data: what `load` takes (a path, a data frame, arrays by name, …), "synthetic", an `EmbeddingSet`, or a mapping
             of language to caption rows `[n, d_text]`, row i for image i.
@@ -159,8 +161,8 @@ def sweep(
         ['chance', 'identity', 'identity_train']
     """
     settings = {name: value if isinstance(value, list | tuple) else [value] for name, value in (hyper or {}).items()}
-    check_names(options, inspect.signature(sweep).parameters)
-    given: dict[str, Any] = dict(options)
+    given = SweepConfig.by_field(options)
+    check_names(given, inspect.signature(sweep).parameters)
     for name in ("pivots", "aligners", "losses", "languages"):
         if given.get(name) is not None:
             given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])

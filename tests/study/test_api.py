@@ -90,5 +90,13 @@ def test_a_fit_may_be_spread_over_devices(toy, one_line):
 
 
 def test_an_unknown_option_is_refused_with_the_nearest(toy):
-    with pytest.raises(InputError, match=r"aligner: no such option; did you mean aligners\?"):
-        sweep(toy(), aligner="residual")
+    with pytest.raises(InputError, match=r"fold: no such option; did you mean folds\?"):
+        sweep(toy(), fold=3)
+
+
+def test_singular_and_plural_are_one_option(toy):
+    """The mistake in its value is found, so the name was understood."""
+    with pytest.raises(InputError, match=r"unknown aligner 'residul'; did you mean residual\?"):
+        sweep(toy(), pivot="image", aligner="residul", loss="infonce")
+    with pytest.raises(InputError, match="are the same option; give one of them"):
+        sweep(toy(), pivot="image", pivots="image")
