@@ -3,7 +3,9 @@
 import pytest
 
 from ccalign_jax.extraction import extract
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.study import sweep
+from ccalign_jax.study.api import plan_study
 
 DEFAULT = {"linear", "ridge", "dual(linear)", "dual(mlp)", "centred_ridge", "cca", "csa", "multi_step"}
 
@@ -30,10 +32,17 @@ def embeddings(real_data, tmp_path_factory):
 
 @pytest.mark.slow
 def test_separate_spaces_are_named_and_joined_by_what_suits_them(embeddings, tmp_path, no_plots):
-    quick = {"epochs": 3, "learning_rate": 0.01, "temperature": 0.05}
     few = {"limit": 160, "folds": 2, "inner_folds": 1}
-    found = sweep(embeddings, hyper=quick, **few, diagnostics=False, out=tmp_path / "run")
-    assert {trial["aligner"] for trial in found.summary["trials"]} == DEFAULT
+    suited = {trial.aligner for trial in plan_study(SweepConfig(data=str(embeddings), **few)).trials}
+    assert suited == DEFAULT
+    found = sweep(
+        embeddings,
+        aligners=["linear", "ridge", "cca", "csa"],
+        hyper={"epochs": 3, "learning_rate": 0.01, "temperature": 0.05},
+        **few,
+        diagnostics=False,
+        out=tmp_path / "run",
+    )
     (line,) = [note for note in found.summary["notes"] if "near chance" in note]
     assert "captions have 512 dimensions, images 1280" in line and "CCA, CSA, ridge" in line
     assert line in (tmp_path / "run" / "report.html").read_text()
