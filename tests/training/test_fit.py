@@ -222,7 +222,6 @@ def test_a_planted_map_is_learnt(name, loss):
     assert found.losses[-1] < found.losses[0]
 
 
-@pytest.mark.optimised
 def test_padding_and_its_length_stay_outside():
     """The images behind the count are never seen: any number may stand there."""
     aligner, pivot = make_aligner("residual", D, D, languages=2), make_pivot("image", ("en", "ja"))
