@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 900  # seconds
 FAILED = 1  # pytest's exit status where tests ran and some failed; others are no verdict on the fault
 
 
@@ -166,20 +168,37 @@ def mutate(text: str, mutant: Mutant) -> str | None:
 
 
 def verdict(mutant: Mutant, folder: Path) -> str:
-    """Apply a mutant to a new copy of the tree in `folder`, run its tests, and say what they found."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "shared")
-    copy = Path(shutil.copytree(ROOT, Path(tempfile.mkdtemp(dir=folder)) / "tree", ignore=ignored))
-    source = copy / "ccalign_jax" / mutant.file
+    """What the tests of a mutant find."""
+    source = ROOT / "ccalign_jax" / mutant.file
     changed = mutate(source.read_text(), mutant) if source.exists() else None
-    if changed is None:
-        return "not found exactly once"
-    source.write_text(changed)
-    tests = [f"tests/{name}" for name in mutant.tests]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    ran = subprocess.run(command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True)
+    return "not found exactly once" if changed is None else try_source(mutant.file, changed, mutant.tests, folder)
+
+
+def try_source(file: str, source: str, tests: Sequence[str], folder: Path) -> str:
+    """What tests find in a copy of the tree, in `folder`, where a file of the package has this source."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "shared", "runs")
+    copy = Path(shutil.copytree(ROOT, Path(tempfile.mkdtemp(dir=folder)) / "tree", ignore=ignored))
+    (copy / "ccalign_jax" / file).write_text(source)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *(f"tests/{name}" for name in tests),
+    ]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    try:
+        ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return f"caught, no end after {PATIENCE} seconds"
+    finally:
+        shutil.rmtree(copy.parent)
     if ran.returncode == FAILED:
         names = re.findall(r"^FAILED (\S+)", ran.stdout, re.MULTILINE)
-        return f"caught by {names[0] if names else mutant.tests}"
+        return f"caught by {names[0] if names else tests}"
     if ran.returncode == 0:
         return "survived"
     return f"no verdict, pytest ended with {ran.returncode}: {ran.stdout[-2000:]}{ran.stderr[-2000:]}"

@@ -92,7 +92,8 @@ def main(argv: list[str]) -> None:
 
     from ccalign_jax.options import SweepConfig
     from ccalign_jax.runs.kinds import SWEEP_FOLDER
-    from ccalign_jax.study import measure_maps, plan, run, store, write
+    from ccalign_jax.runs.store import Store
+    from ccalign_jax.study import measure_maps, plan, run, write
     from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
     from ccalign_jax.training import make_mesh
 
@@ -108,7 +109,7 @@ def main(argv: list[str]) -> None:
     data = clock.time("data", read_data, config.data)
     data = clock.time("search for duplicates", prepare_data, data, config)
     planned = clock.time("plan", lambda: plan.plan_sweep(data, config, plan_folds(data, config)))
-    kept = store.Store(FLAGS.out, SWEEP_FOLDER)
+    kept = Store(FLAGS.out, SWEEP_FOLDER)
     digest = clock.time("digest of the data", data.sha256)
     kept.acquire(config, {"data_sha256": digest}, overwrite=Path(FLAGS.out).exists())
     ready = time.perf_counter()

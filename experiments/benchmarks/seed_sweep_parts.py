@@ -13,7 +13,8 @@ CORRECTIONS = "score corrections"
 def watched() -> list[tuple[Any, str, str]]:
     """Owner and name of each function, and its part."""
     from ccalign_jax.measurement import inference
-    from ccalign_jax.study import measure_maps, plan, run, store, summary, sweep_result, write
+    from ccalign_jax.runs.store import Store
+    from ccalign_jax.study import measure_maps, plan, run, summary, sweep_result, write
     from ccalign_jax.training import cross_validation, sweep
 
     return [
@@ -40,7 +41,7 @@ def watched() -> list[tuple[Any, str, str]]:
         (plan.Plan, "arrays", "arrays of the data and folds"),
         (plan.Plan, "part", "parts of folds"),
         (summary, "seed_optimism", "summary"),
-        (store.Store, "save_result", "trials kept for --resume"),
+        (Store, "save_result", "trials kept for --resume"),
         (write, "write_csv", "results.csv"),
         (write, "render_report", "report"),
         (write, "make_tables", "report"),
