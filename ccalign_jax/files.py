@@ -103,7 +103,7 @@ def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        code = error.errno if isinstance(error, OSError) else _wrapped(error)
+        code = _number(error)
         if code in FULL:
             remedy = "make room there" + ", then continue with --resume" * resumable
             raise InputError(f"{path}: not written, {os.strerror(code).lower()}; {remedy}") from error
@@ -112,9 +112,15 @@ def full_disk(path: Path, *, resumable: bool = False) -> Iterator[None]:
         raise
 
 
-def _wrapped(error: Exception) -> int | None:
-    """The number of a full disk that a library tells in the words of its own error."""
-    return next((code for code in FULL if os.strerror(code) in str(error)), None)
+def _number(error: BaseException | None) -> int | None:
+    """The number of an error of the system, or of one that a library has turned into its own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno
+        if (code := next((code for code in FULL if os.strerror(code) in str(error)), None)) is not None:
+            return code
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def lock_file(path: Path, owner: object, *, wait: bool = False) -> weakref.finalize:

@@ -28,6 +28,7 @@ EXCEPTIONS = {
     "cli/streams.py:lossy": "the null device",
     "data/safetensors_files.py:write_safetensors": CALLER,
     "data/shard_writer.py:_write": CALLER,
+    "data/torch_files.py:save_torch": CALLER,
     "evaluation/write.py": DRAFT,
     "exporting/": DRAFT,
     "files.py:put": "the place itself, once all is on the disk",
@@ -157,6 +158,15 @@ def test_errors_of_the_system_name_the_file(tmp_path, one_line):
                 raise error
 
         one_line(full, str(path), "not written", "make room there, then continue with --resume")
+
+    def wrapped():
+        with full_disk(path):
+            try:
+                raise OSError(errno.ENOSPC, "")
+            finally:
+                raise RuntimeError("unexpected position")
+
+    one_line(wrapped, str(path), "no space left")
     with pytest.raises(OSError, match="rows") as raised, full_disk(path):
         raise OSError(errno.EIO, "Input/output error")
     assert raised.value.filename == str(path)

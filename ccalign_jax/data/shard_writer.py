@@ -15,6 +15,7 @@ from ccalign_jax.data.formats import open_shards
 from ccalign_jax.data.safetensors_files import write_safetensors
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_arrays import is_shard
+from ccalign_jax.data.torch_files import save_torch
 from ccalign_jax.errors import InputError
 from ccalign_jax.files import whole_path
 
@@ -75,6 +76,6 @@ def _write(path: Path, arrays: Mapping[str, Any], form: str) -> None:
             key: torch.from_numpy(values.view(np.int16) if key in bfloat16 else values)
             for key, values in arrays.items()
         }
-        torch.save({key: rows.view(torch.bfloat16) if key in bfloat16 else rows for key, rows in tensors.items()}, path)
+        save_torch(path, {key: rows.view(torch.bfloat16) if key in bfloat16 else rows for key, rows in tensors.items()})
     else:
         raise InputError(f"unknown format {form!r}; there are npz, safetensors and pt")

@@ -17,7 +17,7 @@ from ccalign_jax.data.stored_array import StoredArray
 from ccalign_jax.data.zip_files import Checksum, zip_members
 from ccalign_jax.errors import InputError
 
-__all__ = ["load_torch", "torch_arrays"]
+__all__ = ["load_torch", "save_torch", "torch_arrays"]
 
 _STORAGE = re.compile(r".*/data/\d+")
 
@@ -33,6 +33,13 @@ def load_torch(path: Path) -> Any:
         for checksum in _checksums(path).values():
             checksum.verify(path)
         return torch.load(path, weights_only=True, map_location="cpu")
+
+
+def save_torch(path: Path, content: Any) -> None:
+    """Write a .pt file through Python, whose errors say what is wrong with the disk, as torch's do not."""
+    torch = import_library(path, "torch", "torch")
+    with open(path, "wb") as file:
+        torch.save(content, file)
 
 
 def torch_arrays(path: Path) -> dict[str, StoredArray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ccalign_jax._libraries import import_library
+from ccalign_jax.data.torch_files import save_torch
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -25,7 +26,7 @@ def write(job: Job, folder: Path) -> list[str]:
     state = {"linear.weight": torch.from_numpy(np.ascontiguousarray(layer.weight.T, np.float32))}
     if bias:
         state["linear.bias"] = torch.from_numpy(np.asarray(layer.bias, np.float32))
-    torch.save(state, folder / "pytorch_model.bin")
+    save_torch(folder / "pytorch_model.bin", state)
     config = {"in_features": part.d_in, "out_features": job.d_out, "bias": bias}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     unit = ["the map has an offset: the base model must return rows of unit length"] * bias

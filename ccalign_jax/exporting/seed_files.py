@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ccalign_jax._libraries import import_library
+from ccalign_jax.data.torch_files import save_torch
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -37,5 +38,5 @@ def write(job: Job, path: Path) -> list[str]:
         }
         content |= {"kind": "mlp", "head": "mlp_residual", "hidden": hidden, "d_text": part.d_in, "d_img": job.d_out}
         content["state_dict"] = {name: tensor(array) for name, array in state.items()}
-    torch.save(content, path)
+    save_torch(path, content)
     return []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ccalign_jax._libraries import import_library
+from ccalign_jax.data.torch_files import save_torch
 from ccalign_jax.exporting.job import Job
 
 __all__ = ["write"]
@@ -49,6 +50,6 @@ def write(job: Job, folder: Path) -> list[str]:
             name = f"{part.name}.{2 * place}"  # a GELU stands between
             state[f"{name}.weight"] = torch.from_numpy(np.ascontiguousarray(layer.weight.T, np.float32))
             state[f"{name}.bias"] = torch.from_numpy(np.asarray(layer.bias, np.float32))
-    torch.save(state, folder / "model.pt")
+    save_torch(folder / "model.pt", state)
     (folder / "use_map.py").write_text(SCRIPT, encoding="utf-8")
     return []

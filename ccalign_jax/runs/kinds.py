@@ -198,7 +198,8 @@ class Manifest(NamedTuple):
                 f"{folder}: holds files, and no {MANIFEST} that says which are files of {kind.name} (older versions "
                 "wrote none); give another --out, or empty the folder by hand"
             )
-        if (files or (kind.progress and (folder / DRAFT).exists())) and not overwrite:
+        begun = kind.progress and any((folder / DRAFT / name).exists() for name in (kind.config, *kind.progress))
+        if (files or begun) and not overwrite:
             resume = "--resume, " * bool(kind.progress)
             raise InputError(f"{folder}: holds {kind.name} already; give {resume}--overwrite or another --out")
         if others:

@@ -16,7 +16,7 @@ from jaxtyping import PyTree
 
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.errors import InputError
-from ccalign_jax.files import full_disk, lock_file, whole_file
+from ccalign_jax.files import full_disk, lock_file, remove, whole_file
 from ccalign_jax.manifests import MANIFEST
 from ccalign_jax.options import Options
 from ccalign_jax.runs.output import output_path, pack_tree, tree_from
@@ -194,7 +194,8 @@ class Store:
                 self._make()
                 with suppress(FileNotFoundError):  # the last owner of the folder has just removed it
                     self._unlock = lock_file(self._folder / LOCK, self)
-            self._manifest.swap()  # of an earlier process that was killed meanwhile
+            remove(self._folder / f"{MANIFEST}.draft")  # of an earlier process that was killed meanwhile, as is this:
+            self._manifest.swap()
             yield
         except BaseException as error:
             self._close(error)

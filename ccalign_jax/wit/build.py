@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
-from ccalign_jax.files import lock_file
+from ccalign_jax.files import lock_file, remove
 from ccalign_jax.runs.output import output_path, write_json
 from ccalign_jax.wit.captions import CAPTIONS, URLS, Progress, write_captions
 from ccalign_jax.wit.options import DownloadConfig, WitConfig
@@ -84,21 +84,27 @@ class WitFolder:
         files = _sizes(_files(self.config.tsv)) if stored is None else stored["files"]
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = lock_file(self.path / LOCK, self)
-        if not self._overwrite and read_build(self.path) != stored:
+        try:
+            self._begin(stored, files)
+        except BaseException:
             self._unlock()
-            raise InputError(f"{self.path}: another process has just written there; --resume goes on with it")
-        if stored is None:
-            shutil.rmtree(self.path / WORK, ignore_errors=True)
-            for name in (CAPTIONS, URLS):
-                (self.path / name).unlink(missing_ok=True)
-            config = dataclasses.asdict(self.config.absolute())
-            stored = {"schema": 1, "config": config, "files": files, "counts": None}
-        self._stored = {**stored, "download": dataclasses.asdict(self._download)}
-        write_json(self.path / DESCRIPTION, self._stored)
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._unlock()
+
+    def _begin(self, stored: dict[str, Any] | None, files: dict[str, int]) -> None:
+        """Say in `build.json` what the folder is of."""
+        if not self._overwrite and read_build(self.path) != stored:
+            raise InputError(f"{self.path}: another process has just written there; --resume goes on with it")
+        if stored is None:
+            for name in (WORK, CAPTIONS, URLS):
+                remove(self.path / name)
+            config = dataclasses.asdict(self.config.absolute())
+            stored = {"schema": 1, "config": config, "files": files, "counts": None}
+        self._stored = {**stored, "download": dataclasses.asdict(self._download)}
+        write_json(self.path / DESCRIPTION, self._stored)
 
     def _unlock(self) -> None:
         (self.path / LOCK).unlink(missing_ok=True)

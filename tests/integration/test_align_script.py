@@ -54,6 +54,7 @@ def test_solve_in_one_pass(script, where):
     ("flags", "parts"),
     [
         ((), ("--data must be given: embeddings, in any form of docs/data.md",)),
+        (("--data=shards", "--out=bad", "--resume"), ("bad: holds no run to resume; leave --resume out",)),
         (("--data=shards", "--out=bad", "--pivot=gcca", "--aligner=gcca"), ("needs all rows at once",)),
     ],
 )

@@ -47,6 +47,8 @@ def main() -> Path | None:
     if FLAGS.resume and FLAGS.out is None:
         raise InputError("--resume needs --out, the folder of the run to go on with")
     store, asked = Store(FLAGS.out, MAP_FOLDER), given(AlignConfig)
+    if FLAGS.resume and not store.config_path.is_file():
+        raise InputError(f"{store.path}: holds no run to resume; leave --resume out")
     if FLAGS.resume:
         config = dataclasses.replace(read_config(store.config_path, MAP_FOLDER)[0], **asked)
         for plugin in config.plugins:
