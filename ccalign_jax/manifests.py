@@ -11,7 +11,7 @@ from typing import Any
 from ccalign_jax.errors import InputError
 from ccalign_jax.files import file_sha256, put, sync, whole_file
 
-__all__ = ["MANIFEST", "add_files", "check_file", "read_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "add_files", "check_file", "read_manifest", "text_with_digest", "write_manifest"]
 
 MANIFEST = "manifest.json"
 
@@ -47,7 +47,7 @@ def write_manifest(
         sync(folder / name)
     files = {name: digests[name] for name in sorted(digests)}
     with whole_file(folder / MANIFEST) as file:
-        file.write(_text({"schema": 2, "kind": kind, "files": files}).encode())
+        file.write(text_with_digest({"schema": 2, "kind": kind, "files": files}).encode())
 
 
 def add_files(folder: Path, names: Iterable[str], *, of: Path) -> None:
@@ -70,8 +70,8 @@ def add_files(folder: Path, names: Iterable[str], *, of: Path) -> None:
         write_manifest(folder, kind, names, known)
 
 
-def _text(content: Mapping[str, Any]) -> str:
-    """The text of a manifest, with its own SHA-256 in it."""
+def text_with_digest(content: Mapping[str, Any]) -> str:
+    """JSON of a mapping with the SHA-256 of the rest in it, under `sha256`."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1, ensure_ascii=False) + "\n"
 
@@ -84,7 +84,7 @@ def read_manifest(path: Path) -> tuple[str, dict[str, str | None]]:
         kind, files = stored["kind"], stored["files"]
         if isinstance(files, list):
             files = dict.fromkeys(files)
-        elif text != _text({key: value for key, value in stored.items() if key != "sha256"}):
+        elif text != text_with_digest({key: value for key, value in stored.items() if key != "sha256"}):
             raise ValueError("not as it was written")
         places = [PurePosixPath(name) for name in files]
         if all(place.parts and not place.is_absolute() and ".." not in place.parts for place in places):

@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ccalign_jax.data.damage import reading
 from ccalign_jax.data.json_files import read_json
+from ccalign_jax.data.safetensors_files import read_safetensors_header
 from ccalign_jax.errors import InputError
+from ccalign_jax.files import whole_file
+from ccalign_jax.manifests import text_with_digest
 
-__all__ = ["DESCRIPTION", "check_extracted", "differences", "image_folder", "read_description"]
+__all__ = ["DESCRIPTION", "SHARD", "check_extracted", "check_shard_name", "differences", "image_folder"]
+__all__ += ["read_description", "write_description"]
 
 DESCRIPTION = "embeddings.json"
+SHARD = "shard"  # key of the metadata of a shard: the name of its file
 _IDENTITY = ("name", "revision", "weights_sha256", "pooling", "prompt", "preprocessing", "precision")  # of an encoder
 
 
@@ -27,11 +33,20 @@ def read_description(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         found = read_json(path)
+        digest = found.pop("sha256", None)  # older versions wrote none
+        if digest is not None and path.read_text("utf-8") != text_with_digest(found):
+            raise ValueError("not as it was written")
         if isinstance(found["encoders"]["text"], dict) and isinstance(found["encoders"]["image"], dict):
             return found
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise InputError(f"{path}: damaged, or not the description of an extraction; copy or write it again")
+
+
+def write_description(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the description of an extraction's folder, with its own SHA-256."""
+    with whole_file(folder / DESCRIPTION) as file:
+        file.write(text_with_digest(content).encode())
 
 
 def image_folder(folder: Path) -> Path | None:
@@ -64,6 +79,8 @@ def check_extracted(place: Path, paths: Sequence[Path]) -> tuple[str, ...]:
         for side in ("text", "image"):
             if changed := differences(found["encoders"][side], stored[first]["encoders"][side]):
                 raise InputError(f"{folder}: not of the {side} encoder of {first.name}, {changed[0]}; move it away")
+    for path in (path for path in paths if path.parent in stored and path.suffix == ".safetensors"):
+        check_shard_name(path)
     names = [path.name for path in paths]
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise InputError(f"{place}: {twice} is there twice, in several folders; remove one of them")
@@ -75,6 +92,19 @@ def check_extracted(place: Path, paths: Sequence[Path]) -> tuple[str, ...]:
             "ccalign extract --resume, or add the other parts"
         )
     return tuple(dict.fromkeys(note for found in stored.values() for note in _notes(found.get("source") or {})))
+
+
+def check_shard_name(path: Path) -> dict[str, str]:
+    """The metadata of a shard of an extraction, which must say that it is this file.
+
+    Raises:
+        InputError: it is another one, or its header is damaged.
+    """
+    with reading(f"{path}: not a whole shard"):
+        metadata = read_safetensors_header(path)[1]
+    if (name := metadata.get(SHARD, path.name)) != path.name:
+        raise InputError(f"{path}: holds {name}, so files were exchanged or renamed; give it back its name")
+    return metadata
 
 
 def _notes(source: Mapping[str, Any]) -> list[str]:

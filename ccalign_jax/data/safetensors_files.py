@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
@@ -16,6 +17,7 @@ import numpy as np
 __all__ = ["CHECKSUM", "TensorEntry", "read_safetensors_header", "write_safetensors"]
 
 CHECKSUM = "crc32:"  # prefix of metadata keys, for the format itself has no checksums
+HEADER = "ccalign_header_sha256"  # of all of the header but this entry
 
 _MOST_BYTES = 100_000_000
 _DTYPES = {
@@ -47,7 +49,8 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
     The bytes of all tensors must follow each other without gap or overlap up to the end of the file.
 
     Raises:
-        ValueError: against the specification. A damaged header may raise anything else.
+        ValueError: against the specification, or not the header that `write_safetensors` wrote. A damaged header may
+            raise anything else.
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
@@ -55,6 +58,9 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
         if length > min(size - 8, _MOST_BYTES):
             raise ValueError("the header is cut off")
         header = json.loads(file.read(length), object_pairs_hook=_distinct)
+    stated = header.get("__metadata__", {}).pop(HEADER, None)
+    if stated is not None and stated != _sha256(header):
+        raise ValueError("the header is not as it was written")
     metadata = header.pop("__metadata__", {})
     if not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("its metadata are not strings")
@@ -73,6 +79,10 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
     return found, metadata
 
 
+def _sha256(header: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header, separators=(",", ":")).encode()).hexdigest()
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
     """A JSON object without repeated names."""
     found = dict(pairs)
@@ -89,7 +99,7 @@ def _numbers(values: Any) -> tuple[int, ...]:
 
 
 def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
-    """Write arrays with a checksum of each; the same arrays and metadata make the same bytes.
+    """Write arrays with a checksum of each and one of the header; the same arrays and metadata make the same bytes.
 
     The safetensors library orders metadata at random.
 
@@ -116,6 +126,7 @@ def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Ma
     for key, part in parts.items():
         start, stop = stop, stop + len(part)
         header[key] = {"dtype": names[arrays[key].dtype], "shape": arrays[key].shape, "data_offsets": [start, stop]}
+    header["__metadata__"][HEADER] = _sha256(header)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:

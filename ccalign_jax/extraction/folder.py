@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccalign_jax.data.damage import reading
-from ccalign_jax.data.extracted import DESCRIPTION, differences, read_description
+from ccalign_jax.data.extracted import (
+    DESCRIPTION,
+    SHARD,
+    check_shard_name,
+    differences,
+    read_description,
+    write_description,
+)
 from ccalign_jax.data.image_hashes import DIGEST, HASH, find_copies
 from ccalign_jax.data.safetensors_files import read_safetensors_header, write_safetensors
 from ccalign_jax.data.shard_sets import strings_of_bytes
@@ -26,7 +33,6 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.extraction.items import LeftOut
 from ccalign_jax.extraction.shard import Embedded
 from ccalign_jax.files import lock_file, whole_file, whole_path
-from ccalign_jax.runs.output import write_json
 
 __all__ = ["DUPLICATES", "LEFT_OUT", "Folder", "Part"]
 
@@ -95,7 +101,7 @@ class Folder:
         if stored is None:
             if other := next((path for path in self.path.iterdir() if is_shard(path)), None):
                 raise InputError(f"{self.path}: holds {other.name} of something else; give another --out")
-            write_json(self.path / DESCRIPTION, {**self.description, "shards": None})
+            write_description(self.path, {**self.description, "shards": None})
             return
         self._check_same(stored)
         mine = [number for number in self._numbers() if self.part.has(number)]
@@ -119,20 +125,21 @@ class Folder:
         path = self._shard(number)
         if not path.is_file():
             return False
-        if self._header(path)[1].get(MADE) != self.made:
+        if check_shard_name(path).get(MADE) != self.made:
             raise InputError(f"{path}: of other encoders, options or captions than the rest; remove it")
         return True
 
     def write(self, number: int, embedded: Embedded) -> None:
         """Write a shard, its embeddings last: then it counts as done."""
         metadata = {MADE: self.made, LEFT: json.dumps(embedded.left_out, ensure_ascii=False)}
+        metadata[SHARD] = self._shard(number).name
         for layer in sorted(embedded.arrays, reverse=True):
             path = self._shard(number, layer)
             path.parent.mkdir(exist_ok=True)
             with whole_path(path, resumable=True) as draft:
                 write_safetensors(draft, embedded.arrays[layer], metadata)
             if layer != FINAL and not (path.parent / DESCRIPTION).is_file():
-                write_json(path.parent / DESCRIPTION, {**self.description, "layer": layer, "shards": None})
+                write_description(path.parent, {**self.description, "layer": layer, "shards": None})
 
     def finish(self, total: int) -> dict[str, Any]:
         """Describe the shards that are there, and list what they leave out and which images show the same.
@@ -177,7 +184,7 @@ class Folder:
             file.write(_csv(LeftOut._fields, left_out))
         for place in (*self.path.glob("layer*/"), self.path):
             layer = {} if place == self.path else {"layer": place.name}
-            write_json(place / DESCRIPTION, {**found, **layer})
+            write_description(place, {**found, **layer})
         return found
 
     @property

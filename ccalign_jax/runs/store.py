@@ -38,16 +38,18 @@ class Store:
 
     Attributes:
         path: the folder.
+        damaged: files of results that `load_result` could not read.
 
     Raises:
         InputError: a remote path.
     """
 
     path: Path | None
+    damaged: list[Path]
 
     def __init__(self, path: str | os.PathLike[str] | None, kind: Kind[Any], *, new: bool = False):
         self.path = None if path is None else output_path(path)
-        self.kind, self.new = kind, new
+        self.kind, self.new, self.damaged = kind, new, []
         self._unlock: weakref.finalize | None = None
         self._made: list[Path] = []  # folders that were not there, innermost first
         self._began = False
@@ -148,7 +150,7 @@ class Store:
             self._manifest.publish()
 
     def load_result(self, name: str, like: Callable[[], PyTree]) -> PyTree | None:
-        """The result of a job that an earlier attempt finished; None if there is none, or a damaged one.
+        """The result of a job that an earlier attempt finished; None if there is none, or a damaged one, which is removed.
 
         `like` makes a tree of the same structure, and is called only if there is a file.
         """
@@ -159,6 +161,8 @@ class Store:
         try:
             return tree_from(read_npz(path), structure)
         except (InputError, KeyError):
+            self.damaged.append(path)
+            path.unlink()
             return None
 
     def save_result(self, name: str, result: PyTree) -> None:

@@ -69,6 +69,24 @@ def test_a_shard_that_came_from_elsewhere_is_refused(embed, tmp_path, one_line):
     one_line(lambda: load(tmp_path / "two"), "the extraction is unfinished")
 
 
+def test_what_was_exchanged_or_changed_is_refused_by_name(embed, tmp_path, one_line):
+    embed("out")
+    one, other = (tmp_path / "out" / f"shard-0000{number}.safetensors" for number in (1, 2))
+    before, after = one.read_bytes(), other.read_bytes()
+    one.write_bytes(after)
+    other.write_bytes(before)
+    for read in (lambda: load(tmp_path / "out"), lambda: embed("out", resume=True)):
+        one_line(read, str(one), "holds shard-00002.safetensors", "exchanged or renamed")
+    other.write_bytes(after)
+    one.write_bytes(before.replace(b"left_out", b"left_ouT"))  # of the header, which no array's checksum is of
+    for read in (lambda: load(tmp_path / "out"), lambda: embed("out", resume=True)):
+        one_line(read, str(one), "not a whole shard", "not as it was written")
+    one.write_bytes(before)
+    path = tmp_path / "out" / "embeddings.json"
+    path.write_text(path.read_text().replace('"images": 11', '"images": 17'))
+    one_line(lambda: load(tmp_path / "out"), str(path), "damaged")
+
+
 def test_a_source_is_kept_absolute(photographs, monkeypatch):
     monkeypatch.chdir(photographs)
     for source, kept in {

@@ -17,6 +17,7 @@ import numpy as np
 from ccalign_jax.checkpoints import load_tree
 from ccalign_jax.data import EmbeddingSet, load, save, synthetic, write_shards
 from ccalign_jax.errors import InputError
+from ccalign_jax.extraction import extract
 from ccalign_jax.manifests import MANIFEST
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.runs.kinds import SWEEP_FOLDER
@@ -43,8 +44,32 @@ class Target(NamedTuple):
     kinds: tuple[str, ...]
 
 
+def letters(captions: list[str]) -> np.ndarray:
+    """An encoder of captions."""
+    return np.array([[1 + caption.count(letter) for letter in "adegno0123456789"] for caption in captions], float)
+
+
+def colours(images: list[np.ndarray]) -> np.ndarray:
+    """An encoder of images."""
+    return np.array([1 + image.reshape(-1, 3).mean(0) for image in images])
+
+
+def write_extraction(place: Path) -> None:
+    """Embeddings of twelve photographs, in shards of five."""
+    from PIL import Image
+
+    (place / "images").mkdir(parents=True)
+    random, lines = np.random.default_rng(0), ["image,en"]
+    for number in range(12):
+        Image.fromarray(random.integers(0, 255, (6, 6, 3), np.uint8)).save(place / "images" / f"{number}.png")
+        lines.append(f"{number}.png,a dog and {number} geese")
+    (place / "captions.csv").write_text("\n".join(lines) + "\n")
+    given = {"images": place / "images", "captions": place / "captions.csv", "shard_images": 5}
+    extract(**given, text_encoder=letters, image_encoder=colours, out=place / "out")
+
+
 def make_targets(place: Path) -> list[Target]:
-    """A tiny finished sweep, its checkpoint by itself, and its data in three formats."""
+    """A tiny finished sweep, its checkpoint by itself, its data in three formats, and an extraction."""
     data = synthetic(60, languages=("de", "en"), dimensions=8, seed=1)
     run = place / "run"
     hyper = {"epochs": 1, "steps_per_epoch": 1}
@@ -70,6 +95,8 @@ def make_targets(place: Path) -> list[Target]:
         names = [IDENTITY, *(one["name"] for one in found.summary["trials"])]
         return [fold.values for name in names for fold in found.measured_folds(name)]
 
+    write_extraction(place / "extraction")
+
     def read_shards(form: str) -> Callable[[], Any]:
         return lambda: set_arrays(load(place / form / "shards"))
 
@@ -78,6 +105,7 @@ def make_targets(place: Path) -> list[Target]:
         Target("run", run, read_finished, every),
         Target("ranks", run / "ranks", read_ranks, every),
         Target("checkpoint", place / "alone" / "best", lambda: load_tree(place / "alone" / "best"), every),
+        Target("extraction", place / "extraction/out", lambda: set_arrays(load(place / "extraction/out")), every),
         Target("embeddings", embeddings.parent, lambda: set_arrays(load(embeddings)), (FLIP, CUT)),
         *(Target(f"shards .{form}", place / form / "shards", read_shards(form), (FLIP, CUT))
           for form in ("npz", "safetensors")),

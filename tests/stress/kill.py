@@ -71,8 +71,7 @@ def stress(name: str, count: int, *, seed: int = 0, number: int = signal.SIGKILL
                 wrong = interrupted(command, place, random.uniform(0, seconds), number, resume=True)
             found = wrong or outcome(command, place, known)
             counts[when, found] += 1
-            if found not in GOOD:
-                print(f"{name} {at}: {when}: {found}", flush=True)
+            print(f"{name} {at + 1}/{count}: {when}: {found}", flush=True)
     return counts
 
 

@@ -85,6 +85,7 @@ def test_a_damaged_result_is_none(tmp_path, damage):
     file.write_bytes(damage if isinstance(damage, bytes) else damaged.get(damage, content))
     like = {**tree, "more": 1} if damage == "other" else tree
     assert folder.load_result("000-0001", lambda: like) is None
+    assert folder.damaged == [file] and not file.exists()
 
 
 def test_a_deeply_nested_config_is_refused(tmp_path, one_line):

@@ -111,6 +111,8 @@ def main() -> Path | None:
     if complete:
         print(f"{out} is complete already; best: {summary['best']}, in {out}/best")
     else:
+        for path in store.damaged:
+            print(f"note: {path}: was damaged, and was computed again")
         if found := baselines_words(summary):
             print(f"{found} All baselines: {out}/tables/baselines.md")
         for note in summary["notes"]:
