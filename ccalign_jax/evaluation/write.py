@@ -9,7 +9,15 @@ import numpy as np
 from ccalign_jax.evaluation.evaluate import Evaluation, retrieval_rows
 from ccalign_jax.evaluation.evaluated_set import diagnostics_rows
 from ccalign_jax.measurement.records import record_rows
-from ccalign_jax.reporting import EVALUATION, make_plots, make_tables, render_evaluation, write_figures, write_tables
+from ccalign_jax.reporting import (
+    EVALUATION,
+    draw,
+    make_plots,
+    make_tables,
+    render_evaluation,
+    write_figures,
+    write_tables,
+)
 from ccalign_jax.runs.kinds import EVALUATION_FOLDER
 from ccalign_jax.runs.load import EXAMPLES
 from ccalign_jax.runs.output import write_csv, write_json
@@ -27,14 +35,15 @@ def write_evaluation(folder: Store, found: Evaluation, figures: Sequence[str] = 
     """
     summary = found.summary
     tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": found.grams})
+    drawings = draw(plots)
     with folder.writing() as path:
         write_tables(path / "tables", tables)
         write_csv(path / "retrieval.csv", retrieval_rows(found))
         write_csv(path / RECORDS, record_rows(found.arms))
         if "diagnostics" in summary:
             write_csv(path / "diagnostics.csv", diagnostics_rows(summary))
-        (path / "report.html").write_text(render_evaluation(summary, tables, plots), encoding="utf-8")
-        write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
+        (path / "report.html").write_text(render_evaluation(summary, tables, drawings), encoding="utf-8")
+        write_figures(path / "figures", plots, figures, drawings)
         write_json(path / EXAMPLES, {"grams": _listed(found.grams)}, indent=None)
         write_json(path / EVALUATION_FOLDER.marker, summary)
 

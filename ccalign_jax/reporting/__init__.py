@@ -4,6 +4,7 @@ from ccalign_jax.reporting.console import Preview as Preview
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
 from ccalign_jax.reporting.csv_table import to_csv as to_csv
+from ccalign_jax.reporting.drawings import to_svg as to_svg
 from ccalign_jax.reporting.format import count_words as count_words
 from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
@@ -15,8 +16,7 @@ from ccalign_jax.reporting.panels.baselines import baselines_words as baselines_
 from ccalign_jax.reporting.panels.results import comparison_table as comparison_table
 from ccalign_jax.reporting.panels.results import main_table as main_table
 from ccalign_jax.reporting.paper import PAPER as PAPER
-from ccalign_jax.reporting.plots import save_png as save_png
-from ccalign_jax.reporting.plots import to_svg as to_svg
+from ccalign_jax.reporting.report_files import draw as draw
 from ccalign_jax.reporting.report_files import write_figures as write_figures
 from ccalign_jax.reporting.report_files import write_tables as write_tables
 from ccalign_jax.reporting.reports import make_plots as make_plots

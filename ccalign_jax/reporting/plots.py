@@ -1,16 +1,10 @@
-"""The parts that plots share: colours, subplots, points with intervals, SVG and PNG that are reproducible."""
+"""The parts that plots share: colours, subplots, names of rows, points with intervals, legends."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
-import re
 import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from html import escape
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ccalign_jax._names import BOTH
@@ -29,14 +23,10 @@ CYCLE = (BLUE, ORANGE, "#2a9d78", "#b968a8", "#b59b1f", "#7a7ad6", "#c95c5c", "#
 COLOURS = {"t2i": BLUE, "i2t": ORANGE, BOTH: CYCLE[2], "t2t": CYCLE[2]}
 INK = "#010101"  # `to_svg` makes it the colour of the text around
 WIDTH = 9.0
+SINGLE, DOUBLE = 3.3, 6.9  # inches of a paper: one column, and both
 FONT = "DejaVu Sans"
-FALLBACKS = (  # for scripts that it lacks, where they are installed
-    *("Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Bengali"),
-    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Telugu", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
-    *("PingFang SC", "Hiragino Sans", "Geeza Pro", "Arial Unicode MS"),
-)
-NUMBERS = 38  # points right of the axes, where numbers end
-RIGHT_TO_LEFT = range(0x590, 0x900)  # Hebrew, Arabic and others
+NUMBERS = 33  # points right of the axes, where numbers end
+ENTRY, SIGN = 34.0, 4.9  # points of an entry of a legend in a paper, and of each sign of its name
 LONGEST_NAME = 42  # signs of a row's name; a longer one takes two lines
 STYLE = {
     "axes.axisbelow": True,
@@ -128,92 +118,22 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
         each.tick_params(axis="y", length=0)
 
 
-def to_svg(figure: Figure) -> str:
-    """The figure as one `<svg>` element that takes the font and colour of the page around it; its text stays text."""
-    import matplotlib.style
+def legend_below(figure: Figure, handles: Sequence[Any] | None = None) -> None:
+    """A legend below the subplots, in as many columns as have room in a paper.
 
-    file = io.StringIO()
-    title = str(figure.get_label())
-    # Ticks are made only now, so under our settings too. Salted by label: two figures in one page share no id.
-    with (
-        matplotlib.style.context(["default", STYLE, {"svg.fonttype": "none", "svg.hashsalt": title}]),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the browser draws the text with fonts of its own
-        nothing: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    used = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
-    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
-
-
-def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG; characters that no font here has appear as code points, such as `\\u4e2d`."""
-    import matplotlib.style
-
-    with matplotlib.style.context(["default", STYLE]), drawable(figure):
-        figure.savefig(path, dpi=150)
-
-
-@functools.cache
-def installed_fonts() -> tuple[str, ...]:
-    """The font of the plots, and those of `FALLBACKS` that this machine has, for the characters that it lacks."""
-    from matplotlib.font_manager import fontManager
-
-    known = {font.name for font in fontManager.ttflist}
-    return FONT, *(name for name in FALLBACKS if name in known)
-
-
-@contextlib.contextmanager
-def drawable(figure: Figure) -> Iterator[None]:
-    """Draw all texts of the figure with fonts that have their characters, or with code points; restore them on exit.
-
-    Arabic is shaped and ordered where `arabic_reshaper` and `python-bidi` are installed.
+    Args:
+        figure: with all its subplots.
+        handles: what it explains; None takes whatever has a label.
     """
-    from matplotlib.font_manager import findfont, get_font
-    from matplotlib.text import Text
-
-    fonts = installed_fonts()
-    known = {ord("\n")}.union(*(get_font(findfont(name)).get_charmap() for name in fonts))
-
-    shape = _shaper()
-
-    def replaced(text: str) -> str:
-        signs = (sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode() for sign in text)
-        turned = any(ord(sign) in RIGHT_TO_LEFT for sign in text)
-        return shape("".join(signs)) if shape is not None and turned else "".join(signs)
-
-    undo: list[Callable[[], Any]] = []
-    done: set[str] = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        labels = [label.get_text() for label in axis.get_ticklabels()]
-        if labels != (changed := list(map(replaced, labels))):
-            axis.set_ticklabels(changed)
-            done |= set(changed)
-            undo.append(functools.partial(axis.set_ticklabels, labels))
-    for text in figure.findobj(Text):
-        shown = text.get_text()
-        if shown.isascii():
-            continue
-        undo += [functools.partial(text.set_text, shown), functools.partial(text.set_fontfamily, text.get_fontfamily())]
-        text.set_text(shown if shown in done else replaced(shown))
-        text.set_fontfamily(list(fonts))
-    try:
-        yield
-    finally:
-        for restore in reversed(undo):
-            restore()
+    if handles is None:
+        found = [handle for axes in figure.axes for handle in axes.get_legend_handles_labels()[0]]
+        handles = list({str(handle.get_label()): handle for handle in found}.values())
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int(72 * paper_width(figure) / (ENTRY + SIGN * longest))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), max(columns, 1)))
 
 
-def _shaper() -> Callable[[str], str] | None:
-    """Text with Arabic letters joined, in the order of drawing; None without the packages for that."""
-    try:
-        from arabic_reshaper import reshape
-        from bidi.algorithm import get_display
-    except ImportError:
-        return None
-    return lambda text: str(get_display(reshape(text)))
+def paper_width(figure: Figure) -> float:
+    """The inches of a figure in a paper: both columns, or one where its subplots stand in one."""
+    places = [spec for axes in figure.axes if (spec := axes.get_subplotspec()) is not None]
+    return DOUBLE if any(place.get_gridspec().ncols > 1 for place in places) else SINGLE

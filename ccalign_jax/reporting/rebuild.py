@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ccalign_jax.errors import InputError
 from ccalign_jax.reporting.pages import CURVES, EVALUATION, SWEEP
 from ccalign_jax.reporting.paper import PAPER
-from ccalign_jax.reporting.report_files import write_figures, write_tables
+from ccalign_jax.reporting.report_files import draw, write_figures, write_tables
 from ccalign_jax.reporting.reports import (
     make_plots,
     make_tables,
@@ -21,7 +21,7 @@ from ccalign_jax.reporting.side_by_side import render_runs, runs_table
 from ccalign_jax.reporting.table import Table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = ["write_report", "write_runs"]
 
@@ -41,7 +41,8 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
     shown = results.shown
     try:
         tables, figures = make_tables(PANELS[results.kind], shown), make_plots(PANELS[results.kind], shown)
-        page = _page(results, tables, figures)
+        drawings = draw(figures)
+        page = _page(results, tables, drawings)
     except (KeyError, TypeError, AttributeError, StopIteration) as error:
         raise InputError(
             f"{results.path / results.file}: of another version, or damaged ({type(error).__name__}: {error}); "
@@ -53,16 +54,16 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
         (folder / PAGE).write_text(page, encoding="utf-8")
         written.append(PAGE)
     written += [f"tables/{name}" for name in write_tables(folder / "tables", tables)]
-    return written + [f"figures/{name}" for name in write_figures(folder / "figures", figures, formats)]
+    return written + [f"figures/{name}" for name in write_figures(folder / "figures", figures, formats, drawings)]
 
 
-def _page(results: Results, tables: Mapping[str, Table], figures: Mapping[str, Figure]) -> str | None:
+def _page(results: Results, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str | None:
     summary, extras = results.summary, results.extras
     if results.kind == SWEEP_RESULTS:
         place, timing = str(results.path), results.timing
-        return render_report(summary, results.config, folder=place, timing=timing, extras=extras, plots=figures)
+        return render_report(summary, results.config, folder=place, timing=timing, extras=extras, drawings=drawings)
     if results.kind == EVALUATION_RESULTS:
-        return render_evaluation(summary, tables, figures, extras=extras)
+        return render_evaluation(summary, tables, drawings, extras=extras)
     return None
 
 

@@ -15,10 +15,11 @@ from ccalign_jax.reporting.answer import (
     next_words,
     when_words,
 )
+from ccalign_jax.reporting.drawings import size_for_paper
 from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find
 from ccalign_jax.reporting.html import Part, Section, render_page
 from ccalign_jax.reporting.pages import EVALUATION, FIRST, LEADS, SWEEP, Panel
-from ccalign_jax.reporting.plots import to_svg
+from ccalign_jax.reporting.report_files import draw
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.sentences import evaluation_headline
 from ccalign_jax.reporting.table import Table
@@ -34,9 +35,9 @@ def make_tables(panels: Sequence[Panel], summary: Summary) -> dict[str, Table]:
 
 
 def make_plots(panels: Sequence[Panel], summary: Summary) -> dict[str, Figure]:
-    """Every plot that the summary has the values for, by name."""
+    """Every plot that the summary has the values for, by name, in the size of a paper."""
     found = {panel.name: panel.plot(summary) for panel in panels if panel.plot}
-    return {name: plot for name, plot in found.items() if plot is not None}
+    return {name: size_for_paper(plot) for name, plot in found.items() if plot is not None}
 
 
 def render_report(
@@ -46,7 +47,7 @@ def render_report(
     folder: str = "RUN",
     timing: Mapping[str, Any] = MappingProxyType({}),
     extras: Mapping[str, Any] = MappingProxyType({}),
-    plots: Mapping[str, Figure] | None = None,
+    drawings: Mapping[str, str] | None = None,
 ) -> str:
     """The page of a sweep as HTML; the same bytes for the same arguments.
 
@@ -56,7 +57,7 @@ def render_report(
         folder: of the run, as a person would type it.
         timing: the content of `timing.json`.
         extras: what panels may show beyond the summary, as more of its keys: the content of `examples.json`.
-        plots: those of `SWEEP` by name; None draws them.
+        drawings: the plots of `SWEEP` as SVG, by name; None draws them.
     """
     shown, about, data = {**summary, **extras}, summary["data"], find(config, "config", "data")
     verdict, sentence = answer(summary)
@@ -64,7 +65,7 @@ def render_report(
         SWEEP,
         shown,
         make_tables(SWEEP, shown),
-        make_plots(SWEEP, shown) if plots is None else plots,
+        draw(make_plots(SWEEP, shown)) if drawings is None else drawings,
         title="which map generalises",
         verdict=verdict,
         answer=sentence,
@@ -87,17 +88,17 @@ def render_report(
 def render_evaluation(
     summary: Summary,
     tables: Mapping[str, Table],
-    plots: Mapping[str, Figure],
+    drawings: Mapping[str, str],
     *,
     extras: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """The page of an evaluation as HTML, with its tables and plots by name; the same bytes for the same arguments."""
+    """The page of an evaluation as HTML, of its tables and drawings by name; the same bytes for the same arguments."""
     verdict, sentence = evaluation_answer(summary)
     return _render(
         EVALUATION,
         {**summary, **extras},
         tables,
-        plots,
+        drawings,
         title="evaluation",
         verdict=verdict,
         answer=sentence,
@@ -113,7 +114,7 @@ def _render(
     panels: Sequence[Panel],
     summary: Summary,
     tables: Mapping[str, Table],
-    plots: Mapping[str, Figure],
+    drawings: Mapping[str, str],
     *,
     appendix: Mapping[str, Mapping[str, Any]],
     **parts: Any,
@@ -127,11 +128,11 @@ def _render(
     }
 
     def parts_of(panel: Panel) -> Iterator[Part]:
-        if panel.plot and panel.name in plots:
+        if panel.plot and panel.name in drawings:
             caption = panel.caption
             for name, meaning in words.items():
                 caption = caption.replace(name, meaning)
-            yield Part(panel.name, svg=to_svg(plots[panel.name]), caption=caption)
+            yield Part(panel.name, svg=drawings[panel.name], caption=caption)
         if panel.html and (block := panel.html(summary)):
             yield Part(panel.name, block=block)
         if panel.table and panel.name in tables:

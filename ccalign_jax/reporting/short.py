@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.answer import answer
+from ccalign_jax.reporting.drawings import to_svg
 from ccalign_jax.reporting.format import Summary
 from ccalign_jax.reporting.html import to_html
 from ccalign_jax.reporting.pages import EVALUATION, SWEEP, Panel
@@ -17,7 +18,6 @@ from ccalign_jax.reporting.panels.comparison_plots import comparison_languages_p
 from ccalign_jax.reporting.panels.results import comparison_table
 from ccalign_jax.reporting.panels.retrieval import retrieval_table
 from ccalign_jax.reporting.paper import compact_table
-from ccalign_jax.reporting.plots import to_svg
 from ccalign_jax.reporting.sentences import comparison_words, evaluation_headline, selected_words
 from ccalign_jax.reporting.table import Table
 

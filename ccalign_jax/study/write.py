@@ -20,6 +20,7 @@ from ccalign_jax.metrics import Ranks
 from ccalign_jax.reporting import (
     PAPER,
     SWEEP,
+    draw,
     make_plots,
     make_tables,
     render_report,
@@ -66,10 +67,13 @@ def _write_results(path: Path, result: SweepResult, *, folder: str, figures: Seq
     timing = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": result.seconds}
     shown = {**result.summary, **result.examples}
     plots = make_plots(SWEEP, shown)
-    page = render_report(result.summary, config, folder=folder, timing=timing, extras=result.examples, plots=plots)
+    drawings = draw(plots)
+    page = render_report(
+        result.summary, config, folder=folder, timing=timing, extras=result.examples, drawings=drawings
+    )
     (path / "report.html").write_text(page, encoding="utf-8")
     write_tables(path / "tables", make_tables([*SWEEP, *PAPER], shown))
-    write_figures(path / "figures", plots, figures)  # after the page, whose figures are larger
+    write_figures(path / "figures", plots, figures, drawings)
     (path / "ranks").mkdir(exist_ok=True)
     for outcome in outcomes:
         if not any(outcome.ranks):  # the race dropped it from every fold

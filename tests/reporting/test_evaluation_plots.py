@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from ccalign_jax.reporting import EVALUATION, make_plots, plots, save_png, to_svg
+from ccalign_jax.reporting import EVALUATION, drawings, make_plots, to_svg
+from ccalign_jax.reporting.drawings import drawable, save_figure
 from ccalign_jax.reporting.panels.geometry import (
     correlations,
     gram_correlation_plot,
@@ -18,7 +19,6 @@ from ccalign_jax.reporting.panels.geometry import (
 )
 from ccalign_jax.reporting.panels.language_plots import languages_plot, text_to_text_plot
 from ccalign_jax.reporting.panels.retrieval import pool_plot
-from ccalign_jax.reporting.plots import drawable
 
 MANY = tuple(f"l{number:02d}" for number in range(36))
 ALL = [
@@ -67,15 +67,15 @@ STRANGE = ("$x^$", "a|b", r"$\frac{$", "العربية", "中文")
 @pytest.mark.filterwarnings("error")
 def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation, grams, tmp_path, monkeypatch):
     """Dollar signs start no formula; PNG shows missing glyphs as code points, SVG keeps the text."""
-    monkeypatch.setattr(plots, "installed_fonts", lambda: (plots.FONT,))
-    monkeypatch.setattr(plots, "_shaper", lambda: None)
+    monkeypatch.setattr(drawings, "installed_fonts", lambda: (drawings.FONT,))
+    monkeypatch.setattr(drawings, "_shaper", lambda: None)
     for name, figure in evaluation_plots(evaluation(STRANGE), grams(STRANGE)).items():
         with drawable(figure):
             shown = {text.get_text() for text in figure.findobj(Text)}
         assert not any("中" in text for text in shown), name
         if name in ("languages", "gram_correlation", "gram_matrices"):
             assert {"$x^$", r"$\frac{$", "العربية", r"\u4e2d\u6587"} <= shown
-        save_png(figure, tmp_path / f"{name}.png")
+        save_figure(figure, tmp_path / f"{name}.png")
         if name in ("languages", "gram_correlation", "gram_matrices"):
             assert set(STRANGE) <= set(texts(to_svg(figure)))
     assert len(list(tmp_path.glob("*.png"))) == len(ALL)
@@ -83,10 +83,10 @@ def test_names_are_drawn_verbatim_and_in_png_with_glyphs_of_the_font(evaluation,
 
 def test_right_to_left_text_is_shaped_where_the_packages_are_there(evaluation, monkeypatch):
     figure = languages_plot(evaluation(("en", "אב")))
-    monkeypatch.setattr(plots, "_shaper", lambda: lambda text: text[::-1])
+    monkeypatch.setattr(drawings, "_shaper", lambda: lambda text: text[::-1])
     with drawable(figure):
         drawn = {text.get_text(): text.get_fontfamily() for text in figure.findobj(Text)}
-    assert drawn["בא"] == list(plots.installed_fonts())
+    assert drawn["בא"] == list(drawings.installed_fonts())
     assert "אב" in {text.get_text() for text in figure.findobj(Text)}
 
 

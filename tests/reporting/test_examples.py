@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from made_extras import make_extras
 
 from ccalign_jax.reporting.panels.examples import examples_html, rank_words
 from ccalign_jax.reporting.panels.geometry import gram_plot, spectra_plot
@@ -11,56 +12,9 @@ from ccalign_jax.reporting.panels.neighbourhoods import neighbourhoods_plot
 from ccalign_jax.reporting.reports import render_report
 
 
-def near(image, caption=None, *, right=False):
-    return {"image": image, "caption": caption, "right": right}
-
-
-def example(language, image, before, after, caption=None, texts=(None, None, None)):
-    items = [near(name, text, right=name == image) for name, text in zip(("a", "b", "c"), texts, strict=True)]
-    return {
-        **{"fold": 0, "language": language, "image": image, "caption": caption, "before": before, "after": after},
-        **{"nearest_before": items, "nearest_after": items[::-1]},
-    }
-
-
 @pytest.fixture
 def extras():
-    """One example of each kind; a map that changes some numbers and leaves others."""
-    texts = ("قطة", "a <dog>", "一只鸟")
-    blocks = {
-        task: {
-            **{"queries": 40, "counts": {"gained": 7, "lost": 3}},
-            "gained": [example("en", "a", 4.0, 1.0, "a <cat>" if task == "t2i" else None, texts)],
-            "lost": [example("ar", "b", 1.0, 2.5, "قطة" if task == "t2i" else None, texts)],
-            "worst": [],
-        }
-        for task in ("t2i", "i2t")
-    }
-    place = {"before": [0.0, 0.0], "after": [0.1, -0.2]}
-    images = [
-        {
-            **{"image": "a", "kind": kind, "change": change, "explained": 0.5, **place},
-            "rivals": [{"image": "b", **place}],
-            "captions": {"de": place, "en": {"before": [0.3, 0.3], "after": [0.1, 0.1]}},
-        }
-        for kind, change in (("improved", 0.5), ("worsened", -0.25))
-    ]
-
-    def state(skew):
-        sets = {name: [[1.0, 0.2], [0.2, 1.0]] for name in ("image", "de", "en")}
-        spectra = {name: [2.0, 1.0] for name in sets}
-        hubs = {task: {name: {"skew": skew, "gini": skew / 10} for name in ("de", "en")} for task in ("t2i", "i2t")}
-        return {"grams": sets, "spectra": spectra, "hubs": hubs}
-
-    return {
-        "compared": {"schema": 1, "map": "selected", "per_fold": ["x"]},
-        "examples": {"rule": "drawn at random", "thumbnails": {"a": "QUJD"}, **blocks},
-        "neighbourhoods": {
-            **{"rule": "", "fold": 0, "method": "PCA", "counts": {"images": 9, "improved": 5, "worsened": 2}},
-            "images": images,
-        },
-        "geometry": {"fold": 0, "states": {"before": state(1.5), "after": state(1.25)}},
-    }
+    return make_extras()
 
 
 def test_examples_are_text_of_their_language_and_direction(extras, balanced_tags):

@@ -12,6 +12,7 @@ from ccalign_jax.reporting import (
     EVALUATION,
     SWEEP,
     Panel,
+    draw,
     evaluation_headline,
     make_plots,
     make_tables,
@@ -205,7 +206,7 @@ def test_importing_reporting_is_light():
 def test_page_of_an_evaluation_holds_every_table_and_plot_once(evaluation, grams, balanced_tags):
     summary = evaluation()
     tables, plots = make_tables(EVALUATION, summary), make_plots(EVALUATION, {**summary, "grams": grams()})
-    page = render_evaluation(summary, tables, plots)
+    page = render_evaluation(summary, tables, draw(plots))
     assert page.count("<table>") == len(tables) + 1  # and the data
     assert page.count("<svg") == len(plots)
     sections = ["Languages", "Without training", "Text to text", "Every metric", "Size of the gallery", "Cosines"]
@@ -227,7 +228,7 @@ def test_page_of_an_evaluation_holds_every_table_and_plot_once(evaluation, grams
 
 def test_page_without_a_map_has_no_empty_section(evaluation, balanced_tags):
     summary = evaluation(("en",), mapped=False) | {"notes": []}
-    page = render_evaluation(summary, make_tables(EVALUATION, summary), {"languages": languages_plot(summary)})
+    page = render_evaluation(summary, make_tables(EVALUATION, summary), draw({"languages": languages_plot(summary)}))
     balanced_tags(page)
     sections = ["Languages", "Without training", "Every metric", "Geometry"]
     assert headings(page) == [*sections, "Notes", "Data"]
@@ -238,6 +239,6 @@ def test_names_cannot_become_markup_in_an_evaluation(evaluation, balanced_tags):
     evil = "<script>alert('&')</script>"
     summary = evaluation((evil, "en"), name=evil)
     summary |= {"notes": [evil], "split": evil, "name": evil}
-    page = render_evaluation(summary, make_tables(EVALUATION, summary), {"languages": languages_plot(summary)})
+    page = render_evaluation(summary, make_tables(EVALUATION, summary), draw({"languages": languages_plot(summary)}))
     assert page.count("<script") == 1 and "<script>alert" not in page and "&lt;script&gt;" in page
     balanced_tags(page)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.reporting.format import CHANGE, VERDICT_NOTE, Estimate, changed, find, verdict_cell
 from ccalign_jax.reporting.names import DIRECTION_WORDS, aligner_name, key_words, pivot_name
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, face_colour, make_subplots, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, face_colour, legend_below, make_subplots, styled
 from ccalign_jax.reporting.table import Column, Table, fill_table
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def learning_plot(curves: Curves) -> Figure | None:
         axes.grid(axis="y")
     change.set(title="change of R@1 on the test part", ylabel="against identity")
     gap.set(title="gap", ylabel="R@1, train minus test")
-    figure.legend(loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure
 
 
@@ -220,7 +220,7 @@ def _path_legend(figure: Figure, *, chosen: bool) -> None:
     handles = [Line2D([], [], color=GREY, label=name, linestyle=dashes) for dashes, name in lines.items()]
     label = "chosen on inner parts, in so many folds"
     diamond = Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label)
-    figure.legend(handles=[*handles, *[diamond] * chosen], loc="outside lower center", ncols=4)
+    legend_below(figure, [*handles, *[diamond] * chosen])
 
 
 def _apart(sizes: Sequence[int]) -> list[int]:

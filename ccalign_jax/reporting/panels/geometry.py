@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.format import Summary, find, plain, signed
 from ccalign_jax.reporting.panels.diagnostics import maps
-from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, make_subplots, styled
+from ccalign_jax.reporting.plots import BLUE, GREY, INK, WIDTH, legend_below, make_subplots, styled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 IMAGE = "image"
 SHOWN = 5  # languages whose Gram matrices are drawn
 SHADES = 32  # of a Gram matrix: with fewer colours its file is a third smaller
+FEW = 6  # sets with room for three matrices in a row
 NUMBERED = 10  # sets between which correlations are written as numbers, too
 FAINT = 0.05  # a change of correlation that small gets no full colour
 DARK, LIGHT = "#111111", "#fafafa"  # on the colours of a cell, whatever the page's own
@@ -42,7 +43,7 @@ def similarity_plot(summary: Summary) -> Figure | None:
         axes.grid(axis="y")
     subplots[0].set_xlim(edges[min(filled)], edges[max(filled) + 1])
     subplots[0].set_ylabel("share of the pairs")
-    subplots[0].legend(loc="upper right")
+    legend_below(figure)
     return figure
 
 
@@ -105,8 +106,8 @@ def gram_correlation_plot(summary: Summary) -> Figure | None:
     lowest = min(min(_defined(matrix)) for matrix in matrices.values())
     if len(matrices) > 1:
         matrices["change"] = matrices["mapped"] - matrices["identity"]
-    # Few sets: three subplots in a row. Many: two, that every set may be named.
-    columns = len(matrices) if len(names) <= NUMBERED or len(matrices) < 3 else 2
+    # Few sets: three subplots in a row. More: two, that every set may be named and each number read.
+    columns = len(matrices) if len(names) <= FEW or len(matrices) < 3 else 2
     rows = -(-len(matrices) // columns)
     side, fontsize = min(WIDTH / columns, 4.4) - 0.3, 6.5 if len(names) > 20 else 9
     figure, subplots = make_subplots("Gram correlation", columns, rows=rows, height=rows * side + 0.2)
@@ -146,12 +147,12 @@ def spectra_plot(summary: Summary) -> Figure | None:
     for axes, title in zip(subplots, (f"captions{over}", "images"), strict=False):
         axes.set(title=title, xlabel="component", yscale="log")
         axes.grid()
-        axes.legend(loc="upper right")
     low, high = subplots[0].get_ylim()
     between = "25" if high <= 100 * low else ""  # labels between the powers of ten, where there are few of these
     subplots[0].yaxis.set_major_formatter("{x:g}")
     subplots[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in between else "")
     subplots[0].set_ylabel("singular value over the norm")
+    legend_below(figure)
     return figure
 
 

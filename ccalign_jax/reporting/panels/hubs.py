@@ -8,7 +8,7 @@ from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.reporting.dumbbells import draw_dumbbells
 from ccalign_jax.reporting.format import Summary
 from ccalign_jax.reporting.panels.geometry import geometry_states
-from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, name_rows, styled
+from ccalign_jax.reporting.plots import GREY, INK, language_colour, legend_below, make_subplots, name_rows, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,5 +39,5 @@ def hubs_plot(summary: Summary) -> Figure | None:
     name_rows(subplots[0], languages)
     subplots[0].plot([], [], "o", color=GREY, mfc="none", markersize=5, label=first)
     subplots[0].plot([], [], "o", color=INK, markersize=5, label=last)
-    figure.legend(loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure

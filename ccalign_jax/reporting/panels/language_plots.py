@@ -10,7 +10,7 @@ from ccalign_jax.reporting.dumbbells import draw_dumbbells
 from ccalign_jax.reporting.format import Estimate, Summary, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.panels.retrieval import TASKS, languages_of, states
-from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, name_rows, styled
+from ccalign_jax.reporting.plots import GREY, INK, language_colour, legend_below, make_subplots, name_rows, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def _draw(label: str, summary: Summary, titles: Mapping[str, str], each: Mapping
     if others:
         subplots[0].plot([], [], "o", color=GREY, mfc="none", markersize=5, label=first)
         subplots[0].plot([], [], "o", color=INK, markersize=5, label=f"{others[0][0]}; right of the axes its change")
-        figure.legend(loc="outside lower center", ncols=2)
+        legend_below(figure)
     return figure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax.reporting.format import Summary, plain, signed
-from ccalign_jax.reporting.plots import GREY, INK, language_colour, make_subplots, styled
+from ccalign_jax.reporting.plots import GREY, INK, language_colour, legend_below, make_subplots, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,4 +66,4 @@ def _legend(figure: Figure, languages: list[str]) -> None:
 
     handles = [points("s", INK, "the image"), points("x", GREY, "its rivals")]
     handles += [points(">", language_colour(name, languages), name) for name in languages]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 12), columnspacing=1.2)
+    legend_below(figure, handles)

@@ -10,7 +10,7 @@ from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.reporting.format import Summary, difference, find, identity_part
 from ccalign_jax.reporting.names import DIRECTION_WORDS, family_labels
 from ccalign_jax.reporting.panels.candidates import candidates
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, make_subplots, name_rows, styled, write_column
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, name_rows, styled, write_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def overfitting_plot(summary: Summary) -> Figure:
     name_rows(subplots[0], [*family_labels(families), "selected"])
     subplots[0].plot([], [], "o", color=GREY, markersize=6, label="test images")
     subplots[0].plot([], [], "o", mfc="none", mec=GREY, markersize=8, label="training images")
-    figure.legend(loc="outside lower center", ncols=2)
+    legend_below(figure)
     return figure
 
 

@@ -16,7 +16,7 @@ from ccalign_jax.reporting.plots import COLOURS, GREY, INK, styled, write_column
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDEST = 30  # signs of a line of a name
+WIDEST = 22  # signs of a line of a name
 
 
 @styled

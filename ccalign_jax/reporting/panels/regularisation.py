@@ -10,7 +10,7 @@ from ccalign_jax._names import DIRECTIONS, IDENTITY
 from ccalign_jax.reporting.format import Summary, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS, best_by, family_key, family_labels
 from ccalign_jax.reporting.panels.curves import draw_curve
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, make_subplots, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,4 +90,4 @@ def _legend(figure: Figure, *, chosen: bool) -> None:
     handles = [Line2D([], [], color=GREY, label=name, linestyle=dashes) for dashes, name in lines.items()]
     label = "selected, in so many folds"
     diamond = Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label)
-    figure.legend(handles=[*handles, *[diamond] * chosen], loc="outside lower center", ncols=4)
+    legend_below(figure, [*handles, *[diamond] * chosen])

@@ -38,7 +38,7 @@ from ccalign_jax.reporting.names import (
     shown_note,
 )
 from ccalign_jax.reporting.panels.retrieval import main_metrics, metrics_in, places_of
-from ccalign_jax.reporting.plots import CYCLE, make_subplots, styled
+from ccalign_jax.reporting.plots import CYCLE, legend_below, make_subplots, styled
 from ccalign_jax.reporting.scope import gallery_note, selection_note
 from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
@@ -171,7 +171,7 @@ def training_plot(summary: Summary) -> Figure | None:
         axes.grid(axis="y")
     bottom, top = subplots[0].get_ylim()
     subplots[0].set_ylim(bottom=max(bottom, shown_from - 0.25 * (top - shown_from)))
-    figure.legend(loc="outside lower center", ncols=columns)
+    legend_below(figure)
     return figure
 
 

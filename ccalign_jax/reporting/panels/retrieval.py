@@ -18,7 +18,7 @@ from ccalign_jax.reporting.format import (
     plain,
 )
 from ccalign_jax.reporting.names import DIRECTION_WORDS
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, make_subplots, styled
+from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, styled
 from ccalign_jax.reporting.scope import interval_note
 from ccalign_jax.reporting.sentences import place_words, training_words
 from ccalign_jax.reporting.table import Table, make_table
@@ -187,16 +187,17 @@ def pool_plot(summary: Summary) -> Figure | None:
         height_ratios=(2.4, 1) if after else (1,),
     )
     for place, task in enumerate(DIRECTIONS):
-        axes, curve = subplots[place], curves[task]
+        axes, curve, words = subplots[place], curves[task], DIRECTION_WORDS[task]
         axes.plot(curve["sizes"], curve["identity"], "o-", color=GREY, markersize=4, label="identity")
         if after:
-            axes.plot(curve["sizes"], curve["mapped"], "o-", color=COLOURS[task], markersize=4, label="mapped")
+            axes.plot(
+                curve["sizes"], curve["mapped"], "o-", color=COLOURS[task], markersize=4, label=f"mapped, {words}"
+            )
             moved = [late - early for early, late in zip(curve["identity"], curve["mapped"], strict=True)]
             subplots[2 + place].axhline(0, color=INK, linewidth=1)
             subplots[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[task], markersize=4)
         axes.plot(curve["sizes"], curve["chance"], ":", color=INK, linewidth=1.2, label="chance")
-        axes.set_title(DIRECTION_WORDS[task])
-        axes.legend(loc="upper right")
+        axes.set_title(words)
     for axes in subplots:
         _plain_log(axes)
         axes.grid()
@@ -205,6 +206,7 @@ def pool_plot(summary: Summary) -> Figure | None:
     subplots[0].set(ylabel="R@1, expected", ylim=(0, None))
     if after:
         subplots[2].set_ylabel("change")
+    legend_below(figure)
     return figure
 
 
