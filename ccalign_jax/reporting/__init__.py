@@ -21,6 +21,7 @@ from ccalign_jax.reporting.report_files import write_figures as write_figures
 from ccalign_jax.reporting.report_files import write_tables as write_tables
 from ccalign_jax.reporting.reports import make_plots as make_plots
 from ccalign_jax.reporting.reports import make_tables as make_tables
+from ccalign_jax.reporting.reports import render_curves as render_curves
 from ccalign_jax.reporting.reports import render_evaluation as render_evaluation
 from ccalign_jax.reporting.reports import render_report as render_report
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping
@@ -87,6 +88,38 @@ def evaluation_answer(summary: Summary) -> tuple[str, str]:
     return found, f"The map {key_words(summary['name'])} changes R@1 on {where}, the mean of both directions, {did}."
 
 
+def curves_answer(curves: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The verdict on what inner folds chose along a path, or with all images, and a sentence about each curve."""
+    sentences, found = [], []
+    if "path" in curves:
+        path = curves["path"]
+        penalties = [math.inf if one["penalty"] is None else one["penalty"] for one in path["points"]]
+        free = path["points"][penalties.index(min(penalties))]
+        weakest = "without a penalty" if min(penalties) == 0 else f"with the weakest, {min(penalties):.0e},"
+        who = f"{pivot_words(path['pivot'])} with {aligner_name(path['aligner'])}"
+        sentences.append(
+            f"{who}, its penalty chosen on validation images, changes R@1 on held-out images, the mean of both "
+            f"directions, by {_with_evidence(path['chosen'])}; {weakest} by "
+            f"{signed(free['delta'][BOTH]['R@1']['mean'])}."
+        )
+        found.append(verdict_of(path["chosen"]))
+    if "learning" in curves:
+        points = sorted(curves["learning"]["points"], key=lambda point: point["pairs"])
+        few, many = points[0], points[-1]
+        fewest = f"with {few['pairs']:,} by {signed(few['delta'][BOTH]['R@1']['mean'])}, " if len(points) > 1 else ""
+        sentences.append(
+            f"By number of training images, {key_words(curves['learning']['family'])} changes R@1 {fewest}with "
+            f"{many['pairs']:,} by {_with_evidence(many)}."
+        )
+        found.append(verdict_of(many))
+    return found[0], sentences
+
+
+def _with_evidence(part: Mapping[str, Any]) -> str:
+    size, _, evidence = change_words(part["delta"][BOTH]["R@1"]).partition(", ")
+    return size + (f" ({evidence})" if evidence else "")
+
+
 def next_words(summary: Summary, *, folder: str, data: str) -> list[str]:
     """At most three sentences: which maps are meant, what is had without training, and what to do."""
     about = closed_words(summary) or lead_words(summary)
@@ -153,12 +186,11 @@ def _maps_words(summary: Summary, folder: str) -> str:
     trained = [trial for trial in trials.values() if not is_solved(trial)]
     said = ""
     if families != {name}:
-        said = (
-            f"The number is of what each fold selected: {chosen_words([labels.get(one, one) for one in chosen])}; kept "
-            f"in `{folder}/best`, refitted, is the best over all folds, {name}. "
-        )
+        each = chosen_words([labels.get(one, one) for one in chosen])
+        best = f"`{folder}/best` holds the best over all folds, refitted: {name}. "
+        said = f"This change is that of what each fold selected: {each}. {best}"
     elif set(chosen) != {kept}:
-        said = f"Folds selected other settings; kept in `{folder}/best`, refitted, are those best over all folds. "
+        said = f"Folds selected other settings than `{folder}/best` has, which are the best over all folds, refitted. "
     if trained and (best := labels[best_by(trained)[0]["name"]]) not in {name, *families}:
         change = signed(best_by(trained)[0]["delta"][BOTH]["R@1"]["mean"])
         said += f"Of the trained maps {best} validates best ({change})."

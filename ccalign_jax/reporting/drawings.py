@@ -144,7 +144,7 @@ def _lines_apart(figure: Figure) -> Iterator[None]:
     several = [text for text in several if not text.get_rotation() and not isinstance(text, Annotation)]
     added = []
     for text in several:
-        lines, step = text.get_text().split("\n"), LINE * text.get_fontsize() / 72
+        lines, step = text.get_text().split("\n"), LINE * float(text.get_fontsize()) / 72
         side = text.get_verticalalignment()
         above = {"top": 0.0, "bottom": len(lines) - 1.0, "baseline": len(lines) - 1.0}.get(side, (len(lines) - 1) / 2)
         for number, line in enumerate(lines):

@@ -39,11 +39,12 @@ class Part(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading of a page, one sentence that says what to see, and what is below it."""
+    """A heading of a page, one sentence that says what to see, and what is below it, folded unless `open`."""
 
     title: str
     lead: str
     parts: list[Part]
+    open: bool = True
 
     @property
     def anchor(self) -> str:

@@ -94,6 +94,14 @@
   document.addEventListener("toggle", reach, true);
   reach();
 
+  // A link to a section that is folded opens it.
+  const unfold = () => {
+    const section = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest(".section");
+    if (section) section.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
   let opened = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open]):not(.long)")];

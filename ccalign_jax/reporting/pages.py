@@ -58,6 +58,10 @@ LANGUAGES = "R@1 of each language ({bars}); both directions on one scale."
 TEXT = "By language of the query, the mean over those of the gallery. Only the mean of all pairs has an interval."
 HOLLOW = "Changes of R@1. {Bars}; hollow: no evidence."
 FIRST = ""  # the section of the plot below the answer
+OPEN = {  # sections that are not folded at first
+    *("All candidates", "Without training", "Languages", "Train against test"),
+    *("From identity to an unconstrained map", "By number of training images"),
+}
 LEADS = {
     "All candidates": "Right of the line a map beats the embeddings as they are; an arrow is a change beyond the axis.",
     "Without training": "A trained map is worth its training where it stands right of every baseline that needs none.",
@@ -74,6 +78,8 @@ LEADS = {
     "Neighbourhoods": "Where the chosen map moves the captions of an image, and where its rivals are.",
     "Geometry": "Whether captions come to be arranged like their images, and whether hubs attract most queries.",
     "Diagnostics": "What the maps change in the geometry of the embeddings.",
+    "From identity to an unconstrained map": "Where test and training images part, the map begins to overfit.",
+    "By number of training images": "A map whose gain still grows, or whose gap is wide, needs more images.",
     "Trials": "Every trial with its settings; the last column counts the folds that chose it.",
 }
 SWEEP = [
@@ -84,7 +90,7 @@ SWEEP = [
         overview.overview_plot,
         "R@1: the share of queries whose first hit is right. {directions} {Bars}; hollow: no evidence.",
     ),
-    Panel("main", "All candidates", results.main_table, candidates.candidates_plot, HOLLOW, open=True),
+    Panel("main", "All candidates", results.main_table, candidates.candidates_plot, HOLLOW),
     Panel("pivots", "All candidates", families.pivots_table),
     Panel("pivots_by_language", "All candidates", families.pivots_by_language_table),
     Panel("baselines", "Without training", baselines.baselines_table, baselines.baselines_plot, HOLLOW),
@@ -108,7 +114,7 @@ SWEEP = [
     Panel("subgroups", "Subgroups of images", None, languages.subgroups_plot, HOLLOW),
     Panel("difficulty", "Subgroups of images", partial(languages.subgroups_table, grouping="difficulty")),
     Panel("captions", "Subgroups of images", partial(languages.subgroups_table, grouping="captions")),
-    Panel("metrics", "Every metric", retrieval.metrics_table, open=False),
+    Panel("metrics", "Every metric", retrieval.metrics_table),
     Panel("examples", "Retrieval examples", html=examples.examples_html),
     Panel(
         *("neighbourhoods", "Neighbourhoods", None, neighbourhoods.neighbourhoods_plot),
@@ -130,7 +136,7 @@ SWEEP = [
         "Both measures are lower where all items are found equally often; means over folds.",
     ),
     Panel("diagnostics", "Diagnostics", diagnostics.diagnostics_table),
-    Panel("trials", "Trials", families.trials_table, open=False),
+    Panel("trials", "Trials", families.trials_table),
 ]
 EVALUATION = [
     Panel("languages", "Languages", None, language_plots.languages_plot, LANGUAGES),
@@ -139,7 +145,7 @@ EVALUATION = [
     Panel("text_to_text", "Text to text", families.text_to_text_table, language_plots.text_to_text_plot, TEXT),
     Panel("pairs_direct", "Text to text", partial(languages.pairs_table, task="t2t")),
     Panel("pairs_through_image", "Text to text", partial(languages.pairs_table, task="via_image")),
-    Panel("metrics", "Every metric", retrieval.metrics_table, open=False),
+    Panel("metrics", "Every metric", retrieval.metrics_table),
     Panel("pool", "Size of the gallery", None, retrieval.pool_plot),
     Panel(
         *("similarities", "Cosines", None, geometry.similarity_plot),
@@ -165,6 +171,15 @@ EVALUATION = [
     Panel("map", "The map itself", diagnostics.map_table, geometry.map_plot),
 ]
 CURVES = [
-    Panel("path", "From identity to an unconstrained map", curves.path_table, curves.path_plot),
-    Panel("learning", "By number of training images", curves.learning_table, curves.learning_plot),
+    Panel(
+        *("path", "From identity to an unconstrained map", curves.path_table, curves.path_plot),
+        "R@1 as the penalty falls from identity (left) to none (right); bands: 95 % intervals; diamonds and grey "
+        "lines: what the inner parts of so many folds chose. Below: how far the map moves and turns.",
+        open=True,
+    ),
+    Panel(
+        *("learning", "By number of training images", curves.learning_table, curves.learning_plot),
+        "Change and gap by the images that a fold trains on; bands: 95 % intervals; hollow: no evidence.",
+        open=True,
+    ),
 ]

@@ -13,6 +13,7 @@ from ccalign_jax.reporting.report_files import draw, write_figures, write_tables
 from ccalign_jax.reporting.reports import (
     make_plots,
     make_tables,
+    render_curves,
     render_evaluation,
     render_report,
 )
@@ -30,7 +31,7 @@ PANELS = {SWEEP_RESULTS: [*SWEEP, *PAPER], EVALUATION_RESULTS: EVALUATION, CURVE
 
 
 def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list[str]:
-    """Write page, tables and figures of results into a folder; curves have no page.
+    """Write page, tables and figures of results into a folder.
 
     Returns:
         The files, relative to the folder.
@@ -49,22 +50,19 @@ def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list
             "the page cannot be made from it, run it again"
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    if page is not None:
-        (folder / PAGE).write_text(page, encoding="utf-8")
-        written.append(PAGE)
-    written += [f"tables/{name}" for name in write_tables(folder / "tables", tables)]
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    written = [PAGE, *(f"tables/{name}" for name in write_tables(folder / "tables", tables))]
     return written + [f"figures/{name}" for name in write_figures(folder / "figures", figures, formats, drawings)]
 
 
-def _page(results: Results, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str | None:
+def _page(results: Results, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str:
     summary, extras = results.summary, results.extras
     if results.kind == SWEEP_RESULTS:
         place, timing = str(results.path), results.timing
         return render_report(summary, results.config, folder=place, timing=timing, extras=extras, drawings=drawings)
     if results.kind == EVALUATION_RESULTS:
         return render_evaluation(summary, tables, drawings, extras=extras)
-    return None
+    return render_curves(summary, tables, drawings)
 
 
 def write_runs(runs: Sequence[Results], folder: Path) -> tuple[list[str], Table]:

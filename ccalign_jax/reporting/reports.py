@@ -1,4 +1,4 @@
-"""The pages of a sweep and an evaluation, and the tables and plots of their panels."""
+"""The pages of a sweep, an evaluation and curves, and the tables and plots of their panels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ccalign_jax.options import ARRAYS
 from ccalign_jax.reporting.answer import (
     answer,
     command_words,
+    curves_answer,
     directions_words,
     evaluation_answer,
     next_words,
@@ -18,7 +19,7 @@ from ccalign_jax.reporting.answer import (
 from ccalign_jax.reporting.drawings import size_for_paper
 from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find
 from ccalign_jax.reporting.html import Part, Section, render_page
-from ccalign_jax.reporting.pages import EVALUATION, FIRST, LEADS, SWEEP, Panel
+from ccalign_jax.reporting.pages import CURVES, EVALUATION, FIRST, LEADS, OPEN, SWEEP, Panel
 from ccalign_jax.reporting.report_files import draw
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.sentences import evaluation_headline
@@ -110,6 +111,30 @@ def render_evaluation(
     )
 
 
+def render_curves(curves: Summary, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str:
+    """The page of `curves.json` as HTML, of its tables and drawings by name; the same bytes for the same arguments."""
+    verdict, (sentence, *others) = curves_answer(curves)
+    about = curves["data"]
+    return _render(
+        CURVES,
+        curves,
+        tables,
+        drawings,
+        title="where overfitting sets in",
+        verdict=verdict,
+        answer=sentence,
+        facts=[
+            count_words(about["images"], "image"),
+            count_words(len(about["languages"]), "language"),
+            count_words(curves["folds"], "fold"),
+        ],
+        sentences=others,
+        links=("curves.json", "curves.csv", "tables/", "figures/"),
+        settings="Settings",
+        appendix={"Data": _data(curves), "Settings": curves["config"]},
+    )
+
+
 def _render(
     panels: Sequence[Panel],
     summary: Summary,
@@ -139,7 +164,8 @@ def _render(
             yield Part(panel.name, table=tables[panel.name], open=panel.open)
 
     sections = {
-        title: Section(title, LEADS.get(title, ""), []) for title in dict.fromkeys(one.section for one in panels)
+        title: Section(title, LEADS.get(title, ""), [], title in OPEN)
+        for title in dict.fromkeys(one.section for one in panels)
     }
     for panel in panels:
         sections[panel.section].parts.extend(parts_of(panel))

@@ -16,7 +16,15 @@ from ccalign_jax.measurement.measure import IDENTITY, Place, is_macro
 from ccalign_jax.measurement.metric_replicates import describe_statistics
 from ccalign_jax.measurement.records import wide_rows
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
-from ccalign_jax.reporting import CURVES, make_plots, make_tables, write_figures, write_tables
+from ccalign_jax.reporting import (
+    CURVES,
+    draw,
+    make_plots,
+    make_tables,
+    render_curves,
+    write_figures,
+    write_tables,
+)
 from ccalign_jax.runs.kinds import CURVES_FOLDER
 from ccalign_jax.runs.output import write_csv, write_json
 from ccalign_jax.runs.store import Store
@@ -109,14 +117,17 @@ def make_curves(
 
 
 def write_curves(folder: Store, curves: Curves, figures: Sequence[str] = ("svg",)) -> None:
-    """Write tables, figures, CSV and `curves.json` into an acquired folder.
+    """Write page, tables, figures, CSV and `curves.json` into an acquired folder.
 
     Raises:
         InputError: the disk is full.
     """
     with folder.writing() as path:
-        write_tables(path / "tables", make_tables(CURVES, curves.summary))
-        write_figures(path / "figures", make_plots(CURVES, curves.summary), figures)
+        tables, plots = make_tables(CURVES, curves.summary), make_plots(CURVES, curves.summary)
+        drawings = draw(plots)
+        (path / "report.html").write_text(render_curves(curves.summary, tables, drawings), encoding="utf-8")
+        write_tables(path / "tables", tables)
+        write_figures(path / "figures", plots, figures, drawings)
         write_csv(path / "curves.csv", curve_rows(curves.points))
         write_json(path / CURVES_FOLDER.marker, curves.summary)
 

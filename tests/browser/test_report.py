@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from made_extras import make_extras
 from made_summaries import make_summary
 
 from ccalign_jax.reporting import render_report
@@ -67,12 +68,13 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = tru
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
-    """The page of a sweep with pivots, languages, subgroups and notes."""
+    """The page of a sweep with pivots, languages, subgroups, examples and notes."""
     summary = make_summary(
         *FAMILIES, languages=LANGUAGES, where=True, notes=("שתי תמונות חסרות", "no caption: 3 images")
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_report(summary, CONFIG, folder="runs/mine"), encoding="utf-8")
+    extras = make_extras(LANGUAGES, count=3)
+    path.write_text(render_report(summary, CONFIG, folder="runs/mine", extras=extras), encoding="utf-8")
     return path
 
 
@@ -89,10 +91,11 @@ def test_nothing_overlaps_scrolls_sideways_or_is_pale(browser, page, width, sche
         browser.run(OPEN_ALL)
 
 
-def test_every_column_of_an_open_table_is_seen_on_a_wide_screen(browser, page):
+def test_every_column_of_a_table_is_seen_on_a_wide_screen(browser, page):
     browser.open(page)
+    browser.run(OPEN_ALL)
     hidden = "[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
-    assert browser.run("document.querySelectorAll('details[open] .table').length") > 1
+    assert browser.run("document.querySelectorAll('details[open] .table').length") > 8
     assert browser.run(hidden) == 0
 
 
@@ -102,7 +105,21 @@ def test_the_first_screen_is_short_and_has_answer_and_plot(browser, page):
     bottom = "document.querySelector('{}').getBoundingClientRect().bottom"
     assert browser.run(bottom.format("h1")) < 200 and browser.run(bottom.format("header figure svg")) < 600
     assert browser.run("document.querySelectorAll('header .next').length") <= 3
-    assert browser.run("document.body.innerText.split(/\\s+/).length") < 1500
+    words = "document.body.innerText.split(/\\s+/).length"
+    assert browser.run(words) <= 1200
+    browser.run(OPEN_ALL)
+    assert browser.run(words) > 2000
+
+
+def test_a_link_to_a_folded_section_opens_it(browser, page):
+    browser.open(page)
+    section = "document.querySelector('#retrieval-examples').closest('details')"
+    assert browser.run(f"{section}.open") is False
+    browser.click("nav a[href='#retrieval-examples']")
+    assert browser.run(f"{section}.open") is True
+    browser.run("document.querySelector('#geometry').scrollIntoView()")
+    browser.click("#geometry")
+    assert browser.run("document.querySelector('figure[data-name=spectra]').checkVisibility()")
 
 
 def test_all_that_can_be_used_is_reached_by_tab_and_shows_it(browser, page):
@@ -124,6 +141,7 @@ def test_all_that_can_be_used_is_reached_by_tab_and_shows_it(browser, page):
 
 def test_a_table_sorts_by_a_click_and_by_a_key_and_goes_back(browser, page):
     browser.open(page)
+    browser.run(OPEN_ALL)
     first = "document.querySelector('.table table')"
     names = f"[...{first}.tBodies].flatMap(body => [...body.rows].slice(1).map(row => row.cells[0].textContent))"
     browser.run(f"{first}.querySelector('th[data-column=\"2\"] button').id = 'key'")

@@ -58,8 +58,8 @@ def test_maps_that_differ_are_told_apart_and_one_map_is_not_explained(make):
     assert told[0] == "Of the trained maps residual W = I + ΔW validates best (+.100)."
     told = next_words(make(*families, chosen=("image/residual/infonce",) * 5), folder="RUN", data="x.npz")
     assert told[0] == (
-        "The number is of what each fold selected: residual W = I + ΔW in all 5 folds; kept in `RUN/best`, refitted, "
-        "is the best over all folds, ridge regression."
+        "This change is that of what each fold selected: residual W = I + ΔW in all 5 folds. `RUN/best` holds the best "
+        "over all folds, refitted: ridge regression."
     )
     assert len(next_words(make(families[0]), folder="RUN", data="x.npz")) == 1
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from ccalign_jax.reporting import CURVES, make_tables, to_svg
+from ccalign_jax.reporting import CURVES, draw, make_plots, make_tables, render_curves, to_svg
 from ccalign_jax.reporting.panels.curves import learning_plot, path_places, path_plot
 
 PENALTIES = (None, 100.0, 10.0, 1.0, 0.0)
@@ -53,8 +53,9 @@ def curves():
         for pairs, gain in ((800, 0.1), (50, -0.1), (200, 0.01))
     ]
     return {
-        "data": {"name": "toy"},
-        "path": {"aligner": "ridge", "pivot": "image", "points": path},
+        "data": {"name": "toy", "images": 100, "languages": ["de", "en"]},
+        **{"folds": 5, "config": {"path": {"folds": 5}}, "notes": ["<one>"]},
+        "path": {"aligner": "ridge", "pivot": "image", "points": path, "chosen": {"delta": change(0.07)}},
         "learning": {"family": "image/residual/infonce", "points": learning},
     }
 
@@ -150,3 +151,17 @@ def test_learning_table_has_a_row_a_size(curves):
 def test_one_curve_alone(curves):
     del curves["path"]
     assert list(make_tables(CURVES, curves)) == ["learning"]
+
+
+def test_the_page_says_what_was_chosen_and_what_no_penalty_does(curves, balanced_tags):
+    page = render_curves(curves, make_tables(CURVES, curves), draw(make_plots(CURVES, curves)))
+    balanced_tags(page)
+    said = page.replace("\xa0", " ").split("<h1>")[1]
+    assert said.startswith(
+        '<span class="verdict gain">gain</span> The image pivot (captions move towards their images)'
+    )
+    assert "by +.070 (95 % interval +.050 to +.090, p &lt; .001); without a penalty by −.200.</h1>" in said
+    assert "InfoNCE changes R@1 with 50 by −.100, with 800 by +.100 (95 % interval" in said
+    assert said.count("<svg") == 2 and "&lt;one&gt;" in said and "100 images · 2 languages · 5 folds" in page
+    del curves["path"]
+    assert "<h1>" in (again := render_curves(curves, make_tables(CURVES, curves), {})) and again.count("<h2") == 3

@@ -145,7 +145,7 @@ def test_a_language_without_a_query_has_no_dot(evaluation):
 
 def test_pool_shows_each_state_chance_and_the_change(evaluation):
     top, _, below, _ = pool_plot(evaluation()).axes
-    assert [line.get_label() for line in top.lines] == ["identity", "mapped", "chance"]
+    assert [line.get_label() for line in top.lines] == ["identity", "mapped, text to image", "chance"]
     assert top.get_xscale() == "log" and top.lines[1].get_ydata().tolist() == [0.72, 0.43, 0.12]
     assert below.lines[1].get_ydata() == pytest.approx([0.02, 0.03, 0.02])
     assert len(pool_plot(evaluation(mapped=False)).axes) == 2

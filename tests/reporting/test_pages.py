@@ -65,7 +65,7 @@ def test_sections_come_in_order_each_with_a_sentence_and_none_is_empty(make, eva
     page = render_report(summary, CONFIG)
     assert headings(page) == [*first, "Every metric", *last]
     assert re.findall('<li><a href="#.*">([^(]*?)(?: .[0-9]+.)?</a></li>', page) == headings(page)
-    assert page.count('<p class="lead">') == len(headings(page)) - 2
+    assert page.count('class="lead">') == len(headings(page)) - 2
     identity = summary["baselines"]["identity"]
     identity["t2t"] = summary["families"][0]["metrics"]["t2t"] = identity["t2i"]
     summary["diagnostics"] = {"identity": evaluation()["diagnostics"]["identity"]}
@@ -108,7 +108,7 @@ def test_a_panel_that_is_added_to_the_list_is_on_the_page_in_its_place(make, mon
 def test_a_panel_may_be_a_block_of_html_made_of_extras(make, monkeypatch):
     panel = Panel("seen", "Seen", html=lambda shown: shown.get("seen") and f"<p>{shown['seen']} seen</p>")
     monkeypatch.setattr(reports, "SWEEP", [panel, *SWEEP])
-    assert ">Seen</h2>\n<p>3 seen</p>" in render_report(make(), CONFIG, extras={"seen": 3})
+    assert re.search(r">Seen</h2></summary>\s*<p>3 seen</p>", render_report(make(), CONFIG, extras={"seen": 3}))
     assert "Seen" not in render_report(make(), CONFIG)
 
 
@@ -124,7 +124,7 @@ def test_names_of_files_are_not_written_twice():
 
 
 def test_long_tables_are_folded_away(make, balanced_tags):
-    opened = '<details class="rows" open>\n<summary>toy: retrieval on the test part'
+    opened = '<details class="rows" open>\n<summary>What each configuration changes'
     assert opened in render_report(make(), CONFIG)
     page = render_report(make(*(("image", f"map{number}", "mse", 0.1, 0.1) for number in range(41))), CONFIG)
     balanced_tags(page)
@@ -211,7 +211,7 @@ def test_page_of_an_evaluation_holds_every_table_and_plot_once(evaluation, grams
     assert page.count("<svg") == len(plots)
     sections = ["Languages", "Without training", "Text to text", "Every metric", "Size of the gallery", "Cosines"]
     assert headings(page) == [*sections, "Geometry", "The map itself", "Notes", "Data"]
-    assert page.count('<p class="lead">') == len(headings(page)) - 2
+    assert page.count('class="lead">') == len(headings(page)) - 2
     for table in tables.values():
         assert page.count(f"<caption>{table.title}</caption>") == 1
     said = page.replace("\xa0", " ")

@@ -80,7 +80,7 @@ def main() -> Path | None:
     for table in make_tables(CURVES, curves.summary).values():
         print_table(table)
         print()
-    print(f"everything: {store.path}/figures, {store.path}/tables, {store.path}/curves.csv")
+    print(f"everything: {store.path}/report.html")
     return store.path
 
 

@@ -111,16 +111,20 @@ def path_plot(curves: Curves) -> Figure | None:
             draw_curve(axes, places, [find(point, part, task, "R@1") for point in points], COLOURS[task], dashes)
         if math.isinf(penalty_of(points[0])):
             axes.axhline(points[0]["test"][task]["R@1"]["mean"], color=INK, linewidth=1, linestyle=":", zorder=1)
-        for place, point, times in chosen:
+        for number, (place, point, times) in enumerate(chosen):
             at = (place, point["test"][task]["R@1"]["mean"])
             axes.plot(*at, "D", color=COLOURS[task], markersize=7, zorder=5)
-            axes.annotate(f"{times}×", at, (0, -12), textcoords="offset points", ha="center", va="center", fontsize=9)
+            beside = (0, 12 if number % 2 else -12)  # neighbours apart
+            axes.annotate(f"{times}×", at, beside, textcoords="offset points", ha="center", va="center", fontsize=9)
         axes.set(title=DIRECTION_WORDS[task])
     top = max(axes.get_ylim()[1] for axes in subplots[:2])
     for axes in subplots[:2]:
         axes.set_ylim(0, top)
     subplots[0].set_ylabel("R@1")
     for axes, key, words in zip(subplots[2:], ("norm", "rotation"), ("‖W − E‖", "rotation, degrees"), strict=True):
+        if not any(point.get(key) for point in points):  # a map that is not square has no angle
+            axes.set_axis_off()
+            continue
         draw_curve(axes, places, [point.get(key) for point in points], GREY, "-")
         axes.set(ylabel=words, ylim=(0, None), xlabel="penalty λ towards identity")
     for axes in subplots:

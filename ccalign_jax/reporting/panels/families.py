@@ -102,10 +102,12 @@ def pivots_table(summary: Summary) -> Table:
     )
 
 
-def pivots_by_language_table(summary: Summary) -> Table:
+def pivots_by_language_table(summary: Summary) -> Table | None:
     """The change of R@1 in each language: of all families if they are few, else of the best of each pivot."""
     families, identity = shown_families(summary), summary["baselines"][IDENTITY]
     languages = list(identity["t2i"]["per_language"])
+    if len(languages) < 2:  # the main table has it
+        return None
     mean = _shown("mean", "R@1")
     if len(languages) <= MAX_COLUMNS:
         columns = [*(_shown(name, "per_language", name, "R@1") for name in languages), mean]

@@ -22,8 +22,13 @@ Rows = Mapping[str, Estimate]  # R@1 by language, and the mean of several
 
 
 @styled
-def languages_plot(summary: Summary) -> Figure:
-    """R@1 of each language with its interval, or spread over folds, in each state; both directions on one scale."""
+def languages_plot(summary: Summary) -> Figure | None:
+    """R@1 of each language with its interval, or spread over folds, in each state; both directions on one scale.
+
+    None of a sweep in one language, whose other plots have it.
+    """
+    if "selected" in summary and len(languages_of(summary)) < 2:
+        return None
     each = {state: {task: _rows(metrics[task]) for task in DIRECTIONS} for state, metrics in states(summary).items()}
     return _draw("R@1 by language, each state", summary, DIRECTION_WORDS, each)
 

@@ -25,7 +25,7 @@ from ccalign_jax.reporting.format import (
     verdict_notes,
 )
 from ccalign_jax.reporting.names import DIRECTION_WORDS, choice_words
-from ccalign_jax.reporting.panels.retrieval import TASKS, changes, language_rows, languages_of, mean_row, states
+from ccalign_jax.reporting.panels.retrieval import TASKS, changes, language_rows, languages_of, mean_rows, states
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def languages_table(summary: Summary) -> Table:
         notes.append("unmapped: the pivot's captions as they are, among images as they are; no part of the mean.")
     paths = [(task, "R@1") for task in DIRECTIONS]
     columns = [f"{task}\n{name}" for task in DIRECTIONS for name in (*states(summary), "change")]
-    blocks = [("", language_rows(summary, paths)), ("", [mean_row(summary, paths)])]
+    blocks = [("", language_rows(summary, paths)), ("", mean_rows(summary, paths))]
     return make_table("Each language, R@1 on the test part", ("language", *columns), blocks, notes=notes)
 
 

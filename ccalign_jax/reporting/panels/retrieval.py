@@ -129,7 +129,7 @@ def retrieval_table(summary: Summary) -> Table:
     return make_table(
         f"Retrieval on {place_words(summary)}",
         ("language", *(name for path in paths for name in headings(summary, " ".join(path)))),
-        [("", language_rows(summary, paths)), ("", [mean_row(summary, paths), chance])],
+        [("", language_rows(summary, paths)), ("", [*mean_rows(summary, paths), chance])],
         notes=notes,
     )
 
@@ -147,9 +147,11 @@ def language_rows(summary: Summary, paths: Sequence[tuple[str, str]]) -> list[li
     ]
 
 
-def mean_row(summary: Summary, paths: Sequence[tuple[str, str]]) -> list[str]:
-    """The mean over languages below `language_rows`."""
-    return ["mean", *(cell for path in paths for cell in compared(summary, *path))]
+def mean_rows(summary: Summary, paths: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """The mean over languages below `language_rows`, if there are several."""
+    if len(languages_of(summary)) < 2:
+        return []
+    return [["mean", *(cell for path in paths for cell in compared(summary, *path))]]
 
 
 def metrics_table(summary: Summary) -> Table:
@@ -161,7 +163,7 @@ def metrics_table(summary: Summary) -> Table:
             cells += [*compared(summary, task, metric), by_chance(summary, task, metric)[0]]
         rows.append(cells)
     return make_table(
-        "Every metric, mean over languages",
+        "Every metric" + ", mean over languages" * (len(languages_of(summary)) > 1),
         ("metric", *(name for task in DIRECTIONS for name in (*headings(summary, task), f"{task}\nchance"))),
         [("", rows)],
         notes=(
