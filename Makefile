@@ -16,14 +16,14 @@ sweep: $(VENV)/.installed
 	$(BIN)/python experiments/sweep.py --pivot=image $(ARGS)
 
 # From drawn pictures and their captions to a report, with encoders that need no model hub; then, in a terminal, a page that
-# searches them until Ctrl-C.
+# searches them until Ctrl-C, which with job control (set -m) is for the page alone, not for make.
 demo: $(VENV)/.installed-offline
 	test -e $(DEMO)/scenes/captions.jsonl || $(BIN)/python experiments/make_scenes.py --out=$(DEMO)/scenes
 	if test -e $(DEMO)/embeddings; then $(BIN)/python experiments/extract.py --out=$(DEMO)/embeddings --resume; else \
 	    $(BIN)/python experiments/extract.py --images=$(DEMO)/scenes/images --captions=$(DEMO)/scenes/captions.jsonl \
 	    --text_encoder=use-m3 --image_encoder=efficientnet-lite0 --out=$(DEMO)/embeddings; fi
 	$(BIN)/python experiments/sweep.py --data=$(DEMO)/embeddings --quick --out=$(DEMO)/sweep --overwrite $(ARGS)
-	@if test -t 0 && test -t 1; then $(SEARCH) || test $$? -eq 130; else echo "to search them: $(SEARCH)"; fi
+	@if test -t 0 && test -t 1; then set -m; $(SEARCH) || test $$? -eq 130; else echo "to search them: $(SEARCH)"; fi
 
 test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -82,6 +82,7 @@ class EmbeddingSet:
         split: Sequence[str] | np.ndarray | None = None,
         captions: Mapping[str, Sequence[str] | np.ndarray] | None = None,
         folder: Path | None = None,
+        source: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
         languages: Sequence[str] | None = None,
     ) -> EmbeddingSet:
@@ -91,7 +92,8 @@ class EmbeddingSet:
         their first row; captions without an image and images without a caption are left out; each is
         counted in `notes`. Of `languages`, if given, only these are looked at. Integer groups keep their
         numbers, other groups are numbered; without groups every image is its own. `captions` are the texts of the
-        rows, language by language, and `folder` is that of the image files.
+        rows, language by language, and `folder` is that of the image files, or
+        `source` the options of the extraction that knows them.
 
         Raises:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
@@ -132,7 +134,7 @@ class EmbeddingSet:
             split=None if split is None else split_names(name, split, size, found)[order],
             notes=tuple(found),
             numbered=image_keys is None,
-            originals=make_originals(name, text, captions, folder),
+            originals=make_originals(name, text, captions, folder, source),
         )
         counts = whole.caption_counts().sum(0)
         if (counts == 0).any():

@@ -14,7 +14,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.files import whole_file
 from ccalign_jax.manifests import text_with_digest
 
-__all__ = ["DESCRIPTION", "SHARD", "check_extracted", "check_shard_name", "differences", "image_folder"]
+__all__ = ["DESCRIPTION", "SHARD", "check_extracted", "check_shard_name", "differences", "image_places"]
 __all__ += ["read_description", "write_description"]
 
 DESCRIPTION = "embeddings.json"
@@ -49,11 +49,10 @@ def write_description(folder: Path, content: Mapping[str, Any]) -> None:
         file.write(text_with_digest(content).encode())
 
 
-def image_folder(folder: Path) -> Path | None:
-    """The folder of the photographs of an extraction; None of others, and where the source holds the images itself."""
-    stored = read_description(folder)
-    images = ((stored or {}).get("config") or {}).get("images")
-    return Path(images) if images else None
+def image_places(folder: Path) -> dict[str, Any]:
+    """Where the images of an extraction lie: their `folder`, or the `source` that holds them; empty of others."""
+    config = (read_description(folder) or {}).get("config") or {}
+    return {"folder": Path(config["images"])} if config.get("images") else {"source": config} if config else {}
 
 
 def check_extracted(place: Path, paths: Sequence[Path]) -> tuple[str, ...]:

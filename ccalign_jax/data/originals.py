@@ -1,11 +1,11 @@
-"""What the rows of a data set are embeddings of: the texts of its captions, and the files of its images."""
+"""What the rows of a data set are embeddings of: the texts of its captions, and where its images lie."""
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,15 +21,17 @@ LONGEST = 500  # characters of a caption that an extraction keeps
 
 
 class Originals(NamedTuple):
-    """Texts and image files, as far as they are known; results never depend on them.
+    """Texts and places of images, as far as they are known; results never depend on them.
 
     Attributes:
         captions: language to `[rows of the input]` str; `EmbeddingSet.text_row` finds a caption's own.
         folder: of the image files; their names are the keys, with or without suffix.
+        source: the options of the extraction that read images and captions from one place, such as WebDataset tars.
     """
 
     captions: Mapping[str, np.ndarray]
     folder: Path | None = None
+    source: Mapping[str, Any] | None = None
 
 
 UNKNOWN = Originals({})
@@ -40,6 +42,7 @@ def make_originals(
     text: Mapping[str, np.ndarray],
     captions: Mapping[str, Sequence[str] | np.ndarray] | None,
     folder: Path | None,
+    source: Mapping[str, Any] | None,
 ) -> Originals:
     """The texts of the rows of each language, checked.
 
@@ -52,7 +55,7 @@ def make_originals(
             counts = f"has {len(texts)} texts, text_{language} has {len(text.get(language, ()))} rows"
             raise InputError(f"{name}: {CAPTIONS}{language} {counts}; give a text a row")
         found[language] = np.asarray(texts).astype(str)
-    return Originals(found, folder)
+    return Originals(found, folder, source)
 
 
 def caption_text(data: EmbeddingSet, language: str, row: int) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ccalign_jax.data.caption_counts import COUNT, image_pairs, read_counts
 from ccalign_jax.data.embedding_set import EmbeddingSet
-from ccalign_jax.data.extracted import image_folder
+from ccalign_jax.data.extracted import image_places
 from ccalign_jax.data.originals import CAPTIONS
 from ccalign_jax.data.shards import Shards
 from ccalign_jax.data.stored_array import HeldArray
@@ -85,7 +85,7 @@ def read_shard_set(shards: Shards) -> dict[str, Any]:
         "groups": shards.image_groups if grouped or copies is not None else None,
         "split": _strings(shards, "split"),
         "captions": dict(_texts(shards, text)),
-        "folder": image_folder(shards.files[0]["image"].path.parent),
+        **image_places(shards.files[0]["image"].path.parent),
         "notes": [*shards.notes, *(() if copies is None else copies.notes())],
     }
 

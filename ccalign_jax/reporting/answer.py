@@ -193,7 +193,7 @@ def _maps_words(summary: Summary, folder: str) -> str:
         said = f"Folds selected other settings than `{folder}/best` has, which are the best over all folds, refitted. "
     if trained and (best := labels[best_by(trained)[0]["name"]]) not in {name, *families}:
         change = signed(best_by(trained)[0]["delta"][BOTH]["R@1"]["mean"])
-        said += f"Of the trained maps {best} validates best ({change})."
+        said += f"Of the trained maps {best} has the best validation score ({change} on held-out images)."
     return said.strip()
 
 

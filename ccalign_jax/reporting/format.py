@@ -260,9 +260,9 @@ def chosen_words(names: Sequence[str]) -> str:
 
     Example:
         >>> chosen_words(["a", "b", "a"]), chosen_words(["a", "a"]), chosen_words(["a"])
-        ('a in 2 of 3 folds; b in 1', 'a in all 2 folds', 'a')
+        ('a in 2 of 3 folds; b in 1', 'a in both folds', 'a')
     """
     (first, times), *rest = Counter(names).most_common()
     if not rest:
-        return first if times == 1 else f"{first} in all {times} folds"
+        return first if times == 1 else f"{first} in {'both' if times == 2 else f'all {times}'} folds"
     return "; ".join([f"{first} in {times} of {len(names)} folds", *(f"{name} in {count}" for name, count in rest)])

@@ -118,10 +118,10 @@ SWEEP = [
     Panel("examples", "Retrieval examples", html=examples.examples_html),
     Panel(
         *("neighbourhoods", "Neighbourhoods", None, neighbourhoods.neighbourhoods_plot),
-        "Held-out images, each in the middle of its own two principal components: a ring is where identity has a "
-        "caption, an arrowhead where the map takes it, and rivals are other images near its captions. Improved and "
-        "worsened: by the mean reciprocal rank (MRR) of the image's queries, whose change is in the title; drawn at "
-        "random.",
+        "Held-out images, each in two principal components of its own, or all in one UMAP. Rings: captions under "
+        "identity; arrowheads: where the map takes them; crosses: other images nearby; a dotted line: the image itself "
+        "moves. Improved and worsened: by the mean reciprocal rank (MRR) of the image's queries, whose change is in "
+        "the title; drawn at random.",
     ),
     Panel(
         *("gram_matrices", "Geometry", None, geometry.gram_plot),

@@ -76,7 +76,7 @@ def closed_words(summary: Summary) -> str:
     name = choice_words(summary, selected["closed_per_fold"])
     if selected["per_fold"] == selected["closed_per_fold"]:
         return (
-            f"Identity is at chance here; the best closed form, chosen on the same parts, is the choice itself: {name}."
+            f"Identity is at chance here; the choice is itself the best closed form, chosen on the same parts: {name}."
         )
     change = {"delta": selected["delta_closed"], "verdict": selected.get("verdict_closed", {})}
     lead = f"Identity is at chance here. Against the best closed form, chosen on the same parts ({name}):"

@@ -40,14 +40,14 @@ def with_originals(data: EmbeddingSet, *, captions: str | None = None, images: s
     Raises:
         InputError: a table that cannot be read or names none of the images, or no such folder.
     """
-    texts, folder = data.originals
+    texts, folder, source = data.originals
     if captions is not None:
         texts = _texts(data, captions)
     if images is not None:
         folder = Path(images)
         if not folder.is_dir():
             raise InputError(f"--images={images}: no such folder")
-    return dataclasses.replace(data, originals=Originals(texts, folder))
+    return dataclasses.replace(data, originals=Originals(texts, folder, source))
 
 
 def _texts(data: EmbeddingSet, captions: str) -> Mapping[str, np.ndarray]:

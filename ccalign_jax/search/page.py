@@ -6,12 +6,13 @@ import functools
 import io
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from ccalign_jax.data.originals import caption_text, image_file
+from ccalign_jax.data.originals import caption_text
 from ccalign_jax.encoders.images import open_image
 from ccalign_jax.errors import InputError
+from ccalign_jax.extraction.pictures import Pictures
 from ccalign_jax.reporting.names import aligner_name, key_words
 from ccalign_jax.search.results import Results
 from ccalign_jax.search.searcher import Searcher
@@ -35,6 +36,7 @@ class SearchPage:
 
     def __init__(self, searcher: Searcher, *, language: str | None = None, top: int = 10):
         self.searcher, self.language, self.top = searcher, language, top
+        self.pictures = Pictures(searcher.data)
         self.thumbnail = functools.lru_cache(KEPT)(self._thumbnail)
 
     def document(self, nonce: str) -> bytes:
@@ -82,7 +84,7 @@ class SearchPage:
         shown = len(results.images)
         images = [
             {
-                "id": hit.image if self._file(hit.image) else None,
+                "id": hit.image if self.pictures.find(hit.image) else None,
                 "key": hit.key,
                 "score": f"{hit.score:.3f}",
                 "share": hit.probability,
@@ -95,7 +97,7 @@ class SearchPage:
         ]
         captions = [
             {
-                "id": hit.image if self._file(hit.image) else None,
+                "id": hit.image if self.pictures.find(hit.image) else None,
                 "key": hit.key,
                 "language": hit.language,
                 "text": hit.text,
@@ -106,20 +108,13 @@ class SearchPage:
         ]
         return {"images": images, "captions": captions, "place": results.place}
 
-    def _file(self, image: int) -> Path | None:
-        """The file of an image of the data, none outside of their folder."""
-        key = PurePosixPath(str(self.searcher.data.keys[image]))
-        if key.is_absolute() or ".." in key.parts:
-            return None
-        return image_file(self.searcher.data, image)
-
     def _thumbnail(self, image: int) -> bytes | None:
         """A small JPEG of an image, by its number; None where there is none."""
-        path = self._file(image) if 0 <= image < len(self.searcher.data) else None
-        if path is None:
+        found = self.pictures.find(image) if 0 <= image < len(self.searcher.data) else None
+        if found is None:
             return None
         try:
-            picture = open_image(path)
+            picture = open_image(found)
         except ValueError:
             return None
         picture.thumbnail((SIZE, SIZE))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import UInt8
 
-from ccalign_jax.data.originals import caption_text, image_file
-from ccalign_jax.encoders.images import open_image
+from ccalign_jax.data.originals import caption_text
+from ccalign_jax.encoders.images import ImageReference, open_image
+from ccalign_jax.extraction.pictures import Pictures
 from ccalign_jax.measurement.measure import IDENTITY
 from ccalign_jax.training import Recipe, map_part
 
@@ -31,7 +31,7 @@ class ShownRows(NamedTuple):
         tensors: `[n, d]` by name, before and after the map.
         columns: names of what is known of each row.
         labels: `[n]`, in these columns.
-        pictures: `[n, p, p, 3]`, of each row its image; None where no file of an image is known.
+        pictures: `[n, p, p, 3]`, of each row its image; None where no image is known.
     """
 
     tensors: dict[str, np.ndarray]
@@ -65,19 +65,20 @@ def shown_rows(result: SweepResult) -> ShownRows:
         rows = map_part(aligner, {} if trial is None else one.params[0], embeddings, part)
         texts = [np.asarray(text)[place] for text, place in zip(rows.text, places, strict=True)]
         tensors[when] = np.concatenate([np.asarray(rows.image)[:count], *texts])
-    files = [image_file(plan.data, int(image)) for image in images]
-    pictures = _pictures(files)[np.concatenate(owners)] if any(files) else None
+    known = Pictures(plan.data)
+    found = [known.find(int(image)) for image in images]
+    pictures = _pictures(found)[np.concatenate(owners)] if any(found) else None
     return ShownRows(tensors, ("what", "image key", "caption"), labels, pictures)
 
 
-def _pictures(files: Sequence[Path | None]) -> UInt8[np.ndarray, "n p p 3"]:
-    """Small pictures, cut to squares; white where a file is not known or not an image."""
-    found = np.full((len(files), PIXELS, PIXELS, 3), 255, np.uint8)
-    for picture, file in zip(found, files, strict=True):
-        if file is None:
+def _pictures(images: Sequence[ImageReference | None]) -> UInt8[np.ndarray, "n p p 3"]:
+    """Small pictures, cut to squares; white where an image is not known or damaged."""
+    found = np.full((len(images), PIXELS, PIXELS, 3), 255, np.uint8)
+    for picture, reference in zip(found, images, strict=True):
+        if reference is None:
             continue
         try:
-            image = open_image(file, extra="tensorboard")
+            image = open_image(reference, extra="tensorboard")
         except ValueError:
             continue
         side = min(image.size)

@@ -116,7 +116,7 @@ def test_a_link_to_a_folded_section_opens_it(browser, page):
     section = "document.querySelector('#retrieval-examples').closest('details')"
     assert browser.run(f"{section}.open") is False
     browser.click("nav a[href='#retrieval-examples']")
-    assert browser.run(f"{section}.open") is True
+    browser.wait(f"{section}.open")
     browser.run("document.querySelector('#geometry').scrollIntoView()")
     browser.click("#geometry")
     assert browser.run("document.querySelector('figure[data-name=spectra]').checkVisibility()")

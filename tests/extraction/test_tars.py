@@ -1,21 +1,12 @@
 """WebDataset shards as CLIP_benchmark and img2dataset write them; nothing in them is unpacked or run."""
 
-import io
 import json
 import tarfile
 
 import pytest
+from tar_files import write_tar
 
 from ccalign_jax.extraction.sources import open_source
-
-
-def write_tar(path, members):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as archive:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
 
 
 def found(path, **options):

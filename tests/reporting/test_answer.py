@@ -55,7 +55,9 @@ def test_folds_that_select_different_maps_are_all_named(make):
 def test_maps_that_differ_are_told_apart_and_one_map_is_not_explained(make):
     families = ((*RESIDUAL, 0.1, 0.1), ("image", "ridge", "closed_form", 0.08, 0.08))
     told = next_words(make(*families), folder="RUN", data="x.npz")
-    assert told[0] == "Of the trained maps residual W = I + ΔW validates best (+.100)."
+    assert (
+        told[0] == "Of the trained maps residual W = I + ΔW has the best validation score (+.100 on held-out images)."
+    )
     told = next_words(make(*families, chosen=("image/residual/infonce",) * 5), folder="RUN", data="x.npz")
     assert told[0] == (
         "This change is that of what each fold selected: residual W = I + ΔW in all 5 folds. `RUN/best` holds the best "

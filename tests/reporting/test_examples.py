@@ -41,6 +41,10 @@ def test_figures_hold_what_was_stored(extras, make):
         "selected",
     ]
     assert len(spectra_plot(summary).axes[1].lines) == 2
+    summary["neighbourhoods"] |= {"method": "UMAP"}
+    axes, other = neighbourhoods_plot(summary).axes
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"] == [0.0, 0.1]  # the image moves
+    assert not axes.get_shared_x_axes().joined(axes, other) and panels[0].get_shared_x_axes().joined(*panels)
     lacking = make()
     assert not any(plot(lacking) for plot in (neighbourhoods_plot, hubs_plot, gram_plot, spectra_plot))
 

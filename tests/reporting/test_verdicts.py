@@ -94,4 +94,4 @@ def test_where_identity_is_at_chance_the_best_closed_form_is_the_baseline(make):
     assert "(symmetric: CSA in all 5 folds): Loss: the mean of both directions fell by .020" in said
     assert said in selected_words(summary) and said in main_notes(summary)
     selected["per_fold"] = selected["closed_per_fold"]
-    assert "is the choice itself" in closed_words(summary)
+    assert "the choice is itself" in closed_words(summary)

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.metrics import Ranks
+from ccalign_jax.study.examples import neighbourhoods
 from ccalign_jax.study.examples.find import find_examples
 from ccalign_jax.study.examples.geometry import describe_geometry
 from ccalign_jax.study.examples.mapped_fold import MappedFold
@@ -95,6 +98,24 @@ def test_images_are_improved_or_worsened_by_the_ranks_of_their_queries(told):
             near = "before" if kind == "worsened" else "after"
             assert one["captions"]["de"][near] == pytest.approx(one["before"], abs=1e-3)
     assert map_neighbourhoods(told, by_hand(told, [])) == {}
+
+
+def test_umap_gets_rows_that_have_a_cosine(told, monkeypatch):
+    seen = []
+
+    class Umap:
+        def __init__(self, **settings):
+            assert settings["metric"] == "cosine"
+
+        def fit_transform(self, rows):
+            seen.append(rows)
+            return rows[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Umap))
+    monkeypatch.setattr(neighbourhoods, "find_spec", lambda name: name)
+    found = map_neighbourhoods(told, by_hand(told, [(0, 1)]))
+    assert found["method"] == "UMAP" and found["images"][0]["explained"] is None
+    np.testing.assert_allclose(np.linalg.norm(seen[0], axis=1), 1, atol=1e-5)
 
 
 def test_geometry_is_that_of_the_rows(told):

@@ -17,7 +17,10 @@ KINDS = ("improved", "worsened")
 
 @styled
 def neighbourhoods_plot(summary: Summary) -> Figure | None:
-    """Images improved in the first row, worsened in the second: captions as arrows, rivals as crosses; one scale."""
+    """Images improved in the first row, worsened in the second: captions as arrows, rivals as crosses.
+
+    One scale, but of UMAP, whose units mean nothing.
+    """
     found: Mapping[str, Any] | None = summary.get("neighbourhoods")
     if not found:
         return None
@@ -25,7 +28,8 @@ def neighbourhoods_plot(summary: Summary) -> Figure | None:
     rows = [row for row in rows if row]
     columns = max(map(len, rows))
     languages = summary["data"]["languages"]
-    shape: dict[str, Any] = {"rows": len(rows), "height": 0.7 + 2.4 * len(rows), "sharex": True, "sharey": True}
+    units = found["method"] == "PCA"
+    shape: dict[str, Any] = {"rows": len(rows), "height": 0.7 + 2.4 * len(rows), "sharex": units, "sharey": units}
     figure, subplots = make_subplots("neighbourhoods before and after", columns, **shape)
     for number, axes in enumerate(subplots):
         row, column = divmod(number, columns)
@@ -33,6 +37,9 @@ def neighbourhoods_plot(summary: Summary) -> Figure | None:
             axes.set_axis_off()
             continue
         _draw(axes, rows[row][column], languages)
+        axes.set_aspect("equal", adjustable="box" if units else "datalim")
+        if not units:
+            axes.tick_params(labelbottom=False, labelleft=False, length=0)
         if column == 0:
             kind = rows[row][0]["kind"]
             axes.set_ylabel(f"{kind}: {found['counts'][kind]} of {found['counts']['images']}")
@@ -52,8 +59,10 @@ def _draw(axes: Axes, one: Mapping[str, Any], languages: list[str]) -> None:
         arrow = dict(arrowstyle="-|>", color=colour, linewidth=1.1, shrinkA=2, shrinkB=0, mutation_scale=8)
         axes.annotate("", caption["after"], caption["before"], arrowprops=arrow, zorder=4)
         axes.plot(*caption["after"], ",", color=colour)  # within the limits of the axes
+    if one["before"] != one["after"]:
+        axes.annotate("", one["after"], one["before"], arrowprops={"arrowstyle": "-", "color": INK, "linestyle": ":"})
+        axes.plot(*one["before"], "s", color=INK, mfc="none", markersize=5, zorder=5)
     axes.plot(*one["after"], "s", color=INK, markersize=6, zorder=5)
-    axes.set_aspect("equal", adjustable="box")
     axes.tick_params(labelsize=8)
     axes.grid()
 

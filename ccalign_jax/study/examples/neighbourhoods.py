@@ -68,12 +68,11 @@ def _rivals(fold: MappedFold, image: int, captions: np.ndarray) -> list[int]:
 
 
 def _rows(fold: MappedFold, images: Sequence[int], captions: np.ndarray) -> np.ndarray:
-    """Rows of images and then of captions, each before and after, less those of the first image in that state."""
+    """Rows of images and then of captions, each before and after."""
     found = [[rows[image] for _, rows in fold.states.values()] for image in images]
     for language, one in enumerate(captions):
         found += [[text[language][one] for text, _ in fold.states.values()]] * int(one >= 0)
-    rows = np.array(found, np.float64)
-    return (rows - rows[0]).reshape(2 * len(found), -1)
+    return np.array(found, np.float64).reshape(2 * len(found), -1)
 
 
 def _places(plan: Plan, fold: MappedFold, images: Sequence[int], captions: np.ndarray, points: np.ndarray) -> Any:
@@ -86,9 +85,12 @@ def _places(plan: Plan, fold: MappedFold, images: Sequence[int], captions: np.nd
 
 
 def _project(rows: Sequence[np.ndarray], seed: int) -> tuple[str, list[tuple[np.ndarray, float | None]]]:
-    """The method, and of each set of rows its points and the share of the variance that they keep."""
+    """The method, and of each set of rows its points and the share of the variance that they keep.
+
+    Principal components are of the rows less those of the image in the same state, UMAP of the rows as they are.
+    """
     if find_spec("umap") is None:
-        found = [principal_components(one) for one in rows]
+        found = [principal_components(one - np.tile(one[:2], (len(one) // 2, 1))) for one in rows]
         return "PCA", [(points, round(float(shares.sum()), 4)) for points, shares in found]
     import umap
 

@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float, Int
 
 from ccalign_jax._names import DIRECTIONS
 from ccalign_jax.data import EmbeddingSet
-from ccalign_jax.data.originals import caption_text, image_file
+from ccalign_jax.data.originals import caption_text
 from ccalign_jax.encoders.images import open_image
+from ccalign_jax.extraction.pictures import Pictures
 from ccalign_jax.study.examples.mapped_fold import MappedFold
 from ccalign_jax.study.plan import Plan
 
@@ -158,12 +159,13 @@ def _pictures(data: EmbeddingSet, direction: str, example: dict[str, Any]) -> It
 
 
 def _thumbnails(data: EmbeddingSet, images: Iterable[int]) -> Iterator[tuple[str, str]]:
-    """Key and JPEG, as base64, of those images that have a file."""
+    """Key and JPEG, as base64, of those images that are known."""
+    pictures = Pictures(data)
     for image in images:
-        if (path := image_file(data, image)) is None:
+        if (found := pictures.find(image)) is None:
             continue
         try:
-            picture = open_image(path)
+            picture = open_image(found)
         except ValueError:  # damaged since
             continue
         picture.thumbnail((SIDE, SIDE))
