@@ -146,6 +146,7 @@ def learning_plot(curves: Curves) -> Figure | None:
     figure, (change, gap) = make_subplots("by number of training images", 2, height=3.8, sharex=True)
     for axes in (change, gap):
         axes.axhline(0, color=INK, linewidth=1, zorder=1)
+        axes.spines["bottom"].set_visible(False)
     for task in DIRECTIONS:
         deltas = [find(point, "delta", task, "R@1") for point in points]
         draw_curve(change, sizes, deltas, COLOURS[task], "-", label=DIRECTION_WORDS[task])

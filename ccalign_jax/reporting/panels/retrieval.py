@@ -197,6 +197,7 @@ def pool_plot(summary: Summary) -> Figure | None:
             )
             moved = [late - early for early, late in zip(curve["identity"], curve["mapped"], strict=True)]
             subplots[2 + place].axhline(0, color=INK, linewidth=1)
+            subplots[2 + place].spines["bottom"].set_visible(False)
             subplots[2 + place].plot(curve["sizes"], moved, "o-", color=COLOURS[task], markersize=4)
         axes.plot(curve["sizes"], curve["chance"], ":", color=INK, linewidth=1.2, label="chance")
         axes.set_title(words)
