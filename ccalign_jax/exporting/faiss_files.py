@@ -27,16 +27,22 @@ def write(job: Job, folder: Path) -> list[str]:
     notes = ["everything that is added to these indices is mapped, too; index.index.add(rows) adds rows as they are"]
     for part in job.parts:
         index = _chain(faiss, part, faiss.IndexFlatIP(job.d_out), moves=part in job.moving)
-        faiss.write_index(index, str(folder / f"{part.name}.faiss"))
+        _save(faiss, index, folder / f"{part.name}.faiss")
     if filled is not None:
         captions = [part for part in job.parts if part.name != "images"]
         if len(captions) != 1:
             raise refuse(job, "--index stands behind one map of captions; pick it with --language")
         index = _chain(faiss, captions[0], _read(faiss, filled, job.d_out), moves=True)
-        faiss.write_index(index, str(folder / "index.faiss"))
+        _save(faiss, index, folder / "index.faiss")
         if job.learned.aligner.trains_image:
             notes.append(f"the map moves images: those in {filled} must have gone through images.faiss or `apply`")
     return notes
+
+
+def _save(faiss: Any, index: Any, path: Path) -> None:
+    """Write an index through Python, whose errors are exceptions: faiss prints some of its own to stderr."""
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
 
 
 def _chain(faiss: Any, part: Part, index: Any, *, moves: bool) -> Any:

@@ -54,8 +54,8 @@ def colours(images: list[np.ndarray]) -> np.ndarray:
     return np.array([1 + image.reshape(-1, 3).mean(0) for image in images])
 
 
-def write_extraction(place: Path) -> None:
-    """Embeddings of twelve photographs, in shards of five."""
+def write_photographs(place: Path) -> None:
+    """Twelve photographs and their captions."""
     from PIL import Image
 
     (place / "images").mkdir(parents=True)
@@ -64,8 +64,12 @@ def write_extraction(place: Path) -> None:
         Image.fromarray(random.integers(0, 255, (6, 6, 3), np.uint8)).save(place / "images" / f"{number}.png")
         lines.append(f"{number}.png,a dog and {number} geese")
     (place / "captions.csv").write_text("\n".join(lines) + "\n")
+
+
+def embed(place: Path, **how: bool) -> None:
+    """Embed them in shards of five, into the folder `out`."""
     given = {"images": place / "images", "captions": place / "captions.csv", "shard_images": 5}
-    extract(**given, text_encoder=letters, image_encoder=colours, out=place / "out")
+    extract(**given, text_encoder=letters, image_encoder=colours, out=place / "out", **how)
 
 
 def make_targets(place: Path) -> list[Target]:
@@ -95,7 +99,8 @@ def make_targets(place: Path) -> list[Target]:
         names = [IDENTITY, *(one["name"] for one in found.summary["trials"])]
         return [fold.values for name in names for fold in found.measured_folds(name)]
 
-    write_extraction(place / "extraction")
+    write_photographs(place / "extraction")
+    embed(place / "extraction")
 
     def read_shards(form: str) -> Callable[[], Any]:
         return lambda: set_arrays(load(place / form / "shards"))

@@ -6,7 +6,9 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import corruption
 import disk
@@ -79,16 +81,51 @@ def test_a_run_goes_on_from_every_moment_to_the_same_bytes(tmp_path, monkeypatch
     known, most = content(out), 2
     assert "summary.json" in known and len(left) > 20
     for folder in left:
-        shutil.rmtree(out)
-        folder.rename(out)
-        try:
-            computed = run(resume=True)
-        except InputError as error:  # nothing was there yet
-            assert "leave --resume out" in error.in_flags
-            computed = run()
+        computed = resumed(folder, out, run)
         assert content(out) == known
         assert computed <= most  # what an earlier moment had, later ones have
         most = computed
+
+
+def resumed(left: Path, out: Path, run: Callable[..., Any]) -> Any:
+    """What a run returns that goes on with what is left of another one."""
+    shutil.rmtree(out)
+    left.rename(out)
+    try:
+        return run(resume=True)
+    except InputError as error:  # nothing was there yet
+        assert "leave --resume out" in error.in_flags
+        return run()
+
+
+def test_an_extraction_goes_on_from_every_moment_to_the_same_bytes(tmp_path, monkeypatch):
+    pytest.importorskip("PIL")
+    corruption.write_photographs(tmp_path)
+    with copies(tmp_path / OUT, monkeypatch, lambda call: True) as left:
+        corruption.embed(tmp_path)
+    known = content(tmp_path / OUT)
+    assert len(left) > 10
+    for folder in left:
+        resumed(folder, tmp_path / OUT, partial(corruption.embed, tmp_path))
+        assert content(tmp_path / OUT) == known
+
+
+def test_captions_go_on_from_every_moment_to_the_same_bytes(tmp_path, monkeypatch):
+    pytest.importorskip("polars")
+    write_wit(tmp_path, images=20)
+    config = WitConfig(tsv=(str(tmp_path / "wit-[01].tsv"),), languages=("de", "en"))
+
+    def build(**how) -> None:
+        with WitFolder(tmp_path / OUT, config, **how) as folder:
+            folder.make_captions()
+
+    with copies(tmp_path / OUT, monkeypatch, lambda call: call % 40 in (0, 1)) as left:
+        build()
+    known = content(tmp_path / OUT)
+    assert {*known} == {"build.json", "captions.jsonl", "urls.tsv"} and len(left) > 3
+    for folder in left:
+        resumed(folder, tmp_path / OUT, build)
+        assert content(tmp_path / OUT) == known
 
 
 @pytest.mark.slow
