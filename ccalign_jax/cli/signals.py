@@ -35,14 +35,17 @@ def resumable(out: object) -> None:
 def catch() -> None:
     """Raise `Stopped` in the main thread at the first signal.
 
-    A second one ends the process at once, and so does the first if the main thread does not within `GRACE`. What is
-    ignored, such as SIGHUP under nohup, stays ignored.
+    A second one ends the process at once, and so does the first if the main thread does not within `GRACE`, or while a
+    module is imported: compiled ones may crash on an exception. What is ignored, such as SIGHUP under nohup, stays
+    ignored.
     """
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not received:
             received.append(number)
+            if _is_importing(frame):
+                _end(number)
             raise Stopped(number)
 
     reader, writer = socket.socketpair()
@@ -82,6 +85,19 @@ def _watch(reader: socket.socket, writer: socket.socket) -> NoReturn:
     """Wait for signals beside the main thread; `writer` is kept open."""
     number = reader.recv(1)[0]
     select.select([reader], [], [], GRACE)
+    _end(number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _end(number: int) -> NoReturn:
+    """End the process at once, as a kill would, but with the line."""
     with contextlib.suppress(OSError):
         if os.isatty(2):
             os.write(2, SHOW_CURSOR)  # a progress bar hides it

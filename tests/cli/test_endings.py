@@ -137,6 +137,13 @@ def test_a_signal_during_a_destructor_prints_no_traceback(start):
     assert (status, said) == (128 + signal.SIGTERM, "stopped\n")
 
 
+def test_a_signal_during_an_import_raises_nothing_in_the_module(start, tmp_path):
+    caught = f"try:\n    {SLEEP}\nexcept BaseException:\n    print('raised', flush=True)\n"
+    (tmp_path / "slow_module.py").write_text(caught)
+    process = start("import slow_module")
+    assert stopped(process, signal.SIGTERM)[:2] == (128 + signal.SIGTERM, "stopped\n")
+
+
 def test_signals_during_the_end_are_ignored(start):
     body = f"""
     try:
