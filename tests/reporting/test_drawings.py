@@ -1,6 +1,7 @@
 """Figures in the size of a paper: legends inside and off the curves, lines of texts flush, each drawn as it is."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from made_evaluations import make_evaluation_summary, make_grams
@@ -15,7 +16,7 @@ from ccalign_jax.reporting.plots import legend_below, make_subplots
 NINE = ("ar", "de", "en", "es", "fr", "it", "ja", "pt", "zh")
 FAMILIES = (
     ("image", "linear", "infonce", 0.27, 0.25),
-    ("text:en", "per_language(residual_mlp)", "infonce", 0.03, 0.01),
+    ("text:en", "per_language(residual)", "infonce", 0.03, 0.01),
     ("symmetric", "dual(per_language(residual_mlp))", "infonce", 0.061, 0.04),
 )
 
@@ -41,6 +42,16 @@ def test_every_legend_lies_inside_its_figure_and_on_no_subplot(plots):
         for box in boxes(figure):
             assert min(box.x0, box.y0) >= 0 and max(box.x1, box.y1) <= 1, figure.get_label()
             assert not any(box.overlaps(axes.get_position()) for axes in figure.axes), figure.get_label()
+
+
+def test_names_of_rows_do_not_overlap(plots):
+    found = 0
+    for axes in (axes for figure in plots for axes in figure.axes):
+        names = [name for name in axes.get_yticklabels() if name.get_text() and name.get_visible()]
+        places = sorted((name.get_window_extent() for name in names), key=lambda box: box.y0)
+        assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(places)), axes.figure.get_label()
+        found += any("\n" in name.get_text() for name in names)
+    assert found > 2
 
 
 def test_a_legend_that_is_too_wide_is_found():

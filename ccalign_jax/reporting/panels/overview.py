@@ -16,7 +16,8 @@ from ccalign_jax.reporting.plots import COLOURS, GREY, INK, styled, write_column
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDEST = 22  # signs of a line of a name
+WIDEST = 26  # signs of a line of a name
+ROW, LINE = 0.42, 0.17  # inches of a row at least, and of each line of its name
 
 
 @styled
@@ -28,15 +29,17 @@ def overview_plot(summary: Summary) -> Figure:
     from matplotlib.figure import Figure
 
     rows = overview_rows(summary)
-    figure = Figure(figsize=(5.2, 0.7 + 0.42 * len(rows)), layout="constrained", label="result")
+    names = [_broken(name) for name, *_ in rows]
+    row = max([ROW, *(LINE * (1 + name.count("\n")) for name in names)])
+    figure = Figure(figsize=(5.2, 0.7 + row * len(rows)), layout="constrained", label="result")
     axes = figure.subplots()
     low, high = changes_range([change for _, change, _, _ in rows])
     axes.set_xlim(low, high)
     axes.axvline(0, color=INK, linewidth=1, zorder=0)
-    for row, (_, change, colour, marker) in enumerate(rows):
-        draw_change(axes, row, change, colour, marker, ends=(low, high))
+    for place, (_, change, colour, marker) in enumerate(rows):
+        draw_change(axes, place, change, colour, marker, ends=(low, high))
     write_column(axes, [signed(change["mean"]) for _, change, _, _ in rows])
-    axes.set_yticks(range(len(rows)), [_broken(name) for name, *_ in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), names, fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("change of R@1, mean of both directions", fontsize=9)
     axes.tick_params(axis="y", length=0)
