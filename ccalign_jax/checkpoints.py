@@ -22,6 +22,7 @@ from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.files import whole_path
 from ccalign_jax.learned_map import LearnedMap
+from ccalign_jax.settings import LARGEST_SIZE
 
 __all__ = ["described_aligner", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
@@ -131,18 +132,18 @@ def described_aligner(path: str | os.PathLike[str], about: Mapping[str, Any]) ->
         InputError: it is not registered, or the description lacks a size.
     """
     _check_registered(path, about)
+    sizes = {size: about[size] for size in Sizes._fields[1:] if size in about}
     try:
-        return make_aligner(
-            about["aligner"],
-            about["d_text"],
-            about["d_image"],
-            languages=len(about["languages"]),
-            **{size: about[size] for size in Sizes._fields[1:] if size in about},
-        )
+        name, d_text, d_image, languages = (about[key] for key in ("aligner", "d_text", "d_image", "languages"))
     except KeyError as missing:
         raise InputError(
             f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best"
         ) from None
+    words = isinstance(languages, list | tuple) and all(isinstance(one, str) for one in (name, *languages))
+    numbers = all(type(size) is int and 0 <= size <= LARGEST_SIZE for size in (d_text, d_image, *sizes.values()))
+    if not words or not numbers:
+        raise InputError(f"{path}: {ABOUT} has a name or size of another kind; copy or save the checkpoint again")
+    return make_aligner(name, d_text, d_image, languages=len(languages), **sizes)
 
 
 def _load_training_images(file: Path) -> Fingerprints | None:

@@ -1,12 +1,13 @@
 """The one exception that means "the input is wrong": scripts print it as one line and exit with status 2."""
 
 import difflib
+import errno
 import os
 import re
 import sys
 from collections.abc import Collection
 
-__all__ = ["InputError", "check_path", "check_text", "nearest", "reason", "suggest"]
+__all__ = ["InputError", "check_path", "check_text", "nearest", "one_line", "reason", "suggest"]
 
 # What other programs call it, and what it is called here, by the first of these that there is.
 OTHER_NAMES = {
@@ -29,6 +30,7 @@ OTHER_NAMES = {
     "weight_decay": ("l2",),
 }
 NEAR = 0.7
+LONGEST = 2000  # characters of a message
 
 # Commands stay as they are; lists of names are printed in a shell alone.
 _FLAG = re.compile(
@@ -41,7 +43,9 @@ _FLAG = re.compile(
 class InputError(ValueError):
     """A mistake in what the user gave: names the file, the key or row, what is wrong, and how to fix it.
 
-    Messages are written in flags, such as `--folds=1`; `str` has the arguments of the Python calls in their place.
+    Messages are written in flags, such as `--folds=1`; `str` has the arguments of the Python calls in their place. They
+    may quote what data and flags hold: line ends and control characters are escaped, and the middle of what is very
+    long is left out.
 
     Example:
         >>> error = InputError("--folds=1: at least 2 are needed, or --split=official")
@@ -52,7 +56,7 @@ class InputError(ValueError):
     @property
     def in_flags(self) -> str:
         """The message for the command line."""
-        return super().__str__()
+        return one_line(super().__str__())
 
     def __str__(self) -> str:
         return _FLAG.sub(_as_argument, self.in_flags)
@@ -72,6 +76,18 @@ def _literal(values: str) -> str:
     """Values of a flag as Python has them."""
     each = [value if re.fullmatch(r"[-+.\de]+", value) else f'"{value}"' for value in values.split(",")]
     return each[0] if len(each) == 1 else f"[{', '.join(each)}]"
+
+
+def one_line(text: str) -> str:
+    r"""Text that a terminal shows in one line of bearable length, whatever is quoted in it.
+
+    Example:
+        >>> one_line("a\nb\x1b[31m"), len(one_line("x" * 10_000))
+        ('a\\nb\\x1b[31m', 2003)
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
@@ -109,17 +125,24 @@ def reason(error: BaseException) -> str:
 
 
 def check_path(flag: str, path: str | os.PathLike[str]) -> None:
-    """Refuse a path that is not valid text (see `check_text`), which Orbax, JSON and plots cannot store.
+    """Refuse a path that no system takes, or that is not valid text (see `check_text`), which JSON cannot store.
 
     Args:
         flag: what gave the path, such as `--out=`.
         path: if relative, the working directory is checked too.
 
     Raises:
-        InputError: as `check_text`.
+        InputError: as `check_text`, a name that is too long, or one with a NUL.
     """
     check_text(flag, os.fspath(path))
     check_text(flag, os.path.abspath(path))
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(f"{flag}{os.fspath(path)}: file name too long; give a shorter path") from None
+    except ValueError:
+        raise InputError(f"{flag}{os.fspath(path)}: a path cannot hold this character; give another") from None
 
 
 def check_text(flag: str, text: str) -> None:

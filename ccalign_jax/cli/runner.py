@@ -15,7 +15,7 @@ from ccalign_jax.cli import compiled, signals, streams
 from ccalign_jax.cli.flags import define
 from ccalign_jax.cli.hints import hint
 from ccalign_jax.cli.program import as_started, command
-from ccalign_jax.errors import InputError, check_text
+from ccalign_jax.errors import InputError, check_text, one_line
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.plugins import load_installed, load_plugin
 
@@ -154,7 +154,7 @@ def _leave(ended: BaseException) -> None:
 
 def fail(message: object) -> NoReturn:
     """One line on stderr, exit status 2."""
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"error: {one_line(' '.join(str(message).split()))}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -36,7 +36,7 @@ def read_description(folder: Path) -> dict[str, Any] | None:
         digest = found.pop("sha256", None)  # older versions wrote none
         if digest is not None and path.read_text("utf-8") != text_with_digest(found):
             raise ValueError("not as it was written")
-        if isinstance(found["encoders"]["text"], dict) and isinstance(found["encoders"]["image"], dict):
+        if _is_description(found):
             return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
@@ -47,6 +47,19 @@ def write_description(folder: Path, content: Mapping[str, Any]) -> None:
     """Write the description of an extraction's folder, with its own SHA-256."""
     with whole_file(folder / DESCRIPTION) as file:
         file.write(text_with_digest(content).encode())
+
+
+def _is_description(found: Any) -> bool:
+    """Whether everything that is read of a description is of its kind."""
+    encoders, source, config = found["encoders"], found.get("source") or {}, found.get("config") or {}
+    listed = [source.get("splits") or [], source.get("facts", [])]
+    return (
+        isinstance(encoders["text"], dict)
+        and isinstance(encoders["image"], dict)
+        and type(found.get("shards") or 0) is int
+        and isinstance(config.get("images") or "", str)
+        and all(isinstance(each, list) and all(isinstance(one, str) for one in each) for each in listed)
+    )
 
 
 def image_places(folder: Path) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def read_tars(path: Path) -> Iterator[Row]:
 
 def _check_count(folder: Path, count: int) -> None:
     listed = folder / "nshards.txt"
-    if listed.is_file() and (total := listed.read_text().strip()).isdecimal() and int(total) != count:
+    total = listed.read_text("utf-8", "replace").strip() if listed.is_file() else ""
+    if total.isascii() and total.isdecimal() and total.lstrip("0") != str(count):
         raise InputError(f"{listed}: says {total} shards, {count} are there; copy the rest, or correct it")
 
 

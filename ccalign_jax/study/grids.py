@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import yaml
 
 from ccalign_jax.aligners import canonical_name
-from ccalign_jax.errors import InputError, suggest
+from ccalign_jax.errors import InputError, check_path, reason, suggest
 from ccalign_jax.grids import GRIDS, Block
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.pivots import PIVOTS
@@ -81,7 +81,7 @@ def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> lis
         blocks = _entries("grid", grid)
     elif str(grid) in GRIDS:
         blocks = _entries(str(grid), GRIDS[str(grid)][1])
-    elif Path(grid).is_file():
+    elif not check_path("--grid=", grid) and Path(grid).is_file():
         blocks = _read_file(Path(grid))
     else:
         raise InputError(
@@ -227,8 +227,8 @@ def _pairs(place: Callable[[yaml.Node], str], block: yaml.Node, known: dict[int,
 def _built(loader: yaml.SafeLoader, place: str, node: yaml.Node) -> Any:
     try:
         return loader.construct_object(node, deep=True)
-    except ValueError as error:  # a date that there is not
-        raise InputError(f"{place}: not YAML: {error}") from None
+    except (ValueError, LookupError, AttributeError, TypeError) as error:  # a tag that does not suit the text
+        raise InputError(f"{place}: not YAML: {reason(error)}; give numbers or words, without a tag") from None
 
 
 def _line(node: yaml.Node) -> int:
