@@ -13,6 +13,7 @@ from ccalign_jax.checkpoints import (
     ABOUT,
     TRAINING_IMAGES,
     LearnedMap,
+    described_aligner,
     load_aligner,
     load_tree,
     save_checkpoint,
@@ -150,6 +151,11 @@ def test_an_edited_description_is_noticed(tmp_path, saved, change, one_line):
     said = json.loads((path / ABOUT).read_text())
     (path / ABOUT).write_text(json.dumps({**said, **change}, indent=1, sort_keys=True) + "\n")
     one_line(lambda: load_aligner(path), str(path), "SHA-256")
+
+
+@pytest.mark.parametrize("strange", [{"d_text": "6"}, {"hidden": 1e9}, {"languages": 3}, {"languages": [None]}])
+def test_names_and_sizes_of_another_kind_are_refused(strange, one_line):
+    one_line(lambda: described_aligner("best", {**about(), **strange}), "best", "of another kind")
 
 
 def test_parameters_of_another_aligner_are_refused(tmp_path, one_line):

@@ -67,6 +67,13 @@ def test_python_reads_arguments_where_a_shell_reads_flags(flags, arguments):
     assert (str(error), error.in_flags) == (arguments, flags)
 
 
+def test_what_a_message_quotes_cannot_break_its_line_or_the_terminal():
+    error = InputError("--hyper=a\nb\x1b[31m\u2028: " + "x" * 10**6 + "; leave it out")
+    for text in (str(error), error.in_flags):
+        assert text.isprintable() and len(text) < 3000
+        assert r"a\nb\x1b[31m\u2028: x" in text and text.endswith("; leave it out")
+
+
 def test_the_nearest_name_is_suggested(one_line):
     assert suggest("temp", SETTINGS) == "did you mean temperature?"
     assert suggest("elephant", ["residual", "linear"]) == "there are residual, linear"

@@ -81,12 +81,13 @@ def load_grid(grid: str | os.PathLike[str] | Sequence[Mapping[str, Any]]) -> lis
         blocks = _entries("grid", grid)
     elif str(grid) in GRIDS:
         blocks = _entries(str(grid), GRIDS[str(grid)][1])
-    elif not check_path("--grid=", grid) and Path(grid).is_file():
-        blocks = _read_file(Path(grid))
     else:
-        raise InputError(
-            f"unknown grid {str(grid)!r}, and no such YAML file; {suggest(str(grid), GRIDS)} (--grid=list)"
-        )
+        check_path("--grid=", grid)
+        if not Path(grid).is_file():
+            raise InputError(
+                f"unknown grid {str(grid)!r}, and no such YAML file; {suggest(str(grid), GRIDS)} (--grid=list)"
+            )
+        blocks = _read_file(Path(grid))
     return [{entry.key: _checked_values(entry) for entry in block} for block in blocks]
 
 

@@ -116,5 +116,8 @@ def test_refusals(tmp_path, one_line):
     whole = (tmp_path / "a.tar").read_bytes()
     (tmp_path / "a.tar").write_bytes(whole[:1500])
     one_line(lambda: found(tmp_path / "a.tar"), "a.tar: not a whole, uncompressed tar file (unexpected end of data)")
-    (tmp_path / "nshards.txt").write_text("2")
-    one_line(lambda: found(tmp_path), "nshards.txt: says 2 shards, 1 are there; copy the rest")
+    for total in ("2", "9" * 5000):
+        (tmp_path / "nshards.txt").write_text(total)
+        one_line(lambda: found(tmp_path), "nshards.txt: says", "shards, 1 are there; copy the rest")
+    (tmp_path / "nshards.txt").write_bytes(b"\xff")  # of another program
+    one_line(lambda: found(tmp_path), "not a whole, uncompressed tar file")

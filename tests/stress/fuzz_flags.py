@@ -14,7 +14,6 @@ from ccalign_jax.cli.flags import as_bytes, define, given
 from ccalign_jax.data import synthetic
 from ccalign_jax.errors import InputError
 from ccalign_jax.grids import GRIDS
-from ccalign_jax.losses import LOSSES
 from ccalign_jax.options import AlignConfig, SweepConfig
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.settings import SETTINGS
@@ -140,4 +139,3 @@ READERS = {
     "sweep": alone(flag_reader(SweepConfig)),
     "align": alone(flag_reader(AlignConfig)),
 }
-_ = LOSSES

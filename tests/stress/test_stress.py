@@ -35,6 +35,18 @@ def test_damaged_files_are_refused_by_name():
     assert sum(times for case, times in found.items() if case[2] == "refused") > 40
 
 
+@pytest.mark.filterwarnings("ignore")  # Pillow's and torch's, of damaged files
+def test_strange_data_and_flags_are_read_right_or_refused_in_one_line():
+    for library in ("torch", "pyarrow", "polars", "PIL"):
+        pytest.importorskip(library)
+    import fuzz
+
+    found = [(name, outcome) for name, outcome, _ in fuzz.fuzz(270, seed=2)]
+    assert not [each for each in found if each[1] not in fuzz.GOOD]
+    assert {name for name, _ in found} == {reader.name for reader in fuzz.READERS}
+    assert {outcome for _, outcome in found} == set(fuzz.GOOD)
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """The bytes of every file of a folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

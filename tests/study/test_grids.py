@@ -100,6 +100,8 @@ def test_mistakes_are_named_by_file_line_block_and_key(tmp_path, text, parts, on
         ("- l2: 0\n- l2: !!python/object:os.system x", 2, "not YAML"),
         ("- l2: 0\n- prox: *nobody", 2, "not YAML"),
         ("- l2: 0\n- prox: !!timestamp 2020-13-01", 2, "not YAML"),
+        ("- l2: 0\n- prox: !!timestamp soon", 2, "not YAML"),
+        ("- l2: 0\n- prox: !!bool soon", 2, "not YAML"),
         ("- l2: 0\n- <<: 3", 2, "block 2: a grid is a list of blocks"),
         ("- l2: 0\n- prox: \a", 2, "not YAML"),
         ("- l2: 0\n---\n- l2: 0", 2, "not YAML"),
@@ -156,6 +158,7 @@ def test_bytes_and_names_that_are_no_file(tmp_path, one_line):
     one_line(lambda: load_grid(path), "my.yaml:2: not YAML", "UTF-8")
     for name in ("nope.yaml", tmp_path):
         one_line(lambda name=name: load_grid(name), f"unknown grid '{name}'", "no such YAML file", *GRIDS)
+    one_line(lambda: load_grid("x" * 5000), "--grid=xx", "file name too long")
     one_line(lambda: load_grid("defaults"), "unknown grid 'defaults'", "did you mean default?")
 
 
