@@ -111,33 +111,37 @@ def set_arrays(random: Random) -> dict[str, Any]:
         arrays |= {f"text_{language}": random.normal(size=(6, 3)).astype("f4"), f"text_{language}_keys": keys.copy()}
     arrays["split"] = np.array(["train", "train", "train", "test", "test", "dev"])
     for _ in range(random.integers(3)):
-        name = pick(random, sorted(arrays))
-        array, kind = arrays[name], random.integers(9)
-        if kind == 0:
-            del arrays[name]
-        elif kind == 1:
-            arrays[name] = array[: random.integers(7)]
-        elif kind == 2:
-            arrays[name] = array.reshape(pick(random, ((-1,), (1, -1), (2, 3, -1))))
-        elif kind == 3 and array.dtype.kind == "f":
-            at = tuple(int(random.integers(size)) for size in array.shape)
-            if array.size:
-                array[at] = pick(random, (np.nan, np.inf, 1e38, 0.0, 1e-45))
-        elif kind == 4:
-            dtype = pick(random, ("f2", "f8", ">f4", "i4", "u1", "c8", "?", "U1", "S2", "M8[s]"))
-            with np.errstate(all="ignore"), contextlib.suppress(ValueError, TypeError):
-                arrays[name] = array.astype(dtype)
-        elif kind == 5 and array.dtype.kind == "U":
-            arrays[name] = np.array([pick(random, TEXTS) for _ in array])
-        elif kind == 6:
-            arrays[pick(random, ("text_", "text_../MARK", "captions_en", "image_groups", "text_a/b", "mask_en"))] = (
-                array
-            )
-        elif kind == 7:
-            arrays[name] = np.asfortranarray(array)
-        else:
-            arrays[name] = np.zeros(pick(random, ((0,), (0, 3), (6, 0), ())), array.dtype)
+        with contextlib.suppress(ValueError, IndexError):  # a change that the array does not have
+            change_array(arrays, random)
     return arrays
+
+
+def change_array(arrays: dict[str, Any], random: Random) -> None:
+    """One array cut, reshaped, cast, renamed, left out, or with another value."""
+    name = pick(random, sorted(arrays))
+    array, kind = arrays[name], random.integers(9)
+    if kind == 0:
+        del arrays[name]
+    elif kind == 1:
+        arrays[name] = array[: random.integers(7)]
+    elif kind == 2:
+        arrays[name] = array.reshape(pick(random, ((-1,), (1, -1), (2, 3, -1))))
+    elif kind == 3 and array.dtype.kind == "f":
+        at = tuple(int(random.integers(size)) for size in array.shape)
+        if array.size:
+            array[at] = pick(random, (np.nan, np.inf, 1e38, 0.0, 1e-45))
+    elif kind == 4:
+        dtype = pick(random, ("f2", "f8", ">f4", "i4", "u1", "c8", "?", "U1", "S2", "M8[s]"))
+        with np.errstate(all="ignore"):
+            arrays[name] = array.astype(dtype)
+    elif kind == 5 and array.dtype.kind == "U":
+        arrays[name] = np.array([pick(random, TEXTS) for _ in array])
+    elif kind == 6:
+        arrays[pick(random, ("text_", "text_../MARK", "captions_en", "image_groups", "text_a/b", "mask_en"))] = array
+    elif kind == 7:
+        arrays[name] = np.asfortranarray(array)
+    else:
+        arrays[name] = np.zeros(pick(random, ((0,), (0, 3), (6, 0), ())), array.dtype)
 
 
 def check_set(data: EmbeddingSet, arrays: dict[str, Any] | None) -> None:
@@ -163,7 +167,7 @@ def set_reader(write: Callable[[Path, dict[str, Any], Random], Path], *, sums: b
 
     def make(folder: Path, random: Random) -> Read:
         arrays = set_arrays(random)
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
             path = write(folder, arrays, random)
             before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
             change_files(folder, random)

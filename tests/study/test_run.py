@@ -227,6 +227,13 @@ def test_a_trial_that_diverges_is_named_and_not_chosen(burst):
     json.dumps(burst.summary, allow_nan=False)
 
 
+def test_a_trial_that_diverges_harms_no_other(burst, planned):
+    calm, (alone,) = burst.outcomes[0], run_sweep(planned(hyper=(*BURST, "learning_rate=0.01"))).outcomes
+    assert calm.epochs == alone.epochs
+    jax.tree.map(np.testing.assert_array_equal, list(calm.params), list(alone.params))
+    assert [part.values for part in calm.test] == [part.values for part in alone.test]
+
+
 def test_where_all_trials_diverge_the_seed_protocol_keeps_identity(planned):
     found = run_sweep(planned(protocol="seed", hyper=(*BURST, "learning_rate=1e4")))
     assert found.summary["best"] == "identity" and any(
