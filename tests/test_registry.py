@@ -82,7 +82,8 @@ def every_pivot() -> list[str]:
 
 def space_of(pivot: str) -> Space:
     """Image and text widths differ wherever the pivot allows it."""
-    return Space(WIDTH, WIDTH if make_pivot(pivot, LANGUAGES).within_text else WIDTH - 1, LANGUAGES)
+    d_image = WIDTH if make_pivot(pivot, LANGUAGES).within_text else WIDTH - 1
+    return Space(WIDTH, d_image, LANGUAGES, d_teacher=d_image, teachers=LANGUAGES[1:2])
 
 
 def combinations() -> list[tuple[str, str, str]]:
@@ -130,7 +131,8 @@ def ragged(d_image: int) -> tuple[Embeddings, Batch]:
     image = unit_float32(rng.normal(size=(IMAGES, d_image)))
     groups = np.arange(IMAGES) % (IMAGES - 1)
     consensus = unit_float32(rng.normal(size=(IMAGES, d_image)))
-    embeddings = jax.tree.map(jnp.asarray, Embeddings(text, image, rows, counts, groups, consensus))
+    taught = {LANGUAGES[1]: image}
+    embeddings = jax.tree.map(jnp.asarray, Embeddings(text, image, rows, counts, groups, consensus, teachers=taught))
     whole = Batch(text[rows[..., 0]], counts > 0, image, np.ones(IMAGES, bool), groups, consensus)
     return embeddings, jax.tree.map(jnp.asarray, whole)
 

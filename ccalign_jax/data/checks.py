@@ -21,6 +21,7 @@ __all__ = [
     "host_array",
     "known_languages",
     "refuse_unsound",
+    "row_numbers",
     "split_names",
     "strings",
     "unnamed_language",
@@ -73,6 +74,16 @@ def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:
     if array.ndim != 1:
         raise InputError(f"{name}: {key} is {array.dtype}{list(array.shape)}; it must be one entry a row")
     return array
+
+
+def row_numbers(size: int) -> np.ndarray:
+    """Row numbers as keys that sort like numbers.
+
+    Example:
+        >>> row_numbers(11)[[1, 10]].tolist()
+        ['01', '10']
+    """
+    return np.char.zfill(np.arange(size).astype(str), len(str(max(size - 1, 0))))
 
 
 def check_inside(place: str, name: str) -> None:

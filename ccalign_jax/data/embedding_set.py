@@ -15,6 +15,7 @@ from ccalign_jax.data.checks import (
     float_matrix,
     group_numbers,
     known_languages,
+    row_numbers,
     split_names,
     strings,
 )
@@ -22,6 +23,7 @@ from ccalign_jax.data.digests import sha256_of
 from ccalign_jax.data.frames import Backend, make_frame, set_columns, set_html, set_words
 from ccalign_jax.data.join_captions import join_captions, take_rows
 from ccalign_jax.data.originals import UNKNOWN, Originals, make_originals
+from ccalign_jax.data.teachers import TEACHER_GALLERY, join_teachers, missing_notes, pool_teachers, teacher_gallery
 from ccalign_jax.errors import InputError
 
 __all__ = ["EmbeddingSet"]
@@ -48,6 +50,8 @@ class EmbeddingSet:
         image_row, text_row: `[n]` and language to `[m_l]`, the row of the input that each row was: its order, which
             `save` restores.
         originals: texts of the captions and files of the images, as far as they are known.
+        teachers: language to `[n, d_teacher]` float32: each image's caption by another encoder, or the unit mean of
+            several, zero where it has none; the targets of `teacher` pivots.
 
     Example:
         >>> import numpy as np
@@ -68,12 +72,13 @@ class EmbeddingSet:
     notes: tuple[str, ...] = ()
     numbered: bool = False
     originals: Originals = UNKNOWN
+    teachers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def build(
         cls,
         name: str,
-        image: np.ndarray,
+        image: np.ndarray | None,
         text: Mapping[str, np.ndarray],
         *,
         image_keys: Sequence[str] | np.ndarray | None = None,
@@ -81,6 +86,8 @@ class EmbeddingSet:
         groups: Sequence[int] | Sequence[str] | np.ndarray | None = None,
         split: Sequence[str] | np.ndarray | None = None,
         captions: Mapping[str, Sequence[str] | np.ndarray] | None = None,
+        teachers: Mapping[str, np.ndarray] | None = None,
+        teacher_keys: Mapping[str, Sequence[str] | np.ndarray] | None = None,
         folder: Path | None = None,
         source: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
@@ -93,18 +100,22 @@ class EmbeddingSet:
         counted in `notes`. Of `languages`, if given, only these are looked at. Integer groups keep their
         numbers, other groups are numbered; without groups every image is its own. `captions` are the texts of the
         rows, language by language, and `folder` is that of the image files, or
-        `source` the options of the extraction that knows them.
+        `source` the options of the extraction that knows them. `teachers` are captions by another encoder, joined as
+        captions are; without images (None) their mean for each key takes the image's place.
 
         Raises:
             InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row, a language that `text`
                 does not have, one whose name `check_languages` refuses, or nothing left.
         """
+        found = list(notes)
+        if image is None:
+            of_keys = {"split": split, "image_groups": groups}
+            image, image_keys, kept, said = teacher_gallery(name, teachers or {}, teacher_keys, image_keys, of_keys)
+            split, groups = (None if each is None else np.asarray(each)[kept] for each in of_keys.values())
+            found += said
         image = float_matrix(name, "image", image)
         size = len(image)
-        if image_keys is None:
-            keys = np.char.zfill(np.arange(size).astype(str), len(str(max(size - 1, 0))))
-        else:
-            keys = strings(name, "image_keys", image_keys)
+        keys = row_numbers(size) if image_keys is None else strings(name, "image_keys", image_keys)
         if len(keys) != size:
             raise InputError(f"{name}: image_keys has {len(keys)} entries for {size} rows of image; give a key a row")
         check_rows(name, "image", image, keys)
@@ -114,7 +125,6 @@ class EmbeddingSet:
         if languages is not None:
             text = {language: text[language] for language in known_languages(name, languages, text)}
         check_languages(name, text)
-        found = list(notes)
         unique, order = np.unique(keys, return_index=True)
         if len(unique) < size:
             repeats = size - len(unique)
@@ -122,6 +132,8 @@ class EmbeddingSet:
         rows, owners, places = join_captions(name, text, text_keys, keys, unique, found)
         if not rows:
             raise InputError(f"{name}: no caption has the key of an image; compare image_keys and text_<language>_keys")
+        check_languages(name, teachers or {})
+        taught = join_teachers(name, teachers or {}, teacher_keys, keys, unique, found)
         whole = cls(
             name=name,
             image=take_rows(image, order),
@@ -135,13 +147,14 @@ class EmbeddingSet:
             notes=tuple(found),
             numbered=image_keys is None,
             originals=make_originals(name, text, captions, folder, source),
+            teachers=taught,
         )
         counts = whole.caption_counts().sum(0)
         if (counts == 0).any():
             note = f"left out {int((counts == 0).sum())} of {len(unique)} images: they have no caption"
             note += "" if languages is None else " in the chosen languages"
             whole = dataclasses.replace(whole.take(np.flatnonzero(counts)), notes=(*found, note))
-        return whole
+        return dataclasses.replace(whole, notes=(*whole.notes, *missing_notes(whole.teachers)))
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -155,6 +168,11 @@ class EmbeddingSet:
     @property
     def d_image(self) -> int:
         return self.image.shape[1]
+
+    @property
+    def d_teacher(self) -> int:
+        """0 where there are no teacher rows."""
+        return next((rows.shape[1] for rows in self.teachers.values()), 0)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -194,6 +212,7 @@ class EmbeddingSet:
             image_row=self.image_row[images],
             text_row={lang: self.text_row[lang][rows] for lang, rows in kept.items()},
             split=None if self.split is None else self.split[images],
+            teachers={lang: rows[images] for lang, rows in self.teachers.items()},
         )
 
     def with_languages(self, languages: Sequence[str]) -> EmbeddingSet:
@@ -252,9 +271,24 @@ class EmbeddingSet:
         keep[chosen] = True
         return self.keep(keep, f"the limit is {count}")
 
+    def on_teachers(self) -> EmbeddingSet:
+        """The same captions with teacher rows in the place of the images; images without any are left out and counted.
+
+        Raises:
+            InputError: there are no teacher rows.
+        """
+        if not self.teachers:
+            raise InputError(
+                f"{self.name}: no teacher rows to judge on; add teacher_<language>, or use --gallery=image"
+            )
+        rows = pool_teachers(self.teachers)
+        taught = dataclasses.replace(self, image=rows).keep(rows.any(axis=1), "they have no teacher row")
+        return dataclasses.replace(taught, notes=(*taught.notes, TEACHER_GALLERY))
+
     def sha256(self) -> str:
         """Hexadecimal digest of keys, rows, groups and split: equal exactly when the content is."""
         parts = {"image": self.image, "keys": self.keys, "groups": self.groups}
         for lang in self.languages:
             parts |= {f"text_{lang}": self.text[lang], f"image_of_{lang}": self.image_of[lang]}
+        parts |= {f"teacher_{lang}": rows for lang, rows in self.teachers.items()}
         return sha256_of(parts if self.split is None else {**parts, "split": self.split})

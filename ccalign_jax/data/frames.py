@@ -69,6 +69,8 @@ def set_columns(data: EmbeddingSet) -> dict[str, Any]:
         counts = np.bincount(data.image_of[language], minlength=len(data))
         parts = np.split(data.text[language], np.cumsum(counts)[:-1])
         columns[f"text_{language}"] = [list(parts[image]) if len(parts[image]) else None for image in order]
+    for language, rows in data.teachers.items():
+        columns[f"teacher_{language}"] = [row if row.any() else None for row in rows[order]]
     if data.split is not None:
         columns["split"] = data.split[order].tolist()
     return {**columns, "image_groups": data.groups[order]}
@@ -78,6 +80,9 @@ def set_words(data: EmbeddingSet) -> tuple[str, ...]:
     """The size of a data set: images, captions by language, splits, and what was left out."""
     captions = ", ".join(f"{language} {len(data.text[language]):,}" for language in data.languages)
     words = [f"{len(data):,} images [{data.d_image}]", f"captions [{data.d_text}]: {captions}"]
+    if data.teachers:
+        there = (f"{language} {int(rows.any(axis=1).sum()):,}" for language, rows in data.teachers.items())
+        words.append(f"teacher rows [{data.d_teacher}]: {', '.join(there)}")
     if data.split is not None:
         names, counts = np.unique(data.split, return_counts=True)
         words.append("split: " + ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,8 @@ def join_captions(
     keys: np.ndarray,
     unique: np.ndarray,
     notes: list[str],
+    *,
+    side: Literal["text", "teacher"] = "text",
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Captions in the order of their images, the image that each describes, and its row of the input, by language.
 
@@ -29,41 +32,42 @@ def join_captions(
         keys: of the images as given.
         unique: the same, sorted and without repeats; rows of images are numbered as these.
         notes: gains what is left out.
+        side: how the names of the arrays begin.
 
     Raises:
         InputError: wrong ranks or lengths, mixed dimensions, a NaN or zero row.
     """
+    what = {"text": "captions", "teacher": "teacher rows"}[side]
     rows: dict[str, np.ndarray] = {}
     owners: dict[str, np.ndarray] = {}
     places: dict[str, np.ndarray] = {}
     width = None
     for language in sorted(text):
-        values = float_matrix(name, f"text_{language}", text[language])
+        values = float_matrix(name, f"{side}_{language}", text[language])
         width = width or (language, values.shape[1])
         if values.shape[1] != width[1]:
             raise InputError(
-                f"{name}: text_{language} has {values.shape[1]} columns, text_{width[0]} has {width[1]}; "
-                "one encoder, one width: leave one out with --languages"
+                f"{name}: {side}_{language} has {values.shape[1]} columns, {side}_{width[0]} has {width[1]}; "
+                f"one encoder, one width: leave one out{' with --languages' * (side == 'text')}"
             )
         if text_keys is None or language not in text_keys:
             if len(values) != len(keys):
                 raise InputError(
-                    f"{name}: text_{language} has {len(values)} rows for {len(keys)} images, but no keys; "
-                    f"add text_{language}_keys, the image key of each row"
+                    f"{name}: {side}_{language} has {len(values)} rows for {len(keys)} images, but no keys; "
+                    f"add {side}_{language}_keys, the image key of each row"
                 )
             caption_keys = keys
         else:
-            caption_keys = strings(name, f"text_{language}_keys", text_keys[language])
+            caption_keys = strings(name, f"{side}_{language}_keys", text_keys[language])
         if len(caption_keys) != len(values):
-            raise InputError(
-                f"{name}: text_{language}_keys has {len(caption_keys)} entries for {len(values)} rows; give a key a row"
-            )
-        check_rows(name, f"text_{language}", values, caption_keys)
+            counts = f"{len(caption_keys)} entries for {len(values)} rows"
+            raise InputError(f"{name}: {side}_{language}_keys has {counts}; give a key a row")
+        check_rows(name, f"{side}_{language}", values, caption_keys)
         place = np.minimum(np.searchsorted(unique, caption_keys), len(unique) - 1)
         known = unique[place] == caption_keys
         if not known.all():
             strays = int((~known).sum())
-            notes.append(f"left out {strays} of {len(known)} captions of {language}: no image has their key")
+            notes.append(f"left out {strays} of {len(known)} {what} of {language}: no image has their key")
         place, kept = place[known], np.flatnonzero(known)
         arrange = np.argsort(place, kind="stable")
         if len(arrange):
@@ -71,7 +75,8 @@ def join_captions(
             rows[language] = take_rows(values, places[language])
             owners[language] = place[arrange].astype(np.int32)
         else:
-            notes.append(f"left out language {language}: no caption is left")
+            emptied = f"language {language}: no caption" if side == "text" else f"teacher {language}: no row of it"
+            notes.append(f"left out {emptied} is left")
     return rows, owners, places
 
 

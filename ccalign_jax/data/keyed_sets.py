@@ -22,6 +22,7 @@ __all__ = ["has_keys", "known_arrays", "read_keyed_set", "read_keyed_sets", "set
 
 _MAP_FROM_BYTES = 1 << 28
 _TEXT = re.compile(r"text_(.+?)(_keys)?")
+_TEACHER = re.compile(r"teacher_(.+?)(_keys)?")
 _TEXTS = re.compile(rf"{CAPTIONS}(.+)")
 _OF_IMAGES = ("image_keys", "image_groups", "split")
 
@@ -41,14 +42,13 @@ def known_arrays(path: Path, names: Iterable[str]) -> tuple[list[str], list[str]
     """Names of arrays that make a data set, and the other names.
 
     Raises:
-        InputError: there is no array of images.
+        InputError: there is no array of images, and none of teacher rows in their place.
     """
     names = sorted(names)
-    if "image" not in names:
+    if "image" not in names and not any(map(_TEACHER.fullmatch, names)):
         raise InputError(f"{path}: no array image (only {', '.join(names)}); add the image rows")
-    known = [
-        name for name in names if name in ("image", *_OF_IMAGES) or _TEXT.fullmatch(name) or _TEXTS.fullmatch(name)
-    ]
+    kinds = (_TEXT, _TEACHER, _TEXTS)
+    known = [name for name in names if name in ("image", *_OF_IMAGES) or any(kind.fullmatch(name) for kind in kinds)]
     return known, [name for name in names if name not in known]
 
 
@@ -58,31 +58,45 @@ def set_of_arrays(path: Path, arrays: Mapping[str, Any], unknown: Sequence[str] 
     Args:
         path: that messages name.
         arrays: `image` `[n, d_image]`, `text_<language>` `[m, d_text]`, perhaps `image_keys`, `image_groups`, `split`
-            `[n]`, `text_<language>_keys` and `captions_<language>` `[m]`.
+            `[n]`, `text_<language>_keys` and `captions_<language>` `[m]`; beside or in place of `image`
+            `teacher_<language>` and `teacher_<language>_keys`.
         unknown: names of arrays that were left out.
 
     Raises:
         InputError: keys without rows, or rows of which only some have keys.
     """
-    found = {name: match for name in arrays if (match := _TEXT.fullmatch(name))}
-    text = {found[name][1]: arrays[name] for name in found if not found[name][2]}
-    text_keys = {found[name][1]: arrays[name] for name in found if found[name][2]}
-    for language in sorted(set(text_keys) - set(text)):
-        raise InputError(f"{path}: text_{language}_keys has no text_{language}; add the rows or remove the keys")
-    sides = ["image", *(f"text_{language}" for language in sorted(text))]
+    (text, text_keys), (teachers, teacher_keys) = (_of_languages(path, arrays, kind) for kind in (_TEXT, _TEACHER))
+    sides = ["image"] * ("image" in arrays)
+    sides += [*(f"text_{language}" for language in sorted(text)), *(f"teacher_{one}" for one in sorted(teachers))]
     bare = [f"{side}_keys" for side in sides if f"{side}_keys" not in arrays]
     if 0 < len(bare) < len(sides):
         raise InputError(f"{path}: no {', '.join(bare)}, but other rows have keys; give all rows keys, or none")
     return {
-        "image": arrays["image"],
+        "image": arrays.get("image"),
         "text": text,
         "image_keys": arrays.get("image_keys"),
         "text_keys": text_keys or None,
         "groups": arrays.get("image_groups"),
         "split": arrays.get("split"),
         "captions": {match[1]: arrays[name] for name in arrays if (match := _TEXTS.fullmatch(name))},
+        "teachers": teachers,
+        "teacher_keys": teacher_keys or None,
         "notes": [f"left out {len(unknown)} arrays of unknown names: {', '.join(unknown)}"] if unknown else [],
     }
+
+
+def _of_languages(path: Path, arrays: Mapping[str, Any], kind: re.Pattern[str]) -> tuple[dict, dict]:
+    """The rows of each language, and their keys.
+
+    Raises:
+        InputError: keys without rows.
+    """
+    found = {name: match for name in arrays if (match := kind.fullmatch(name))}
+    rows, keys = ({match[1]: arrays[name] for name, match in found.items() if bool(match[2]) == of} for of in (0, 1))
+    side = kind.pattern.partition("_")[0]
+    for language in sorted(set(keys) - set(rows)):
+        raise InputError(f"{path}: {side}_{language}_keys has no {side}_{language}; add the rows or remove the keys")
+    return rows, keys
 
 
 def read_keyed_sets(paths: Sequence[Path]) -> dict[str, Any]:
@@ -98,7 +112,7 @@ def read_keyed_sets(paths: Sequence[Path]) -> dict[str, Any]:
         if any(there) and not all(there):
             raise InputError(f"{paths[there.index(False)]}: lacks {name}, unlike other files of the folder; add it")
         found[name] = np.concatenate([part[name] for part in parts]) if all(there) else None
-    for name in ("text", "text_keys", "captions"):
+    for name in ("text", "text_keys", "captions", "teachers", "teacher_keys"):
         languages = sorted({language for part in parts for language in part[name] or ()})
         found[name] = {
             language: np.concatenate([part[name][language] for part in parts if language in (part[name] or ())])
@@ -148,7 +162,11 @@ def _lists(path: Path) -> dict[str, Any]:
         _, metadata = read_safetensors_header(path)
     found = {}
     for name, text in metadata.items():
-        if name in _OF_IMAGES or _TEXTS.fullmatch(name) or ((match := _TEXT.fullmatch(name)) and match[2]):
+        if (
+            name in _OF_IMAGES
+            or _TEXTS.fullmatch(name)
+            or any((match := kind.fullmatch(name)) and match[2] for kind in (_TEXT, _TEACHER))
+        ):
             with reading(f"{path}: metadata {name} is not JSON"):
                 found[name] = json.loads(text)
             if not isinstance(found[name], list) or not all(type(each) in (str, int) for each in found[name]):

@@ -19,12 +19,12 @@ _IDS = ("_keys.npy", ".ids.txt", ".txt")  # beside rows, the first that is there
 
 
 def is_npy_folder(path: Path) -> bool:
-    """Whether a folder has its image rows in `image.npy`."""
-    return Path(path, "image.npy").is_file()
+    """Whether a folder has its image rows in `image.npy`, or teacher rows in their place."""
+    return Path(path, "image.npy").is_file() or any(path.glob("teacher_*.npy"))
 
 
 def read_npy_folder(path: Path, languages: Sequence[str] | None = None) -> dict[str, Any]:
-    """Arguments of `EmbeddingSet.build` from `image.npy` and `text_<language>.npy`, memory-mapped.
+    """Arguments of `EmbeddingSet.build` from `image.npy`, `text_<language>.npy` and `teacher_<language>.npy`, mapped.
 
     Beside each are the image ids of its rows: text with one a line, or an array. Optional are `split`,
     `image_groups` and `captions_<language>`, as either.
@@ -38,7 +38,8 @@ def read_npy_folder(path: Path, languages: Sequence[str] | None = None) -> dict[
         chosen = known_languages(str(path), languages, [name.removeprefix("text_") for name in texts])
         texts = [f"text_{language}" for language in chosen]
     arrays: dict[str, Any] = {}
-    for side in ("image", *texts):
+    taught = [name for name in known if name.startswith("teacher_") and not name.endswith("_keys")]
+    for side in (*["image"] * ("image" in known), *texts, *taught):
         rows = arrays[side] = load_npy(path / f"{side}.npy", mapped=True)
         beside = next((path / f"{side}{end}" for end in _IDS if Path(path, f"{side}{end}").is_file()), None)
         if beside is None:

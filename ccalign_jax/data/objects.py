@@ -66,7 +66,7 @@ def _named_arrays(arrays: Mapping[Any, Any]) -> dict[str, Any]:
     for name in arrays:
         if not isinstance(name, str):
             raise InputError(f"{ARRAYS}: the name {name!r} is not text; name arrays image, text_<language> and so on")
-    if "image" not in arrays:
+    if "image" not in arrays and not any(name.startswith("teacher_") for name in arrays):
         raise InputError(
             f"{ARRAYS}: no array image (only {', '.join(arrays)}); give it beside text_<language>, or give a mapping "
             "of languages to rows, and images"

@@ -52,6 +52,9 @@ def save(path: str | os.PathLike[str], data: EmbeddingSet) -> None:
         arrays[f"text_{language}_keys"] = data.keys[data.image_of[language][order]]
         if language in data.originals.captions:
             arrays[f"{CAPTIONS}{language}"] = data.originals.captions[language][data.text_row[language][order]]
+    for language, rows in data.teachers.items():
+        there = rows.any(axis=1)
+        arrays |= {f"teacher_{language}": rows[there], f"teacher_{language}_keys": data.keys[there]}
     try:
         with whole_file(path) as file:
             np.savez(file, **arrays)

@@ -24,7 +24,9 @@ _LANGUAGES = ("language", "lang")
 
 def is_of_a_set(name: str) -> bool:
     """Whether a column of this name may be read."""
-    return name in (*_KEYS, *_IMAGES, *_CAPTIONS, *_LANGUAGES, "split", "image_groups") or name.startswith("text_")
+    return name in (*_KEYS, *_IMAGES, *_CAPTIONS, *_LANGUAGES, "split", "image_groups") or name.startswith(
+        ("text_", "teacher_")
+    )
 
 
 class _Columns(NamedTuple):
@@ -35,7 +37,7 @@ class _Columns(NamedTuple):
         image: rows of images.
         split, groups: of images.
         captions, language: rows of captions, one a row, and their language.
-        texts: language to rows of captions, any number a row.
+        texts, teachers: language to rows of captions, and to teacher rows, any number a row.
     """
 
     key: str
@@ -45,12 +47,13 @@ class _Columns(NamedTuple):
     captions: str | None
     language: str | None
     texts: Mapping[str, str]
+    teachers: Mapping[str, str]
 
     @property
     def names(self) -> list[str]:
         """All of them."""
         single = (self.key, self.image, self.split, self.groups, self.captions, self.language)
-        return [name for name in (*single, *self.texts.values()) if name is not None]
+        return [name for name in (*single, *self.texts.values(), *self.teachers.values()) if name is not None]
 
 
 class _Rows:
@@ -90,6 +93,7 @@ class _Gathered:
         self.languages = languages
         self.image = _Rows()
         self.texts: dict[str, _Rows] = {}
+        self.teachers: dict[str, _Rows] = {}
         self.known: set[str] = set()
         self.of_images: dict[str, list[tuple[Path, np.ndarray | None]]] = {"split": [], "image_groups": []}
         self.left_out: set[str] = set()
@@ -113,6 +117,9 @@ class _Gathered:
         for language, name in texts.items():
             values, rows = column_rows(table.path, name, found[name])
             self._add_texts(table, language, name, values, keys[rows], rows)
+        for language, name in columns.teachers.items():
+            values, rows = column_rows(table.path, name, found[name])
+            self.teachers.setdefault(language, _Rows()).add(table.path, name, values, keys[rows], rows)
         if columns.captions:
             self._add_captions(table, columns, found, keys)
 
@@ -186,12 +193,13 @@ def read_table_set(path: Path, tables: Iterable[Table], languages: Sequence[str]
     found = _Gathered(languages)
     for table in tables:
         found.add(table)
-    if not found.image.values:
+    teachers = {language: rows for language, rows in found.teachers.items() if rows.values}
+    if not found.image.values and not teachers:
         raise InputError(f"{path}: no rows of images; give a column {_IMAGES[0]} of lists of floats")
     if languages is not None:
         known_languages(str(path), languages, found.known)
-    image_keys, split = np.concatenate(found.image.keys), found.of_all_images("split")
-    if split is not None:
+    image_keys, split = _stacked(found.image.keys), found.of_all_images("split")
+    if split is not None and image_keys is not None:
         check_one_split(str(path), image_keys.tolist(), split.tolist())
     if found.left_out:
         names = ", ".join(sorted(found.left_out))
@@ -204,14 +212,20 @@ def read_table_set(path: Path, tables: Iterable[Table], languages: Sequence[str]
             f"text_<language>, such as text_en, or {_CAPTIONS[0]} beside {_LANGUAGES[0]}"
         )
     return {
-        "image": np.concatenate(found.image.values),
+        "image": _stacked(found.image.values),
         "text": {language: np.concatenate(rows.values) for language, rows in texts.items()},
         "image_keys": image_keys,
         "text_keys": {language: np.concatenate(rows.keys) for language, rows in texts.items()},
+        "teachers": {language: np.concatenate(rows.values) for language, rows in teachers.items()},
+        "teacher_keys": {language: np.concatenate(rows.keys) for language, rows in teachers.items()},
         "groups": found.of_all_images("image_groups"),
         "split": split,
         "notes": found.notes,
     }
+
+
+def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray | None:
+    return np.concatenate(parts) if parts else None
 
 
 def _columns_of(table: Table) -> _Columns:
@@ -225,15 +239,14 @@ def _columns_of(table: Table) -> _Columns:
     def first(names: Sequence[str], fits: Any) -> str | None:
         return next((name for name in names if name in types and fits(types[name])), None)
 
-    texts = {
-        name.removeprefix("text_"): name
-        for name, kind in types.items()
-        if name.startswith("text_") and name not in _CAPTIONS and holds_rows(kind, several=True)
-    }
+    rows = [name for name, kind in types.items() if name not in _CAPTIONS and holds_rows(kind, several=True)]
+    texts, teachers = (
+        {name.removeprefix(side): name for name in rows if name.startswith(side)} for side in ("text_", "teacher_")
+    )
     key = first(_KEYS, lambda kind: holds_strings(kind, numbers=True))
     image, captions = first(_IMAGES, holds_rows), first(_CAPTIONS, holds_rows)
     described = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    if not (image or captions or texts):
+    if not (image or captions or texts or teachers):
         raise InputError(
             f"{table.path}: no embeddings ({described}); name a column of lists of floats {_IMAGES[0]}, "
             f"text_<language>, or {_CAPTIONS[0]} beside {_LANGUAGES[0]}"
@@ -245,4 +258,4 @@ def _columns_of(table: Table) -> _Columns:
     language = first(_LANGUAGES, holds_strings) if captions else None
     split = first(("split",), holds_strings) if image else None
     groups = first(("image_groups",), lambda kind: holds_strings(kind, numbers=True)) if image else None
-    return _Columns(key, image, split, groups, captions, language, texts)
+    return _Columns(key, image, split, groups, captions, language, texts, teachers)

@@ -37,8 +37,11 @@ def apply(checkpoint: LearnedMap | str | os.PathLike[str], data: Source | Embedd
     data, checkpoint = read_data(data), read_map(checkpoint)
     checkpoint.check_widths(data.name, d_text=data.d_text, d_image=data.d_image)
     numbers = {language: checkpoint.language_number(language) for language in data.languages}
+    notes = ("the teacher rows are left out: captions are mapped, and images stand for what they are compared with",)
     return dataclasses.replace(
         data,
+        teachers={},
+        notes=data.notes + notes * bool(data.teachers),
         image=checkpoint.map_images(data.image, name=f"{data.name}: image"),
         text={
             lang: checkpoint.map_captions(rows, numbers[lang], name=f"{data.name}: text_{lang}")

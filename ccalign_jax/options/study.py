@@ -53,6 +53,9 @@ class SweepConfig(Options):
     split: Literal["kfold", "official"] = option(
         "kfold", "'kfold' over all images, or the file's 'official' split", words=("kfold", "official")
     )
+    gallery: Literal["image", "teacher"] = option(
+        "image", "what captions are judged on: 'image', or 'teacher' rows in their place", words=("image", "teacher")
+    )
     languages: tuple[str, ...] | None = option(None, "use these languages only")
     heldout_language: str | None = option(None, "train without this language, and report on it")
     limit: int | None = option(None, "use so many images, drawn at random", minimum=1)
@@ -90,6 +93,7 @@ class SweepOptions(TypedDict, total=False):
     grid: str
     protocol: Literal["nested", "seed"]
     split: Literal["kfold", "official"]
+    gallery: Literal["image", "teacher"]
     languages: str | Sequence[str] | None
     heldout_language: str | None
     limit: int | None

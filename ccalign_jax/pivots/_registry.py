@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from ccalign_jax.aligners import Aligner, Params
 
-__all__ = ["PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot", "register_pivot"]
+__all__ = ["ALL_TEACHERS", "PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot", "register_pivot"]
 
+ALL_TEACHERS = "all"  # the mean of the teacher rows of all languages
 READABLE = tuple(name for name, setting in SETTINGS.items() if isinstance(setting.default, float))
 
 
@@ -86,6 +87,8 @@ class Pivot(NamedTuple):
         consensus: how `Batch.consensus` is made of the training images before the fit: `procrustes`, `gcca`,
             or None where nothing is.
         reads: the hyper-parameters that it alone reads.
+        teacher: the language of the teacher rows that take the place of `Batch.image` in training, or `ALL_TEACHERS`;
+            None where images are the images. What is scored and ranked does not change.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Pivot(NamedTuple):
     within_text: bool = False
     consensus: Literal["procrustes", "gcca"] | None = None
     reads: frozenset[str] = frozenset()
+    teacher: str | None = None
 
 
 def _text_pivot(language: str, languages: tuple[str, ...]) -> Pivot:
@@ -107,6 +111,10 @@ def _auxiliary_pivot(language: str, languages: tuple[str, ...]) -> Pivot:
     return Pivot(f"auxiliary:{language}", terms, language=language, within_text=True, reads=reads)
 
 
+def _teacher_pivot(language: str, languages: tuple[str, ...]) -> Pivot:
+    return Pivot(f"teacher:{language}", pivots.image_terms, teacher=language)
+
+
 def _number(kind: str, language: str, languages: tuple[str, ...]) -> int:
     if language not in languages:
         raise InputError(f"pivot {kind}:{language}: no captions in {language!r}; the data has {', '.join(languages)}")
@@ -114,11 +122,12 @@ def _number(kind: str, language: str, languages: tuple[str, ...]) -> int:
 
 
 class PivotEntry(NamedTuple):
-    """A named pivot: `make(argument, languages)`, and one line of what it is."""
+    """A named pivot: `make(argument, languages)`, one line of what it is, and the argument where none is given."""
 
     make: Callable[[str, tuple[str, ...]], Pivot]
     summary: str
     takes_language: bool = False
+    default: str = ""
 
 
 PIVOTS: dict[str, PivotEntry] = {
@@ -141,6 +150,12 @@ PIVOTS: dict[str, PivotEntry] = {
         lambda _, languages: Pivot("gcca", pivots.consensus_terms, moves_images=True, consensus="gcca"),
         "both move to the common space of GCCA-MAXVAR (needs dual(...))",
     ),
+    "teacher": PivotEntry(
+        _teacher_pivot,
+        "captions move to the frozen caption in that language by another encoder, or the mean of all",
+        True,
+        ALL_TEACHERS,
+    ),
 }
 
 
@@ -148,7 +163,8 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
     """The pivot of this name.
 
     Args:
-        name: of `PIVOTS`; `text:<language>` and `auxiliary:<language>` name one.
+        name: of `PIVOTS`; `text:<language>`, `auxiliary:<language>` and `teacher:<language>` name one; `teacher` alone
+            is all of the teacher's.
         languages: the data's languages, sorted.
 
     Raises:
@@ -160,6 +176,8 @@ def make_pivot(name: str, languages: tuple[str, ...]) -> Pivot:
     """
     kind, colon, argument = name.partition(":")
     entry = PIVOTS.get(kind)
+    if entry is not None and entry.default and not colon:
+        colon, argument = ":", entry.default
     if entry is None or bool(colon) != entry.takes_language:
         known = [f"{key}:<language>" if value.takes_language else key for key, value in PIVOTS.items()]
         raise InputError(f"unknown pivot {name!r}; {suggest(name, known)} (--pivot=list)")

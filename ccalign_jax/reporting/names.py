@@ -46,6 +46,7 @@ PIVOTS = {
     "symmetric": "symmetric",
     "consensus": "consensus pivot",
     "gcca": "GCCA pivot",
+    "teacher": "teacher pivot ({})",
 }
 PIVOT_WORDS = {
     "image": "captions move towards their images",
@@ -55,6 +56,7 @@ PIVOT_WORDS = {
     "symmetric": "captions and images move towards each other",
     "consensus": "captions and images move towards their Procrustes consensus",
     "gcca": "captions and images move into their common GCCA space",
+    "teacher": "captions move towards another encoder's captions",
 }
 LOSSES = {
     "infonce": "InfoNCE",

@@ -54,7 +54,7 @@ STEPS = (100.0, 10.0, 1.0)  # times the penalty that is asked for
 CANONICAL_STEPS = (3.0, 1.0, 0.3)  # likewise, of each side
 SHARES = (8, 4, 1)  # of the canonical directions, one in so many is kept
 CSA_POWERS = (1.0, 0.75, 0.5)  # of the correlations
-CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary")
+CAPTIONS_MOVE = ("image", "text", "centroid", "auxiliary", "teacher")
 
 
 class Solve(Protocol):

@@ -104,6 +104,10 @@ def plan_align(config: AlignConfig, *, progress: Progress = lambda what, done, t
             f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image or "
             "symmetric, or ccalign sweep on fewer rows"
         )
+    if pivot.teacher is not None:
+        raise InputError(
+            f"pivot {pivot.name}: shards have no teacher rows; write them as image of the shards, or ccalign sweep"
+        )
     trial = dataclasses.replace(trial, recipe=group_trials([trial])[0].recipe)
     keep = _outside_test(shards) if config.split == "official" else None
     held = min(config.held, (len(shards) if keep is None else int(keep.sum())) // HELD_SHARE)

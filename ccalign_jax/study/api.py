@@ -117,6 +117,7 @@ def sweep(
     data: Source | EmbeddingSet = "synthetic",
     images: Any = None,
     *,
+    teachers: Mapping[str, Any] | None = None,
     hyper: Mapping[str, Any] | None = None,
     folds: int | Sequence[Fold] = 5,
     diagnostics: bool = True,
@@ -136,6 +137,8 @@ def sweep(
         data: what `load` takes (a path, a data frame, arrays by name, …), "synthetic", an `EmbeddingSet`, or a mapping
             of language to caption rows `[n, d_text]`, row i for image i.
         images: `[n, d_image]`, where `data` is a mapping. Rows may be arrays, PyTorch tensors, data frames or lists.
+        teachers: language to rows `[n, d_teacher]` by another encoder, likewise, for `pivot="teacher"`; beside images,
+            or in their place.
         hyper: settings that override the grid, such as `{"temperature": [0.01, 0.03]}`.
         folds: a number, or plans of your own.
         diagnostics: also describe the sets of rows before and after, on the test parts.
@@ -172,7 +175,7 @@ def sweep(
         folds=folds if isinstance(folds, int) else len(folds),
         **given,
     )
-    found = read_data(data, images, languages=config.languages)
+    found = read_data(data, images, teachers, languages=config.languages)
     plan = plan_study(config, found, folds=None if isinstance(folds, int) else folds)
     with Store(out, SWEEP_FOLDER) as store:
         store.acquire(config, {"data_sha256": plan.data.sha256()}, resume=resume, overwrite=overwrite)

@@ -12,7 +12,9 @@ from jaxtyping import Float
 
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
+from ccalign_jax.data.teachers import pool_teachers
 from ccalign_jax.numerics import place_within, unit_float32
+from ccalign_jax.pivots import ALL_TEACHERS
 from ccalign_jax.solvers import gcca, generalised_procrustes
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 
@@ -40,8 +42,12 @@ def device_embeddings(data: EmbeddingSet) -> Embeddings:
         owner = data.image_of[language]
         table[number, owner, place_within(owner)] = starts[language] + np.arange(len(owner))
     text = np.concatenate([unit_float32(data.text[language]) for language in data.languages])
+    teachers = None
+    if data.d_teacher == data.d_image:
+        teachers = {language: unit_float32(rows) for language, rows in data.teachers.items()}
+        teachers[ALL_TEACHERS] = unit_float32(pool_teachers(data.teachers))
     embeddings = Embeddings(text, unit_float32(data.image), table, counts.astype(np.int32), data.groups)
-    return jax.device_put(embeddings)
+    return jax.device_put(embeddings._replace(teachers=teachers))
 
 
 def train_embeddings(data: EmbeddingSet, heldout: str | None) -> Embeddings:

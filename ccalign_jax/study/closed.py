@@ -14,7 +14,7 @@ from ccalign_jax.pivots import Pivot, make_pivot
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.solvers.paths import Pairs, Path
 from ccalign_jax.study.arrays import caption_means
-from ccalign_jax.training import Embeddings, Recipe, Space, Trial
+from ccalign_jax.training import Embeddings, Recipe, Space, Trial, towards_teacher
 
 __all__ = ["Aim", "aims_of", "closed_aligner", "closed_path", "closed_why_not", "gather_pairs"]
 
@@ -74,6 +74,7 @@ def gather_pairs(
     Raises:
         InputError: no caption of these images has a target.
     """
+    embeddings = towards_teacher(embeddings, pivot)
     text, image = np.asarray(embeddings.text), np.asarray(embeddings.image)[images]
     counts, rows = np.asarray(embeddings.caption_counts)[:, images], np.asarray(embeddings.caption_rows)[:, images]
     exists = np.asarray(np.arange(rows.shape[2])) < counts[..., None]
@@ -113,7 +114,7 @@ def aims_of(
     image_weight: float,
 ) -> list[list[Aim]]:
     """What the captions of each language are to meet."""
-    to_image = Aim(1.0, image, np.ones(len(image), bool))
+    to_image = Aim(1.0, image, image.any(axis=1))
     if not pivot.within_text:
         return [[to_image]] * len(languages)
     if pivot.language is None:  # the centroid, without the caption's own language

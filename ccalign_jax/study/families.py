@@ -9,7 +9,7 @@ from ccalign_jax._names import CLOSED
 from ccalign_jax.aligners import ALIGNERS, canonical_name, maps_unseen_languages, split_name
 from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
+from ccalign_jax.pivots import ALL_TEACHERS, PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
 from ccalign_jax.training import Space
 
@@ -19,6 +19,7 @@ DEFAULT_ALIGNERS = ("linear", "residual", "residual_mlp")
 # Where the identity is at chance; the second where images are mapped, too.
 UNINFORMED_ALIGNERS = ("linear", "ridge")
 UNINFORMED_ALIGNERS_BOTH_SIDES = ("linear", "mlp", "centred_ridge", "cca", "csa", "multi_step")
+TAUGHT_ALIGNERS = ("ridge", "procrustes")  # beside the others, solved on the teacher's rows
 MAX_NAMES = 3  # of families in a note
 
 Family = tuple[Pivot, str, str]  # with its aligner and loss
@@ -66,7 +67,11 @@ class Families:
         if "all" in names:
             seen = [language for language in self.space.languages if language != self.heldout]
             hub = "en" if "en" in seen else seen[0]
-            names = [f"{name}:{hub}" if entry.takes_language else name for name, entry in PIVOTS.items()]
+            names = [
+                f"{name}:{entry.default or hub}" if entry.takes_language else name
+                for name, entry in PIVOTS.items()
+                if name != "teacher" or self.space.teachers
+            ]
         if not self.informed and self.aligners is None and not self.full and "image" in names:
             names.append("symmetric")
         for pivot in (make_pivot(name, self.space.languages) for name in dict.fromkeys(names)):
@@ -92,6 +97,8 @@ class Families:
         # Within the texts the identity is that of one encoder, whatever the images are.
         uninformed = UNINFORMED_ALIGNERS_BOTH_SIDES if pivot.moves_images else UNINFORMED_ALIGNERS
         defaults = DEFAULT_ALIGNERS if self.informed or pivot.within_text else uninformed
+        if pivot.teacher is not None:
+            defaults = tuple(dict.fromkeys((*defaults, *TAUGHT_ALIGNERS)))
         apart = pivot.language is not None and self.heldout is None  # a language that is held out has no map of its own
         own = "dual({})" if pivot.moves_images else "per_language({})" if apart else "{}"
         names = [own.format(name) for name in defaults if not ALIGNERS[name].closed]
@@ -123,6 +130,15 @@ def why_not(pivot: Pivot, aligner: str, loss: str, space: Space, *, heldout: str
         return reason
     if pivot.moves_images and pivot.consensus is None and not closed and not LOSSES[loss].has_negatives:
         return f"{loss} pushes nothing apart, so that with both sides free all rows collapse into one; use infonce"
+    if pivot.teacher is not None:
+        if pivot.teacher not in (ALL_TEACHERS, *space.teachers) or not space.teachers:
+            there = f"there are {', '.join(space.teachers)}" if space.teachers else "add arrays teacher_<language>"
+            return f"pivot {pivot.name}: the data have no such teacher rows; {there}"
+        if space.d_teacher != space.d_image:
+            return (
+                f"pivot {pivot.name} aligns to rows [{space.d_teacher}], in whose space the images "
+                f"[{space.d_image}] are not; use --gallery=teacher, or images by the teacher's encoder"
+            )
     if pivot.within_text and space.d_text != space.d_image:
         return (
             f"pivot {pivot.name} aligns within the text space [{space.d_text}], which is not that of the images "

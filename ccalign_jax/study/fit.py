@@ -28,6 +28,7 @@ def fit(
     data: Source | EmbeddingSet,
     images: Any = None,
     *,
+    teachers: Mapping[str, Any] | None = None,
     pivot: str = "image",
     aligner: str = "residual",
     loss: str = "infonce",
@@ -40,7 +41,7 @@ def fit(
     """Train one aligner; a fifth of the images picks the epoch (the official dev split, if asked for).
 
     Args:
-        data, images, languages: as for `sweep`.
+        data, images, teachers, languages: as for `sweep`.
         pivot, aligner, loss: names.
         hyper: settings, such as `{"temperature": 0.03, "epochs": 10}`; one value each.
         split: which images pick the epoch.
@@ -64,7 +65,7 @@ def fit(
         >>> found.params["delta"].shape
         (8, 8)
     """
-    chosen = read_data(data, images, languages=languages)
+    chosen = read_data(data, images, teachers, languages=languages)
     fold = official_folds(chosen, seed=seed)[0] if split == "official" else inner_fold(chosen, seed=seed)
     several = [key for key, value in (hyper or {}).items() if isinstance(value, list | tuple)]
     if several:

@@ -111,6 +111,7 @@ def can_race(fits: FitPlan) -> bool:
 def read_data(
     data: Source | EmbeddingSet,
     images: Any = None,
+    teachers: Mapping[str, Any] | None = None,
     *,
     languages: Sequence[str] | None = None,
 ) -> EmbeddingSet:
@@ -120,16 +121,19 @@ def read_data(
         data: what `load` takes, "synthetic", or a mapping of language to rows `[n, d_text]`.
         images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i. Rows may be NumPy
             or JAX arrays, PyTorch tensors, data frames or lists.
+        teachers: likewise, language to rows `[n, d_teacher]` by the encoder that captions are to meet; beside images or
+            in their place.
         languages: a subset to use.
 
     Raises:
         InputError: data of another kind, or that `load` or `EmbeddingSet.build` refuses.
     """
-    if isinstance(data, Mapping) and images is not None:
-        data = EmbeddingSet.build(ARRAYS, images, data)
-    elif images is not None:
+    if isinstance(data, Mapping) and (images is not None or teachers is not None):
+        data = EmbeddingSet.build(ARRAYS, images, data, teachers=teachers)
+    elif images is not None or teachers is not None:
         raise InputError(
-            "images need captions as a mapping of language to rows, such as {'en': rows}, row i for image i"
+            f"{'teachers' if images is None else 'images'} need captions as a mapping of language to rows, such as "
+            "{'en': rows}, row i for image i"
         )
     elif isinstance(data, str | os.PathLike) and str(data) == SYNTHETIC:
         data = synthetic()
@@ -140,6 +144,8 @@ def read_data(
 
 def prepare_data(data: EmbeddingSet, config: SweepConfig) -> EmbeddingSet:
     """The part of the data that the config asks for; what is left out is in its notes."""
+    if config.gallery == "teacher":
+        data = data.on_teachers()
     if config.limit is not None:
         data = data.limit(config.limit, seed=config.seed)
     if config.protocol == "seed":
@@ -174,7 +180,8 @@ def plan_sweep(
     Raises:
         InputError: an unknown name, an impossible setting, or nothing to train.
     """
-    space, heldout = Space(data.d_text, data.d_image, data.languages), config.heldout_language
+    heldout, taught = config.heldout_language, tuple(sorted(data.teachers))
+    space = Space(data.d_text, data.d_image, data.languages, data.d_teacher, taught)
     if heldout is not None and heldout not in data.languages:
         raise InputError(f"--heldout_language={heldout}: the data has {', '.join(data.languages)}")
     if heldout is not None and len(data.languages) < 2:
@@ -235,6 +242,7 @@ def _uninformed_note(data: EmbeddingSet, trials: Sequence[Trial], *, by_default:
         if data.d_text != data.d_image
         else "identity is at chance: captions lie no nearer to their own images than to others"
     )
+    by_default = by_default and any(trial.pivot == "symmetric" for trial in trials)
     solved = any(trial.aligner in CLOSED_FORMS for trial in trials)
     against = (
         "changes are given against the best closed form, too"

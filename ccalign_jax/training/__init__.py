@@ -4,6 +4,7 @@ from ccalign_jax.training.batches import Embeddings as Embeddings
 from ccalign_jax.training.batches import draw_batch as draw_batch
 from ccalign_jax.training.batches import image_order as image_order
 from ccalign_jax.training.batches import take as take
+from ccalign_jax.training.batches import towards_teacher as towards_teacher
 from ccalign_jax.training.cross_validation import FitPlan as FitPlan
 from ccalign_jax.training.cross_validation import FoldArrays as FoldArrays
 from ccalign_jax.training.cross_validation import PairScores as PairScores

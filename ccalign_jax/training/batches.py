@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ccalign_jax.numerics import AnyArray
-from ccalign_jax.pivots import Batch
+from ccalign_jax.pivots import Batch, Pivot
 
-__all__ = ["Embeddings", "draw_batch", "image_order", "take"]
+__all__ = ["Embeddings", "draw_batch", "image_order", "take", "towards_teacher"]
 
 
 class Embeddings(NamedTuple):
@@ -24,6 +25,9 @@ class Embeddings(NamedTuple):
         caption_counts: `[languages, n]`, captions of each image in each language.
         groups: `[n]`, equal numbers for images that show the same thing.
         consensus: `[n, d_image]`, consensus of the views of each training image; None where no pivot needs it.
+        image_mask: `[n]`, True where the row of `image` exists; None where all do.
+        teachers: language, and `ALL_TEACHERS` for their mean, to `[n, d_image]` rows that captions may be trained
+            towards in place of the images, zero where there is none; None without a teacher of the images' width.
     """
 
     text: Float[AnyArray, "m d_text"]
@@ -32,6 +36,22 @@ class Embeddings(NamedTuple):
     caption_counts: Int[AnyArray, "languages n"]
     groups: Int[AnyArray, " n"]
     consensus: Float[AnyArray, "n d_image"] | None = None
+    image_mask: Bool[AnyArray, " n"] | None = None
+    teachers: Mapping[str, Float[AnyArray, "n d_image"]] | None = None
+
+
+def towards_teacher(embeddings: Embeddings, pivot: Pivot) -> Embeddings:
+    """The data to train on: under a pivot with a teacher, its rows in the place of the images.
+
+    Raises:
+        ValueError: the data have no such teacher.
+    """
+    if pivot.teacher is None:
+        return embeddings
+    if pivot.teacher not in (embeddings.teachers or {}):
+        raise ValueError(f"pivot {pivot.name}: the data have no teacher rows in {pivot.teacher}")
+    rows = (embeddings.teachers or {})[pivot.teacher]
+    return embeddings._replace(image=rows, image_mask=(rows != 0).any(axis=1))
 
 
 def take(tree, place):
@@ -95,7 +115,7 @@ def draw_batch(key: Array, embeddings: Embeddings, images: Int[Array, " b"]) -> 
         text=embeddings.text[rows],
         mask=counts > 0,
         image=embeddings.image[images],
-        image_mask=jnp.ones(images.shape, bool),
+        image_mask=jnp.ones(images.shape, bool) if embeddings.image_mask is None else embeddings.image_mask[images],
         groups=embeddings.groups[images],
         consensus=None if embeddings.consensus is None else embeddings.consensus[images],
     )

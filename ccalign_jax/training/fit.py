@@ -15,7 +15,7 @@ from ccalign_jax.aligners import Aligner, Params
 from ccalign_jax.losses import LossEntry
 from ccalign_jax.pivots import Batch, Pivot
 from ccalign_jax.precision import in_precision
-from ccalign_jax.training.batches import Embeddings, draw_batch, image_order, take
+from ccalign_jax.training.batches import Embeddings, draw_batch, image_order, take, towards_teacher
 from ccalign_jax.training.objective import Hyper, Objective, Recipe, Trained, make_objective, scored_epochs
 
 __all__ = ["TrainState", "Trajectory", "fit", "frozen_leaves", "learning_rate", "start", "step"]
@@ -179,6 +179,7 @@ def fit(
     Returns:
         Parameters after each of the `scored_epochs`; `choose_epoch` picks one.
     """
+    embeddings = towards_teacher(embeddings, pivot)
     init_key, order_key, step_key = jax.random.split(key, 3)
     min_train_size = images.shape[0] if min_train_size is None else min_train_size
     total = recipe.epochs * recipe.steps_per_epoch

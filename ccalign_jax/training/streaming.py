@@ -136,6 +136,8 @@ def fit_stream(
     """
     if pivot.consensus is not None:
         raise InputError(f"pivot {pivot.name} needs all rows at once and cannot be streamed; use image")
+    if pivot.teacher is not None:
+        raise InputError(f"pivot {pivot.name}: streams have no teacher rows; use image")
     init_key, step_key = key, jax.random.split(key, 3)[2]
     hyper = jax.tree.map(lambda number: jnp.asarray(number, jnp.float32), hyper)
     take_step = make_stream_step(aligner, pivot, loss, recipe, key=init_key, total=total)

@@ -74,11 +74,13 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """The widths and languages of the data: what an aligner is built from."""
+    """The widths and languages of the data, of which an aligner is built, and those of teacher rows."""
 
     d_text: int
     d_image: int
     languages: tuple[str, ...]
+    d_teacher: int = 0
+    teachers: tuple[str, ...] = ()
 
     def aligner(self, name: str, recipe: Recipe) -> Aligner:
         """The aligner of this name; the same object each time, so that compiled programs are reused."""

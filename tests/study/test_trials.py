@@ -16,7 +16,7 @@ from ccalign_jax.study.grids import load_grid, parse_settings
 from ccalign_jax.study.trials import SEED_PROTOCOL, make_trials
 from ccalign_jax.training import Recipe, Space
 
-SPACE = Space(8, 8, ("de", "en"))
+SPACE = Space(8, 8, ("de", "en"), 8, ("en",))
 
 
 def make(
@@ -63,7 +63,7 @@ def test_each_pivot_has_its_default_aligners():
 
 def test_all_pivots_are_those_of_the_registry():
     found = make(pivots=("all",), aligners=("residual", "dual(residual)"), grid=[{}])
-    every = {f"{name}:en" if entry.takes_language else name for name, entry in PIVOTS.items()}
+    every = {f"{name}:{entry.default or 'en'}" if entry.takes_language else name for name, entry in PIVOTS.items()}
     assert {pivot for pivot, _, _ in families(found)} == every
 
 

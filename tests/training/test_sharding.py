@@ -51,7 +51,8 @@ def embeddings() -> Embeddings:
     counts[0, ::3] = 0
     consensus = unit_float32(image + 0.1 * rng.standard_normal(image.shape))
     rest = (rows, counts, np.arange(COUNT, dtype=np.int32), consensus)
-    return jax.device_put(Embeddings(unit_float32(text), unit_float32(image), *rest))
+    taught = {"en": unit_float32(image[::-1])}
+    return jax.device_put(Embeddings(unit_float32(text), unit_float32(image), *rest, teachers=taught))
 
 
 DATA = embeddings()
