@@ -282,7 +282,7 @@ class EmbeddingSet:
                 f"{self.name}: no teacher rows to judge on; add teacher_<language>, or use --gallery=image"
             )
         rows = pool_teachers(self.teachers)
-        taught = dataclasses.replace(self, image=rows).keep(rows.any(axis=1), "they have no teacher row")
+        taught = dataclasses.replace(self, image=rows).keep(np.asarray(rows.any(axis=1)), "they have no teacher row")
         return dataclasses.replace(taught, notes=(*taught.notes, TEACHER_GALLERY))
 
     def sha256(self) -> str:

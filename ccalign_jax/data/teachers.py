@@ -128,7 +128,7 @@ def teacher_gallery(
     notes = [TEACHER_GALLERY]
     unique, first = np.unique(asked, return_index=True)
     pooled = pool_teachers(join_teachers(name, teachers, teacher_keys, asked, unique, []))  # counted later
-    there = pooled.any(axis=1)
+    there = np.asarray(pooled.any(axis=1))
     if not there.all():
         notes.append(f"left out {int((~there).sum())} of {len(there)} keys: they have no teacher row")
     return TeacherGallery(pooled[there], None if aligned else unique[there], first[there], notes)

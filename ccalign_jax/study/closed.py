@@ -114,7 +114,7 @@ def aims_of(
     image_weight: float,
 ) -> list[list[Aim]]:
     """What the captions of each language are to meet."""
-    to_image = Aim(1.0, image, image.any(axis=1))
+    to_image = Aim(1.0, image, np.asarray(image.any(axis=1)))
     if not pivot.within_text:
         return [[to_image]] * len(languages)
     if pivot.language is None:  # the centroid, without the caption's own language
