@@ -80,7 +80,7 @@ def planned(data: EmbeddingSet, **options):
 
 def test_what_cannot_be_taught_is_one_line(one_line):
     data = world()
-    wide = dataclasses.replace(data, teachers={"en": np.ones((30, 9), np.float32)})
+    wide = dataclasses.replace(data, teachers={"en": np.random.default_rng(0).normal(size=(30, 9))})
     one_line(lambda: planned(wide, pivots=("teacher",)), "rows [9]", "images [5]", "--gallery=teacher")
     assert planned(wide, pivots=("teacher",), gallery="teacher").space.d_image == 9
     one_line(lambda: planned(data, pivots=("teacher:fr",)), "no such teacher rows", "there are en")
