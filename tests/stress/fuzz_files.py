@@ -253,6 +253,8 @@ def write_parquet(folder: Path, arrays: dict[str, Any], random: Random) -> Path:
     for name in listed:
         if random.random() < 0.1 and size:
             listed[name][random.integers(size)] = None
+    if "image_embedding" in listed:  # rows without an image are none of the set
+        arrays["image"] = arrays["image"][[row is not None for row in listed["image_embedding"]]]
     try:
         table = pa.table({name: each[:size] for name, each in listed.items()})
         pq.write_table(table, folder / "data.parquet", write_page_checksum=True)
