@@ -1,5 +1,6 @@
 """Results for people: tables, plots, HTML pages, the console. Takes the mappings that a run writes as JSON."""
 
+from ccalign_jax.reporting.baselines import baselines_words as baselines_words
 from ccalign_jax.reporting.console import Preview as Preview
 from ccalign_jax.reporting.console import print_table as print_table
 from ccalign_jax.reporting.console import progress_bar as progress_bar
@@ -12,7 +13,6 @@ from ccalign_jax.reporting.pages import CURVES as CURVES
 from ccalign_jax.reporting.pages import EVALUATION as EVALUATION
 from ccalign_jax.reporting.pages import SWEEP as SWEEP
 from ccalign_jax.reporting.pages import Panel as Panel
-from ccalign_jax.reporting.panels.baselines import baselines_words as baselines_words
 from ccalign_jax.reporting.panels.results import comparison_table as comparison_table
 from ccalign_jax.reporting.panels.results import main_table as main_table
 from ccalign_jax.reporting.paper import PAPER as PAPER

@@ -11,6 +11,8 @@ from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.options import ARRAYS, SweepConfig
+from ccalign_jax.reporting.baselines import best_baseline, lead_words
+from ccalign_jax.reporting.family_names import best_by, family_labels, is_solved
 from ccalign_jax.reporting.format import (
     CLAIMED_GAIN,
     GAIN,
@@ -22,21 +24,11 @@ from ccalign_jax.reporting.format import (
     find,
     plain,
     signed,
-    verdict_of,
 )
-from ccalign_jax.reporting.names import (
-    TASK_WORDS,
-    aligner_name,
-    best_by,
-    family_labels,
-    is_solved,
-    key_words,
-    pivot_name,
-    pivot_words,
-)
-from ccalign_jax.reporting.panels.baselines import best_baseline, lead_words
+from ccalign_jax.reporting.names import TASK_WORDS, aligner_name, key_words, pivot_name, pivot_words
 from ccalign_jax.reporting.scope import folds_doubt
 from ccalign_jax.reporting.sentences import closed_words, place_words
+from ccalign_jax.reporting.verdicts import verdict_of
 
 NO_GAIN = "no gain"
 

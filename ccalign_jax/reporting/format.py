@@ -1,4 +1,4 @@
-"""Estimates, verdicts, counts and choices as text, written in one form everywhere."""
+"""Estimates, counts and choices as text, written in one form everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
+from ccalign_jax._names import IDENTITY
 from ccalign_jax.reporting.cells import Cell, fixed
 
 Estimate = Mapping[str, Any]  # mean, and where known std, low, high, p and p_adjusted
@@ -24,11 +24,6 @@ DIRECTION_NOTE = (
 )
 CHANGE_NOTE = "change: against identity, the embeddings as they are, on the same queries."
 INTERVAL_NOTE = "[ ]: 95 % interval. p: paired sign flips over {}, {}."
-VERDICT_NOTE = (
-    "verdict: on the change of R@1 in the mean of both directions: a gain or a loss where its adjusted p is below .05, "
-    "else no evidence; in brackets what there is evidence of in t2i or i2t alone, where they differ."
-)
-CLAIMED_NOTE = "claimed gain: the map was chosen on the images that are reported, which biases its gain upwards."
 
 
 def plain(value: float | None, places: int = 3) -> str:
@@ -162,51 +157,6 @@ def gap(part: Mapping[str, Any], direction: str) -> str:
     return "" if train is None else difference(part["metrics"][direction]["R@1"]["mean"], train)
 
 
-def verdict(change: Estimate | None, *, lower_is_better: bool = False, optimistic: bool = False) -> str:
-    """Whether a change is a gain, a loss, or no evidence of either; empty where it was not tested.
-
-    Example:
-        >>> verdict({"mean": 0.1, "p_adjusted": 0.001}), verdict({"mean": 0.1, "p_adjusted": 0.05})
-        ('gain', 'no evidence')
-        >>> verdict({"mean": -2.0, "p_adjusted": 0.001}, lower_is_better=True), verdict({"mean": 0.1})
-        ('gain', '')
-    """
-    from ccalign_jax.statistics import verdict as judge
-
-    if change is None or change.get("p_adjusted") is None:
-        return ""
-    mean = -change["mean"] if lower_is_better else change["mean"]
-    return judge(mean, change["p_adjusted"], optimistic=optimistic)
-
-
-def verdict_of(part: Mapping[str, Any], direction: str = BOTH) -> str:
-    """The verdict on R@1 that a part of the summary (a trial, a score) states, or that follows from its `delta`."""
-    return find(part, "verdict", direction) or verdict(find(part, "delta", direction, "R@1"))
-
-
-def verdict_cell(part: Mapping[str, Any]) -> str:
-    """The verdict on both directions, and in brackets where they differ; empty where nothing was tested.
-
-    Example:
-        >>> words = {"both": "gain", "t2i": "gain", "i2t": "no evidence"}
-        >>> verdict_cell({"verdict": words}), verdict_cell({"verdict": {**words, "i2t": "loss"}})
-        ('gain (t2i)', 'gain (t2i, i2t loss)')
-        >>> verdict_cell({"verdict": {**words, "both": "no evidence"}}), verdict_cell({"verdict": {"both": "gain"}})
-        ('no evidence (t2i gain)', 'gain')
-    """
-    found = verdict_of(part)
-    each = {task: verdict_of(part, task) for task in DIRECTIONS}
-    if not found or not set(each.values()) - {found, ""}:
-        return found
-    shown = [task if word == found else f"{task} {word}" for task, word in each.items() if word != NO_EVIDENCE]
-    return f"{found} ({', '.join(shown) or 'neither alone'})"
-
-
-def is_optimistic(summary: Summary) -> bool:
-    """Whether maps were chosen on the images that are reported, as in the seed protocol."""
-    return summary.get("protocol") == "seed"
-
-
 def is_tested(summary: Summary) -> bool:
     """Whether the changes of a sweep's choice, or of an evaluated map, have intervals."""
     return has_interval(find(summary.get("selected", summary), "delta", "t2i", "R@1"))
@@ -231,18 +181,6 @@ def cell_note(summary: Summary, rows: str = "families") -> Iterator[str]:
         yield INTERVAL_NOTE.format(clusters(summary), adjusted)
     elif summary["folds"] > 1:
         yield "± is the standard deviation over folds: a spread, not a confidence interval."
-
-
-def evidence_notes(summary: Summary, rows: str = "families") -> Iterator[str]:
-    """How cells with an interval are read, and what a verdict is, of a sweep that has them."""
-    yield from cell_note(summary, rows)
-    if verdict_of(summary["selected"]):
-        yield from verdict_notes(summary)
-
-
-def verdict_notes(summary: Summary) -> tuple[str, ...]:
-    """What a verdict is."""
-    return (VERDICT_NOTE, CLAIMED_NOTE) if is_optimistic(summary) else (VERDICT_NOTE,)
 
 
 def clusters(summary: Summary) -> str:

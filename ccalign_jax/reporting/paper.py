@@ -7,19 +7,7 @@ from functools import partial
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
-from ccalign_jax.reporting.format import (
-    Summary,
-    change_heading,
-    clusters,
-    count_words,
-    find,
-    identity_part,
-    is_optimistic,
-    is_tested,
-    plain,
-)
-from ccalign_jax.reporting.names import (
-    Family,
+from ccalign_jax.reporting.family_names import (
     by_pivot,
     choice_words,
     family_key,
@@ -29,9 +17,21 @@ from ccalign_jax.reporting.names import (
     shown_note,
     state_name,
 )
+from ccalign_jax.reporting.format import (
+    Summary,
+    change_heading,
+    clusters,
+    count_words,
+    find,
+    identity_part,
+    is_tested,
+    plain,
+)
+from ccalign_jax.reporting.names import Family
 from ccalign_jax.reporting.pages import Panel
 from ccalign_jax.reporting.scope import gallery_size
 from ccalign_jax.reporting.table import Column, Table, fill_table
+from ccalign_jax.reporting.verdicts import is_optimistic
 
 __all__ = ["PAPER", "compact_table", "retrieval_table"]
 

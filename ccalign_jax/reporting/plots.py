@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ccalign_jax._names import BOTH
-from ccalign_jax.reporting.format import NO_EVIDENCE, Estimate, has_interval, verdict
+from ccalign_jax.reporting.format import NO_EVIDENCE, Estimate, has_interval
+from ccalign_jax.reporting.verdicts import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,14 +10,12 @@ from ccalign_jax.reporting.format import (
     Summary,
     clusters,
     count_words,
-    evidence_notes,
     find,
-    is_optimistic,
     is_tested,
     p_words,
     signed,
-    verdict_of,
 )
+from ccalign_jax.reporting.verdicts import evidence_notes, is_optimistic, verdict_of
 
 
 def optimism_words(summary: Summary) -> str:

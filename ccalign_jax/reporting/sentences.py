@@ -6,22 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
-from ccalign_jax.reporting.format import (
-    LOSS,
-    NO_EVIDENCE,
-    Summary,
-    change_words,
-    count_words,
-    find,
-    is_optimistic,
-    plain,
-    signed,
-    verdict,
-    verdict_of,
-)
-from ccalign_jax.reporting.names import TASK_WORDS, choice_words, scoring_name
-from ccalign_jax.reporting.panels.baselines import baselines_words
+from ccalign_jax.reporting.baselines import baselines_words
+from ccalign_jax.reporting.family_names import choice_words
+from ccalign_jax.reporting.format import LOSS, NO_EVIDENCE, Summary, change_words, count_words, find, plain, signed
+from ccalign_jax.reporting.names import TASK_WORDS, scoring_name
 from ccalign_jax.reporting.scope import interval_note
+from ccalign_jax.reporting.verdicts import is_optimistic, verdict, verdict_of
 
 
 def selected_words(summary: Summary) -> tuple[str, ...]:

@@ -8,23 +8,16 @@ from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
 from ccalign_jax.errors import InputError
+from ccalign_jax.reporting.baselines import baselines
 from ccalign_jax.reporting.cells import Cell
-from ccalign_jax.reporting.format import (
-    NOTHING,
-    changed,
-    chosen_words,
-    count_words,
-    find,
-    is_tested,
-    plain,
-    signed,
-    verdict_cell,
-)
+from ccalign_jax.reporting.family_names import family_labels
+from ccalign_jax.reporting.format import NOTHING, changed, chosen_words, count_words, find, is_tested, plain, signed
 from ccalign_jax.reporting.html import Part, Section, render_page
-from ccalign_jax.reporting.names import family_labels, scoring_name
-from ccalign_jax.reporting.panels.baselines import FREE, baselines
+from ccalign_jax.reporting.names import scoring_name
+from ccalign_jax.reporting.panels.baselines import FREE
 from ccalign_jax.reporting.results_folder import CURVES_RESULTS, SWEEP_RESULTS, Results
 from ccalign_jax.reporting.table import Table, make_table
+from ccalign_jax.reporting.verdicts import verdict_cell
 
 __all__ = ["render_runs", "runs_table"]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import NOTHING, changed, find, level, verdict_cell
+from ccalign_jax.reporting.format import NOTHING, changed, find, level
+from ccalign_jax.reporting.verdicts import verdict_cell
 
 WIDEST_NAME = 45  # signs of a row's name; a wider one is broken
 INTERVAL = re.compile(r"\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]")  # "-" where a file cannot hold "−"

@@ -21,11 +21,11 @@ from ccalign_jax.reporting import (
     reports,
 )
 from ccalign_jax.reporting.answer import next_words
-from ccalign_jax.reporting.format import VERDICT_NOTE
 from ccalign_jax.reporting.panels.language_plots import languages_plot
 from ccalign_jax.reporting.plots import make_subplots
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.table import make_table
+from ccalign_jax.reporting.verdicts import VERDICT_NOTE
 
 CONFIG = {
     "config": {"data": "x.npz", "folds": 5, "aligners": None, "pivots": ["image", "text:en"]},

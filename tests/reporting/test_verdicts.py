@@ -2,10 +2,11 @@
 
 import pytest
 
-from ccalign_jax.reporting.format import changed, gap, level, p_words, verdict, verdict_cell, verdict_of
+from ccalign_jax.reporting.format import changed, gap, level, p_words
 from ccalign_jax.reporting.panels.results import main_notes
 from ccalign_jax.reporting.scope import folds_words
 from ccalign_jax.reporting.sentences import both_words, closed_words, selected_words
+from ccalign_jax.reporting.verdicts import verdict, verdict_cell, verdict_of
 
 
 def change(mean, p, low=-1.0, high=1.0):

@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY
-from ccalign_jax.aligners import ALIGNERS
+from ccalign_jax._names import BOTH, DIRECTIONS
+from ccalign_jax.reporting.baselines import FREE, MAX_TRAINED, baselines, baselines_words, best_families
 from ccalign_jax.reporting.forest import changes_figure
 from ccalign_jax.reporting.format import (
     CHANGE,
-    VERDICT_NOTE,
     Summary,
     change_heading,
-    change_words,
     count_words,
-    evidence_notes,
     find,
-    has_interval,
-    is_optimistic,
-    signed,
-    verdict_cell,
-    verdict_of,
 )
-from ccalign_jax.reporting.names import (
-    Family,
-    aligner_name,
-    best_by,
-    family_key,
-    family_labels,
-    is_solved,
-    scoring_name,
-    state_name,
-)
+from ccalign_jax.reporting.names import aligner_name, scoring_name
 from ccalign_jax.reporting.table import Column, Table, fill_table
+from ccalign_jax.reporting.verdicts import VERDICT_NOTE, evidence_notes, is_optimistic, verdict_cell, verdict_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FREE, SOLVED, TRAINED = "no parameters", "closed forms", "trained"
-SELECTED = "what each fold chose of all"
-MAX_TRAINED = 12
-
-
-class Baseline(NamedTuple):
-    """One row of the baselines: a score correction, a map, or what each fold chose.
-
-    Attributes:
-        group: its heading; identity has none.
-        name: its name in a row.
-        part: `metrics`, and but for identity `delta` and `verdict`, as a family has them.
-    """
-
-    group: str
-    name: str
-    part: Mapping[str, Any]
-
-    @property
-    def mean(self) -> float:
-        """The mean change of both directions."""
-        return float(find(self.part, "delta", BOTH, "R@1", "mean") or 0.0)
-
-
-def baselines(summary: Summary) -> list[Baseline]:
-    """Identity, score corrections, closed forms, trained maps, the choice, and score corrections of a trained map.
-
-    Of each closed form, and of each trained aligner, the pivot and loss with the best mean selection score; the last
-    corrections are of the trained map that selects best. In a group the best selection score comes first.
-    """
-    families = summary["families"]
-    labels = dict(zip(map(family_key, families), family_labels(families), strict=True))
-    solved, trained = _best(families, solved=True), _best(families, solved=False)[:MAX_TRAINED]
-    found = [Baseline("", IDENTITY, {"metrics": summary["baselines"][IDENTITY]})]
-    found += _corrections(summary, IDENTITY, FREE)
-    for group, members in {
-        FREE: [family for family in solved if not ALIGNERS[family["aligner"]].fitted],
-        SOLVED: [family for family in solved if ALIGNERS[family["aligner"]].fitted],
-        TRAINED: trained,
-    }.items():
-        found += [Baseline(group, labels[family_key(one)], one) for one in members]
-    if solved or trained:
-        found.append(Baseline(SELECTED, "selected", summary["selected"]))
-    if trained:
-        key = family_key(trained[0])
-        state = key if find(summary, "scores", key) else trained[0]["pivot"]  # of many, those of pivots
-        what = "" if state == key else ", the choice of each fold"
-        found += _corrections(summary, state, f"score corrections of {state_name(summary, state)}{what}")
-    return found
 
 
 def baselines_table(summary: Summary) -> Table:
@@ -155,62 +89,6 @@ def baselines_plot(summary: Summary) -> Figure:
     return changes_figure("baselines", rows)
 
 
-def best_baseline(summary: Summary) -> Baseline | None:
-    """What changes R@1 most without training, identity at least; None where no such baseline was measured."""
-    found = baselines(summary)
-    free = [one for one in found if one.group == FREE]
-    return max([found[0], *free], key=lambda one: one.mean) if free else None
-
-
-def best_map(summary: Summary) -> Baseline | None:
-    """The trained map, or without one the closed form, with the best mean selection score."""
-    found = baselines(summary)
-    maps = [one for one in found if one.group == TRAINED] or [one for one in found if one.group == SOLVED]
-    return maps[0] if maps else None
-
-
-def lead_words(summary: Summary) -> str:
-    """How far the best map is ahead of the best training-free baseline, in short; empty where one of them lacks."""
-    best, mine = best_baseline(summary), best_map(summary)
-    if best is None or mine is None:
-        return ""
-    lead, kind = signed(mine.mean - best.mean), _kind(mine)
-    place = {"+": f"{lead[1:]} less than", "−": f"{lead[1:]} more than"}.get(lead[0], "as much as")
-    if best.name == IDENTITY:
-        changed = f"changes R@1 by {signed(mine.mean)}"
-        return f"No training-free baseline gains anything; the best {kind}, {mine.name}, {changed}."
-    return (
-        f"Without any training, {best.name} changes R@1 by {_change(best)}, {place} the best {kind}, {mine.name} "
-        f"({signed(mine.mean)})."
-    )
-
-
-def baselines_words(summary: Summary) -> str:
-    """Whether the best map is ahead of the best training-free baseline; empty where one of them lacks."""
-    best, mine = best_baseline(summary), best_map(summary)
-    if best is None or mine is None:
-        return ""
-    kind, lead = _kind(mine), signed(mine.mean - best.mean)
-    place = "does no better" if lead == ".000" else f"is {lead[1:]} {'ahead' if lead[0] == '+' else 'behind'}"
-    tested = has_interval(find(mine.part, "delta", BOTH, "R@1"))
-    untested = ", a difference that is not tested itself" if tested else ""
-    return (
-        f"Without training, {best.name} changes the mean of both directions by {_change(best)}; the best {kind} by "
-        f"its mean selection score, {mine.name}, by {_change(mine)}: it {place}{untested}."
-    )
-
-
-def _kind(one: Baseline) -> str:
-    return "trained map" if one.group == TRAINED else "closed form"
-
-
-def _change(one: Baseline) -> str:
-    change, found = find(one.part, "delta", BOTH, "R@1"), verdict_of(one.part)
-    if not has_interval(change) or not found:
-        return signed(one.mean)
-    return f"{signed(one.mean)} ({change_words(change).partition(', ')[2]}: {found})"
-
-
 def _notes(summary: Summary) -> Iterator[str]:
     free = [one for one in baselines(summary) if one.group == FREE]
     if words := baselines_words(summary):
@@ -234,26 +112,10 @@ def _notes(summary: Summary) -> Iterator[str]:
             "That mean is over all folds, and what is inner to one fold is reported in another: selected, which every "
             "fold chose for itself, is the estimate to quote."
         )
-    if left := _best(summary["families"], solved=False)[MAX_TRAINED:]:
+    if left := best_families(summary["families"], solved=False)[MAX_TRAINED:]:
         names = "; ".join(aligner_name(family["aligner"]) for family in left)
         yield f"Left out of the trained, with lower selection scores: {names}."
     yield "mean of both: what only one direction gains may be lost by the other."
     if any(verdict_of(one.part) for one in free):
         yield "p of a score is adjusted (Holm) for all scores, on identity and on top of maps alike."
     yield from evidence_notes(summary)
-
-
-def _best(families: Sequence[Family], *, solved: bool) -> list[Family]:
-    """The best family of each aligner, the best of all first."""
-    members = best_by([family for family in families if is_solved(family) == solved], "aligner")
-    return sorted(members, key=lambda family: -family["selection"]["mean"])
-
-
-def _corrections(summary: Summary, state: str, group: str) -> list[Baseline]:
-    """The score corrections of a state; the cosine is the state itself."""
-    scores = find(summary, "scores", state) or {}
-    return [
-        Baseline(group, scoring_name(summary, scoring), {**found, "metrics": found})
-        for scoring, found in scores.items()
-        if scoring != "cosine"
-    ]

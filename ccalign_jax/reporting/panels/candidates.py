@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ccalign_jax.reporting.baselines import baselines
+from ccalign_jax.reporting.family_names import best_by, by_pivot
 from ccalign_jax.reporting.forest import Row, changes_figure
 from ccalign_jax.reporting.format import Summary, count_words
-from ccalign_jax.reporting.names import Family, best_by, by_pivot
-from ccalign_jax.reporting.panels.baselines import FREE, baselines
+from ccalign_jax.reporting.names import Family
+from ccalign_jax.reporting.panels.baselines import FREE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

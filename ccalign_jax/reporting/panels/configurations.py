@@ -6,19 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import (
-    Summary,
-    change_heading,
-    count_words,
-    find,
-    gap,
-    identity_part,
-    is_optimistic,
-)
-from ccalign_jax.reporting.names import setting_words, shown_families, shown_groups, shown_note
+from ccalign_jax.reporting.family_names import setting_words, shown_families, shown_groups, shown_note
+from ccalign_jax.reporting.format import Summary, change_heading, count_words, find, gap, identity_part
 from ccalign_jax.reporting.panels.retrieval import main_metrics
 from ccalign_jax.reporting.scope import gallery_size
 from ccalign_jax.reporting.table import Column, Table, fill_table
+from ccalign_jax.reporting.verdicts import is_optimistic
 
 SLIGHT, STRONG = 0.02, 0.1  # of a gap above identity's
 OVERFITTING_NOTE = (

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS
-from ccalign_jax.reporting.format import CHANGE, VERDICT_NOTE, Estimate, changed, find, verdict_cell
+from ccalign_jax.reporting.format import CHANGE, Estimate, changed, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS, aligner_name, key_words, pivot_name
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, bars, face_colour, legend_below, make_subplots, styled
 from ccalign_jax.reporting.table import Column, Table, fill_table
+from ccalign_jax.reporting.verdicts import VERDICT_NOTE, verdict_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

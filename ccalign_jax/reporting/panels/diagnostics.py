@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ccalign_jax._names import IDENTITY
+from ccalign_jax.reporting.family_names import state_name
 from ccalign_jax.reporting.format import Summary, count_words, difference, find, plain
-from ccalign_jax.reporting.names import state_name
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
 
 HIGHER, LOWER, NEITHER, DEPENDS = "higher", "lower", "neither", "depends on n"

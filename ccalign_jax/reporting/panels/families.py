@@ -7,6 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS, IDENTITY, PAIR_TASKS
+from ccalign_jax.reporting.family_names import (
+    by_pivot,
+    family_labels,
+    is_solved,
+    setting_words,
+    settings_in,
+    shown_families,
+    shown_note,
+    trial_names,
+)
 from ccalign_jax.reporting.format import (
     CLAIMED_GAIN,
     GAIN,
@@ -18,34 +28,18 @@ from ccalign_jax.reporting.format import (
     change_heading,
     changed,
     count_words,
-    evidence_notes,
     find,
     gap,
     identity_part,
-    is_optimistic,
     is_tested,
     level,
     plain,
-    verdict,
 )
-from ccalign_jax.reporting.names import (
-    DIRECTION_WORDS,
-    Family,
-    aligner_name,
-    by_pivot,
-    family_labels,
-    is_solved,
-    loss_name,
-    pivot_name,
-    setting_words,
-    settings_in,
-    shown_families,
-    shown_note,
-    trial_names,
-)
+from ccalign_jax.reporting.names import DIRECTION_WORDS, Family, aligner_name, loss_name, pivot_name
 from ccalign_jax.reporting.panels.configurations import gap_columns
 from ccalign_jax.reporting.panels.retrieval import MAIN_METRICS, TASKS, by_chance, compared, headings
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
+from ccalign_jax.reporting.verdicts import evidence_notes, is_optimistic, verdict
 
 Values = Mapping[str, Any]  # of a row
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS, IDENTITY, UNMAPPED, split_pair
+from ccalign_jax.reporting.family_names import choice_words
 from ccalign_jax.reporting.forest import changes_figure
 from ccalign_jax.reporting.format import (
     CHANGE,
@@ -22,11 +23,11 @@ from ccalign_jax.reporting.format import (
     level,
     plain,
     signed,
-    verdict_notes,
 )
-from ccalign_jax.reporting.names import DIRECTION_WORDS, choice_words
+from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.panels.retrieval import TASKS, changes, language_rows, languages_of, mean_rows, states
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
+from ccalign_jax.reporting.verdicts import verdict_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import DIRECTIONS
+from ccalign_jax.reporting.family_names import family_labels
 from ccalign_jax.reporting.format import Summary, difference, find, identity_part
-from ccalign_jax.reporting.names import DIRECTION_WORDS, family_labels
+from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.panels.candidates import candidates
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, name_rows, styled, write_column
 

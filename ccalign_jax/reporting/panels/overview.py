@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, IDENTITY
+from ccalign_jax.reporting.baselines import best_baseline
+from ccalign_jax.reporting.family_names import best_by
 from ccalign_jax.reporting.forest import changes_range, draw_change
 from ccalign_jax.reporting.format import Estimate, Summary, signed
-from ccalign_jax.reporting.names import aligner_name, best_by, pivot_name
-from ccalign_jax.reporting.panels.baselines import best_baseline
+from ccalign_jax.reporting.names import aligner_name, pivot_name
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, styled, write_column
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccalign_jax._names import DIRECTIONS, IDENTITY
+from ccalign_jax.reporting.family_names import best_by, family_key, family_labels
 from ccalign_jax.reporting.format import Summary, find
-from ccalign_jax.reporting.names import DIRECTION_WORDS, best_by, family_key, family_labels
+from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.panels.curves import draw_curve
 from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, styled
 

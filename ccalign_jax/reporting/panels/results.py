@@ -8,25 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ccalign_jax._names import BOTH, DIRECTIONS
-from ccalign_jax.reporting.format import (
-    CHANGE,
-    CHANGE_NOTE,
-    DIRECTION_NOTE,
-    Summary,
-    change_heading,
-    changed,
-    clusters,
-    count_words,
-    evidence_notes,
-    find,
-    has_interval,
-    identity_part,
-    is_optimistic,
-    level,
-    verdict,
-)
-from ccalign_jax.reporting.names import (
-    DIRECTION_WORDS,
+from ccalign_jax.reporting.family_names import (
     best_by,
     choice_words,
     family_key,
@@ -37,11 +19,27 @@ from ccalign_jax.reporting.names import (
     shown_groups,
     shown_note,
 )
+from ccalign_jax.reporting.format import (
+    CHANGE,
+    CHANGE_NOTE,
+    DIRECTION_NOTE,
+    Summary,
+    change_heading,
+    changed,
+    clusters,
+    count_words,
+    find,
+    has_interval,
+    identity_part,
+    level,
+)
+from ccalign_jax.reporting.names import DIRECTION_WORDS
 from ccalign_jax.reporting.panels.retrieval import main_metrics, metrics_in, places_of
 from ccalign_jax.reporting.plots import CYCLE, legend_below, make_subplots, styled
 from ccalign_jax.reporting.scope import gallery_note, selection_note
 from ccalign_jax.reporting.sentences import closed_words
 from ccalign_jax.reporting.table import Column, Table, fill_table, make_table
+from ccalign_jax.reporting.verdicts import evidence_notes, is_optimistic, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
