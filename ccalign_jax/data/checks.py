@@ -58,14 +58,23 @@ def float_matrix(name: str, key: str, values: Any) -> np.ndarray:
 
 
 def strings(name: str, key: str, values: Sequence[str] | np.ndarray) -> np.ndarray:
-    """A one-dimensional array of str; bytes are read as UTF-8."""
+    """A one-dimensional array of str, each of which UTF-8 can encode; bytes are read as UTF-8."""
     array = vector(name, key, values)
-    if array.dtype.kind != "S":
-        return array.astype(str)
     try:
-        return np.char.decode(array, "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: {key} is not UTF-8 ({error.object!r}); encode it as UTF-8") from error
+        if array.dtype.kind == "S":
+            return np.char.decode(array, "utf-8")
+        array = array.astype(str)
+        "".join(array.tolist()).encode()
+    except UnicodeError as error:
+        raise InputError(f"{name}: {key} is not UTF-8 ({_excerpt(error)!r}); encode it as UTF-8") from error
+    return array
+
+
+def _excerpt(error: UnicodeError) -> str | bytes:
+    """What could not be read or written."""
+    if isinstance(error, UnicodeEncodeError | UnicodeDecodeError):
+        return error.object[max(error.start - 10, 0) : error.end + 10]
+    return str(error)
 
 
 def vector(name: str, key: str, values: Sequence | np.ndarray) -> np.ndarray:

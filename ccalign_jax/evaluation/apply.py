@@ -15,7 +15,7 @@ from ccalign_jax.data import EmbeddingSet, seed_folds
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import read_map
-from ccalign_jax.study.plan import read_data
+from ccalign_jax.study.inputs import read_data
 
 if TYPE_CHECKING:
     from ccalign_jax.data.objects import Source

@@ -36,7 +36,7 @@ from ccalign_jax.metrics import PAIR_TASKS
 from ccalign_jax.reporting import EVALUATION, evaluation_html, evaluation_text, figure_of
 from ccalign_jax.seed_maps import read_map
 from ccalign_jax.study.frames import records_frame
-from ccalign_jax.study.plan import read_data
+from ccalign_jax.study.inputs import read_data
 from ccalign_jax.study.result_notes import pairing_notes
 from ccalign_jax.study.score_corrections import Scored, correct_scores, correction_arms, summarise_corrections
 from ccalign_jax.study.summary import RECORDS, SCHEMA, describe_data

@@ -19,8 +19,8 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.files import full_disk, lock_file, remove, whole_file
 from ccalign_jax.manifests import MANIFEST
 from ccalign_jax.options import Options
-from ccalign_jax.runs.output import output_path, pack_tree, tree_from
 from ccalign_jax.runs.kinds import BOARD, DRAFT, LOCK, Kind, Manifest, check_same_run, write_config
+from ccalign_jax.runs.output import output_path, pack_tree, tree_from
 
 __all__ = ["Store"]
 
@@ -67,11 +67,7 @@ class Store:
 
     @property
     def board(self) -> Path:
-        """The folder for what TensorBoard shows.
-
-        Raises:
-            ValueError: nothing is kept.
-        """
+        """The folder for what TensorBoard shows."""
         return self.draft / BOARD
 
     @property
@@ -140,17 +136,13 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """The draft, to write the results into; at the end they take the place of earlier ones.
-
-        Raises:
-            InputError: the disk is full.
-        """
+        """The draft, to write the results into; at the end they take the place of earlier ones."""
         with full_disk(self._folder, resumable=bool(self.kind.progress)):
             yield self.draft
             self._manifest.publish()
 
     def load_result(self, name: str, like: Callable[[], PyTree]) -> PyTree | None:
-        """The result of a job that an earlier attempt finished; None if there is none, or a damaged one, which is removed.
+        """The result of a job that an earlier attempt finished; None if there is none, or a damaged one, which goes.
 
         `like` makes a tree of the same structure, and is called only if there is a file.
         """

@@ -22,9 +22,10 @@ from ccalign_jax.runs.kinds import SWEEP_FOLDER
 from ccalign_jax.runs.load import read_examples, read_summary
 from ccalign_jax.runs.store import Store
 from ccalign_jax.study.board import SweepBoard
+from ccalign_jax.study.inputs import prepare_data, read_data
 from ccalign_jax.study.measure_maps import measure_test_parts
 from ccalign_jax.study.outcomes import Outcome
-from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep, prepare_data, read_data
+from ccalign_jax.study.plan import Plan, plan_folds, plan_sweep
 from ccalign_jax.study.refit import refit
 from ccalign_jax.study.run import Preview, Progress, run_sweep
 from ccalign_jax.study.summary import Summary

@@ -14,7 +14,8 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.options import ARRAYS, SweepConfig
 from ccalign_jax.study.arrays import device_embeddings, make_part
-from ccalign_jax.study.plan import plan_sweep, read_data
+from ccalign_jax.study.inputs import read_data
+from ccalign_jax.study.plan import plan_sweep
 from ccalign_jax.study.refit import check_trained, describe_scores, make_checkpoint, train_one
 from ccalign_jax.training import make_mesh
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.data import EmbeddingSet, Fold, load, nested_folds, official_folds, seed_folds, synthetic
-from ccalign_jax.data.duplicates import group_duplicates
+from ccalign_jax.data import EmbeddingSet, Fold, nested_folds, official_folds, seed_folds
 from ccalign_jax.data.fold_checks import check_folds, unused_images
 from ccalign_jax.errors import InputError
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.options import ARRAYS, SYNTHETIC, SweepConfig
+from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.precision import is_emulated
 from ccalign_jax.solvers import add_rows, empty_moments, identity_informs
@@ -23,11 +21,12 @@ from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
 from ccalign_jax.study.arrays import fold_arrays, make_part, plan_fits, train_embeddings, without_language
 from ccalign_jax.study.families import Families, left_out_by_reason, left_out_notes
 from ccalign_jax.study.grids import load_grid, parse_settings
+from ccalign_jax.study.inputs import prepare_data, read_data
 from ccalign_jax.study.trials import SEED_PROTOCOL, check_steps, make_trials
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Group, Part, Space, Trial, group_trials
 
 if TYPE_CHECKING:
-    from ccalign_jax.data.objects import Source
+    pass
 
 __all__ = ["Plan", "can_race", "plan_folds", "plan_sweep", "prepare_data", "read_data"]
 
@@ -106,51 +105,6 @@ def can_race(fits: FitPlan) -> bool:
     """Whether a race can save fits: where several inner parts choose, by other fits than the one that is tested."""
     several = all(len(inner) > 1 for inner in fits.inner)
     return several and not set(fits.test) & {fit for inner in fits.inner for fit, _ in inner}
-
-
-def read_data(
-    data: Source | EmbeddingSet,
-    images: Any = None,
-    teachers: Mapping[str, Any] | None = None,
-    *,
-    languages: Sequence[str] | None = None,
-) -> EmbeddingSet:
-    """An `EmbeddingSet` from whatever a caller has: what `load` takes, "synthetic", or texts and images.
-
-    Args:
-        data: what `load` takes, "synthetic", or a mapping of language to rows `[n, d_text]`.
-        images: `[n, d_image]` where `data` is a mapping; row i of each language describes image i. Rows may be NumPy
-            or JAX arrays, PyTorch tensors, data frames or lists.
-        teachers: likewise, language to rows `[n, d_teacher]` by the encoder that captions are to meet; beside images or
-            in their place.
-        languages: a subset to use.
-
-    Raises:
-        InputError: data of another kind, or that `load` or `EmbeddingSet.build` refuses.
-    """
-    if isinstance(data, Mapping) and (images is not None or teachers is not None):
-        data = EmbeddingSet.build(ARRAYS, images, data, teachers=teachers)
-    elif images is not None or teachers is not None:
-        raise InputError(
-            f"{'teachers' if images is None else 'images'} need captions as a mapping of language to rows, such as "
-            "{'en': rows}, row i for image i"
-        )
-    elif isinstance(data, str | os.PathLike) and str(data) == SYNTHETIC:
-        data = synthetic()
-    else:
-        data = load(data, languages=languages)
-    return data if languages is None else data.with_languages(languages)
-
-
-def prepare_data(data: EmbeddingSet, config: SweepConfig) -> EmbeddingSet:
-    """The part of the data that the config asks for; what is left out is in its notes."""
-    if config.gallery == "teacher":
-        data = data.on_teachers()
-    if config.limit is not None:
-        data = data.limit(config.limit, seed=config.seed)
-    if config.protocol == "seed":
-        data = data.complete().first_captions()
-    return group_duplicates(data, cosine=config.duplicate_cosine)
 
 
 def plan_folds(data: EmbeddingSet, config: SweepConfig) -> list[Fold]:

@@ -21,7 +21,8 @@ from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.options import SweepConfig
 from ccalign_jax.study.arrays import make_part
-from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
+from ccalign_jax.study.inputs import prepare_data
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.study.sweep_result import SweepResult
 from ccalign_jax.training import PartRows, Recipe, rank_part

@@ -94,7 +94,8 @@ def main(argv: list[str]) -> None:
     from ccalign_jax.runs.kinds import SWEEP_FOLDER
     from ccalign_jax.runs.store import Store
     from ccalign_jax.study import measure_maps, plan, run, write
-    from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
+    from ccalign_jax.study.inputs import prepare_data, read_data
+    from ccalign_jax.study.plan import plan_folds
     from ccalign_jax.training import make_mesh
 
     clock = Clock()

@@ -82,6 +82,7 @@ def test_a_member_that_is_no_array(tmp_path, reading, refusal):
         ({"image_keys": None}, "no image_keys, but other rows have keys"),
         ({"image_keys": np.array(["a"])}, "image_keys has 1 entries for 5 rows of image"),
         ({"image_keys": np.array([["a"]] * 5)}, "image_keys is <U1[5, 1]; it must be one entry a row"),
+        ({"image_keys": np.array(["\ud800"] * 5)}, r"image_keys is not UTF-8 ('\ud800"),
         ({"image_keys": np.array([b"\xff"] * 5)}, r"image_keys is not UTF-8 (b'\xff'); encode it as UTF-8"),
         ({"text_en_keys": np.array(["a"])}, "text_en_keys has 1 entries for 5 rows"),
         ({"text_en_keys": np.array("a")}, "text_en_keys is <U1[]; it must be one entry a row"),

@@ -17,7 +17,8 @@ from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
 from ccalign_jax.runs.load import read_run, run_digest
 from ccalign_jax.runs.output import file_name, plain_name
 from ccalign_jax.study import sweep
-from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
+from ccalign_jax.study.inputs import prepare_data
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.summary import describe_data
 from ccalign_jax.study.write import _fold_arrays as fold_arrays
 

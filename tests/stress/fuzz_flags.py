@@ -18,7 +18,8 @@ from ccalign_jax.options import AlignConfig, SweepConfig
 from ccalign_jax.pivots import PIVOTS, make_pivot
 from ccalign_jax.settings import SETTINGS
 from ccalign_jax.study.grids import load_grid, parse_settings
-from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
+from ccalign_jax.study.inputs import prepare_data, read_data
+from ccalign_jax.study.plan import plan_folds
 
 Random = np.random.Generator
 PIECES = (

@@ -4,7 +4,8 @@ import numpy as np
 
 from ccalign_jax.data import EmbeddingSet, synthetic
 from ccalign_jax.options import SweepConfig
-from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
+from ccalign_jax.study.inputs import prepare_data, read_data
+from ccalign_jax.study.plan import plan_folds
 
 
 def test_data_comes_from_arrays_sets_and_names(one_line):

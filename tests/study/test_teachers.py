@@ -13,7 +13,8 @@ from ccalign_jax.options import SweepConfig
 from ccalign_jax.pivots import make_pivot
 from ccalign_jax.study.arrays import device_embeddings
 from ccalign_jax.study.closed import gather_pairs
-from ccalign_jax.study.plan import plan_folds, plan_sweep, prepare_data
+from ccalign_jax.study.inputs import prepare_data
+from ccalign_jax.study.plan import plan_folds, plan_sweep
 from ccalign_jax.study.run import run_sweep
 from ccalign_jax.training import Space, draw_batch, towards_teacher
 

@@ -49,7 +49,8 @@ def main() -> Path | None:
     from ccalign_jax.runs.store import Store
     from ccalign_jax.study.curve_runs import plan_learning, plan_path
     from ccalign_jax.study.curves import make_curves, write_curves
-    from ccalign_jax.study.plan import plan_folds, prepare_data, read_data
+    from ccalign_jax.study.inputs import prepare_data, read_data
+    from ccalign_jax.study.plan import plan_folds
 
     if unknown := [name for name in FLAGS.what if name not in WHAT]:
         raise InputError(f"--what={unknown[0]}: there are {' and '.join(WHAT)}")
