@@ -21,8 +21,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fuzz_files
 import fuzz_flags
+import fuzz_maps
+import fuzz_sets
+import fuzz_sources
 import numpy as np
 
 from ccalign_jax.errors import InputError
@@ -51,8 +53,9 @@ class Reader(NamedTuple):
     names_file: bool = True
 
 
+FILES = (fuzz_sets, fuzz_sources, fuzz_maps)
 READERS = [
-    *(Reader(name, make) for name, make in fuzz_files.READERS.items()),
+    *(Reader(name, make) for files in FILES for name, make in files.READERS.items()),
     *(Reader(name, make, names_file=False) for name, make in fuzz_flags.READERS.items()),
 ]
 

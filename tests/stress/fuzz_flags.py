@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from absl import flags
-from fuzz_files import TEXTS, pick
+from fuzz_changes import TEXTS, pick
 
 from ccalign_jax.aligners import ALIGNERS, canonical_name, make_aligner, settings_read
 from ccalign_jax.cli.flags import as_bytes, define, given
