@@ -7,6 +7,7 @@ BOTH = "both"  # the mean of the two directions
 PAIR_TASKS = ("t2t", "via_image", "via_image_soft", "via_image_oracle")  # between two languages
 IDENTITY = "identity"  # the embeddings as they are
 CLOSED = "closed_form"  # the loss of what is solved
+ALL_TEACHERS = "all"  # the mean of the teacher rows of all languages
 UNMAPPED = " (unmapped)"  # after the name of a language whose captions are left as they are
 PAIR = "->"
 MAX_FAMILIES = 12  # of more, only the best of each pivot are shown and measured where that is costly

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from ccalign_jax._deferred import deferred
-from ccalign_jax.pivots._registry import ALL_TEACHERS as ALL_TEACHERS
 from ccalign_jax.pivots._registry import PIVOTS as PIVOTS
 from ccalign_jax.pivots._registry import Batch as Batch
 from ccalign_jax.pivots._registry import Pivot as Pivot

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import ccalign_jax.pivots as pivots  # whose terms are loaded when first asked for: names and summaries need no jax
 from ccalign_jax._entries import check_entry
+from ccalign_jax._names import ALL_TEACHERS
 from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.settings import SETTINGS
 
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 
     from ccalign_jax.aligners import Aligner, Params
 
-__all__ = ["ALL_TEACHERS", "PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot", "register_pivot"]
+__all__ = ["PIVOTS", "Batch", "Pivot", "PivotEntry", "Term", "make_pivot", "register_pivot"]
 
-ALL_TEACHERS = "all"  # the mean of the teacher rows of all languages
 READABLE = tuple(name for name, setting in SETTINGS.items() if isinstance(setting.default, float))
 
 

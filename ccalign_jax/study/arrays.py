@@ -10,11 +10,11 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ccalign_jax._names import ALL_TEACHERS
 from ccalign_jax.data.embedding_set import EmbeddingSet
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.data.teachers import pool_teachers
 from ccalign_jax.numerics import place_within, unit_float32
-from ccalign_jax.pivots import ALL_TEACHERS
 from ccalign_jax.solvers import gcca, generalised_procrustes
 from ccalign_jax.training import Embeddings, FitPlan, FoldArrays, Part
 

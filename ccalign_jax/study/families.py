@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from ccalign_jax._names import CLOSED
+from ccalign_jax._names import ALL_TEACHERS, CLOSED
 from ccalign_jax.aligners import ALIGNERS, canonical_name, maps_unseen_languages, split_name
 from ccalign_jax.errors import InputError, suggest
 from ccalign_jax.losses import LOSSES
-from ccalign_jax.pivots import ALL_TEACHERS, PIVOTS, Pivot, make_pivot
+from ccalign_jax.pivots import PIVOTS, Pivot, make_pivot
 from ccalign_jax.study.closed import closed_why_not
 from ccalign_jax.training import Space
 

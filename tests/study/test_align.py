@@ -61,7 +61,11 @@ def close(left, right, **tolerance):
 
 
 def pivots_of(name):
-    return [f"{kind}:en" if kind in ("text", "auxiliary") else kind for kind in CLOSED_FORMS[name].pivots]
+    return [
+        f"{kind}:en" if kind in ("text", "auxiliary") else kind
+        for kind in CLOSED_FORMS[name].pivots
+        if kind != "teacher"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,8 @@ def test_those_that_look_for_a_consensus_refuse(folder, one_line):
                 lambda name=name, form=form: plan_align(asked(folder, aligner=name, pivot=form.pivots[0]))
             )
             assert "needs all rows at once" in message
+    refused = one_line(lambda: plan_align(asked(folder, aligner="ridge", pivot="teacher")))
+    assert "teacher" in refused
     space = Space(D, D, ("en",))
     one_line(lambda: gather_moments(make_pivot("image", ("en",)), space, []), "no caption to train on has a target")
 

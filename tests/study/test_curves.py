@@ -86,7 +86,7 @@ def test_a_folder_keeps_them_and_is_not_overwritten_unasked(curves, tmp_path, on
     write(out, curves)
     assert json.loads((out / "curves.json").read_text()) == json.loads(json.dumps(curves.summary))
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert names == {"curves.json", "curves.csv", "manifest.json"} | {
+    assert names == {"curves.json", "curves.csv", "report.html", "manifest.json"} | {
         f"{folder}/{name}.{end}"
         for folder, ends in (("figures", ("svg",)), ("tables", ("md", "tex", "csv")))
         for name in ("path", "learning")
