@@ -7,6 +7,8 @@ import subprocess
 import sys
 from html import escape, unescape
 
+import pytest
+
 from ccalign_jax.reporting import (
     CURVES,
     EVALUATION,
@@ -31,6 +33,12 @@ CONFIG = {
     "config": {"data": "x.npz", "folds": 5, "aligners": None, "pivots": ["image", "text:en"]},
     "data_sha256": "abc",
 }
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Pages without plots, which take a second to draw."""
+    monkeypatch.setattr(reports, "make_plots", lambda panels, summary: {})
 
 
 def headings(page):
@@ -73,7 +81,7 @@ def test_sections_come_in_order_each_with_a_sentence_and_none_is_empty(make, eva
     assert headings(page) == [*first, "Text to text", "Every metric", "Geometry", "Diagnostics", *last]
 
 
-def test_a_note_that_several_tables_have_stands_on_the_page_once(make):
+def test_a_note_that_several_tables_have_stands_on_the_page_once(make, without_plots):
     summary = make(("image", "linear", "infonce", -0.27, -0.25), ("image", "residual", "infonce", 0.041, 0.02))
     tables, page = make_tables(SWEEP, summary), render_report(summary, CONFIG)
     notes = {note for table in tables.values() for note in table.notes}
@@ -105,7 +113,7 @@ def test_a_panel_that_is_added_to_the_list_is_on_the_page_in_its_place(make, mon
     assert list(make_plots(reports.SWEEP, make()))[-1] == "images"
 
 
-def test_a_panel_may_be_a_block_of_html_made_of_extras(make, monkeypatch):
+def test_a_panel_may_be_a_block_of_html_made_of_extras(make, monkeypatch, without_plots):
     panel = Panel("seen", "Seen", html=lambda shown: shown.get("seen") and f"<p>{shown['seen']} seen</p>")
     monkeypatch.setattr(reports, "SWEEP", [panel, *SWEEP])
     assert re.search(r">Seen</h2></summary>\s*<p>3 seen</p>", render_report(make(), CONFIG, extras={"seen": 3}))
@@ -123,7 +131,7 @@ def test_names_of_files_are_not_written_twice():
         assert len(set(names)) == len(names)
 
 
-def test_long_tables_are_folded_away(make, balanced_tags):
+def test_long_tables_are_folded_away(make, balanced_tags, without_plots):
     opened = '<details class="rows" open>\n<summary>What each configuration changes'
     assert opened in render_report(make(), CONFIG)
     page = render_report(make(*(("image", f"map{number}", "mse", 0.1, 0.1) for number in range(41))), CONFIG)
@@ -134,7 +142,7 @@ def test_long_tables_are_folded_away(make, balanced_tags):
     assert folded in page
 
 
-def test_page_says_how_to_apply_the_map(make):
+def test_page_says_how_to_apply_the_map(make, without_plots):
     page = render_report(make(("image", "residual", "infonce", 0.1, 0.1)), CONFIG, folder="runs/my run")
     assert "<span>--checkpoint=&#x27;runs/my</span> <span>run/best&#x27;</span> <span>--data=x.npz</span>" in page
     assert "<span>--data=DATA</span>" in render_report(make(), {"config": {"data": "arrays"}})
@@ -183,7 +191,7 @@ def test_names_cannot_become_markup(make, balanced_tags):
     balanced_tags(page)
 
 
-def test_no_note_is_said_too(make):
+def test_no_note_is_said_too(make, without_plots):
     assert "<p>None.</p>" in render_report(make(), {})
 
 
