@@ -45,9 +45,9 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "cli", "data", "diagnostics", "encoders", "evaluation", "exporting", "extraction",
-    "files", "grids", "learned_map", "losses", "manifests", "measurement", "metrics", "migration", "numerics",
-    "options", "pivots", "plugins", "precision", "processes", "reporting", "runs", "scenes", "search",
+    "aligners", "checkpoints", "cli", "data", "descriptions", "diagnostics", "encoders", "evaluation", "exporting",
+    "extraction", "files", "grids", "learned_map", "losses", "manifests", "measurement", "metrics", "migration",
+    "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting", "runs", "scenes", "search",
     "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 

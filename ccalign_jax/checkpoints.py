@@ -16,17 +16,15 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ccalign_jax.aligners import ALIGNERS, COMBINATORS, Aligner, Sizes, make_aligner
 from ccalign_jax.data.fingerprints import Fingerprints
 from ccalign_jax.data.json_files import read_json
+from ccalign_jax.descriptions import ABOUT, described_aligner
 from ccalign_jax.errors import InputError, check_path
 from ccalign_jax.files import whole_path
 from ccalign_jax.learned_map import LearnedMap
-from ccalign_jax.settings import LARGEST_SIZE
 
-__all__ = ["described_aligner", "load_aligner", "load_tree", "save_checkpoint", "save_tree"]
+__all__ = ["load_aligner", "load_tree", "save_checkpoint", "save_tree"]
 
-ABOUT = "checkpoint.json"
 TREE = "tree"
 TRAINING_IMAGES = "training_images.npz"
 SCHEMA = 1
@@ -121,49 +119,11 @@ def load_aligner(path: str | os.PathLike[str]) -> LearnedMap:
     return LearnedMap(aligner, params, about, _load_training_images(Path(path) / TRAINING_IMAGES))
 
 
-def described_aligner(path: str | os.PathLike[str], about: Mapping[str, Any]) -> Aligner:
-    """The aligner of a map from its description.
-
-    Args:
-        path: of the map, for messages.
-        about: as in `LearnedMap`.
-
-    Raises:
-        InputError: it is not registered, or the description lacks a size.
-    """
-    _check_registered(path, about)
-    sizes = {size: about[size] for size in Sizes._fields[1:] if size in about}
-    try:
-        name, d_text, d_image, languages = (about[key] for key in ("aligner", "d_text", "d_image", "languages"))
-    except KeyError as missing:
-        raise InputError(
-            f"{path}: {ABOUT} has no {missing}: it is not the checkpoint of one map; give RUN/best"
-        ) from None
-    words = isinstance(languages, list | tuple) and all(isinstance(one, str) for one in (name, *languages))
-    numbers = all(type(size) is int and 0 <= size <= LARGEST_SIZE for size in (d_text, d_image, *sizes.values()))
-    if not words or not numbers:
-        raise InputError(f"{path}: {ABOUT} has a name or size of another kind; copy or save the checkpoint again")
-    return make_aligner(name, d_text, d_image, languages=len(languages), **sizes)
-
-
 def _load_training_images(file: Path) -> Fingerprints | None:
     if not file.is_file():
         return None
     with np.load(file, allow_pickle=False) as stored:
         return Fingerprints(**stored)
-
-
-def _check_registered(path: str | os.PathLike[str], about: Mapping[str, Any]) -> None:
-    """Refuse an aligner that is not registered, such as one of a plugin that is not loaded."""
-    parts = re.findall(r"[^(),\s]+", str(about.get("aligner", "")))
-    unknown = [part for part in parts if part not in ALIGNERS and part not in COMBINATORS]
-    if unknown:
-        modules = about.get("modules") or ["MODULE"]
-        given = " ".join(f"--plugin={module}" for module in modules)
-        raise InputError(
-            f"{path}: aligner {unknown[0]!r} is not registered here; give {given}, which defines it, or the path of "
-            f"its .py file (in Python: ccalign_jax.load_plugin({modules[0]!r}))"
-        )
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from ccalign_jax.checkpoints import (
     ABOUT,
     TRAINING_IMAGES,
     LearnedMap,
-    described_aligner,
     load_aligner,
     load_tree,
     save_checkpoint,
     save_tree,
 )
 from ccalign_jax.data.fingerprints import Fingerprints
+from ccalign_jax.descriptions import described_aligner
 from ccalign_jax.study.refit import describe_map
 from ccalign_jax.training import Hyper, Recipe, Space, Trial
 
@@ -153,9 +153,39 @@ def test_an_edited_description_is_noticed(tmp_path, saved, change, one_line):
     one_line(lambda: load_aligner(path), str(path), "SHA-256")
 
 
-@pytest.mark.parametrize("strange", [{"d_text": "6"}, {"hidden": 1e9}, {"languages": 3}, {"languages": [None]}])
-def test_names_and_sizes_of_another_kind_are_refused(strange, one_line):
-    one_line(lambda: described_aligner("best", {**about(), **strange}), "best", "of another kind")
+STRANGE = {
+    "d_text": ("6", 0, -1, True, None, 2**40),
+    "hidden": (1e9, 0, -3),
+    "languages": (3, [None], ["de", "de"], "de"),
+    "aligner": ("", "\u2028", "residul", "dual(", 5),
+    "hyper": ([], None),
+    "trial": (3, None),
+    "scores": ([], {}, {"before": {"MRR": 0.1}, "after": {}}, {"before": {"MRR": "x"}, "after": {"MRR": 1}}),
+    "modules": (3, [None]),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in STRANGE.items() for value in values])
+def test_a_description_with_a_strange_entry_is_refused_by_the_name_of_its_file(key, value, one_line):
+    said = {**about("residual_mlp"), key: value}
+    one_line(lambda: described_aligner("some/best", said), "some/best")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"d_image": 0}, "d_image is 0, of another kind"),
+        ({"hidden": 0}, "hidden is 0, but residual_mlp needs it"),
+        ({"aligner": ""}, "unknown aligner ''"),
+    ],
+)
+def test_a_description_says_which_entry_is_wrong(change, words, one_line):
+    said = {**about("residual_mlp"), **change}
+    one_line(lambda: described_aligner("best", said), f"best: {ABOUT}: {words}")
+
+
+def test_a_size_that_an_aligner_does_not_read_may_be_none():
+    assert described_aligner("best", about("linear", hidden=0)).matrix is not None
 
 
 def test_parameters_of_another_aligner_are_refused(tmp_path, one_line):

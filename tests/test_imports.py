@@ -43,6 +43,7 @@ ORDER = (
     "data",
     "encoders",
     "learned_map",
+    "descriptions",
     "checkpoints",
     "seed_maps",
     "exporting",

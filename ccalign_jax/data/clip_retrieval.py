@@ -122,7 +122,8 @@ def _parts_of(path: Path) -> list[_Part]:
     """The files of each number, in the order of numbers.
 
     Raises:
-        InputError: a number is missing or there twice, or the files of a number have different numbers of rows.
+        InputError: a number is missing or there twice, an array is no matrix, or the files of a number have different
+            numbers of rows.
     """
     images, texts = (_numbered(path / folder, folder, ".npy") for folder in ("img_emb", "text_emb"))
     tables = _numbered(path / "metadata", "metadata", ".parquet")
@@ -136,8 +137,11 @@ def _parts_of(path: Path) -> list[_Part]:
     parts = []
     for number in sorted(images):
         image, text = npy_array(images[number], "image"), npy_array(texts[number], "text")
-        if image.shape[:1] != text.shape[:1]:
-            raise InputError(_uneven(text.path, text.shape[0] if text.shape else 0, image))
+        for array in (image, text):
+            if len(array.shape) != 2:
+                raise InputError(f"{array.path}: is {array.dtype}{list(array.shape)}; it must be [rows, dimensions]")
+        if image.shape[0] != text.shape[0]:
+            raise InputError(_uneven(text.path, text.shape[0], image))
         parts.append(_Part(image, text, parquet_table(tables[number]) if tables else None))
     return parts
 

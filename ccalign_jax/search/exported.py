@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ccalign_jax.aligners import Aligner, make_aligner
-from ccalign_jax.checkpoints import described_aligner
 from ccalign_jax.data.json_files import read_json
 from ccalign_jax.data.npz import read_npz
 from ccalign_jax.data.stored_arrays import stored_arrays
+from ccalign_jax.descriptions import described_aligner
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.seed_maps import read_map
@@ -90,13 +90,14 @@ def _read_parameters(folder: Path, about: Mapping[str, Any]) -> LearnedMap:
 
 def _read_modules(folder: Path, about: Mapping[str, Any]) -> LearnedMap:
     """The map from its Dense modules, which stand between two normalisations at the end of each side."""
+    described = described_aligner(folder, about)
     modules = read_json(folder / "modules.json")
     chain = [(each["type"], folder / each["path"]) for each in modules]
     image: list[tuple[str, Path]] = []
     if len(chain) == 1 and _kind(chain[0]) == ROUTER:  # of both sides
         sides = _routes(chain[0][1])
         chain, image = sides["text"], sides["image"]
-    elif described_aligner(folder, about).trains_image:
+    elif described.trains_image:
         raise InputError(f"{folder}: holds captions alone, but the map moves images, too; give RUN/best")
     tail = _tail(chain)
     routes = _routes(tail[0][1]) if tail and _kind(tail[0]) == ROUTER else {OTHER: tail}

@@ -137,8 +137,12 @@ def test_arrays_that_cannot_be_read_by_rows(folder, one_line):
     for values, problem in (
         (np.ones((4, 4), object), "holds Python objects, which need pickle"),
         (np.asfortranarray(np.eye(4, dtype=np.float16)), "is in Fortran order"),
+        (np.float16(1), "is float16[]; it must be [rows, dimensions]"),
+        (np.ones(4, np.float16), "is float16[4]; it must be [rows, dimensions]"),
     ):
         np.save(path, values)
         one_line(lambda: open_shards(folder), f"{path}: {problem}")
+    np.save(folder / "img_emb/img_emb_2.npy", np.float16(1))
+    one_line(lambda: load(folder), "img_emb_2.npy: is float16[]; it must be [rows, dimensions]")
     path.write_bytes(path.read_bytes()[:-1])
     one_line(lambda: open_shards(folder), f"{path}: not an .npy file that can be read")

@@ -3,7 +3,7 @@
 `python tests/stress/fuzz.py 100000` prints counts by reader, and ends with status 1 if any case ended otherwise: in
 another exception, after more than `SECONDS`, with more than `MEMORY`, with a file written outside, or with code of the
 data run. `--reader=NAME,NAME` takes readers whose names begin so, `--seed=S` other cases. The same cases come each
-time. Ctrl-C prints the counts so far.
+time. Ctrl-C prints the counts so far; `--first=N` goes on from case N, and `1 --first=N` tries that one again.
 """
 
 import argparse
@@ -110,11 +110,11 @@ def refusal(message: str, folder: Path | None) -> str:
     return "refused" if folder is None or str(folder) in message else f"WITHOUT ITS NAME: {message[:200]!r}"
 
 
-def fuzz(count: int, *, reader: str = "", seed: int = 0) -> Iterator[tuple[str, str, int]]:
-    """So many cases of all readers in turn: reader, outcome and number of each."""
+def fuzz(count: int, *, reader: str = "", seed: int = 0, first: int = 0) -> Iterator[tuple[str, str, int]]:
+    """So many cases of all readers in turn, from case `first` on: reader, outcome and number of each."""
     chosen = [one for one in READERS if one.name.startswith(tuple(reader.split(",")))]
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
-        for number in range(count):
+        for number in range(first, first + count):
             one = chosen[number % len(chosen)]
             yield one.name, outcome(one, Path(place), np.random.default_rng((seed, number))), number
 
@@ -124,15 +124,16 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=100_000)
     parser.add_argument("--reader", default="")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's and torch's, of damaged files
-    counts, first = Counter[tuple[str, str]](), dict[tuple[str, str], int]()
+    counts, earliest = Counter[tuple[str, str]](), dict[tuple[str, str], int]()
     with contextlib.suppress(KeyboardInterrupt):
-        for name, found, number in fuzz(given.count, reader=given.reader, seed=given.seed):
+        for name, found, number in fuzz(given.count, reader=given.reader, seed=given.seed, first=given.first):
             counts[name, found] += 1
-            first.setdefault((name, found), number)
+            earliest.setdefault((name, found), number)
     for (name, found), times in sorted(counts.items()):
-        print(f"{name:<16} {times:>7}  {found}" + ("" if found in GOOD else f"  (first: case {first[name, found]})"))
+        print(f"{name:<16} {times:>7}  {found}" + ("" if found in GOOD else f"  (first: case {earliest[name, found]})"))
     bad = sum(times for (_, found), times in counts.items() if found not in GOOD)
     total = json.dumps({one: sum(times for (_, found), times in counts.items() if found == one) for one in GOOD})
     print(f"{sum(counts.values())} cases, {total}, {bad} that ended otherwise")

@@ -9,15 +9,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import torch
 import yaml
 from fuzz_changes import TEXTS, VALUES, Make, Payload, Random, Read, as_json, change_files, maybe_strange, pick, strange
 
 from ccalign_jax.checkpoints import _sha256, load_aligner, save_checkpoint
+from ccalign_jax.exporting import export
 from ccalign_jax.learned_map import LearnedMap
+from ccalign_jax.search.exported import read_any_map
 from ccalign_jax.seed_maps import load_seed_map
 from ccalign_jax.study.grids import load_grid
+
+EXPORTS = ("numpy", "safetensors")
 
 
 def make_seed_map(folder: Path, random: Random) -> Read:
@@ -46,27 +51,29 @@ def make_seed_map(folder: Path, random: Random) -> Read:
 
 def use_map(read: Callable[[Path], LearnedMap], path: Path) -> None:
     found = read(path)
-    assert np.isfinite(
-        np.asarray(next(iter(found.params.values()), 0) if not isinstance(found.params, dict) else 0)
-    ).all()
+    arrays = jax.tree.leaves(found.params)
+    assert repr(found) and all(np.isfinite(each).all() for each in arrays)
+    assert arrays[0].shape[0] == found.about["d_text"] or found.about["aligner"] != "linear"
 
 
 @cache
-def checkpoint() -> Path:
-    """A checkpoint that is written once."""
+def maps() -> Path:
+    """Folders of a checkpoint and of its exports, which are written once."""
     import atexit
     import tempfile
 
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     torch.save({"kind": "linear", "W": torch.eye(3), "langs": ["de", "en"]}, folder / "W.pt")
-    save_checkpoint(folder / "best", load_seed_map(folder / "W.pt"))
-    return folder / "best"
+    save_checkpoint(folder / "checkpoint", load_seed_map(folder / "W.pt"))
+    for form in EXPORTS:
+        export(folder / "checkpoint", to=form, out=folder / form)
+    return folder
 
 
 def make_checkpoint(folder: Path, random: Random) -> Read:
     """Of one whose bytes were changed, or whose description was, and signed again."""
-    shutil.copytree(checkpoint(), folder / "best")
+    shutil.copytree(maps() / "checkpoint", folder / "best")
     about = json.loads((folder / "best" / "checkpoint.json").read_text())
     if random.random() < 0.5:
         about = strange(about, random)
@@ -78,6 +85,20 @@ def make_checkpoint(folder: Path, random: Random) -> Read:
         (folder / "best" / "checkpoint.json").write_bytes(as_json(about))
     change_files(folder, random)
     return partial(use_map, load_aligner, folder / "best")
+
+
+def make_export(folder: Path, random: Random) -> Read:
+    """Of a folder whose bytes were changed, or whose description was."""
+    shutil.copytree(maps() / pick(random, EXPORTS), folder / "map")
+    about = folder / "map" / "config.json"
+    if random.random() < 0.5:
+        content = json.loads(about.read_text())
+        part = random.random() < 0.7 and "map" in content
+        about.write_bytes(
+            as_json({**content, "map": strange(content["map"], random)} if part else strange(content, random))
+        )
+    change_files(folder, random)
+    return partial(use_map, read_any_map, folder / "map")
 
 
 YAMLS = (
@@ -126,4 +147,9 @@ def make_grid(folder: Path, random: Random) -> Read:
     return read
 
 
-READERS: dict[str, Make] = {"seed_map": make_seed_map, "checkpoint": make_checkpoint, "grid": make_grid}
+READERS: dict[str, Make] = {
+    "seed_map": make_seed_map,
+    "checkpoint": make_checkpoint,
+    "export": make_export,
+    "grid": make_grid,
+}
