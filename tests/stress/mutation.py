@@ -124,6 +124,12 @@ def bodies(node: ast.AST) -> Iterator[ast.expr]:
             yield from bodies(child)
 
 
+def tests_of(fault: Fault) -> list[str]:
+    """The tests that must notice a fault; first those of its file, where there are such, for they mostly do."""
+    own = f"{fault.file.parent.name}/test_{fault.file.stem.strip('_')}.py"
+    return [*[own][: (ROOT / "tests" / own).exists()], *AREAS[fault.area][1]]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("count", type=int, nargs="?", default=100)
@@ -144,7 +150,7 @@ def main() -> int:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
         def verdict(fault: Fault) -> str:
-            return try_source(str(fault.file.relative_to(PACKAGE)), fault.source, AREAS[fault.area][1], folder)
+            return try_source(str(fault.file.relative_to(PACKAGE)), fault.source, tests_of(fault), folder)
 
         with ThreadPoolExecutor(given.jobs) as pool:
             for fault, outcome in zip(chosen, pool.map(verdict, chosen), strict=True):

@@ -16,6 +16,7 @@ from ccalign_jax.training import (
     keep_epoch,
     map_part,
     rank_part,
+    score_epochs,
     score_map,
 )
 
@@ -115,6 +116,7 @@ def test_an_epoch_that_diverged_is_never_kept(data, path, shares, start_counts, 
     found = choose_epoch(ALIGNER, run, data, PART, recipe=Recipe(start_counts=start_counts))
     assert (int(found.epoch), int(found.diverged)) == (kept, 3)
     assert not np.any(found.scores[np.isnan(shares)]) and np.isfinite(found.params["delta"]).all()
+    assert not np.any(score_epochs(ALIGNER, run, data, PART).images[np.isnan(shares)])
     settled = keep_epoch(run, len(shares) - 1)
     assert int(settled.epoch) == int(np.argmax(np.isnan(shares))) - 1 and int(settled.diverged) == 3
 
