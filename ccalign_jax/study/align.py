@@ -26,6 +26,7 @@ from ccalign_jax.study.board import StreamBoard
 from ccalign_jax.study.families import Families
 from ccalign_jax.study.grids import parse_settings
 from ccalign_jax.study.refit import check_trained, describe_map, describe_scores
+from ccalign_jax.study.result_notes import held_out_pairing_notes
 from ccalign_jax.study.stream import PASS_ROWS, Progress, solve_stream, train_stream
 from ccalign_jax.study.trials import check_steps, make_trials
 from ccalign_jax.training import Run, Space, Trial, choose_epoch, group_trials, keep_epoch
@@ -140,7 +141,8 @@ def align(
         progress: called with what goes on, pairs seen, and pairs in all.
 
     Returns:
-        The map; `about["scores"]` holds t2i R@1, i2t R@1 and MRR on the held-out pairs before and after.
+        The map; `about["scores"]` holds t2i R@1, i2t R@1 and MRR on the held-out pairs before and after, and
+        `about["notes"]` a sentence if these pairs seem not to belong together.
 
     Raises:
         InputError: a NaN, infinite or zero row, a file that has become shorter, or training that diverged before any
@@ -178,8 +180,8 @@ def align(
     if plan.held is None:
         found = keep_epoch(run, len(run.losses))
     else:
-        part = make_part(plan.held, np.arange(len(plan.held)))
-        found = choose_epoch(aligner, run, device_embeddings(plan.held), part, recipe=trial.recipe)
+        part, embeddings = make_part(plan.held, np.arange(len(plan.held))), device_embeddings(plan.held)
+        found = choose_epoch(aligner, run, embeddings, part, recipe=trial.recipe)
         if board is not None:
             board.add_scores(run, np.asarray(found.scores), 1 if plan.stream is None else plan.stream.steps_per_epoch)
     check_trained(trial.name, found)
@@ -187,6 +189,8 @@ def align(
     about |= {"train_pairs": plan.train_rows, "diverged": int(found.diverged)}
     if plan.held is not None:
         about["scores"] = describe_scores(found)
+        if notes := [*held_out_pairing_notes(space, aligner, found.params, embeddings, part, seed=seed)]:
+            about["notes"] = notes
     params = jax.tree.map(np.asarray, found.params)
     return LearnedMap(aligner, params, about, _fingerprint_images(plan))
 

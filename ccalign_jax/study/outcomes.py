@@ -14,6 +14,7 @@ from ccalign_jax.measurement.inference import Arm
 from ccalign_jax.measurement.measure import BOTH, DIRECTIONS, Measurement
 from ccalign_jax.study.race import Beaten
 from ccalign_jax.training import LanguageRanks, Trial, scored_epochs
+from ccalign_jax.training.parts import SCORES
 
 __all__ = ["Outcome", "arm_of", "best_of", "describe_choice", "describe_trial", "seed_optimism", "select", "spread"]
 
@@ -183,7 +184,7 @@ def describe_trial(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         **({"diverged": outcome.diverged} if any(outcome.diverged) else {}),
         "curve": {
             "epoch": list(range(len(curve)) if trial.loss == CLOSED else scored_epochs(trial.recipe)),
-            **{key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(("t2i_R@1", "i2t_R@1", "MRR"))},
+            **{key: [round(float(v), 6) for v in curve[:, k]] for k, key in enumerate(SCORES)},
         },
     }
 

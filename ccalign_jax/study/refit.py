@@ -38,6 +38,7 @@ from ccalign_jax.training import (
     fitting_recipe,
     keep_epoch,
 )
+from ccalign_jax.training.parts import SCORES
 
 __all__ = ["check_trained", "describe", "describe_map", "describe_scores", "make_checkpoint", "refit", "train_one"]
 
@@ -120,7 +121,7 @@ def describe_map(
 def describe_scores(found: FitResult) -> dict[str, dict[str, float]]:
     """t2i R@1, i2t R@1 and MRR on the validation part, before and after training."""
     return {
-        when: dict(zip(("t2i_R@1", "i2t_R@1", "MRR"), map(float, found.scores[at]), strict=True))
+        when: dict(zip(SCORES, map(float, found.scores[at]), strict=True))
         for when, at in (("before", 0), ("after", int(found.point)))
     }
 

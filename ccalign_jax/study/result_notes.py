@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ccalign_jax.measurement.measure import IDENTITY
+import numpy as np
+
+from ccalign_jax.aligners import Aligner, Params
+from ccalign_jax.measurement.measure import IDENTITY, chance_measurement
 from ccalign_jax.solvers.closed_forms import CLOSED_FORMS
+from ccalign_jax.statistics import bootstrap_weights, percentile_interval
 from ccalign_jax.study.grids import NUMBERS, SIZES
 from ccalign_jax.study.outcomes import Outcome
-from ccalign_jax.training import Trial
+from ccalign_jax.training import Embeddings, Part, Recipe, Space, Trial, score_map
+from ccalign_jax.training.parts import SCORES
 
-__all__ = ["divergence_notes", "edge_notes", "pairing_notes"]
+__all__ = ["divergence_notes", "edge_notes", "held_out_pairing_notes", "pairing_notes"]
 
 SEARCHED = tuple(key for key in (*NUMBERS, *SIZES) if key != "tile")  # a tile changes memory use only
 CHANCE_METRIC = "MRR"
@@ -54,9 +59,35 @@ def pairing_notes(summary: Mapping[str, Any], maps: Sequence[Mapping[str, Any]])
     identity, *lows = (one["both"][CHANCE_METRIC]["low"] for one in (summary["baselines"][IDENTITY], *maps))
     lows = [low for low in lows if low is not None]
     if identity is not None and max([identity, *lows]) <= chance and (wide or lows):
-        equal = " although widths are equal" if wide else ""
-        every = ", and so is every map" if lows else ""
-        yield f"identity is at chance{equal}{every}: are your rows paired by key?"
+        yield _unpaired(wide=wide, maps=bool(lows))
+
+
+def held_out_pairing_notes(
+    space: Space, aligner: Aligner, params: Params, embeddings: Embeddings, held: Part, *, seed: int
+) -> Iterator[str]:
+    """The sentence of `pairing_notes` on one map and the pairs that were held out for it.
+
+    Args:
+        space: widths and languages.
+        aligner, params: the map.
+        embeddings: the data.
+        held: the part of the held-out pairs; their images are resampled for the intervals.
+        seed: of this resampling.
+    """
+    weights = bootstrap_weights(len(held.images), seed=seed)
+    chance = chance_measurement(held, space.languages).values["both", None][CHANCE_METRIC]
+
+    def is_at_chance(aligner: Aligner, params: Params) -> bool:
+        images = np.asarray(score_map(aligner, params, embeddings, held).images, np.float64)
+        return float(percentile_interval(weights @ images[:, SCORES.index(CHANCE_METRIC)])[0]) <= chance
+
+    if is_at_chance(aligner, params) and is_at_chance(space.aligner(IDENTITY, Recipe()), {}):
+        yield _unpaired(wide=space.d_text == space.d_image, maps=True)
+
+
+def _unpaired(*, wide: bool, maps: bool) -> str:
+    equal = " although widths are equal" if wide else ""
+    return f"identity is at chance{equal}{', and so is every map' if maps else ''}: are your rows paired by key?"
 
 
 def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -74,7 +105,7 @@ def divergence_notes(outcomes: Sequence[Outcome]) -> list[str]:
         for outcome in found[:MAX_NOTES]
     ]
     if len(found) > MAX_NOTES:
-        notes.append(f"{len(found) - MAX_NOTES} more trials diverged: see trials[…].diverged in summary.json")
+        notes.append(f"{len(found) - MAX_NOTES} more trials diverged: see diverged in summary.json")
     return notes
 
 

@@ -106,6 +106,8 @@ def summarise(
     found["notes"] += edge_notes(chosen, outcomes)
     found["notes"] += pairing_notes(found, [trial["metrics"] for trial in found["trials"]])
     found |= {"repeats": plan.config.repeats, "inner": plan.inner}
+    if failed := {outcome.name: outcome.diverged for outcome in outcomes if any(outcome.diverged)}:
+        found["diverged"] = failed
     if plan.left_out:
         found["left_out"] = dict(plan.left_out)
     if plan.raced:

@@ -16,6 +16,7 @@ from ccalign_jax.precision import Precision, in_precision
 from ccalign_jax.training.batches import Embeddings
 
 __all__ = [
+    "SCORES",
     "Part",
     "PartRows",
     "PartScores",
@@ -25,6 +26,7 @@ __all__ = [
     "score_part",
 ]
 
+SCORES = ("t2i_R@1", "i2t_R@1", "MRR")  # for model selection
 LanguageRanks = tuple[tuple[Ranks, Ranks], ...]
 
 
@@ -53,7 +55,7 @@ class PartRows(NamedTuple):
 
 
 class PartScores(NamedTuple):
-    """Scores for model selection: t2i R@1, i2t R@1 and MRR on a part.
+    """The `SCORES` of a part, for model selection.
 
     Attributes:
         mean: `[..., 3]`.

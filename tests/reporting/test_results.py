@@ -145,6 +145,14 @@ def test_settings_that_closed_forms_do_not_read_are_still_the_same_in_all_others
     assert "The same in all trials that read it: learning rate 0.001, l2 0.0005." in table.notes
 
 
+def test_a_trial_that_diverged_is_marked(make):
+    summary = make(epochs=(0, 3, 0, 1, 2))
+    assert trials_table(summary).rows[0][-2] == "0–3" and "diverged" not in notes(trials_table(summary))
+    summary["trials"][0]["diverged"] = [0, 7, 0, 0, 0]
+    assert trials_table(summary).rows[0][-2] == "0–3 (diverged)"
+    assert "diverged: parameters became NaN or infinite" in notes(trials_table(summary))
+
+
 def test_epoch_zero_is_noted(make):
     assert "kept the start, which nothing beat on the inner part: residual W = I + ΔW (2 of 5)" in notes(
         main_table(make(epochs=(0, 3, 0, 1, 2)))

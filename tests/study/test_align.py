@@ -197,6 +197,18 @@ def test_training_gains(folder):
     assert seen[-1] == (12 * 16 * 3, 12 * 16 * 3)
 
 
+def test_pairs_that_do_not_belong_together_are_noted(folder, tmp_path):
+    def notes_of(place):
+        return align(plan_align(asked(str(place), aligner="procrustes"))).about.get("notes")
+
+    arrays = pairs()
+    write_shards(tmp_path, [arrays | {"image": np.roll(arrays["image"], 7, axis=0)}])
+    assert notes_of(folder) is None
+    assert notes_of(tmp_path) == [
+        "identity is at chance although widths are equal, and so is every map: are your rows paired by key?"
+    ]
+
+
 @pytest.mark.parametrize("stop", [2, 12, 19])
 def test_a_run_that_was_stopped_goes_on_to_the_same_map(folder, tmp_path, monkeypatch, stop):
     """Stopped within the first epoch, at its end, and in the second."""

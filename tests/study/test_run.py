@@ -220,6 +220,7 @@ def test_a_trial_that_diverges_is_named_and_not_chosen(burst):
     calm, wild = burst.outcomes
     assert wild.diverged == [2, 2] and calm.diverged == [0, 0] and wild.epochs == [0, 0]
     assert [one.get("diverged") for one in burst.summary["trials"]] == [None, [2, 2]]
+    assert burst.summary["diverged"] == {wild.name: [2, 2]}
     assert wild.name not in {burst.summary["best"], *burst.summary["selected"]["per_fold"]}
     (note,) = (note for note in burst.summary["notes"] if "diverged" in note)
     assert note.startswith(f"{wild.name} diverged in 2 of 2 folds, first after step 2: ")

@@ -94,6 +94,8 @@ def main() -> Path | None:
         print(
             f"note: training diverged, a parameter is NaN or infinite after step {step}; the map is of an epoch before"
         )
+    for note in found.about.get("notes", []):
+        print(f"note: {note}")
     for when, scores in found.about.get("scores", {}).items():
         words = "  ".join(f"{name.replace('_', ' ')} {plain(value)}" for name, value in scores.items())
         print(f"{when:<7}{words}  ({held} held out)")

@@ -176,9 +176,10 @@ def trials_table(summary: Summary) -> Table:
         *Column.directions("{task}\nR@1", change_heading(summary)),
         Column("gap\nt2i", lambda name, trial: gap(trial, "t2i")),
         Column("score", lambda name, trial: plain(trial["selection"]["mean"])),
-        Column("epochs", lambda name, trial: "–".join(map(str, sorted({min(trial["epochs"]), max(trial["epochs"])})))),
+        Column("epochs", lambda name, trial: _epochs(trial)),
         Column("chosen", lambda name, trial: f"{chosen[name]} of {summary['folds']}" if chosen[name] else ""),
     ]
+    failed = any("diverged" in trial for trial in trials)
     part = "the reported folds" if is_optimistic(summary) else "the inner parts"
     return fill_table(
         f"{count_words(len(trials), 'trial')}{setting_words(trials)}",
@@ -188,10 +189,17 @@ def trials_table(summary: Summary) -> Table:
             f"score: what trials are chosen by, on {part}; epochs: the one chosen in each fold, 0 is the start, "
             "of closed forms the place on their path; chosen: in how many folds this trial was.",
             f"Chosen over all folds: {trial_names(summary).get(summary['best'], summary['best'])}.",
+            *(["diverged: parameters became NaN or infinite, from the step that the notes name."] if failed else []),
             *evidence_notes(summary, "trials"),
             *([f"The same in all trials that read it: {', '.join(shared)}."] if shared else []),
         ),
     )
+
+
+def _epochs(trial: Mapping[str, Any]) -> str:
+    """The fewest and the most epochs of the folds, and whether training diverged in one of them."""
+    chosen = "–".join(map(str, sorted({min(trial["epochs"]), max(trial["epochs"])})))
+    return f"{chosen} (diverged)" if "diverged" in trial else chosen
 
 
 def _other_settings(trial: Mapping[str, Any]) -> str:
