@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 from scipy.special import logsumexp
 
-from ccalign_jax.numerics import masked_log_sum_exp, resize_rows, unit_float32, unit_rows
+from ccalign_jax.numerics import masked_log_sum_exp, place_within, resize_rows, scale_rows, unit_float32, unit_rows
 
 ONE_ZERO_ROW = jnp.array([[3.0, 4.0], [0.0, 0.0], [1.0, -2.0]])
 
@@ -54,6 +54,22 @@ def test_half_precision_rows_are_summed_in_float32(dtype):
 
 def test_numpy_float64_rows_come_in_without_a_warning():
     np.testing.assert_array_equal(unit_rows(np.array([[0.0, 2.0]])), [[0.0, 1.0]])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_scaled_rows_are_rows_times_a_power_of_two(scale):
+    rows = scale * normal(5, 7).astype(np.float64)
+    found = scale_rows(rows)
+    largest, ratios = np.abs(found).max(axis=1), found / rows
+    assert ((largest >= 0.5) & (largest < 1)).all()
+    np.testing.assert_array_equal(ratios, np.broadcast_to(ratios[:, :1], ratios.shape))
+    np.testing.assert_array_equal(np.frexp(ratios)[0], 0.5)
+
+
+def test_places_within_count_what_came_before():
+    numbers = np.random.default_rng(0).integers(0, 5, 40)
+    assert place_within(numbers).tolist() == [int((numbers[:at] == one).sum()) for at, one in enumerate(numbers)]
+    assert place_within(numbers[:0]).tolist() == []
 
 
 SCALES = [1e37, 1e22, 1e-24, 1e-30]

@@ -33,6 +33,13 @@ def test_skew_and_share_against_scipy():
     assert d.hub_skew(np.full(5, 3)) == 0
 
 
+def test_gini_is_the_mean_difference_of_pairs():
+    counts = np.random.default_rng(0).integers(0, 9, 40)
+    wanted = np.abs(counts[:, None] - counts).mean() / (2 * counts.mean())
+    assert d.hub_gini(counts) == pytest.approx(wanted) == d.hub_gini(counts[::-1] * 7)
+    assert d.hub_gini(np.zeros(3)) == 0
+
+
 def test_shared_and_plain_agree_without_ties():
     scores = unit(1, 80, 10) @ unit(1, 80, 10).T
     np.testing.assert_array_equal(d.k_occurrence(scores, 7), shared(scores, 7))

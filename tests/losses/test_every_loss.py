@@ -98,6 +98,20 @@ def test_derivatives_masks_and_what_must_not_matter(variant):
             np.testing.assert_allclose(value, expected, rtol=1e-12, err_msg=what)
 
 
+def test_float32_gives_what_float64_gives():
+    @jax.jit
+    def every(rows, numbers, masks):
+        return {name: call(rows, numbers, masks, variant=name) for name in LOSSES}
+
+    rows, masks = problem()
+    single = every(rows, NUMBERS, masks)
+    with jax.enable_x64(True):
+        double = every(jax.tree.map(np.float64, rows), jax.tree.map(np.float64, NUMBERS), masks)
+    for name, value in single.items():
+        assert (value.dtype, double[name].dtype) == (np.float32, np.float64)
+        np.testing.assert_allclose(value, double[name], rtol=1e-4, err_msg=name)
+
+
 @EVERY
 def test_corners_are_finite_in_value_and_gradient(variant):
     """Half precision throughout, which scores in float32: the corners of both at once."""

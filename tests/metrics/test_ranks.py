@@ -15,6 +15,7 @@ from ccalign_jax.metrics import (
     Ranks,
     all_tied,
     cosine_scores,
+    expected_rank,
     rank,
     rank_pairs,
     rank_tasks,
@@ -47,13 +48,14 @@ def brute_force(scores, gold):
         hits = np.isin(np.concatenate(order), gold)
         places = np.flatnonzero(hits) + 1
         precision = np.mean(np.arange(1, len(places) + 1) / places)
-        found.append([*(places[0] <= k for k in KS), 1 / places[0], precision])
+        found.append([*(places[0] <= k for k in KS), 1 / places[0], precision, places[0]])
     return np.mean(found, axis=0), np.min(found, axis=0), np.max(found, axis=0)
 
 
 def metrics_of(ranks, row):
     one = Ranks(*(np.asarray(part)[row : row + 1] for part in ranks))
-    return np.array([*(float(recall_at(one, k)[0]) for k in KS), one.reciprocal_rank[0], one.average_precision[0]])
+    means = one.reciprocal_rank[0], one.average_precision[0], expected_rank(one)[0]
+    return np.array([*(float(recall_at(one, k)[0]) for k in KS), *means])
 
 
 def same(left, right):
@@ -91,7 +93,7 @@ def test_expectations_are_those_over_all_orders(case):
     for row in range(2):
         answers = gold[row][gold[row] >= 0]
         if not len(answers):
-            assert metrics_of(ranks, row).tolist() == [0.0] * 5
+            assert metrics_of(ranks, row)[:5].tolist() == [0.0] * 5
             assert int(ranks.tied[row]) == 0
             continue
         kept = np.flatnonzero(mask)
