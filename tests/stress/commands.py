@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import local_images
 import numpy as np
 
 from ccalign_jax.checkpoints import load_tree
@@ -39,6 +40,7 @@ class Command(NamedTuple):
         prepare: writes its inputs into a folder.
         pieces: patterns of what is never written again once it is there, until the command is done.
         out: the folder `out`, or one in it.
+        program: what Python runs, before the name of the command.
     """
 
     name: str
@@ -46,11 +48,12 @@ class Command(NamedTuple):
     prepare: Callable[[Path], None]
     pieces: Sequence[str] = ()
     out: str = OUT
+    program: Sequence[str] = ("-m", "ccalign_jax.cli")
 
     def start(self, place: Path, *more: str, shell: str = 'exec "$@"') -> subprocess.Popen:
         """The command in a process of its own, by a line of the shell, with the folder `out` in `place`."""
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(place.parent / "compiled")}
-        python = [sys.executable, "-m", "ccalign_jax.cli"]
+        python = [sys.executable, *self.program]
         return subprocess.Popen(
             ["sh", "-c", shell, "sh", *python, self.name, *self.flags, f"--out={self.out}", *more],
             cwd=place,
@@ -130,12 +133,12 @@ def write_photographs(place: Path) -> None:
     (place / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_wit(place: Path, *, images: int = 5000) -> None:
+def write_wit(place: Path, *, images: int = 5000, address: str = "https://images.example.org") -> None:
     for file in range(4):
         lines = ["\t".join(WIT)]
         for number in range(images):
             for language in LANGUAGES:
-                url, page = f"https://images.example.org/{number}.jpg", f"https://{language}.example.org/{number // 3}"
+                url, page = f"{address}/{number}.jpg", f"https://{language}.example.org/{number // 3}"
                 text = f"{language} caption {number} of file {file}"
                 lines.append("\t".join([language, page, url, "image/jpeg", "true", text, "", ""]))
         (place / f"wit-{file}.tsv").write_text("\n".join(lines) + "\n")
@@ -171,6 +174,17 @@ COMMANDS = {
         ),
     )
 }  # fmt: skip
+COMMANDS["build_wit_images"] = COMMANDS["build_wit"]._replace(
+    flags=[
+        "--tsv=wit-*.tsv",
+        f"--languages={','.join(LANGUAGES)}",
+        "--contact=nobody@example.org",
+        "--downloader=own",
+    ],
+    prepare=lambda place: write_wit(place, images=200, address=local_images.serve()),
+    pieces=("images/*/*.png",),
+    program=(str(Path(local_images.__file__).resolve()),),
+)
 
 
 def prepared(command: Command, root: Path) -> Path:

@@ -80,8 +80,10 @@ def moment(command: Command, place: Path) -> str:
     if not (place / OUT).exists():
         return "before its folder"
     pieces = len(command.stored(place))
+    if pieces:
+        return f"with {pieces} pieces"
     finished = (place / OUT / "best").exists() or (place / OUT / "captions.jsonl").exists()
-    return "when results were there" if finished else f"with {pieces} pieces" if command.pieces else "while it worked"
+    return "when results were there" if finished else "with no piece" if command.pieces else "while it worked"
 
 
 def outcome(command: Command, place: Path, known: dict[str, bytes]) -> str:
