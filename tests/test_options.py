@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,29 @@ from ccalign_jax.wit.options import DownloadConfig, WitConfig
 )
 def test_impossible_options(change, parts, one_line):
     one_line(lambda: SweepConfig(**change), *parts)
+
+
+@pytest.mark.parametrize(
+    ("stored", "problem"),
+    [
+        ([], "holds no options"),
+        ({"pivot": "image"}, "there is no option 'pivot'"),
+        ({"folds": "5"}, "folds is '5', of another kind"),
+        ({"folds": True}, "folds is True, of another kind"),
+        ({"languages": ["de", None]}, "languages is ('de', None), of another kind"),
+        ({"protocol": 3}, "protocol is 3, of another kind"),
+        ({"limit": 0}, "--limit=0: it must be at least 1"),
+    ],
+)
+def test_a_config_file_with_strange_options_is_refused_by_its_name(stored, problem, one_line):
+    one_line(lambda: SweepConfig.of(stored, "run/config.json"), "run/config.json: ", problem)
+
+
+@pytest.mark.parametrize("config", [SweepConfig(languages=("de",), folds=3), AlignConfig("d"), ExtractConfig()])
+def test_options_come_back_from_json(config):
+    stored = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert type(config).of(stored, "config.json") == config
+    assert SweepConfig.of({"duplicate_cosine": 1}, "config.json").duplicate_cosine == 1
 
 
 def test_differences_are_named():

@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from ccalign_jax.errors import InputError, suggest
 
@@ -104,9 +104,26 @@ class Options:
         return found
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Self:
-        """The options of a config file, in which tuples are lists; those that it lacks have their defaults."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+    def of(cls, stored: Mapping[str, Any], file: str | os.PathLike[str]) -> Self:
+        """The options of a config file, in which tuples are lists; those that it lacks have their defaults.
+
+        Raises:
+            InputError: it has no options, others, or values that these cannot have.
+        """
+        try:
+            kinds = get_type_hints(cls)
+            given = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+            for name, value in given.items():
+                if name not in kinds:
+                    raise InputError(f"there is no option {name!r}")
+                if not _is_of(value, kinds[name]):
+                    raise InputError(f"{name} is {value!r}, of another kind")
+            return cls(**given)
+        except InputError as error:
+            problem = error.in_flags
+        except (AttributeError, TypeError):  # no dict, or one that lacks an option without a default
+            problem = "holds no options"
+        raise InputError(f"{os.fspath(file)}: {problem}; damaged, or of another version: give another folder")
 
     def absolute(self) -> Self:
         """The same with absolute paths, which are right in any working directory."""
@@ -138,6 +155,18 @@ class Options:
         """`name is mine, was theirs` for every option that differs."""
         mine, theirs = (dataclasses.asdict(options.absolute()) for options in (self, other))
         return [f"{name} is {mine[name]!r}, was {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether a value is of a field's annotation: a plain type, a choice of words, a tuple of one type, or a union."""
+    inside = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in inside
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is_of(one, inside[0]) for one in value)
+    if inside:
+        return any(_is_of(value, one) for one in inside)
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def check_names(given: Iterable[str], allowed: Collection[str]) -> None:

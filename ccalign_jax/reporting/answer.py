@@ -145,7 +145,7 @@ def when_words(timing: Mapping[str, Any]) -> str:
 
 def command_words(config: Mapping[str, Any], folder: str) -> str:
     """The command that makes the results of a sweep again; empty where its data were arrays of a program."""
-    options = SweepConfig.of(config["config"]) if "data_sha256" in config else None
+    options = SweepConfig.of(config["config"], "config.json") if "data_sha256" in config else None
     if options is None or options.data == ARRAYS:
         return ""
     return shlex.join(["ccalign", "sweep", *options.arguments(), f"--out={folder}"])

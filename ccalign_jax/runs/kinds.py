@@ -85,7 +85,7 @@ def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]
     try:
         stored = read_json(check_file(path.parent, path.name))
         if "data_sha256" in stored:
-            return kind.options.of(stored["config"]), stored
+            return kind.options.of(stored["config"], path), stored
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -35,7 +35,10 @@ def read_build(out: str | os.PathLike[str]) -> dict[str, Any] | None:
     try:
         found = read_json(path)
         if all(isinstance(found[name], dict) for name in ("config", "download", "files")) and "counts" in found:
+            WitConfig.of(found["config"], path), DownloadConfig.of(found["download"], path)
             return found
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise InputError(f"{path}: damaged; --overwrite makes it again, and keeps the images")
@@ -77,7 +80,7 @@ class WitFolder:
         if stored is not None and not self._resume:
             raise InputError(f"{self.path}: holds a data set; --resume goes on with it, --overwrite replaces it")
         if stored is not None:
-            if changed := self.config.differences(WitConfig.of(stored["config"])):
+            if changed := self.config.differences(WitConfig.of(stored["config"], self.path / DESCRIPTION)):
                 raise InputError(f"{self.path}: {changed[0]}; leave it out, or give another --out")
             if not stored["counts"] and _sizes(stored["files"]) != stored["files"]:
                 raise InputError(f"{self.path}: the files of --tsv have changed; --overwrite makes it of these")

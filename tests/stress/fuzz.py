@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import fuzz_flags
 import fuzz_maps
+import fuzz_runs
 import fuzz_sets
 import fuzz_sources
 import numpy as np
@@ -53,7 +54,7 @@ class Reader(NamedTuple):
     names_file: bool = True
 
 
-FILES = (fuzz_sets, fuzz_sources, fuzz_maps)
+FILES = (fuzz_sets, fuzz_sources, fuzz_maps, fuzz_runs)
 READERS = [
     *(Reader(name, make) for files in FILES for name, make in files.READERS.items()),
     *(Reader(name, make, names_file=False) for name, make in fuzz_flags.READERS.items()),

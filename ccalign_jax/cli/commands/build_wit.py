@@ -42,8 +42,8 @@ def main() -> Path:
 
     config, download, out = WitConfig(), DownloadConfig(**given(DownloadConfig)), Path(FLAGS.out)
     if FLAGS.resume and (stored := read_build(out)) is not None:
-        config = WitConfig.of(stored["config"])
-        download = dataclasses.replace(DownloadConfig.of(stored["download"]), **given(DownloadConfig))
+        config = WitConfig.of(stored["config"], out)
+        download = dataclasses.replace(DownloadConfig.of(stored["download"], out), **given(DownloadConfig))
     config = dataclasses.replace(config, **given(WitConfig))
     other = download.downloader == PROGRAM or (download.downloader == "auto" and shutil.which(PROGRAM) is not None)
     if FLAGS.images and not other:

@@ -48,7 +48,7 @@ def main() -> Path | None:
             raise InputError(f"--{name}={value}: it must be at least 1")
     config = ExtractConfig()
     if FLAGS.resume and (stored := read_description(out)) is not None:
-        config = ExtractConfig.of(stored["config"])
+        config = ExtractConfig.of(stored["config"], out)
     plan = plan_extraction(dataclasses.replace(config, **given(ExtractConfig)), devices=FLAGS.devices)
     for note in plan.source.notes:
         print(f"note: {note}")
