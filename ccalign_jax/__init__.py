@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ccalign_jax.data import load as load
     from ccalign_jax.data import open_shards as open_shards
     from ccalign_jax.evaluation.apply import apply as apply
+    from ccalign_jax.evaluation.calibrate import calibrate as calibrate
+    from ccalign_jax.evaluation.calibrate import read_calibration as read_calibration
     from ccalign_jax.evaluation.compare import compare as compare
     from ccalign_jax.evaluation.evaluate import evaluate as evaluate
     from ccalign_jax.exporting import export as export
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "EmbeddingSet": "ccalign_jax.data",
     "apply": "ccalign_jax.evaluation",
+    "calibrate": "ccalign_jax.evaluation",
     "compare": "ccalign_jax.evaluation",
     "evaluate": "ccalign_jax.evaluation",
     "export": "ccalign_jax.exporting",
@@ -38,6 +41,7 @@ _LAZY = {
     "load_aligner": "ccalign_jax.checkpoints",
     "load_plugin": "ccalign_jax.plugins",
     "open_shards": "ccalign_jax.data",
+    "read_calibration": "ccalign_jax.evaluation",
     "register_aligner": "ccalign_jax.aligners",
     "register_loss": "ccalign_jax.losses",
     "register_metric": "ccalign_jax.metrics",
@@ -45,10 +49,11 @@ _LAZY = {
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "checkpoints", "cli", "data", "descriptions", "diagnostics", "encoders", "evaluation", "exporting",
-    "extraction", "files", "grids", "learned_map", "losses", "manifests", "measurement", "metrics", "migration",
-    "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting", "runs", "scenes", "search",
-    "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles", "training", "wit",
+    "aligners", "calibration", "checkpoints", "cli", "data", "descriptions", "diagnostics", "encoders",
+    "evaluation", "exporting", "extraction", "files", "grids", "learned_map", "losses", "manifests", "measurement",
+    "metrics", "migration", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting",
+    "runs", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles",
+    "training", "wit",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ PACKAGES = [
     "data",
     "study",
     "evaluation",
+    "calibration",
     "solvers",
     "statistics",
     "diagnostics",

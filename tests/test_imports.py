@@ -38,6 +38,7 @@ ORDER = (
     "pivots",
     "metrics",
     "statistics",
+    "calibration",
     "diagnostics",
     "training",
     "data",

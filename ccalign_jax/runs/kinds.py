@@ -22,6 +22,7 @@ from ccalign_jax.options import AlignConfig, Options, SweepConfig
 from ccalign_jax.runs.output import write_json
 
 __all__ = [
+    "CALIBRATION_FOLDER",
     "COMPARISON_FOLDER",
     "CURVES_FOLDER",
     "EVALUATION_FOLDER",
@@ -72,6 +73,7 @@ EVALUATION_FOLDER: Kind[Options] = Kind("an evaluation", "summary.json")
 COMPARISON_FOLDER: Kind[Options] = Kind("a comparison", "comparison.json")
 CURVES_FOLDER: Kind[Options] = Kind("curves", "curves.json")
 REPORT_FOLDER: Kind[Options] = Kind("a report", "report.json")
+CALIBRATION_FOLDER: Kind[Options] = Kind("a calibration", "calibration.json")
 MIGRATION_FOLDER: Kind[Options] = Kind("a migration", "migration.json")
 
 

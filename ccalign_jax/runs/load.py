@@ -25,7 +25,9 @@ from ccalign_jax.runs.kinds import SWEEP_FOLDER, read_config
 from ccalign_jax.runs.store import Store
 from ccalign_jax.training import LanguageRanks, Part
 
-__all__ = ["EXAMPLES", "SELECTED", "FinishedRun", "read_examples", "read_run", "read_summary", "run_digest"]
+__all__ = [
+    "EXAMPLES", "SELECTED", "FinishedRun", "data_of_run", "read_examples", "read_run", "read_summary", "run_digest",
+]  # fmt: skip
 
 SELECTED = "selected"
 EXAMPLES = "examples.json"
@@ -139,6 +141,18 @@ def read_run(path: str | os.PathLike[str]) -> FinishedRun:
     if not {"keys", "groups", *wanted} <= plan.keys():
         raise _damaged(path / "folds.npz")
     return FinishedRun(path, config, summary, plan, run_digest(stored, stored_plan))
+
+
+def data_of_run(checkpoint: str) -> str:
+    """The data of the run that a checkpoint lies in.
+
+    Raises:
+        InputError: no run is there.
+    """
+    try:
+        return str(read_json(Path(checkpoint).absolute().parent / "config.json")["config"]["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"--data is missing: no run beside {checkpoint} tells its data") from None
 
 
 def read_summary(path: Path) -> dict[str, Any] | None:

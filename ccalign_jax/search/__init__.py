@@ -1,8 +1,5 @@
 """Search of embeddings by captions, before and after alignment, in the terminal and as a local page."""
 
-from ccalign_jax.search.calibration import Calibration as Calibration
-from ccalign_jax.search.calibration import calibration_error as calibration_error
-from ccalign_jax.search.calibration import fit_calibration as fit_calibration
 from ccalign_jax.search.exported import read_any_map as read_any_map
 from ccalign_jax.search.index import Nearest as Nearest
 from ccalign_jax.search.index import SearchIndex as SearchIndex

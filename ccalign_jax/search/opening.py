@@ -8,9 +8,9 @@ from collections.abc import Callable
 from ccalign_jax._names import IDENTITY
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.encoders import Encoder
+from ccalign_jax.evaluation.held_out import find_held_out
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.search.exported import identity_map
-from ccalign_jax.search.held_out import find_held_out
 from ccalign_jax.search.searcher import Searcher
 from ccalign_jax.search.sides import Pairs, Side, held_out_pairs, open_side
 
@@ -71,7 +71,9 @@ def open_searcher(
         after = _calibrated(after, *held_out_pairs(held, before=False, captions=captions))
     progress("ready", 4, 4)
     if after.image_scores is None or before.image_scores is None:
-        notes.append(f"scores are cosines, without probabilities: {words if not held else 'too few held-out images'}")
+        others = "; --calibrate_on=DATA names others" * (calibrate_on is None)
+        why = "too few held-out images" if held else f"{words}{others}"
+        notes.append(f"scores are cosines, without probabilities: {why}")
     else:
         notes.append(
             "probabilities that an image is the right one, if exactly one is, from "

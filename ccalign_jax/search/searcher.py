@@ -10,16 +10,17 @@ from typing import Literal
 
 import numpy as np
 
+from ccalign_jax.calibration import SoftmaxCalibration
+from ccalign_jax.calibration.softmax import CANDIDATES
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
 from ccalign_jax.data.originals import caption_text
 from ccalign_jax.encoders import Encoder
 from ccalign_jax.errors import InputError
-from ccalign_jax.search.calibration import CANDIDATES, Calibration, collapse
 from ccalign_jax.search.languages import LanguageGuess
 from ccalign_jax.search.queries import clean_query, encode_text
 from ccalign_jax.search.results import CaptionHit, Found, ImageHit, Results
-from ccalign_jax.search.sides import CAPTIONS, CaptionRows, Side, caption_rows
+from ccalign_jax.search.sides import CAPTIONS, CaptionRows, Side, caption_rows, collapse
 
 __all__ = ["Searcher"]
 
@@ -154,7 +155,7 @@ class Searcher:
         return tuple(hits)
 
     def _probabilities(self, side: Side, kind: Literal["image", "caption"], scores: np.ndarray, own: int | None):
-        found: Calibration | None = getattr(side, f"{kind}_scores")
+        found: SoftmaxCalibration | None = getattr(side, f"{kind}_scores")
         pairs = getattr(side, f"{kind}_pairs")
         if own is not None and pairs is not None:  # by pairs that are apart from the query
             found = pairs.calibration(without=int(self.data.groups[own]))

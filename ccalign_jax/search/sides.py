@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ccalign_jax._names import IDENTITY
+from ccalign_jax.calibration import SoftmaxCalibration, fit_softmax
+from ccalign_jax.calibration.softmax import CANDIDATES
 from ccalign_jax.data import EmbeddingSet
+from ccalign_jax.evaluation.held_out import HeldOut
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.numerics import unit_float32
-from ccalign_jax.search.calibration import CANDIDATES, Calibration, collapse, fit_calibration
 from ccalign_jax.search.exported import identity_map
-from ccalign_jax.search.held_out import HeldOut
 from ccalign_jax.search.index import SearchIndex
 
-__all__ = ["CaptionRows", "Pairs", "Side", "caption_rows", "held_out_pairs", "open_side"]
+__all__ = ["CaptionRows", "Pairs", "Side", "caption_rows", "collapse", "held_out_pairs", "open_side"]
 
 CAPTIONS = 300  # nearest captions that are looked at: of some hundred images
 QUERIES = 1500  # held-out captions that a calibration is fitted on, at most
@@ -55,10 +56,10 @@ class Pairs(NamedTuple):
     groups: Int[np.ndarray, " q"]
     sizes: Int[np.ndarray, " q"]
 
-    def calibration(self, without: int | None = None) -> Calibration | None:
+    def calibration(self, without: int | None = None) -> SoftmaxCalibration | None:
         """The calibration that they give, without those of one group; None for too few."""
         kept = self.groups != (-1 if without is None else without)
-        return fit_calibration(*(part[kept] for part in self))
+        return fit_softmax(*(part[kept] for part in self))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,8 +78,8 @@ class Side:
     captions: SearchIndex | None
     image_pairs: Pairs | None = None
     caption_pairs: Pairs | None = None
-    image_scores: Calibration | None = None
-    caption_scores: Calibration | None = None
+    image_scores: SoftmaxCalibration | None = None
+    caption_scores: SoftmaxCalibration | None = None
 
     def caption_query(self, rows: Float[np.ndarray, "q d"], language: str | None) -> Float[np.ndarray, "q w"]:
         """Captions to compare with captions: before alignment in the space of their encoder, whatever images have."""
@@ -154,6 +155,24 @@ def held_out_pairs(held: Sequence[HeldOut], *, before: bool, captions: bool) -> 
             right = (owners >= 0) & (data.groups[owners] == group[several, None])
             texts.append((scores, right, group[several], sizes[several]))
     return _joined(images), _joined(texts) if texts else None
+
+
+def collapse(
+    owners: Int[np.ndarray, "q m"], scores: Float[np.ndarray, "q m"], count: int
+) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
+    """The first of each owner in lists that are sorted by score, at most `count`; -1 and -inf behind.
+
+    Example:
+        >>> collapse(np.array([[4, 4, 2]]), np.array([[0.9, 0.8, 0.7]]), 3)[0].tolist()
+        [[4, 2, -1]]
+    """
+    found = np.full((len(owners), count), -1, np.int64)
+    values = np.full((len(owners), count), -np.inf)
+    for number, each in enumerate(owners):
+        there = np.flatnonzero(np.isfinite(scores[number]))
+        first = there[np.sort(np.unique(each[there], return_index=True)[1])][:count]
+        found[number, : len(first)], values[number, : len(first)] = each[first], scores[number, first]
+    return found, values
 
 
 def _joined(parts: Sequence[tuple[np.ndarray, ...]]) -> Pairs:

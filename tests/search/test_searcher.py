@@ -5,8 +5,8 @@ import pytest
 
 from ccalign_jax.checkpoints import save_checkpoint
 from ccalign_jax.errors import InputError
+from ccalign_jax.evaluation.held_out import find_held_out
 from ccalign_jax.search import open_searcher
-from ccalign_jax.search.held_out import find_held_out
 from ccalign_jax.search.originals import with_originals
 from ccalign_jax.search.terminal import as_json, print_found
 
@@ -84,7 +84,7 @@ def test_too_few_images_leave_the_cosine(learned, data):
     assert searcher.search_key("003.png").after.images[0].probability is None
     assert open_searcher(learned, few, calibrate_on=data).after.image_scores.images == 60
     unknown = find_held_out(learned._replace(training_images=None), data, None)
-    assert unknown == ([], "the map does not tell its training images; --calibrate_on=DATA names others")
+    assert unknown == ([], "the map does not tell its training images")
 
 
 def test_where_no_image_has_two_captions_captions_have_no_probability(learned, data):

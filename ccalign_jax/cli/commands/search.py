@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -76,21 +75,16 @@ def main(query: str | None = None) -> None:
 def _open(*, needs_encoder: bool) -> Searcher:
     import dataclasses
 
-    from ccalign_jax.data.json_files import read_json
     from ccalign_jax.errors import InputError
     from ccalign_jax.reporting import progress_bar
+    from ccalign_jax.runs.load import data_of_run
     from ccalign_jax.search import open_searcher, read_any_map
     from ccalign_jax.search.originals import find_record, with_originals
     from ccalign_jax.search.queries import load_text_encoder
     from ccalign_jax.study import read_data
 
     learned = read_any_map(FLAGS.checkpoint)
-    place = FLAGS.data
-    if place is None:
-        try:
-            place = read_json(Path(FLAGS.checkpoint).absolute().parent / "config.json")["config"]["data"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"--data is missing: no run beside {FLAGS.checkpoint} tells what to search") from None
+    place = FLAGS.data or data_of_run(FLAGS.checkpoint)
     data = with_originals(read_data(place, languages=FLAGS.languages), captions=FLAGS.captions, images=FLAGS.images)
     record, encoder, notes = find_record(place), None, list(data.notes)
     spec = FLAGS.text_encoder or (record or {}).get("config", {}).get("text_encoder")

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ccalign_jax._names import IDENTITY
+from ccalign_jax.calibration.softmax import LEAST_IMAGES
 from ccalign_jax.checkpoints import ABOUT, load_tree
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.data.fingerprints import recognise
@@ -20,7 +21,6 @@ from ccalign_jax.data.json_files import read_json
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.runs.load import FinishedRun, read_run
-from ccalign_jax.search.calibration import LEAST_IMAGES
 
 __all__ = ["HeldOut", "find_held_out"]
 
@@ -65,7 +65,7 @@ def find_held_out(
     if learned.about["aligner"] == IDENTITY and len(data) >= LEAST_IMAGES:
         return [HeldOut(learned, data)], "all images, since nothing was trained"
     if learned.training_images is None:
-        return [], "the map does not tell its training images; --calibrate_on=DATA names others"
+        return [], "the map does not tell its training images"
     unseen = _unseen(learned, data)
     if len(unseen) >= LEAST_IMAGES:
         return [HeldOut(learned, data.take(unseen))], f"{len(unseen)} images that the map was not trained on"
@@ -76,7 +76,7 @@ def find_held_out(
         return folds, f"{words}, while this map was trained on all images, whose probabilities are rougher"
     return [], (
         f"the map was not trained on {len(unseen)} of the images, {LEAST_IMAGES} are needed, and no folds of its sweep "
-        "are beside it; --calibrate_on=DATA names others"
+        "are beside it"
     )
 
 

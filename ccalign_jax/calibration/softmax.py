@@ -7,16 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-__all__ = ["CANDIDATES", "LEAST_IMAGES", "Calibration", "calibration_error", "collapse", "fit_calibration"]
+from ccalign_jax.calibration.likelihood import maximise
+from ccalign_jax.calibration.reliability import calibration_error, first_half
+
+__all__ = ["CANDIDATES", "LEAST_IMAGES", "SoftmaxCalibration", "fit_softmax"]
 
 CANDIDATES = 100  # nearest images that a probability is shared among; the rest of a gallery has one share
 LEAST_IMAGES = 50  # below, a bin of the measured error would hold a handful of results
-BINS = 10
 RESULTS = 10  # of a query, by which the error is measured
-STEPS, HALVINGS = 60, 30  # of Newton's method, which needs some ten, and of a step
 
 
-class Calibration(NamedTuple):
+class SoftmaxCalibration(NamedTuple):
     """From cosines of the nearest candidates of a query to the probability of each that it is the right one.
 
     p_i = exp(scale s_i) / (Σ_j exp(scale s_j) + m exp(rest)), over the candidates j and the m images that are none.
@@ -30,7 +31,7 @@ class Calibration(NamedTuple):
             right results, in bins of equal size, of queries that a fit on the other half of the images had not seen.
 
     Example:
-        >>> found = Calibration(10.0, 0.0, 3, 0, 0, np.nan).probabilities(np.array([[0.5, 0.4, -np.inf]]), 2)
+        >>> found = SoftmaxCalibration(10.0, 0.0, 3, 0, 0, np.nan).probabilities(np.array([[0.5, 0.4, -np.inf]]), 2)
         >>> found.round(2).tolist()
         [[0.73, 0.27, 0.0]]
     """
@@ -56,12 +57,12 @@ class Calibration(NamedTuple):
         return np.concatenate([np.exp(logits[:, :-1] - total), others], axis=1)
 
 
-def fit_calibration(
+def fit_softmax(
     scores: Float[np.ndarray, "q k"],
     right: Bool[np.ndarray, "q k"],
     images: Int[np.ndarray, " q"],
     size: int | Int[np.ndarray, " q"],
-) -> Calibration | None:
+) -> SoftmaxCalibration | None:
     """The calibration of largest likelihood, and its error; None for fewer than `LEAST_IMAGES` images.
 
     Args:
@@ -74,7 +75,7 @@ def fit_calibration(
         >>> rng = np.random.default_rng(0)
         >>> scores = rng.uniform(0, 1, (400, 5))
         >>> gumbel = 8 * scores + rng.gumbel(size=scores.shape)
-        >>> found = fit_calibration(scores, gumbel == gumbel.max(1, keepdims=True), np.arange(400), 5)
+        >>> found = fit_softmax(scores, gumbel == gumbel.max(1, keepdims=True), np.arange(400), 5)
         >>> bool(6 < found.scale < 10 and found.error < 0.06)
         True
     """
@@ -82,82 +83,38 @@ def fit_calibration(
     most = scores.shape[1]
     if len(groups) < LEAST_IMAGES:
         return None
-    first = np.asarray(np.isin(images, np.random.default_rng(0).permutation(groups)[::2]))
+    first = first_half(images)
     given = np.empty(scores.shape, np.float64)
     for fitted, kept in ((first, ~first), (~first, first)):
-        part = Calibration(*_fit(scores[fitted], right[fitted], sizes[fitted]), most, 0, 0, np.nan)
+        part = SoftmaxCalibration(*_fit(scores[fitted], right[fitted], sizes[fitted]), most, 0, 0, np.nan)
         given[kept] = part.probabilities(scores[kept], sizes[kept])
     shown = np.isfinite(scores[:, :RESULTS])
     error = calibration_error(given[:, :RESULTS][shown], right[:, :RESULTS][shown])
-    return Calibration(*_fit(scores, right, sizes), most, len(scores), len(groups), error)
-
-
-def calibration_error(probabilities: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
-    """Expected calibration error: mean difference of probability and share of right ones, over bins of equal size.
-
-    Example:
-        >>> calibration_error(np.full(40, 0.75), np.arange(40) % 2 == 0)
-        0.25
-    """
-    order = np.argsort(probabilities, kind="stable")
-    bins = [each for each in np.array_split(order, BINS) if len(each)]
-    differences = [abs(probabilities[each].mean() - right[each].mean()) * len(each) for each in bins]
-    return float(sum(differences) / len(order))
-
-
-def collapse(
-    owners: Int[np.ndarray, "q m"], scores: Float[np.ndarray, "q m"], count: int
-) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
-    """The first of each owner in lists that are sorted by score, at most `count`; -1 and -inf behind.
-
-    Example:
-        >>> collapse(np.array([[4, 4, 2]]), np.array([[0.9, 0.8, 0.7]]), 3)[0].tolist()
-        [[4, 2, -1]]
-    """
-    found = np.full((len(owners), count), -1, np.int64)
-    values = np.full((len(owners), count), -np.inf)
-    for number, each in enumerate(owners):
-        there = np.flatnonzero(np.isfinite(scores[number]))
-        first = there[np.sort(np.unique(each[there], return_index=True)[1])][:count]
-        found[number, : len(first)], values[number, : len(first)] = each[first], scores[number, first]
-    return found, values
+    return SoftmaxCalibration(*_fit(scores, right, sizes), most, len(scores), len(groups), error)
 
 
 def _fit(scores: np.ndarray, right: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
-    """`scale` and `rest` by Newton's method on the mean log likelihood."""
+    """`scale` and `rest` of the largest mean log likelihood."""
     correct = np.concatenate([right, ~right.any(axis=1, keepdims=True)], axis=1)
     offsets = _offsets(scores, sizes, 0.0)
     possible = np.asarray((correct & np.isfinite(offsets)).any(axis=1))
     correct, offsets = correct[possible], offsets[possible]
-    features = np.stack([_finite(scores)[possible], np.zeros(offsets.shape)])
-    features[1, :, -1] = 1.0
-    values = np.array([10.0, 10.0 * float(np.median(features[0, :, :-1]))])
+    known = scores[possible][np.isfinite(scores[possible])]
+    middle, spread = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
+    features = _finite((scores[possible] - middle) / spread)
 
-    def objective(values: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        logits = np.tensordot(values, features, 1) + offsets
-        model, among = _softmax(logits), np.where(correct, logits, -np.inf)
-        likelihood = _log_sum(among) - _log_sum(logits)
-        mean = np.einsum("aqk,qk->aq", features, model)
-        gradient = (np.einsum("aqk,qk->aq", features, _softmax(among)) - mean).mean(axis=1)
-        second = (np.einsum("aqk,bqk,qk->ab", features, features, model) - mean @ mean.T) / len(logits)
-        return float(likelihood.mean()), gradient, second
+    def likelihood(values: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = values[0] * features + offsets
+        logits[:, -1] += values[1]
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        among = np.where(correct, weights, 0.0)
+        total, inside = weights.sum(axis=1, keepdims=True), among.sum(axis=1, keepdims=True)
+        beyond = among / inside - weights / total
+        gradient = np.array([(beyond * features).sum(), beyond[:, -1].sum()]) / len(logits)
+        return float(np.log(inside / total).mean()), gradient
 
-    level, gradient, second = objective(values)
-    for _ in range(STEPS):
-        step = np.linalg.solve(second + 1e-9 * np.eye(2), gradient)
-        for _ in range(HALVINGS):  # until it helps
-            moved = values + step
-            moved[0] = max(moved[0], 0.0)
-            new = objective(moved)
-            if new[0] >= level:
-                break
-            step = step / 2
-        done = new[0] - level < 1e-9
-        if new[0] >= level:
-            values, (level, gradient, second) = moved, new
-        if done:
-            break
-    return float(values[0]), float(values[1])
+    scale, rest = maximise(likelihood, np.array([1.0, 0.0]), least=(0.0, -np.inf))
+    return float(scale / spread), float(rest + scale * middle / spread)
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
@@ -177,7 +134,3 @@ def _offsets(scores: np.ndarray, size: int | np.ndarray, rest: float) -> np.ndar
 def _log_sum(logits: np.ndarray) -> np.ndarray:
     top = logits.max(axis=1)
     return top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    return np.exp(logits - _log_sum(logits)[:, None])

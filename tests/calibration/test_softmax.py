@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from ccalign_jax.search import calibration_error, fit_calibration
-from ccalign_jax.search.calibration import LEAST_IMAGES, Calibration, collapse
+from ccalign_jax.calibration import SoftmaxCalibration, calibration_error, fit_softmax
+from ccalign_jax.calibration.softmax import LEAST_IMAGES
+from ccalign_jax.search.sides import collapse
 
 
 def drawn(queries, gallery, candidates, *, scale=9.0, seed=0):
@@ -15,7 +16,7 @@ def drawn(queries, gallery, candidates, *, scale=9.0, seed=0):
 
 def test_the_scale_that_made_the_data_is_found_and_probabilities_are_right():
     scores, right = drawn(3000, 150, 40)
-    found = fit_calibration(scores, right, np.arange(3000), 150)
+    found = fit_softmax(scores, right, np.arange(3000), 150)
     assert abs(found.scale - 9) < 0.7 and found.error < 0.006 and (found.queries, found.images) == (3000, 3000)
     fresh, answers = drawn(3000, 150, 40, seed=1)
     given = found.probabilities(fresh, 150)
@@ -25,7 +26,7 @@ def test_the_scale_that_made_the_data_is_found_and_probabilities_are_right():
 
 def test_a_larger_gallery_makes_each_probability_smaller():
     scores, right = drawn(2000, 100, 50)
-    found = fit_calibration(scores, right, np.arange(2000), 100)
+    found = fit_softmax(scores, right, np.arange(2000), 100)
     fresh, answers = drawn(2000, 1000, 50, seed=1)
     assert calibration_error(found.probabilities(fresh, 1000)[:, 0], answers[:, 0]) < 0.06  # an extrapolation
     assert (found.probabilities(fresh, 1000)[:, 0] < found.probabilities(fresh, 100)[:, 0]).all()
@@ -35,19 +36,19 @@ def test_scores_that_say_nothing_give_the_probability_of_chance():
     random = np.random.default_rng(0)
     scores = -np.sort(-random.normal(size=(1000, 20)), axis=1)
     right = random.integers(0, 20, 1000)[:, None] == np.arange(20)
-    found = fit_calibration(scores, right, np.arange(1000), 20).probabilities(scores, 20)
+    found = fit_softmax(scores, right, np.arange(1000), 20).probabilities(scores, 20)
     assert np.allclose(found, 0.05, atol=0.03)
 
 
 def test_candidates_beyond_those_of_the_fit_have_the_weight_of_the_others():
-    found = Calibration(2.0, 0.5, 2, 0, 0, 0.0).probabilities(np.array([[0.9, 0.8, 0.7, -np.inf]]), 10)
+    found = SoftmaxCalibration(2.0, 0.5, 2, 0, 0, 0.0).probabilities(np.array([[0.9, 0.8, 0.7, -np.inf]]), 10)
     weights = np.exp([1.8, 1.6, 0.5])
     assert np.allclose(found[0], [*(weights / (weights[0] + weights[1] + 8 * weights[2])), 0.0])
 
 
 def test_few_images_give_no_calibration():
     scores, right = drawn(400, 30, 10)
-    assert fit_calibration(scores, right, np.arange(400) % (LEAST_IMAGES - 1), 30) is None
+    assert fit_softmax(scores, right, np.arange(400) % (LEAST_IMAGES - 1), 30) is None
 
 
 def test_the_error_is_that_of_bins():
