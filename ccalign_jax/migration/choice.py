@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from ccalign_jax.metrics import Ranks, rank, retrieval_metrics
-from ccalign_jax.migration.maps import Candidate, candidates
+from ccalign_jax.migration.maps import MAPS, Candidate, candidates
 from ccalign_jax.migration.task import Direction, Task, nearest
-from ccalign_jax.numerics import resize_rows, unit_float32
-from ccalign_jax.solvers.moments import add_rows, empty_moments
 
 __all__ = ["apply_map", "best_of_family", "choose", "search", "solve"]
 
@@ -22,22 +19,28 @@ CRITERION = "MRR"
 
 
 def solve(
-    old: Float[np.ndarray, "n d_old"], new: Float[np.ndarray, "n d_new"], direction: Direction
+    old: Float[np.ndarray, "n d_old"],
+    new: Float[np.ndarray, "n d_new"],
+    direction: Direction,
+    families: Collection[str] = tuple(MAPS),
 ) -> list[Candidate]:
     """Every candidate, from the new to the old space for queries, and back for documents."""
     source, target = (new, old) if direction == "queries" else (old, new)
-    return list(candidates(add_rows(empty_moments(source.shape[1], target.shape[1]), source, target)))
+    return list(candidates(source, target, families))
 
 
 def apply_map(found: Candidate, rows: Float[np.ndarray, "n d_in"]) -> Float[np.ndarray, "n d_out"]:
     """Rows of unit length, mapped and scaled to unit length."""
-    rows = rows - found.params["mean"]
-    moved = np.asarray(resize_rows(jnp.asarray(rows), len(found.params["offset"])))
-    return unit_float32(moved + rows @ found.params["delta"] + found.params["offset"])
+    return found.learned()(rows)
 
 
 def choose(
-    old: Float[np.ndarray, "n d_old"], new: Float[np.ndarray, "n d_new"], direction: Direction, *, seed: int
+    old: Float[np.ndarray, "n d_old"],
+    new: Float[np.ndarray, "n d_new"],
+    direction: Direction,
+    families: Collection[str] = tuple(MAPS),
+    *,
+    seed: int,
 ) -> list[float]:
     """The score of every candidate on pairs that it was not solved on: its mean reciprocal rank over three folds.
 
@@ -52,7 +55,7 @@ def choose(
         kept = np.setdiff1d(order, part)
         target = old if direction == "queries" else new
         gold = nearest(target[queries], target[gallery])
-        found = solve(old[kept], new[kept], direction)
+        found = solve(old[kept], new[kept], direction, families)
         scores.append([_score(one, old, new, queries, gallery, gold, direction) for one in found])
     return np.mean(scores, axis=0).tolist()
 

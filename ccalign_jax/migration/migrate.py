@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccalign_jax.aligners import affine
 from ccalign_jax.errors import InputError
 from ccalign_jax.learned_map import LearnedMap
 from ccalign_jax.measurement.estimates import Entry
@@ -18,8 +17,9 @@ from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.migration.choice import best_of_family, choose, search, solve
-from ccalign_jax.migration.maps import Candidate
+from ccalign_jax.migration.maps import MAPS, Candidate
 from ccalign_jax.migration.task import DIRECTIONS, Direction, Task
+from ccalign_jax.options import ARRAYS
 from ccalign_jax.statistics import percentile_interval
 
 __all__ = ["Migration", "migrate"]
@@ -47,9 +47,11 @@ def migrate(
     task: Task,
     *,
     direction: Direction = "queries",
+    maps: Collection[str] = tuple(MAPS),
     draws: int = 3,
     enough: float = 0.95,
     seed: int = 0,
+    name: str = ARRAYS,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Migration:
     """Fit maps on growing samples of the pairs, choose by cross-validation within each, and search with them.
@@ -58,16 +60,22 @@ def migrate(
         task: from `make_task`.
         direction: `queries` maps queries of the new encoder into the old index, which stays as it is; `documents` maps
             the index into the new space.
+        maps: kinds of maps to choose among, of `MAPS`.
         draws: samples of each size; estimates are means over them.
         enough: the recovery of R@10 from which on a map is said to do.
         seed: of samples, folds and bootstrap replicates.
+        name: of the rows, on the page.
         progress: called with what was done, how much, and of how much.
 
     Raises:
-        InputError: an unknown direction.
+        InputError: an unknown direction or kind of map, or none that goes with these widths.
     """
     if direction not in DIRECTIONS:
         raise InputError(f"direction {direction!r}: there are {' and '.join(DIRECTIONS)}")
+    if unknown := [name for name in maps if name not in MAPS]:
+        raise InputError(f"maps: {unknown[0]!r} is none of {', '.join(MAPS)}")
+    if not set(maps) - ({"identity"} if task.pairs_old.shape[1] != task.pairs_new.shape[1] else set()):
+        raise InputError("maps: none is left, for identity needs equal widths; give another, such as procrustes")
     _, clusters = np.unique(task.relevant[:, 0], return_inverse=True)
     replicates = draw_replicates(np.arange(int(clusters.max()) + 1), seed=seed)
 
@@ -82,7 +90,7 @@ def migrate(
         for draw in range(draws if size < whole else 1):
             rows = np.random.default_rng([seed, number, draw]).permutation(whole)[:size]
             old, new = task.pairs_old[rows], task.pairs_new[rows]
-            scores, found = choose(old, new, direction, seed=seed + draw), solve(old, new, direction)
+            scores, found = choose(old, new, direction, maps, seed=seed + draw), solve(old, new, direction, maps)
             pick = found[int(np.argmax(scores))]
             each.append(measured(pick))
             picks.append((size, pick.family, pick.setting))
@@ -101,20 +109,21 @@ def migrate(
         {"pairs": size, **_nest(entry, recovery(each, base, replicates)), "chosen": _chosen(picks, size)}
         for size, entry, each in zip(sizes, points, curve, strict=True)
     ]
-    best, setting, learned = _final(task, direction, seed)
+    trial = "/".join(filter(None, ("migration", direction, pick.family, pick.setting)))
+    learned = pick.learned(trial=trial, direction=direction, pairs=whole)  # the last one was fitted on all pairs
     summary = {
         "schema": 1,
         "direction": direction,
         "reference": task.reference,
         "held_out": task.held_out,
-        "data": _describe(task),
+        "data": {"name": name, **_describe(task)},
         "draws": draws,
         "enough": enough,
         "statistics": describe_statistics(replicates),
         "baselines": {task.reference: inference.levels().nest()[TASK[0]], **_old(task, clusters, inference)},
         "curve": nested,
         "maps": {family: _nest(rows_of[family], recovery(each, base, replicates)) for family, each in families.items()},
-        "best": {"map": best, "setting": setting, "pairs": whole},
+        "best": {"map": pick.family, "setting": pick.setting, "pairs": whole},
         "verdict": judge(nested[-1]["recovery"]["R@10"], enough),
     }
     arms = [ArmEntry("baseline", task.reference, Entry(inference.levels()))]
@@ -164,23 +173,6 @@ def judge(recovered: Mapping[str, float], enough: float) -> str:
     if recovered["low"] >= enough:
         return "map"
     return "re-embed" if recovered["high"] < enough else "undecided"
-
-
-def _final(task: Task, direction: Direction, seed: int) -> tuple[str, str, LearnedMap]:
-    """The candidate with the best score on all pairs, solved on all."""
-    scores = choose(task.pairs_old, task.pairs_new, direction, seed=seed)
-    best = solve(task.pairs_old, task.pairs_new, direction)[int(np.argmax(scores))]
-    d_in, d_out = best.params["delta"].shape
-    about = {
-        "aligner": "ridge",  # whose parameters these are, however they were solved for
-        "trial": "/".join(filter(None, ("migration", direction, best.family, best.setting))),
-        "d_text": d_in,
-        "d_image": d_out,
-        "languages": [],
-        "direction": direction,
-        "pairs": len(task.pairs_old),
-    }
-    return best.family, best.setting, LearnedMap(affine(d_in, d_out), best.params, about)
 
 
 def _nest(entry: Entry, recovered: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
 from ccalign_jax.reporting.pages import CURVES as CURVES
 from ccalign_jax.reporting.pages import EVALUATION as EVALUATION
+from ccalign_jax.reporting.pages import MIGRATION as MIGRATION
 from ccalign_jax.reporting.pages import SWEEP as SWEEP
 from ccalign_jax.reporting.pages import Panel as Panel
 from ccalign_jax.reporting.panels.results import comparison_table as comparison_table
@@ -23,6 +24,7 @@ from ccalign_jax.reporting.reports import make_plots as make_plots
 from ccalign_jax.reporting.reports import make_tables as make_tables
 from ccalign_jax.reporting.reports import render_curves as render_curves
 from ccalign_jax.reporting.reports import render_evaluation as render_evaluation
+from ccalign_jax.reporting.reports import render_migration as render_migration
 from ccalign_jax.reporting.reports import render_report as render_report
 from ccalign_jax.reporting.sentences import comparison_words as comparison_words
 from ccalign_jax.reporting.sentences import evaluation_headline as evaluation_headline

@@ -19,6 +19,7 @@ from ccalign_jax.reporting.panels import (
     hubs,
     language_plots,
     languages,
+    migration,
     neighbourhoods,
     overfitting,
     overview,
@@ -61,6 +62,7 @@ FIRST = ""  # the section of the plot below the answer
 OPEN = {  # sections that are not folded at first
     *("All candidates", "Without training", "Languages", "Train against test"),
     *("From identity to an unconstrained map", "By number of training images"),
+    *("By number of pairs", "By map"),
 }
 LEADS = {
     "All candidates": "Right of the line a map beats the embeddings as they are; an arrow is a change beyond the axis.",
@@ -79,6 +81,8 @@ LEADS = {
     "Geometry": "Whether captions come to be arranged like their images, and whether hubs attract most queries.",
     "Diagnostics": "What the maps change in the geometry of the embeddings.",
     "From identity to an unconstrained map": "Where test and training images part, the map begins to overfit.",
+    "By number of pairs": "Where the curve is flat, more pairs would not help; a map suffices at the dotted line.",
+    "By map": "Each kind of map, its setting chosen on the pairs, fitted on all of them.",
     "By number of training images": "A map whose gain still grows, or whose gap is wide, needs more images.",
     "Trials": "Every trial with its settings; the last column counts the folds that chose it.",
 }
@@ -182,4 +186,12 @@ CURVES = [
         "Change and gap by the images that a fold trains on; bands: 95 % intervals; hollow: no evidence.",
         open=True,
     ),
+]
+MIGRATION = [
+    Panel(
+        *("recovery", "By number of pairs", migration.curve_table, migration.recovery_plot),
+        "Share of what the reference finds; bands: 95 % intervals; dotted: what is called enough.",
+        open=True,
+    ),
+    Panel("maps", "By map", migration.maps_table),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.pages import CURVES, EVALUATION, SWEEP
+from ccalign_jax.reporting.pages import CURVES, EVALUATION, MIGRATION, SWEEP
 from ccalign_jax.reporting.paper import PAPER
 from ccalign_jax.reporting.report_files import draw, write_figures, write_tables
 from ccalign_jax.reporting.reports import (
@@ -15,9 +15,16 @@ from ccalign_jax.reporting.reports import (
     make_tables,
     render_curves,
     render_evaluation,
+    render_migration,
     render_report,
 )
-from ccalign_jax.reporting.results_folder import CURVES_RESULTS, EVALUATION_RESULTS, SWEEP_RESULTS, Results
+from ccalign_jax.reporting.results_folder import (
+    CURVES_RESULTS,
+    EVALUATION_RESULTS,
+    MIGRATION_RESULTS,
+    SWEEP_RESULTS,
+    Results,
+)
 from ccalign_jax.reporting.side_by_side import render_runs, runs_table
 from ccalign_jax.reporting.table import Table
 
@@ -27,7 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["write_report", "write_runs"]
 
 PAGE = "report.html"
-PANELS = {SWEEP_RESULTS: [*SWEEP, *PAPER], EVALUATION_RESULTS: EVALUATION, CURVES_RESULTS: CURVES}
+PANELS = {
+    SWEEP_RESULTS: [*SWEEP, *PAPER],
+    EVALUATION_RESULTS: EVALUATION,
+    CURVES_RESULTS: CURVES,
+    MIGRATION_RESULTS: MIGRATION,
+}
+RENDER = {CURVES_RESULTS: render_curves, MIGRATION_RESULTS: render_migration}
 
 
 def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list[str]:
@@ -62,7 +75,7 @@ def _page(results: Results, tables: Mapping[str, Table], drawings: Mapping[str, 
         return render_report(summary, results.config, folder=place, timing=timing, extras=extras, drawings=drawings)
     if results.kind == EVALUATION_RESULTS:
         return render_evaluation(summary, tables, drawings, extras=extras)
-    return render_curves(summary, tables, drawings)
+    return RENDER[results.kind](summary, tables, drawings)
 
 
 def write_runs(runs: Sequence[Results], folder: Path) -> tuple[list[str], Table]:

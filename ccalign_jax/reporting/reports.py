@@ -1,4 +1,4 @@
-"""The pages of a sweep, an evaluation and curves, and the tables and plots of their panels."""
+"""The pages of a sweep, an evaluation, curves and a migration, and the tables and plots of their panels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from ccalign_jax.reporting.answer import (
 from ccalign_jax.reporting.drawings import size_for_paper
 from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find
 from ccalign_jax.reporting.html import Part, Section, render_page
-from ccalign_jax.reporting.pages import CURVES, EVALUATION, FIRST, LEADS, OPEN, SWEEP, Panel
+from ccalign_jax.reporting.pages import CURVES, EVALUATION, FIRST, LEADS, MIGRATION, OPEN, SWEEP, Panel
+from ccalign_jax.reporting.panels.migration import migration_words
 from ccalign_jax.reporting.report_files import draw
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.sentences import evaluation_headline
@@ -132,6 +133,27 @@ def render_curves(curves: Summary, tables: Mapping[str, Table], drawings: Mappin
         links=("curves.json", "curves.csv", "tables/", "figures/"),
         settings="Settings",
         appendix={"Data": _data(curves), "Settings": curves["config"]},
+    )
+
+
+def render_migration(summary: Summary, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str:
+    """The page of `migration.json` as HTML, as `render_curves`."""
+    sentence, *others = migration_words(summary)
+    about = summary["data"]
+    chosen = {name: summary[name] for name in ("direction", "reference", "draws", "enough", "best", "statistics")}
+    return _render(
+        MIGRATION,
+        summary,
+        tables,
+        drawings,
+        title="a new encoder for a filled index",
+        verdict=summary["verdict"],
+        answer=sentence,
+        facts=[f"{about[name]:,} {name}" for name in ("pairs", "documents", "queries")],
+        sentences=others,
+        links=("migration.json", "records.csv", "tables/", "figures/"),
+        settings="Settings",
+        appendix={"Data": about, "Settings": chosen},
     )
 
 

@@ -1,4 +1,4 @@
-"""A folder of results read back: a sweep, an evaluation or curves, from its JSON files alone."""
+"""A folder of results read back: a sweep, an evaluation, curves or a migration, from its JSON files alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["CURVES_RESULTS", "EVALUATION_RESULTS", "SWEEP_RESULTS", "Results", "read_results"]
+__all__ = ["CURVES_RESULTS", "EVALUATION_RESULTS", "MIGRATION_RESULTS", "SWEEP_RESULTS", "Results", "read_results"]
 
 SWEEP_RESULTS, EVALUATION_RESULTS, CURVES_RESULTS = "a sweep", "an evaluation", "curves"
-SUMMARY, CURVES, COMPARISON = "summary.json", "curves.json", "comparison.json"
+MIGRATION_RESULTS = "a migration"
+SUMMARY, COMPARISON = "summary.json", "comparison.json"
+OTHERS = {"curves.json": CURVES_RESULTS, "migration.json": MIGRATION_RESULTS}  # by file
 SCHEMA = 2  # of summaries, the newest that is read
 FORMER = {"where": "subgroups", "draws": "replicates", "pair_draws": "pair_replicates"}
 FORMER |= {"median_draws": "median_replicates", "holdout": "test"}
@@ -24,7 +26,7 @@ class Results(NamedTuple):
 
     Attributes:
         path: the folder.
-        kind: `a sweep`, `an evaluation` or `curves`.
+        kind: `a sweep`, `an evaluation`, `curves` or `a migration`.
         file: the name of the file that the summary comes from.
         summary: its content, with the present names of keys.
         config: the content of `config.json`; empty without.
@@ -54,16 +56,18 @@ def read_results(path: str | os.PathLike[str]) -> Results:
     """
     path = Path(path)
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder; give the folder of a finished sweep, evaluation or curves")
-    file = next((name for name in (SUMMARY, CURVES) if (path / name).is_file()), None)
+        raise InputError(f"{path}: no such folder; give that of a finished sweep, evaluation, curves or migration")
+    file = next((name for name in (SUMMARY, *OTHERS) if (path / name).is_file()), None)
     if file is None:
         if (path / COMPARISON).is_file():
             raise InputError(f"{path}: a comparison, which has tables alone; run ccalign compare again to write them")
-        raise InputError(f"{path}: no {SUMMARY} or {CURVES}: not finished, or not a folder of results")
-    summary = _renamed(_read(path / file))
+        raise InputError(f"{path}: no {SUMMARY}, {' or '.join(OTHERS)}: not finished, or not a folder of results")
+    summary = _read(path / file)
+    if OTHERS.get(file) != MIGRATION_RESULTS:  # which has no former names
+        summary = _renamed(summary)
     if not isinstance(schema := summary.get("schema"), int) or schema > SCHEMA:
         raise InputError(f"{path / file}: schema {schema!r}, and this version reads up to {SCHEMA}; use a newer one")
-    kind = CURVES_RESULTS if file == CURVES else SWEEP_RESULTS if "families" in summary else EVALUATION_RESULTS
+    kind = OTHERS.get(file) or (SWEEP_RESULTS if "families" in summary else EVALUATION_RESULTS)
     known = {"data"} if kind == CURVES_RESULTS else {"data", "baselines"}
     if not known <= summary.keys():
         raise InputError(f"{path / file}: damaged, or not that of {kind}; give another folder")

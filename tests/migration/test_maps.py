@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 
 from ccalign_jax.migration.choice import apply_map, choose, solve
+from ccalign_jax.migration.clusters import cluster_maps
 from ccalign_jax.migration.maps import MAPS, candidates
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.solvers.moments import add_rows, empty_moments
 
 
-def moments(x, y):
-    return add_rows(empty_moments(x.shape[1], y.shape[1]), x, y)
-
-
 def matrices(found, d_in, d_out):
-    return {(one.family, one.setting): np.eye(d_in, d_out) + one.params["delta"] for one in found}
+    affine = [one for one in found if one.family != "clusters"]
+    return {(one.family, one.setting): np.eye(d_in, d_out) + one.params["delta"] for one in affine}
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +26,11 @@ def rotated():
 
 def test_a_rotation_with_scales_is_recovered(rotated):
     x, q, scales, offset = rotated
-    found = {one.family: one for one in candidates(moments(x, (x @ q) * 2.0 + offset))}
+    found = {one.family: one for one in candidates(x, (x @ q) * 2.0 + offset)}
     np.testing.assert_allclose(np.eye(6) + found["procrustes"].params["delta"], 2.0 * q, atol=1e-5)
     y = (x @ q) * scales + offset
     error = {}
-    for one in candidates(moments(x, y)):
+    for one in candidates(x, y, set(MAPS) - {"clusters"}):
         predicted = (x - one.params["mean"]) @ (np.eye(6) + one.params["delta"]) + one.params["offset"]
         error[one.family] = min(((predicted - y) ** 2).sum(), error.get(one.family, np.inf))
     assert error["ridge"] < error["scaled_procrustes"] < error["procrustes"] < error["identity"]
@@ -42,7 +40,7 @@ def test_scaled_procrustes_is_least_squares_along_each_dimension(rotated):
     x, q, scales, offset = rotated
     rng = np.random.default_rng(1)
     y = (x @ q) * scales + offset + 0.3 * rng.normal(size=x.shape)
-    found = matrices(candidates(moments(x, y)), 6, 6)
+    found = matrices(candidates(x, y), 6, 6)
     rotation = found["procrustes", ""] / np.linalg.norm(found["procrustes", ""], axis=0)
     turned, target = (x - x.mean(0)) @ rotation, y - y.mean(0)
     each = [np.linalg.lstsq(turned[:, [j]], target[:, j], rcond=None)[0][0] for j in range(6)]
@@ -53,7 +51,7 @@ def test_low_rank_has_its_rank_and_is_the_best_of_it():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(400, 8))
     y = x @ rng.normal(size=(8, 2)) @ rng.normal(size=(2, 8)) + 0.01 * rng.normal(size=(400, 8))
-    found = matrices(candidates(moments(x, y)), 8, 8)
+    found = matrices(candidates(x, y), 8, 8)
     for share, rank in ((2, 4), (4, 2), (8, 1)):
         assert np.linalg.matrix_rank(found["low_rank", f"rank {8 // share}"], tol=1e-5) == rank
     predicted = (x - x.mean(0)) @ found["low_rank", "rank 2"]
@@ -69,7 +67,7 @@ def test_ridge_is_scikit_learns(rotated):
     x, q, scales, offset = rotated
     y = (x @ q) * scales + offset + 0.1 * np.random.default_rng(3).normal(size=x.shape)
     scale = np.linalg.eigvalsh(np.cov(x.T, bias=True) * len(x)).mean()
-    found = matrices(candidates(moments(x, y)), 6, 6)
+    found = matrices(candidates(x, y), 6, 6)
     for penalty in (0.001, 0.1):
         known = linear_model.Ridge(alpha=penalty * scale).fit(x, y)
         np.testing.assert_allclose(found["ridge", f"penalty {penalty:g}"], known.coef_.T, atol=1e-5)
@@ -79,7 +77,7 @@ def test_widths_may_differ_and_then_there_is_no_identity():
     rng = np.random.default_rng(4)
     x = rng.normal(size=(60, 5))
     for width in (3, 7):
-        found = list(candidates(moments(x, rng.normal(size=(60, width)))))
+        found = list(candidates(x, rng.normal(size=(60, width))))
         assert {one.family for one in found} == set(MAPS) - {"identity"}
         assert all(apply_map(one, unit_float32(x)).shape == (60, width) for one in found)
 
@@ -93,3 +91,21 @@ def test_the_choice_finds_the_rotation_among_few_pairs(direction):
     scores, found = choose(old, new, direction, seed=0), solve(old, new, direction)
     assert found[int(np.argmax(scores))].family in ("procrustes", "scaled_procrustes")
     assert max(scores) > 0.95 > scores[0]
+
+
+def test_clusters_have_maps_of_their_own():
+    """Two topics, rotated differently: no one matrix takes both, and there are no more clusters than rows."""
+    rng = np.random.default_rng(6)
+    topic = rng.integers(2, size=400)
+    x = unit_float32(rng.normal(size=(400, 8)) + 6 * np.eye(8)[topic])
+    turns = np.stack([np.linalg.qr(rng.normal(size=(8, 8)))[0] for _ in range(2)])
+    y = unit_float32(np.einsum("nd,ndo->no", x, turns[topic]))
+    error = {}
+    for one in candidates(x, y, ["ridge", "clusters"]):
+        mapped = apply_map(one, x)
+        error[one.family] = min(((mapped - y) ** 2).sum(axis=1).mean(), error.get(one.family, np.inf))
+    assert error["clusters"] < 0.25 * error["ridge"]
+    alike = {one.family: one for one in candidates(x[topic == 0], y[topic == 0])}
+    ((_, few), *_) = cluster_maps(x[:3], y[:3], add_rows(empty_moments(8, 8), x[:3], y[:3]))
+    assert np.isfinite(few["delta"]).all() and few["delta"].shape == (3, 8, 8)
+    np.testing.assert_allclose(apply_map(alike["clusters"], x[topic == 0]), y[topic == 0], atol=0.05)

@@ -1,10 +1,13 @@
 """Recovery on rows where it is known: 1 after a rotation, chance without pairs, and the interval of a ratio."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
+from ccalign_jax.checkpoints import load_aligner, save_checkpoint
+from ccalign_jax.exporting import export
 from ccalign_jax.measurement.measure import measure_search
 from ccalign_jax.measurement.replicates import draw_replicates
 from ccalign_jax.metrics import rank
@@ -15,6 +18,8 @@ from ccalign_jax.migration.task import nearest
 from ccalign_jax.migration.write import write_migration
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.reporting.panels.migration import curve_table, maps_table, migration_words
+from ccalign_jax.reporting.rebuild import write_report
+from ccalign_jax.reporting.results_folder import read_results
 from ccalign_jax.runs.kinds import MIGRATION_FOLDER
 from ccalign_jax.runs.store import Store
 
@@ -112,6 +117,35 @@ def test_sizes_halve_and_nearest_is_the_first_of_equals():
     assert nearest(np.float32([[1, 0], [0, 1]]), gallery).tolist() == [[1], [0]]
 
 
+@pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
+@pytest.mark.filterwarnings("ignore:builtin type .* has no __module__ attribute:DeprecationWarning")
+@pytest.mark.parametrize("family", ["procrustes", "ridge"])
+def test_an_exported_map_has_the_same_rows_in_faiss(rows, family, tmp_path):
+    import faiss
+
+    old, new, *_ = rows
+    found = migrate(make_task(old, new), draws=1, maps=[family]).best
+    save_checkpoint(tmp_path / "best", found)
+    export(tmp_path / "best", to="faiss", out=tmp_path / "faiss")
+    index = faiss.read_index(str(tmp_path / "faiss" / "captions.faiss"))
+    mapped = 3 * new
+    for place in range(index.chain.size()):
+        mapped = faiss.downcast_VectorTransform(index.chain.at(place)).apply(mapped)
+    np.testing.assert_allclose(mapped, found(new), atol=2e-6)
+
+
+def test_clusters_survive_their_checkpoint_and_are_refused_by_faiss(rows, tmp_path, one_line):
+    old, new, *_ = rows
+    found = migrate(make_task(old, new), draws=1, maps=["clusters"]).best
+    save_checkpoint(tmp_path / "best", found)
+    np.testing.assert_array_equal(load_aligner(tmp_path / "best")(new), found(new))
+    one_line(
+        lambda: export(tmp_path / "best", to="faiss", out=tmp_path / "faiss"), "faiss", "neither linear nor an MLP"
+    )
+    one_line(lambda: migrate(make_task(old, new), maps=["rotation"]), "'rotation' is none of identity")
+    one_line(lambda: migrate(make_task(old, new[:, :8]), maps=["identity"]), "equal widths")
+
+
 def test_everything_is_written(found, tmp_path):
     with Store(tmp_path / "out", MIGRATION_FOLDER) as store:
         store.acquire()
@@ -119,6 +153,10 @@ def test_everything_is_written(found, tmp_path):
     folder = tmp_path / "out"
     assert json.loads((folder / "migration.json").read_text()) == json.loads(json.dumps(found.summary))
     assert {path.name for path in folder.iterdir()} >= {"best", "figures", "records.csv", "tables"}
+    page = (folder / "report.html").read_text()
+    assert 'class="verdict map"' in page and "<svg" in page
+    assert "report.html" in write_report(read_results(folder), tmp_path / "again", ["svg"])
+    assert (tmp_path / "again" / "report.html").read_text() == page
     assert "R@10" in curve_table(found.summary).columns[3] and len(maps_table(found.summary).rows) >= 6
 
 

@@ -35,6 +35,7 @@ def define_flags() -> None:
     flags.DEFINE_string("old_queries", None, ".npy of the same queries by the old encoder [not at hand]")
     flags.DEFINE_string("relevant", None, 'JSON lines {"query": row, "positive_ids": [ids]}, or .npy of rows')
     flags.DEFINE_enum("direction", "queries", ["queries", "documents"], "what is mapped: new queries, or the old index")
+    flags.DEFINE_list("maps", None, "kinds of maps to choose among, such as procrustes,ridge [all]")
     flags.DEFINE_float(
         "enough", 0.95, "recovery of R@10 from which on a map suffices", lower_bound=0.0, upper_bound=1.0
     )
@@ -46,7 +47,7 @@ def define_flags() -> None:
 
 def main() -> Path | None:
     """Check, measure, write, print."""
-    from ccalign_jax.migration import migrate
+    from ccalign_jax.migration import MAPS, migrate
     from ccalign_jax.migration.write import write_migration
     from ccalign_jax.reporting import print_table, progress_bar
     from ccalign_jax.reporting.panels.migration import curve_table, maps_table, migration_words
@@ -62,9 +63,11 @@ def main() -> Path | None:
             found = migrate(
                 task,
                 direction=FLAGS.direction,
+                maps=FLAGS.maps or list(MAPS),
                 draws=FLAGS.draws,
                 enough=FLAGS.enough,
                 seed=FLAGS.seed,
+                name=f"{Path(FLAGS.old).name} and {Path(FLAGS.new).name}",
                 progress=progress,
             )
         write_migration(store, found)
@@ -73,7 +76,7 @@ def main() -> Path | None:
         print()
     for sentence in migration_words(found.summary):
         print(sentence)
-    print(f"everything: {store.path}; to export the map: ccalign export --checkpoint={store.path}/best --to=faiss")
+    print(f"everything: {store.path}/report.html; the map: ccalign export --checkpoint={store.path}/best --to=faiss")
     return store.path
 
 

@@ -22,6 +22,7 @@ MAP_WORDS = {
     "scaled_procrustes": "Procrustes, then a scale for each dimension",
     "low_rank": "low rank",
     "ridge": "ridge",
+    "clusters": "ridge by cluster",
 }
 METRICS = ("R@1", "R@10", "nDCG@10")
 NOTES = (
@@ -60,6 +61,7 @@ def recovery_plot(summary: Summary) -> Figure:
     """Recovery of R@1, R@10 and nDCG@10 against the number of pairs, with intervals."""
     figure, (axes,) = make_subplots("recovery by pairs", 1, height=3.6)
     pairs = [point["pairs"] for point in summary["curve"]]
+    ends = [summary["curve"][-1]["recovery"][metric]["mean"] for metric in METRICS]
     for colour, metric in zip(CYCLE, METRICS, strict=False):
         shares = [point["recovery"][metric] for point in summary["curve"]]
         means = [share["mean"] for share in shares]
@@ -67,7 +69,8 @@ def recovery_plot(summary: Summary) -> Figure:
         axes.fill_between(
             pairs, [share["low"] for share in shares], [share["high"] for share in shares], color=colour, alpha=0.15
         )
-        axes.annotate(metric, (pairs[-1], means[-1]), (8, 0), textcoords="offset points", color=colour, va="center")
+        up = 10 * sorted(ends).index(means[-1]) - 10  # ends may lie on each other
+        axes.annotate(metric, (pairs[-1], means[-1]), (8, up), textcoords="offset points", color=colour, va="center")
     axes.axhline(1.0, color=INK, linewidth=1)
     axes.axhline(summary["enough"], color=INK, linewidth=1, linestyle=":")
     axes.set_xscale("log")
