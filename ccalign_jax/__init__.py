@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ccalign_jax.evaluation.calibrate import read_calibration as read_calibration
     from ccalign_jax.evaluation.compare import compare as compare
     from ccalign_jax.evaluation.evaluate import evaluate as evaluate
+    from ccalign_jax.evaluation.shorten import shorten as shorten
     from ccalign_jax.exporting import export as export
     from ccalign_jax.extraction import extract as extract
     from ccalign_jax.losses import register_loss as register_loss
@@ -46,14 +47,15 @@ _LAZY = {
     "register_loss": "ccalign_jax.losses",
     "register_metric": "ccalign_jax.metrics",
     "register_pivot": "ccalign_jax.pivots",
+    "shorten": "ccalign_jax.evaluation",
     "sweep": "ccalign_jax.study",
 }
 _MODULES = (
-    "aligners", "calibration", "checkpoints", "cli", "data", "descriptions", "diagnostics", "encoders",
-    "evaluation", "exporting", "extraction", "files", "grids", "learned_map", "losses", "manifests", "measurement",
-    "metrics", "migration", "numerics", "options", "pivots", "plugins", "precision", "processes", "reporting",
-    "runs", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads", "tiles",
-    "training", "wit",
+    "aligners", "calibration", "checkpoints", "cli", "compression", "data", "descriptions", "diagnostics",
+    "encoders", "evaluation", "exporting", "extraction", "files", "grids", "learned_map", "losses", "manifests",
+    "measurement", "metrics", "migration", "numerics", "options", "pivots", "plugins", "precision", "processes",
+    "reporting", "runs", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads",
+    "tiles", "training", "wit",
 )  # fmt: skip
 
 

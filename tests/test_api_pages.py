@@ -18,6 +18,7 @@ PACKAGES = [
     "study",
     "evaluation",
     "calibration",
+    "compression",
     "solvers",
     "statistics",
     "diagnostics",

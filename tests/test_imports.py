@@ -39,6 +39,7 @@ ORDER = (
     "metrics",
     "statistics",
     "calibration",
+    "compression",
     "diagnostics",
     "training",
     "data",

@@ -10,3 +10,5 @@ from ccalign_jax.evaluation.calibrate import read_calibration as read_calibratio
 from ccalign_jax.evaluation.compare import compare as compare
 from ccalign_jax.evaluation.evaluate import Evaluation as Evaluation
 from ccalign_jax.evaluation.evaluate import evaluate as evaluate
+from ccalign_jax.evaluation.shorten import Shortening as Shortening
+from ccalign_jax.evaluation.shorten import shorten as shorten

@@ -29,6 +29,7 @@ __all__ = [
     "MAP_FOLDER",
     "MIGRATION_FOLDER",
     "REPORT_FOLDER",
+    "SHORTENING_FOLDER",
     "SWEEP_FOLDER",
     "Kind",
     "Manifest",
@@ -74,6 +75,7 @@ COMPARISON_FOLDER: Kind[Options] = Kind("a comparison", "comparison.json")
 CURVES_FOLDER: Kind[Options] = Kind("curves", "curves.json")
 REPORT_FOLDER: Kind[Options] = Kind("a report", "report.json")
 CALIBRATION_FOLDER: Kind[Options] = Kind("a calibration", "calibration.json")
+SHORTENING_FOLDER: Kind[Options] = Kind("a shortening", "shortening.json")
 MIGRATION_FOLDER: Kind[Options] = Kind("a migration", "migration.json")
 
 
