@@ -26,6 +26,8 @@ FLAGS = flags.FLAGS
 HEADINGS = (
     "set, scores, language",
     "coverage, one caption",
+    "expected",
+    "± 95 %",
     "within the 95 % band",
     "all captions",
     "nearest",
@@ -51,8 +53,8 @@ def main(argv: list[str]) -> None:
                 own = matrix[np.arange(len(owner)), owner].astype(np.float64)
                 place = (matrix >= own[:, None]).sum(axis=1).astype(np.float64)
                 first = np.unique(owner, return_index=True)[1]
-                one, band = covered(-own[first], owner[first], random)
-                cells = [one, band, covered(-own, owner, random)[0], covered(place, owner, random)[0]]
+                cells = [*covered(-own[first], owner[first], random)]
+                cells += [covered(-own, owner, random)[0], covered(place, owner, random)[0]]
                 cells += pair_errors(olds, matrix, owner, images, random)
                 print(f"{data.name}, {state}, {language} | " + " | ".join(f"{cell:.4f}" for cell in cells), flush=True)
 
@@ -91,9 +93,15 @@ def states(data: EmbeddingSet, language: str) -> Iterator[tuple[str, np.ndarray]
     yield "null", text @ image[shuffled].T
 
 
-def covered(values: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
-    """The mean coverage of the images of one half by the bound of the other, and the share of splits in the band."""
+def covered(values: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> tuple[float, ...]:
+    """Coverage of the images of one half by the bound of the other.
+
+    Returns:
+        The mean over splits; for one caption an image and no ties what it is expected to be, and within how much of it
+        95 % of such means lie; the share of splits in the 95 % band of one split.
+    """
     import numpy as np
+    from scipy.stats import betabinom
 
     from ccalign_jax.calibration import conformal_bound, coverage_band
 
@@ -103,8 +111,13 @@ def covered(values: np.ndarray, groups: np.ndarray, random: np.random.Generator)
         fitted = (random.permutation(len(names)) % 2 == 0)[place]
         inside = values <= conformal_bound(values[fitted], groups[fitted], FLAGS.coverage)
         shares.append(np.average(inside[~fitted], weights=1 / counts[place][~fitted]))
-    low, high = coverage_band((len(names) + 1) // 2, len(names) // 2, FLAGS.coverage)
-    return float(np.mean(shares)), float(np.mean([low - 1e-9 <= share <= high + 1e-9 for share in shares]))
+    fitted, tested = (len(names) + 1) // 2, len(names) // 2
+    bound = int(np.ceil(FLAGS.coverage * (fitted + 1) - 1e-9))
+    mean, variance = betabinom.stats(tested, bound, fitted + 1 - bound)
+    low, high = coverage_band(fitted, tested, FLAGS.coverage)
+    within = np.mean([low - 1e-9 <= share <= high + 1e-9 for share in shares])
+    wide = 1.96 * np.sqrt(variance / FLAGS.splits) / tested
+    return float(np.mean(shares)), float(mean / tested), float(wide), float(within)
 
 
 def pair_errors(
