@@ -57,6 +57,8 @@ def main(argv: list[str]) -> None:
                 cells += [covered(-own, owner, random)[0], covered(place, owner, random)[0]]
                 cells += pair_errors(olds, matrix, owner, images, random)
                 print(f"{data.name}, {state}, {language} | " + " | ".join(f"{cell:.4f}" for cell in cells), flush=True)
+            share = covered_by_training(data, language, random)
+            print(f"{data.name}, {language}: coverage {share:.4f} where pairs that trained a ridge map calibrate it")
 
 
 def load(name: str) -> EmbeddingSet:
@@ -118,6 +120,26 @@ def covered(values: np.ndarray, groups: np.ndarray, random: np.random.Generator)
     within = np.mean([low - 1e-9 <= share <= high + 1e-9 for share in shares])
     wide = 1.96 * np.sqrt(variance / FLAGS.splits) / tested
     return float(np.mean(shares)), float(mean / tested), float(wide), float(within)
+
+
+def covered_by_training(data: EmbeddingSet, language: str, random: np.random.Generator) -> float:
+    """Mean coverage of new captions by bounds from the pairs that a map was fitted on, which have no guarantee."""
+    import numpy as np
+
+    from ccalign_jax.calibration import conformal_bound
+    from ccalign_jax.evaluation.evaluated_set import unit_sets
+    from ccalign_jax.numerics import unit_float32
+
+    (text,), image = unit_sets(data, (language,))
+    owner, shares = data.image_of[language], []
+    for _ in range(FLAGS.pair_splits):
+        fitted = (random.permutation(len(image)) % 2 == 0)[owner]
+        rows, targets = text[fitted], image[owner[fitted]]
+        weight = np.linalg.solve(rows.T @ rows + 0.1 * np.eye(rows.shape[1]), rows.T @ targets)
+        values = -(unit_float32(text @ weight) * image[owner]).sum(axis=1)
+        bound = conformal_bound(values[fitted], owner[fitted], FLAGS.coverage)
+        shares.append((values[~fitted] <= bound).mean())
+    return float(np.mean(shares))
 
 
 def pair_errors(
