@@ -135,11 +135,11 @@ def calibrate(
     """
     for name, share in (("precision", precision), ("coverage", coverage)):
         if not 0 < share < 1:
-            raise InputError(f"{name} is {share}; give a number between 0 and 1")
+            raise InputError(f"--{name}={share}: give a number between 0 and 1")
     data = read_data(data)
     size = len(data) if gallery is None else gallery
     if size < 2:
-        raise InputError(f"gallery is {size}; give 2 or more images")
+        raise InputError(f"--gallery={size}: give 2 or more images")
     states, trial, words = _held_out(data, checkpoint)
     scores: dict[str, dict[str, Any]] = {}
     points: dict[str, dict[str, OperatingPoints]] = {}

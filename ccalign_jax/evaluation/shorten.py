@@ -89,14 +89,14 @@ def shorten(
     data = read_data(data)
     if checkpoint is None and data.d_text != data.d_image:
         raise InputError(
-            f"{data.name}: captions have {data.d_text} numbers, images {data.d_image}: they share no space; give a "
-            "checkpoint"
+            f"{data.name}: captions have {data.d_text} numbers, images {data.d_image}: they share no space; give "
+            "--checkpoint"
         )
     splits, trial, words = _splits(data, checkpoint, seed)
     full = splits[0].data.d_image
     chosen = sorted({full, *(widths or _halvings(full))}, reverse=True)
     if chosen[0] > full or chosen[-1] < 1:
-        raise InputError(f"widths {', '.join(map(str, widths))}: give numbers from 1 to {full}")
+        raise InputError(f"--widths={','.join(map(str, widths))}: give numbers from 1 to {full}")
     arms: dict[tuple[str, str, int], list[Measurement]] = {}
     for number, split in enumerate(splits):
         for key, measured in _measure_all(split, chosen):

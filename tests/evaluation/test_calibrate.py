@@ -121,5 +121,5 @@ def test_too_few_images_are_refused(turned):
         calibrate(data.take(np.arange(40)))
     with pytest.raises(InputError, match="made: the map does not tell its training images; give other data"):
         calibrate(data, learned._replace(training_images=None))
-    with pytest.raises(InputError, match="coverage is 1"):
+    with pytest.raises(InputError, match="coverage=1: give a number between 0 and 1"):
         calibrate(data, learned, coverage=1)

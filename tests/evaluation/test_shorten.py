@@ -63,7 +63,7 @@ def test_what_was_found_is_written(found, tmp_path):
 def test_widths_and_spaces_that_make_no_sense_are_refused():
     eye = np.eye(60, 8) + 0.1
     data = EmbeddingSet.build("made", eye, {"de": eye}, image_keys=[f"{number}" for number in range(60)])
-    with pytest.raises(InputError, match="widths 9: give numbers from 1 to 8"):
+    with pytest.raises(InputError, match="widths=9: give numbers from 1 to 8"):
         shorten(data, widths=[9])
     other = EmbeddingSet.build("made", eye[:, :4], {"de": eye}, image_keys=[f"{number}" for number in range(60)])
     with pytest.raises(InputError, match="captions have 8 numbers, images 4"):
