@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccalign_jax.evaluation.shorten import Shortening
+from ccalign_jax.files import whole_file
 from ccalign_jax.measurement.records import record_rows
 from ccalign_jax.reporting.drawings import size_for_paper
 from ccalign_jax.reporting.panels.shortening import shortening_plot, shortening_table
@@ -31,5 +32,6 @@ def write_shortening(folder: Store, found: Shortening) -> None:
         for name, reduction in found.reductions.items():
             if name != "truncation":
                 text, image = reduction.mean["text"], reduction.mean["image"]
-                np.savez(path / f"{name}.npz", rotation=reduction.rotation, mean_text=text, mean_image=image)
+                with whole_file(path / f"{name}.npz") as file:
+                    np.savez(file, rotation=reduction.rotation, mean_text=text, mean_image=image)
         write_json(path / SHORTENING_FOLDER.marker, summary)

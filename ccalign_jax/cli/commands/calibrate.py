@@ -1,4 +1,4 @@
-"""Say what scores mean: probabilities of a match, thresholds old and new, sets with guaranteed coverage.
+"""Say what scores mean: probabilities of a match, thresholds, sets with guaranteed coverage.
 
 ccalign calibrate --checkpoint=runs/mine/best                        # on images that the map was not trained on
 ccalign calibrate --checkpoint=runs/mine/best --data=other.npz --thresholds=0.25,0.3

@@ -1,4 +1,4 @@
-"""Measure shorter rows: recall by width for truncation, a shared rotation and PCA, as float32, int8 and single bits.
+"""Measure shorter rows: recall by width, by reduction, and as float32, int8 or single bits.
 
 ccalign shorten --data=embeddings.npz                               # rows as they are
 ccalign shorten --checkpoint=runs/mine/best                         # rows after the map, on images that it has not seen
