@@ -54,8 +54,8 @@ _MODULES = (
     "aligners", "calibration", "checkpoints", "cli", "compression", "data", "descriptions", "diagnostics",
     "encoders", "evaluation", "exporting", "extraction", "files", "grids", "learned_map", "losses", "manifests",
     "measurement", "metrics", "migration", "numerics", "options", "pivots", "plugins", "precision", "processes",
-    "reporting", "runs", "scenes", "search", "seed_maps", "settings", "solvers", "statistics", "study", "threads",
-    "tiles", "training", "wit",
+    "query_adapters", "reporting", "runs", "scenes", "search", "seed_maps", "settings", "solvers", "statistics",
+    "study", "threads", "tiles", "training", "wit",
 )  # fmt: skip
 
 

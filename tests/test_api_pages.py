@@ -27,6 +27,7 @@ PACKAGES = [
     "encoders",
     "search",
     "migration",
+    "query_adapters",
 ]
 
 

@@ -56,6 +56,7 @@ ORDER = (
     "study",
     "evaluation",
     "migration",
+    "query_adapters",
     "search",
     "wit",
     "cli",

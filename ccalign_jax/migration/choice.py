@@ -12,7 +12,7 @@ from ccalign_jax.metrics import Ranks, rank, retrieval_metrics
 from ccalign_jax.migration.maps import MAPS, Candidate, candidates
 from ccalign_jax.migration.task import Direction, Task, nearest
 
-__all__ = ["apply_map", "best_of_family", "choose", "search", "solve"]
+__all__ = ["CRITERION", "apply_map", "best_of_family", "choose", "rank_search", "search", "solve"]
 
 FOLDS, MOST = 3, 2000  # pairs of a validation part
 CRITERION = "MRR"
@@ -79,7 +79,7 @@ def search(task: Task, found: Candidate | None, direction: Direction) -> Ranks:
     else:
         queries, index = task.queries_new, apply_map(found, task.index_old)
     assert queries is not None and index is not None
-    return _rank(queries, index, task.relevant)
+    return rank_search(queries, index, task.relevant)
 
 
 def _score(
@@ -92,13 +92,16 @@ def _score(
     direction: Direction,
 ) -> float:
     if direction == "queries":
-        ranks = _rank(apply_map(found, new[queries]), old[gallery], gold)
+        ranks = rank_search(apply_map(found, new[queries]), old[gallery], gold)
     else:
-        ranks = _rank(new[queries], apply_map(found, old[gallery]), gold)
+        ranks = rank_search(new[queries], apply_map(found, old[gallery]), gold)
     return retrieval_metrics(ranks)[CRITERION]
 
 
-def _rank(queries: Float[np.ndarray, "q d"], index: Float[np.ndarray, "g d"], gold: Int[np.ndarray, "q k"]) -> Ranks:
+def rank_search(
+    queries: Float[np.ndarray, "q d"], index: Float[np.ndarray, "g d"], gold: Int[np.ndarray, "q k"]
+) -> Ranks:
+    """Ranks of the relevant documents, as NumPy arrays."""
     found = _ranks(queries, index, gold)
     return Ranks(*(np.asarray(leaf) for leaf in found))
 

@@ -12,7 +12,7 @@ from ccalign_jax.errors import InputError
 from ccalign_jax.metrics.ranks import tile_rows
 from ccalign_jax.numerics import AnyArray, unit_float32
 
-__all__ = ["DIRECTIONS", "Direction", "Task", "make_task"]
+__all__ = ["DIRECTIONS", "Direction", "Task", "make_task", "nearest", "unit_rows_of"]
 
 Direction = Literal["queries", "documents"]
 DIRECTIONS: tuple[Direction, ...] = ("queries", "documents")
@@ -77,7 +77,7 @@ def make_task(
     """
     rows = {"old": old, "new": new, "index": index, "new_index": new_index}
     rows |= {"queries": queries, "old_queries": old_queries}
-    found = {name: _unit(name, value) for name, value in rows.items() if value is not None}
+    found = {name: unit_rows_of(name, value) for name, value in rows.items() if value is not None}
     _same_length(found, "old", "new", "pair by ids, or give as many rows of both")
     _same_length(found, "index", "new_index", "give the same documents")
     _same_length(found, "queries", "old_queries", "give the same queries")
@@ -126,7 +126,12 @@ def _hold_out(old: np.ndarray, new: np.ndarray, seed: int) -> Task:
     return Task(old[kept], new[kept], old[kept], new[kept], new[queries], old[queries], gold, held_out=True)
 
 
-def _unit(name: str, rows: AnyArray) -> np.ndarray:
+def unit_rows_of(name: str, rows: AnyArray) -> Float[np.ndarray, "n d"]:
+    """Rows of unit length, float32; errors begin with `name`.
+
+    Raises:
+        InputError: no matrix of floating-point numbers, or a row that is zero or not finite.
+    """
     found = np.asarray(rows)
     if found.ndim != 2 or found.dtype.kind not in "fV":
         raise InputError(f"{name}: shape {found.shape}, {found.dtype}; give rows [n, d] of floating-point numbers")

@@ -9,6 +9,7 @@ from ccalign_jax.reporting.drawings import to_svg as to_svg
 from ccalign_jax.reporting.format import count_words as count_words
 from ccalign_jax.reporting.html import to_html as to_html
 from ccalign_jax.reporting.latex import to_latex as to_latex
+from ccalign_jax.reporting.pages import ADAPTER as ADAPTER
 from ccalign_jax.reporting.pages import CURVES as CURVES
 from ccalign_jax.reporting.pages import EVALUATION as EVALUATION
 from ccalign_jax.reporting.pages import MIGRATION as MIGRATION
@@ -22,6 +23,7 @@ from ccalign_jax.reporting.report_files import write_figures as write_figures
 from ccalign_jax.reporting.report_files import write_tables as write_tables
 from ccalign_jax.reporting.reports import make_plots as make_plots
 from ccalign_jax.reporting.reports import make_tables as make_tables
+from ccalign_jax.reporting.reports import render_adapter as render_adapter
 from ccalign_jax.reporting.reports import render_curves as render_curves
 from ccalign_jax.reporting.reports import render_evaluation as render_evaluation
 from ccalign_jax.reporting.reports import render_migration as render_migration

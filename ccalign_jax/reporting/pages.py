@@ -23,6 +23,7 @@ from ccalign_jax.reporting.panels import (
     neighbourhoods,
     overfitting,
     overview,
+    query_adapter,
     regularisation,
     results,
     retrieval,
@@ -62,7 +63,7 @@ FIRST = ""  # the section of the plot below the answer
 OPEN = {  # sections that are not folded at first
     *("All candidates", "Without training", "Languages", "Train against test"),
     *("From identity to an unconstrained map", "By number of training images"),
-    *("By number of pairs", "By map"),
+    *("By number of pairs", "By map", "Maps of queries"),
 }
 LEADS = {
     "All candidates": "Right of the line a map beats the embeddings as they are; an arrow is a change beyond the axis.",
@@ -84,6 +85,7 @@ LEADS = {
     "By number of pairs": "Where the curve is flat, more pairs would not help; a map suffices at the dotted line.",
     "By map": "Each kind of map, its setting chosen on the pairs, fitted on all of them.",
     "By number of training images": "A map whose gain still grows, or whose gap is wide, needs more images.",
+    "Maps of queries": "Right of the line a map finds more than the queries as they are.",
     "Trials": "Every trial with its settings; the last column counts the folds that chose it.",
 }
 SWEEP = [
@@ -194,4 +196,11 @@ MIGRATION = [
         open=True,
     ),
     Panel("maps", "By map", migration.maps_table),
+]
+ADAPTER = [
+    Panel(
+        *("maps", "Maps of queries", query_adapter.adapter_table, query_adapter.adapter_plot),
+        "Change of R@1 against queries as they are; bars: 95 % intervals; hollow: no evidence.",
+        open=True,
+    ),
 ]

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccalign_jax.errors import InputError
-from ccalign_jax.reporting.pages import CURVES, EVALUATION, MIGRATION, SWEEP
+from ccalign_jax.reporting.pages import ADAPTER, CURVES, EVALUATION, MIGRATION, SWEEP
 from ccalign_jax.reporting.paper import PAPER
 from ccalign_jax.reporting.report_files import draw, write_figures, write_tables
 from ccalign_jax.reporting.reports import (
     make_plots,
     make_tables,
+    render_adapter,
     render_curves,
     render_evaluation,
     render_migration,
     render_report,
 )
 from ccalign_jax.reporting.results_folder import (
+    ADAPTER_RESULTS,
     CURVES_RESULTS,
     EVALUATION_RESULTS,
     MIGRATION_RESULTS,
@@ -39,8 +41,9 @@ PANELS = {
     EVALUATION_RESULTS: EVALUATION,
     CURVES_RESULTS: CURVES,
     MIGRATION_RESULTS: MIGRATION,
+    ADAPTER_RESULTS: ADAPTER,
 }
-RENDER = {CURVES_RESULTS: render_curves, MIGRATION_RESULTS: render_migration}
+RENDER = {CURVES_RESULTS: render_curves, MIGRATION_RESULTS: render_migration, ADAPTER_RESULTS: render_adapter}
 
 
 def write_report(results: Results, folder: Path, formats: Sequence[str]) -> list[str]:

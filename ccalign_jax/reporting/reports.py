@@ -1,4 +1,4 @@
-"""The pages of a sweep, an evaluation, curves and a migration, and the tables and plots of their panels."""
+"""The pages of results of every kind, and the tables and plots of their panels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from ccalign_jax.reporting.answer import (
 from ccalign_jax.reporting.drawings import size_for_paper
 from ccalign_jax.reporting.format import NOTHING, Summary, bars_words, count_words, find
 from ccalign_jax.reporting.html import Part, Section, render_page
-from ccalign_jax.reporting.pages import CURVES, EVALUATION, FIRST, LEADS, MIGRATION, OPEN, SWEEP, Panel
+from ccalign_jax.reporting.pages import ADAPTER, CURVES, EVALUATION, FIRST, LEADS, MIGRATION, OPEN, SWEEP, Panel
 from ccalign_jax.reporting.panels.migration import migration_words
+from ccalign_jax.reporting.panels.query_adapter import adapter_words
 from ccalign_jax.reporting.report_files import draw
 from ccalign_jax.reporting.scope import reading_notes
 from ccalign_jax.reporting.sentences import evaluation_headline
@@ -154,6 +155,27 @@ def render_migration(summary: Summary, tables: Mapping[str, Table], drawings: Ma
         links=("migration.json", "records.csv", "tables/", "figures/"),
         settings="Settings",
         appendix={"Data": about, "Settings": chosen},
+    )
+
+
+def render_adapter(summary: Summary, tables: Mapping[str, Table], drawings: Mapping[str, str]) -> str:
+    """The page of `adapter.json` as HTML, as `render_curves`."""
+    sentence, *others = adapter_words(summary)
+    about = summary["data"]
+    chosen = {name: summary[name] for name in ("folds", "hard_negatives", "best", "statistics")}
+    return _render(
+        ADAPTER,
+        summary,
+        tables,
+        drawings,
+        title="queries to the documents that answer them",
+        verdict=summary["verdict"],
+        answer=sentence,
+        facts=[f"{about[name]:,} {name}" for name in ("queries", "documents")],
+        sentences=others,
+        links=("adapter.json", "records.csv", "tables/", "figures/"),
+        settings="Settings",
+        appendix={"Data": about, "Settings": chosen | {"chosen by folds": summary["selected"]["per_fold"]}},
     )
 
 

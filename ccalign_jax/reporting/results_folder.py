@@ -1,4 +1,4 @@
-"""A folder of results read back: a sweep, an evaluation, curves or a migration, from its JSON files alone."""
+"""A folder of results of any kind read back, from its JSON files alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,24 @@ from typing import Any, NamedTuple
 
 from ccalign_jax.errors import InputError
 
-__all__ = ["CURVES_RESULTS", "EVALUATION_RESULTS", "MIGRATION_RESULTS", "SWEEP_RESULTS", "Results", "read_results"]
+__all__ = [
+    "ADAPTER_RESULTS",
+    "CURVES_RESULTS",
+    "EVALUATION_RESULTS",
+    "MIGRATION_RESULTS",
+    "SWEEP_RESULTS",
+    "Results",
+    "read_results",
+]
 
 SWEEP_RESULTS, EVALUATION_RESULTS, CURVES_RESULTS = "a sweep", "an evaluation", "curves"
-MIGRATION_RESULTS = "a migration"
+MIGRATION_RESULTS, ADAPTER_RESULTS = "a migration", "a query adapter"
 SUMMARY, COMPARISON = "summary.json", "comparison.json"
-OTHERS = {"curves.json": CURVES_RESULTS, "migration.json": MIGRATION_RESULTS}  # by file
+OTHERS = {
+    "curves.json": CURVES_RESULTS,
+    "migration.json": MIGRATION_RESULTS,
+    "adapter.json": ADAPTER_RESULTS,
+}  # by file
 SCHEMA = 2  # of summaries, the newest that is read
 FORMER = {"where": "subgroups", "draws": "replicates", "pair_draws": "pair_replicates"}
 FORMER |= {"median_draws": "median_replicates", "holdout": "test"}
@@ -26,7 +38,7 @@ class Results(NamedTuple):
 
     Attributes:
         path: the folder.
-        kind: `a sweep`, `an evaluation`, `curves` or `a migration`.
+        kind: `a sweep`, `an evaluation`, `curves`, `a migration` or `a query adapter`.
         file: the name of the file that the summary comes from.
         summary: its content, with the present names of keys.
         config: the content of `config.json`; empty without.
@@ -63,7 +75,7 @@ def read_results(path: str | os.PathLike[str]) -> Results:
             raise InputError(f"{path}: a comparison, which has tables alone; run ccalign compare again to write them")
         raise InputError(f"{path}: no {SUMMARY}, {' or '.join(OTHERS)}: not finished, or not a folder of results")
     summary = _read(path / file)
-    if OTHERS.get(file) != MIGRATION_RESULTS:  # which has no former names
+    if OTHERS.get(file) not in (MIGRATION_RESULTS, ADAPTER_RESULTS):  # which have no former names
         summary = _renamed(summary)
     if not isinstance(schema := summary.get("schema"), int) or schema > SCHEMA:
         raise InputError(f"{path / file}: schema {schema!r}, and this version reads up to {SCHEMA}; use a newer one")

@@ -23,6 +23,7 @@ from ccalign_jax.runs.output import write_json
 
 __all__ = [
     "CALIBRATION_FOLDER",
+    "ADAPTER_FOLDER",
     "COMPARISON_FOLDER",
     "CURVES_FOLDER",
     "EVALUATION_FOLDER",
@@ -77,6 +78,7 @@ REPORT_FOLDER: Kind[Options] = Kind("a report", "report.json")
 CALIBRATION_FOLDER: Kind[Options] = Kind("a calibration", "calibration.json")
 SHORTENING_FOLDER: Kind[Options] = Kind("a shortening", "shortening.json")
 MIGRATION_FOLDER: Kind[Options] = Kind("a migration", "migration.json")
+ADAPTER_FOLDER: Kind[Options] = Kind("a query adapter", "adapter.json")
 
 
 def read_config(path: Path, kind: Kind[Chosen]) -> tuple[Chosen, dict[str, Any]]:

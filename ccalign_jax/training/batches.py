@@ -28,6 +28,7 @@ class Embeddings(NamedTuple):
         image_mask: `[n]`, True where the row of `image` exists; None where all do.
         teachers: language, and `ALL_TEACHERS` for their mean, to `[n, d_image]` rows that captions may be trained
             towards in place of the images, zero where there is none; None without a teacher of the images' width.
+        negatives: `[n, h]`, images that join a batch with each image of it, as hard negatives; None for none.
     """
 
     text: Float[AnyArray, "m d_text"]
@@ -38,6 +39,7 @@ class Embeddings(NamedTuple):
     consensus: Float[AnyArray, "n d_image"] | None = None
     image_mask: Bool[AnyArray, " n"] | None = None
     teachers: Mapping[str, Float[AnyArray, "n d_image"]] | None = None
+    negatives: Int[AnyArray, "n h"] | None = None
 
 
 def towards_teacher(embeddings: Embeddings, pivot: Pivot) -> Embeddings:

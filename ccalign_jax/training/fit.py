@@ -196,6 +196,8 @@ def fit(
 
     def train_step(state: TrainState, chosen: Array) -> tuple[TrainState, Array]:
         batch_key, dropout_key = jax.random.split(jax.random.fold_in(step_key, state.steps))
+        if embeddings.negatives is not None:
+            chosen = jnp.concatenate([chosen, jnp.asarray(embeddings.negatives)[chosen].ravel()])
         batch = shard(draw_batch(batch_key, embeddings, chosen))
         return step(
             state, batch, dropout_key, objective=objective, hyper=hyper, recipe=recipe, total=total, frozen=frozen
