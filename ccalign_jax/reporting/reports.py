@@ -193,7 +193,7 @@ def _render(
     words = {
         "{bars}": bars,
         "{Bars}": bars[:1].upper() + bars[1:],
-        "{directions}": directions_words(summary) if "selected" in summary else "",
+        "{directions}": directions_words(summary) if panels is SWEEP else "",
     }
 
     def parts_of(panel: Panel) -> Iterator[Part]:

@@ -5,10 +5,17 @@ import json
 import numpy as np
 import pytest
 
+from ccalign_jax.checkpoints import load_aligner
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.query_adapters import adapt_queries, make_query_task
 from ccalign_jax.query_adapters.negatives import mine_negatives
 from ccalign_jax.query_adapters.task import assign_folds, task_embeddings
+from ccalign_jax.query_adapters.write import write_adapter
+from ccalign_jax.reporting.panels.query_adapter import adapter_words
+from ccalign_jax.reporting.rebuild import write_report
+from ccalign_jax.reporting.results_folder import read_results
+from ccalign_jax.runs.kinds import ADAPTER_FOLDER
+from ccalign_jax.runs.store import Store
 
 QUICK = {
     "hyper": ["epochs=4", "steps_per_epoch=8", "batch_images=16", "learning_rate=0.03"],
@@ -58,6 +65,21 @@ def test_every_kind_of_map_is_compared_on_the_same_queries(found):
     scores = [one["score"] for one in summary["candidates"]]
     best = summary["candidates"][0]["name"]
     assert scores == sorted(scores, reverse=True) and summary["best"]["name"] == f"queries/{best}"
+
+
+def test_everything_is_written_and_made_again(found, tmp_path):
+    with Store(tmp_path / "out", ADAPTER_FOLDER) as store:
+        store.acquire()
+        write_adapter(store, found)
+    folder = tmp_path / "out"
+    assert json.loads((folder / "adapter.json").read_text()) == found.summary
+    page = (folder / "report.html").read_text()
+    assert 'class="verdict gain"' in page and "residual, infonce with hard negatives" in page
+    write_report(read_results(folder), tmp_path / "again", ["svg"])
+    assert (tmp_path / "again" / "report.html").read_text() == page
+    learned = load_aligner(folder / "best")
+    np.testing.assert_array_equal(learned(np.eye(16)), found.best(np.eye(16)))
+    assert "more than queries as they are" in adapter_words(found.summary)[1]
 
 
 def test_nothing_is_gained_where_answers_are_drawn():
