@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,64 +141,60 @@ def adapt_queries(
         trained = trained_maps(trainer, trials, train, validation, negatives=hard, number=fold)
         found.append([*closed, *trained])
         progress("folds", fold + 1, folds)
-    best, name_of = _refit(trainer, trials, found, negatives), _scores(found)
-    replicates = draw_replicates(np.arange(clusters), seed=seed)
-    picks = [max(maps, key=lambda one: one.score) for maps in found]
-    arms = {family: [_best(maps, family) for maps in found] for family in dict.fromkeys(one.family for one in found[0])}
-    estimates = _Estimates(task, fold_of, replicates)
-    inference = Inference(estimates.arm(IDENTITY, arms[IDENTITY]), replicates)
-    entries = {name: inference.entry(estimates.arm(name, each)) for name, each in arms.items() if name != IDENTITY}
-    adjust(list(entries.values()))
-    chosen = inference.entry(estimates.arm(SELECTED, picks))
-    adjust([chosen])
-    closed_names = [name for name in arms if name in MAPS]
-    closed_picks = [
-        max((one for one in maps if one.family in closed_names), key=lambda one: one.score) for maps in found
-    ]
-    against = Inference(estimates.arm("closed", closed_picks), replicates).entry(estimates.arm(SELECTED, picks))
-    adjust([against])
+    best = _refit(trainer, trials, found, negatives)
+    compared, arms = _compare(task, fold_of, found, draw_replicates(np.arange(clusters), seed=seed))
     summary = {
         "schema": 1,
         "data": {"name": name, **_describe(task)},
         "folds": folds,
         "hard_negatives": negatives,
+        **compared,
+        "candidates": [{"name": each, "score": score} for each, score in _scores(found).items()],
+        "best": {"name": best.about["trial"], "epoch": best.about["epoch"]},
+        "verdict": compared["selected"]["verdict"],
+    }
+    return Adapted(summary, arms, best)
+
+
+def _compare(
+    task: QueryTask, fold_of: np.ndarray, found: Sequence[Sequence[FoldMap]], replicates: Replicates
+) -> tuple[dict[str, Any], list[ArmEntry]]:
+    """Estimates of every family, and of what each fold chose, against identity and the chosen closed form."""
+
+    def chosen(families: Collection[str]) -> list[FoldMap]:
+        """Of each fold, the map with the best validation score."""
+        return [max((one for one in maps if one.family in families), key=lambda one: one.score) for maps in found]
+
+    def arm(name: str, maps: Sequence[FoldMap]) -> Arm:
+        """Every test query, searched by the map of its fold."""
+        folds = [fold_of == fold for fold in range(len(maps))]
+        parts = [search_documents(task, one.learned, mine) for one, mine in zip(maps, folds, strict=True)]
+        ranks = Ranks(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+        owner = np.concatenate([task.cluster[mine] for mine in folds])
+        return Arm((name,), [measure_search(ranks, owner, TASK[0])])
+
+    names = list(dict.fromkeys(one.family for one in found[0]))
+    picks = chosen(names)
+    inference = Inference(arm(IDENTITY, chosen([IDENTITY])), replicates)
+    entries = {name: inference.entry(arm(name, chosen([name]))) for name in names if name != IDENTITY}
+    selected = inference.entry(arm(SELECTED, picks))
+    closed = Inference(arm("closed form", chosen(MAPS)), replicates).entry(arm(SELECTED, picks))
+    for hypotheses in (list(entries.values()), [selected], [closed]):
+        adjust(hypotheses)
+    against = _nest(closed)
+    compared = {
         "statistics": describe_statistics(replicates),
         "baselines": {IDENTITY: inference.levels().nest()[TASK[0]]},
         "families": {name: _nest(entry) for name, entry in entries.items()},
         "selected": {
             "per_fold": [one.name for one in picks],
-            **_nest(chosen),
-            "delta_closed": {**_nest(against)["delta"], "verdict": (against.verdict or {})[TASK[0]]},
+            **_nest(selected),
+            "delta_closed": {**against["delta"], "verdict": against["verdict"]},
         },
-        "candidates": [{"name": each, "score": score} for each, score in name_of.items()],
-        "best": {"name": best.about["trial"], "epoch": best.about["epoch"]},
-        "verdict": (chosen.verdict or {})[TASK[0]],
     }
-    rows = [ArmEntry("baseline", IDENTITY, Entry(inference.levels()))]
-    rows += [ArmEntry("family", each, entry, IDENTITY) for each, entry in entries.items()]
-    rows.append(ArmEntry(SELECTED, SELECTED, chosen, IDENTITY))
-    return Adapted(summary, rows, best)
-
-
-class _Estimates(NamedTuple):
-    """Arms of what each fold found, each query searched by the map of its own fold."""
-
-    task: QueryTask
-    fold_of: np.ndarray
-    replicates: Replicates
-
-    def arm(self, name: str, maps: Sequence[FoldMap]) -> Arm:
-        parts, order = [], []
-        for fold, one in enumerate(maps):
-            mine = self.fold_of == fold
-            parts.append(search_documents(self.task, one.learned, mine))
-            order.append(np.flatnonzero(mine))
-        ranks = Ranks(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
-        return Arm((name,), [measure_search(ranks, self.task.cluster[np.concatenate(order)], TASK[0])])
-
-
-def _best(maps: Sequence[FoldMap], family: str) -> FoldMap:
-    return max((one for one in maps if one.family == family), key=lambda one: one.score)
+    arms = [ArmEntry("baseline", IDENTITY, Entry(inference.levels()))]
+    arms += [ArmEntry("family", name, entry, IDENTITY) for name, entry in entries.items()]
+    return compared, [*arms, ArmEntry(SELECTED, SELECTED, selected, IDENTITY)]
 
 
 def _scores(found: Sequence[Sequence[FoldMap]]) -> dict[str, float]:
