@@ -16,6 +16,7 @@ __all__ = ["CRITERION", "apply_map", "best_of_family", "choose", "rank_search", 
 
 FOLDS, MOST = 3, 2000  # pairs of a validation part
 CRITERION = "MRR"
+LEAST_ROWS = 256  # of a call, so that few shapes are compiled
 
 
 def solve(
@@ -31,7 +32,8 @@ def solve(
 
 def apply_map(found: Candidate, rows: Float[np.ndarray, "n d_in"]) -> Float[np.ndarray, "n d_out"]:
     """Rows of unit length, mapped and scaled to unit length."""
-    return found.learned()(rows)
+    several = np.resize(rows, (max(len(rows), LEAST_ROWS), rows.shape[1]))  # repeated, not padded: none may be zero
+    return found.learned()(several)[: len(rows)]
 
 
 def choose(

@@ -67,14 +67,15 @@ def adapter_words(summary: Summary) -> tuple[str, ...]:
     after, change, closed = chosen["metrics"]["R@1"], chosen["delta"]["R@1"], chosen["delta_closed"]["R@1"]
     said = f"The chosen map of queries changes R@1 from {plain(before['mean'])} to {plain(after['mean'])}"
     advice = {
-        "gain": "The map finds more than queries as they are.",
-        "no evidence": "No evidence that it helps: leave the queries as they are, or give more pairs.",
-        "loss": "The map finds less: leave the queries as they are.",
+        "gain": "The first hit is right more often than with queries as they are.",
+        "no evidence": "No evidence that the first hit is right more often; more pairs may show it.",
+        "loss": "The first hit is right less often: leave the queries as they are.",
     }
     best = family_words(summary["best"]["name"].removeprefix("queries/"))
     return (
         f"{said} ({change_words(change)}).",
         advice[summary["verdict"]],
+        f"nDCG@10: {change_words(chosen['delta']['nDCG@10'])}.",
         f"Against the best closed form, identity among them: {change_words(closed)}.",
         f"best/ is {best}, fitted on all pairs.",
     )
