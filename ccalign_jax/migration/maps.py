@@ -17,10 +17,11 @@ from ccalign_jax.solvers.paths import AffineParams, affine_params, off_identity
 from ccalign_jax.solvers.procrustes import procrustes
 from ccalign_jax.solvers.ridge import ridge_map, ridge_path
 
-__all__ = ["MAPS", "Candidate", "Pairs", "candidates"]
+__all__ = ["EQUAL_WIDTHS", "MAPS", "Candidate", "Pairs", "candidates"]
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # over the mean eigenvalue
 LOW_RANK_PENALTY = 1e-2
+EQUAL_WIDTHS = frozenset({"identity", "shift"})  # families that need them
 SHARES = (2, 4, 8)  # of the directions, one in so many is kept
 
 
@@ -62,6 +63,10 @@ def _aligner(name: str, d_in: int, d_out: int, experts: int = 1) -> Aligner:
 
 def _identity(pairs: Pairs) -> Iterator[tuple[str, AffineParams]]:
     yield "", affine_params(np.zeros(pairs.moments.text_target.shape))
+
+
+def _shift(pairs: Pairs) -> Iterator[tuple[str, AffineParams]]:
+    yield "", _affine(pairs.moments, np.eye(*pairs.moments.text_target.shape))
 
 
 def _procrustes(pairs: Pairs) -> Iterator[tuple[str, AffineParams]]:
@@ -110,6 +115,7 @@ def _clusters(pairs: Pairs) -> Iterator[tuple[str, Params]]:
 # multivariate linear model"; Hoerl & Kennard, 1970; for clusters, see `cluster_maps`.
 MAPS: dict[str, Callable[[Pairs], Iterator[tuple[str, Params]]]] = {
     "identity": _identity,
+    "shift": _shift,
     "procrustes": _procrustes,
     "scaled_procrustes": _scaled_procrustes,
     "low_rank": _low_rank,
@@ -121,7 +127,7 @@ MAPS: dict[str, Callable[[Pairs], Iterator[tuple[str, Params]]]] = {
 def candidates(
     source: Float[np.ndarray, "n d_in"], target: Float[np.ndarray, "n d_out"], families: Collection[str] = tuple(MAPS)
 ) -> Iterator[Candidate]:
-    """Every map of these families, solved for these pairs; the identity where both spaces have one width.
+    """Every map of these families, solved for these pairs; identity and shift where both spaces have one width.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(20, 3))
@@ -132,5 +138,5 @@ def candidates(
     d_in, d_out = source.shape[1], target.shape[1]
     pairs = Pairs(source, target, add_rows(empty_moments(d_in, d_out), source, target))
     for family, solve in MAPS.items():
-        if family in families and (family != "identity" or d_in == d_out):
+        if family in families and (family not in EQUAL_WIDTHS or d_in == d_out):
             yield from (Candidate(family, setting, params) for setting, params in solve(pairs))

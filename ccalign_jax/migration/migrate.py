@@ -17,7 +17,7 @@ from ccalign_jax.measurement.records import ArmEntry
 from ccalign_jax.measurement.replicates import Replicates, draw_replicates
 from ccalign_jax.metrics import mean_metrics
 from ccalign_jax.migration.choice import best_of_family, choose, search, solve
-from ccalign_jax.migration.maps import MAPS, Candidate
+from ccalign_jax.migration.maps import EQUAL_WIDTHS, MAPS, Candidate
 from ccalign_jax.migration.task import DIRECTIONS, Direction, Task
 from ccalign_jax.options import ARRAYS
 from ccalign_jax.statistics import percentile_interval
@@ -74,8 +74,8 @@ def migrate(
         raise InputError(f"direction {direction!r}: there are {' and '.join(DIRECTIONS)}")
     if unknown := [name for name in maps if name not in MAPS]:
         raise InputError(f"maps: {unknown[0]!r} is none of {', '.join(MAPS)}")
-    if not set(maps) - ({"identity"} if task.pairs_old.shape[1] != task.pairs_new.shape[1] else set()):
-        raise InputError("maps: none is left, for identity needs equal widths; give another, such as procrustes")
+    if not set(maps) - (EQUAL_WIDTHS if task.pairs_old.shape[1] != task.pairs_new.shape[1] else set()):
+        raise InputError("maps: none is left, for identity and shift need equal widths; give procrustes or another")
     _, clusters = np.unique(task.relevant[:, 0], return_inverse=True)
     replicates = draw_replicates(np.arange(int(clusters.max()) + 1), seed=seed)
 

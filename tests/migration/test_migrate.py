@@ -143,7 +143,7 @@ def test_clusters_survive_their_checkpoint_and_are_refused_by_faiss(rows, tmp_pa
         lambda: export(tmp_path / "best", to="faiss", out=tmp_path / "faiss"), "faiss", "neither linear nor an MLP"
     )
     one_line(lambda: migrate(make_task(old, new), maps=["rotation"]), "'rotation' is none of identity")
-    one_line(lambda: migrate(make_task(old, new[:, :8]), maps=["identity"]), "equal widths")
+    one_line(lambda: migrate(make_task(old, new[:, :8]), maps=["identity"]), "need equal widths")
 
 
 def test_everything_is_written(found, tmp_path):

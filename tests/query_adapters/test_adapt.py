@@ -54,7 +54,7 @@ def test_a_rotation_is_recovered(found):
 
 def test_every_kind_of_map_is_compared_on_the_same_queries(found):
     summary = found.summary
-    families = {"procrustes", "scaled_procrustes", "low_rank", "ridge", "clusters", "residual/infonce"}
+    families = {"shift", "procrustes", "scaled_procrustes", "low_rank", "ridge", "clusters", "residual/infonce"}
     assert set(summary["families"]) == families | {"residual/infonce with hard negatives"}
     assert summary["families"]["residual/infonce"]["delta"]["R@1"]["mean"] > 0
     with_, without = (

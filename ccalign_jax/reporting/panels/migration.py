@@ -18,6 +18,7 @@ Summary = Mapping[str, Any]  # the content of a migration.json
 
 MAP_WORDS = {
     "identity": "identity",
+    "shift": "shift of means",
     "procrustes": "Procrustes",
     "scaled_procrustes": "Procrustes, then a scale for each dimension",
     "low_rank": "low rank",
