@@ -264,6 +264,12 @@ def test_owners_may_be_of_any_whole_number(dtype):
     np.testing.assert_array_equal(one_median(values, owner.astype(dtype), weights), expected)
 
 
+def test_medians_of_more_values_than_float32_counts():
+    """2²³ zeros and one more of the ones: the middle one is a one."""
+    weights = np.array([[2**23, 2**23 + 1]])
+    assert one_median(np.array([0.0, 1.0]), np.array([0, 1]), weights).tolist() == [1.0]
+
+
 def test_medians_do_not_depend_on_any_order():
     rng = np.random.default_rng(0)
     values, owner = rng.integers(1, 30, 400), rng.integers(0, 60, 400)
