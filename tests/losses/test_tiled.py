@@ -88,3 +88,8 @@ def test_every_reduction_is_its_slope():
 def test_what_makes_no_sense_is_said(settings, said):
     with pytest.raises(ValueError, match=said):
         clip_loss(jnp.eye(4), jnp.eye(4), temperature=0.1, **settings)
+
+
+def test_a_tile_may_be_one_row():
+    rows = jax.ShapeDtypeStruct((4, 3), jnp.float32)
+    assert jax.eval_shape(lambda text, image: clip_loss(text, image, temperature=0.1, tile=1), rows, rows).shape == ()

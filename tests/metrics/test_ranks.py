@@ -395,3 +395,9 @@ def test_tasks_of_half_precision_rows_are_scored_in_float32():
     wide = text.astype(jnp.float32), image.astype(jnp.float32)
     same(found.t2i[0], jitted_rank(*wide, there[:, None]))
     assert (found.via_image[0].tied == 1).all()
+
+
+def test_tasks_of_lists_of_other_lengths_are_refused():
+    rows, there = np.eye(3, dtype=np.float32), np.arange(3)
+    with pytest.raises(ValueError, match="shorter"):
+        rank_tasks([rows, rows], rows, [there], [there[:, None]])

@@ -60,7 +60,7 @@ def path() -> Callable[..., Trajectory]:
 def test_the_best_epoch_is_kept_with_its_parameters_and_scores(data, path, mean_scores):
     run = path(0.0, 0.5, 1.0, 0.75)
     found = choose_epoch(ALIGNER, run, data, PART, recipe=Recipe())
-    assert int(found.epoch) == 2
+    assert (int(found.epoch), int(found.diverged)) == (2, 0)
     np.testing.assert_array_equal(found.params["delta"], run.params["delta"][2])
     np.testing.assert_allclose(found.scores[2], 1.0, atol=1e-6)
     for epoch in range(4):
