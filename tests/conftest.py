@@ -24,19 +24,17 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 import jax
 import numpy as np
 import pytest
+from quick_pages import without_plots
 from quick_programs import compile_quickly, optimise, quick_options
 
 from ccalign_jax.aligners import ALIGNERS
 from ccalign_jax.data import EmbeddingSet, load, seed_folds
 from ccalign_jax.data.splits import Fold
 from ccalign_jax.errors import InputError
-from ccalign_jax.evaluation import write as evaluation_write
 from ccalign_jax.losses import LOSSES
 from ccalign_jax.measurement.measure import ImageSums, Measurement, Place, add_measurement, subgroup
 from ccalign_jax.metrics import METRICS, mean_metrics
 from ccalign_jax.pivots import PIVOTS
-from ccalign_jax.reporting import reports
-from ccalign_jax.study import write
 
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
@@ -125,10 +123,8 @@ def nothing_kept() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def no_plots() -> Iterator[None]:
-    """Leave the plots out of pages and folders: they take seconds, and have tests of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (reports, write, evaluation_write):
-            patch.setattr(module, "make_plots", lambda panels, summary: {})
+    """Leave the plots out of pages and folders."""
+    with without_plots():
         yield
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import yaml
+from quick_pages import without_plots
 
 import ccalign_jax as cc
 from ccalign_jax.exporting.card_results import losses
@@ -23,9 +24,7 @@ def run(tmp_path_factory):
     text = {name: turned + noise * random.standard_normal((60, 6)) for name, noise in (("de", 0.3), ("en", 0.6))}
     data = folder / "embeddings.npz"
     np.savez(data, image=image, **{f"text_{name}": rows.astype(np.float32) for name, rows in text.items()})
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (cc.reporting.reports, cc.study.write):
-            patch.setattr(module, "make_plots", lambda panels, summary: {})
+    with without_plots():
         cc.sweep(
             data,
             pivots=["symmetric"],

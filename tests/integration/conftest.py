@@ -26,9 +26,11 @@ class Script:
         returncode: its exit status, negative for a signal; None before it is known to have ended.
     """
 
-    def __init__(self, ask: Ask, folder: Path, name: str, *arguments: str, cwd: Path, environment: dict[str, str]):
+    def __init__(
+        self, ask: Ask, folder: Path, name: str, *arguments: str, cwd: Path, environment: dict[str, str], plots: bool
+    ):
         paths = {stream: str(folder / stream) for stream in ("stdout", "stderr")}
-        where = {"script": str(EXPERIMENTS / name), "cwd": str(cwd), "environment": environment}
+        where = {"script": str(EXPERIMENTS / name), "cwd": str(cwd), "environment": environment, "plots": plots}
         self._ask, self._folder, self.returncode = ask, folder, None
         self._process = ask({**where, **paths, "arguments": arguments})
 
@@ -62,10 +64,10 @@ def started(quick_environment, tmp_path_factory) -> Iterator[Callable[..., Scrip
             server.stdin.flush()
             return json.loads(server.stdout.readline())
 
-        def start(name: str, *arguments: str, cwd: Path, **environment: str) -> Script:
+        def start(name: str, *arguments: str, cwd: Path, plots: bool = False, **environment: str) -> Script:
             folder = streams / str(next(numbers))
             folder.mkdir()
-            return Script(ask, folder, name, *arguments, cwd=cwd, environment=environment)
+            return Script(ask, folder, name, *arguments, cwd=cwd, environment=environment, plots=plots)
 
         yield start
         server.stdin.close()
@@ -75,8 +77,8 @@ def started(quick_environment, tmp_path_factory) -> Iterator[Callable[..., Scrip
 def script(started) -> Callable[..., subprocess.CompletedProcess]:
     """`script("sweep.py", "--folds=2", cwd=folder)` runs it there, and gives its exit status and what it printed."""
 
-    def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-        process = started(name, *arguments, cwd=cwd)
+    def run(name: str, *arguments: str, cwd: Path, plots: bool = False) -> subprocess.CompletedProcess:
+        process = started(name, *arguments, cwd=cwd, plots=plots)
         said = process.communicate()
         return subprocess.CompletedProcess([name, *arguments], process.returncode, *said)
 

@@ -12,18 +12,36 @@ import os
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
+
+from quick_pages import without_plots
+
 IMPORTED = (
-    *("ccalign_jax.study", "ccalign_jax.reporting", "ccalign_jax.processes", "ccalign_jax.checkpoints"),
-    *("ccalign_jax.cli.runner", "ccalign_jax.diagnostics", "orbax.checkpoint", "matplotlib.figure", "scipy.special"),
+    *(
+        "ccalign_jax.processes",
+        "ccalign_jax.checkpoints",
+        "ccalign_jax.cli.runner",
+        "ccalign_jax.diagnostics",
+        "orbax.checkpoint",
+        "matplotlib.figure",
+        "scipy.special",
+    ),
 )
 
 
 def become(
-    script: str, arguments: Sequence[str], cwd: str, stdout: str, stderr: str, environment: Mapping[str, str]
+    script: str,
+    arguments: Sequence[str],
+    cwd: str,
+    stdout: str,
+    stderr: str,
+    environment: Mapping[str, str],
+    plots: bool,
 ) -> None:
-    """Run a script in this process, to its end."""
+    """Run a script in this process, to its end; with the plots of its pages or without."""
     os.chdir(cwd)
     os.environ.update(environment)
     for number, path in enumerate((os.devnull, stdout, stderr)):
@@ -33,7 +51,8 @@ def become(
     sys.stdin = os.fdopen(0, closefd=False)
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).parent)
-    runpy.run_path(script, run_name="__main__")
+    with nullcontext() if plots else without_plots():
+        runpy.run_path(script, run_name="__main__")
 
 
 def serve() -> None:

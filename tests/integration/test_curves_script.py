@@ -18,7 +18,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def test_both_curves_are_printed_and_written(data, tmp_path, script, one_line_on_stderr):
-    done = script("curves.py", f"--data={data}", *QUICK, "--sizes=10,24", "--out=found", cwd=tmp_path)
+    done = script("curves.py", f"--data={data}", *QUICK, "--sizes=10,24", "--out=found", cwd=tmp_path, plots=True)
     assert done.returncode == 0, done.stderr
     assert "least squares" in done.stdout and "everything: found/report.html" in done.stdout
     found = json.loads((tmp_path / "found" / "curves.json").read_text())

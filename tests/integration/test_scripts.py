@@ -38,7 +38,7 @@ def data(tmp_path_factory) -> Path:
 def finished(data, tmp_path_factory, script) -> Path:
     """The folder of a finished sweep over several pivots."""
     where = tmp_path_factory.mktemp("runs")
-    done = script("sweep.py", f"--data={data}", "--out=run", *QUICK, cwd=where)
+    done = script("sweep.py", f"--data={data}", "--out=run", *QUICK, cwd=where, plots=True)
     assert done.returncode == 0, done.stderr
     assert "identity" in done.stdout and "best:" in done.stdout
     return where / "run"
@@ -98,7 +98,7 @@ def test_ranks_on_disk_give_the_estimates_of_the_summary(finished):
 
 
 def test_the_same_command_writes_the_same_bytes(finished, data, tmp_path, script):
-    done = script("sweep.py", f"--data={data}", "--out=run", *QUICK, cwd=tmp_path)
+    done = script("sweep.py", f"--data={data}", "--out=run", *QUICK, cwd=tmp_path, plots=True)
     assert done.returncode == 0, done.stderr
     names = ["summary.json", "examples.json", "results.csv", "config.json", "tables/main.md", "folds.npz"]
     pages = [(run / "report.html").read_text("utf-8") for run in (tmp_path / "run", finished)]

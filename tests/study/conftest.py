@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick_pages import without_plots
 
 from ccalign_jax.data import EmbeddingSet
 from ccalign_jax.measurement.measure import Measurement, Place
@@ -52,7 +53,8 @@ def solved(tmp_path_factory) -> tuple[Path, SweepResult]:
     folder.acquire(config, {"data_sha256": data.sha256()})
     result = run_sweep(plan_sweep(data, config, plan_folds(data, config)), folder)
     result = measure_test_parts(result, tasks=(), scores=False, diagnostics=False)
-    write_results(folder, result)
+    with without_plots():
+        write_results(folder, result)
     return out, result
 
 
