@@ -39,7 +39,7 @@ from ccalign_jax.pivots import PIVOTS
 jax.config.update("jax_numpy_rank_promotion", "allow")
 
 MAPS = Path("/proc/self/maps")
-MAX_MAPS = 20_000
+MAX_MAPS = 45_000
 LONGEST = (
     "test_raw_photographs.py",
     *("test_registry.py", "test_processes.py", "test_scripts.py", "test_ranks.py", "test_evaluation.py"),

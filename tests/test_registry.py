@@ -38,7 +38,7 @@ RECIPE = Recipe(
     neighbours=2,
     terms=frozenset({"l2", "clip", "prox", "ortho", "dropout"}),
 )
-FEW = ("residual", "residual_mlp")
+OF_EACH_KIND = ("residual_mlp", "nystroem", "orthogonal", "mixture")
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "plugin.py"
 
 
@@ -87,20 +87,20 @@ def space_of(pivot: str) -> Space:
 
 
 def combinations() -> list[tuple[str, str, str]]:
-    """Every aligner alone towards images, and for each language and on both sides towards images that move, too; every
-    loss with either kind of targets.
+    """Every aligner alone towards images, every loss with either kind of targets.
 
-    Two aligners and those of a plugin have all pivots, on both sides with and without a map for each language.
+    The residual map and those of a plugin have all pivots. Aligners of each kind, linear, with hidden units, on fixed
+    features, on a manifold and with experts, have a map for each language on both sides.
     """
     found = []
     for pivot in every_pivot():
         towards = make_pivot(pivot, LANGUAGES)
         wrap = "dual({})" if towards.moves_images else "{}"
-        some = trained() if pivot == "image" else [*FEW, *NEW_ALIGNERS]
+        some = trained() if pivot == "image" else ["residual", *NEW_ALIGNERS]
         found += [(wrap.format(aligner), pivot, "infonce") for aligner in some]
         found += [(wrap.format("residual"), pivot, loss) for loss in LOSSES if pivot in ("image", "symmetric")]
-    found += [(f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in (*FEW, *NEW_ALIGNERS)]
-    found += [(f"dual(per_language({aligner}),{aligner})", "symmetric", "infonce") for aligner in trained()]
+    found += [(f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in ("residual", *NEW_ALIGNERS)]
+    found += [(f"dual(per_language({aligner}),{aligner})", "symmetric", "infonce") for aligner in (*OF_EACH_KIND, *NEW_ALIGNERS)]
     named = []
     for aligner, pivot, loss in found:
         try:

@@ -79,7 +79,7 @@ def _dual(transformers: Any, kind: str) -> tuple[Any, Any]:
     size = {"height": 32, "width": 32}
     if kind == "clip":
         text = {**TEXT, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0}
-        config = transformers.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+        config = transformers.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=32)
         return transformers.CLIPModel(config), transformers.CLIPImageProcessorPil(size=size, crop_size=size)
     if kind == "siglip2":
         config = transformers.Siglip2Config(
@@ -96,16 +96,16 @@ def _dual(transformers: Any, kind: str) -> tuple[Any, Any]:
     if kind == "altclip":
         # Its positions count from 2, of which the tokenizer's longest caption needs 14.
         text = {**TEXT, "max_position_embeddings": 14, "pad_token_id": 0, "project_dim": 32}
-        config = transformers.AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+        config = transformers.AltCLIPConfig(text_config=text, vision_config=VISION, projection_dim=32)
         return transformers.AltCLIPModel(config), transformers.CLIPImageProcessorPil(size=size, crop_size=size)
     if kind == "chinese_clip":
         text = {**TEXT, "pad_token_id": 0}
-        config = transformers.ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
+        config = transformers.ChineseCLIPConfig(text_config=text, vision_config=VISION, projection_dim=32)
         return transformers.ChineseCLIPModel(config), transformers.ChineseCLIPImageProcessorPil(
             size=size, crop_size=size
         )
     text, vision = transformers.BertConfig(**TEXT, pad_token_id=0), transformers.ViTConfig(**VISION)
-    config = transformers.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=16)
+    config = transformers.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=32)
     return transformers.VisionTextDualEncoderModel(config), transformers.ViTImageProcessorPil(size=size)
 
 
@@ -142,7 +142,7 @@ def sentences(tokenizer) -> Callable[[Path], Any]:
         transformers.DistilBertModel(config).save_pretrained(folder / "base")
         tokenizer(folder / "base", model_max_length=12)
         base = modules.Transformer(str(folder / "base"), max_seq_length=12)
-        parts = [base, modules.Pooling(32), modules.Dense(32, 16)]
+        parts = [base, modules.Pooling(32), modules.Dense(32, 32)]
         made = library.SentenceTransformer(modules=parts, device="cpu", prompts={"query": "the "})
         made.save_pretrained(str(folder / "model"))
         return made

@@ -23,7 +23,7 @@ image = pytest.importorskip("PIL.Image", reason="image processors need Pillow")
 LANGUAGES = ["de", "en"]
 
 
-def make_map(name, d_text=16, d_image=16):
+def make_map(name, d_text=32, d_image=32):
     """A map in which each parameter is random."""
     sizes = {"hidden": 4, "rank": 2}
     aligner = make_aligner(name, d_text, d_image, languages=len(LANGUAGES), **sizes)
@@ -80,7 +80,7 @@ def test_the_folder_has_what_all_releases_read(export, models):
     assert types[3:] == [f"sentence_transformers.models.{name}" for name in ("Normalize", "Dense", "Normalize")]
     config = json.loads((done.path / "4_Dense" / "config.json").read_text())
     identity = "torch.nn.modules.linear.Identity"
-    assert config == {"in_features": 16, "out_features": 16, "bias": False, "activation_function": identity}
+    assert config == {"in_features": 32, "out_features": 32, "bias": False, "activation_function": identity}
     stored = load_file(done.path / "4_Dense" / "model.safetensors")
     np.testing.assert_array_equal(stored["linear.weight"], learned.matrix().weight.T)
 
@@ -200,7 +200,7 @@ def test_what_the_guide_shows_runs(models, tmp_path, monkeypatch):
 def test_refusals_are_one_line_and_write_nothing(export, models, tmp_path, one_line, monkeypatch):
     learned = make_map("residual")
     one_line(lambda: export(make_map("gated_mlp")), "--to=sentence-transformers", "neither linear nor an MLP")
-    one_line(lambda: export(make_map("residual", 8)), "d_text is 16", "trained for 8")
+    one_line(lambda: export(make_map("residual", 8)), "d_text is 32", "trained for 8")
     one_line(lambda: export(learned, side="images"), "leave --side=images out")
     refused = {"to": "sentence-transformers", "out": tmp_path / "out"}
     one_line(lambda: cc.export(learned, **refused), "--text_encoder is missing", "--data=EMBEDDINGS")

@@ -24,7 +24,8 @@ def scenes(tmp_path_factory):
 
 
 def colours(images):
-    return np.array([[*image.mean((0, 1)), *image.std((0, 1))] for image in images])
+    """As wide as the other encoders' rows, so that all sweeps are the same programs."""
+    return np.array([np.histogram(image, bins=32)[0] + 1.0 for image in images])
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip2", "vision-text-dual-encoder", "sentence-transformers"])

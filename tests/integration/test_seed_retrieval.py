@@ -22,11 +22,8 @@ from ccalign_jax.metrics import Ranks, macro, ordered_pairs, rank_tasks, resolve
 from ccalign_jax.numerics import unit_float32
 from ccalign_jax.seed_maps import load_seed_map
 
-pytestmark = pytest.mark.optimised
-
 pytest.importorskip("torch")
 TOLERANCE = 1e-4  # a tenth of what one holdout query weighs
-SPLITS = ["holdout", pytest.param("train", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +83,7 @@ def mean_of(each):
     return tuple(macro([one[end] for one in each.values()]) for end in (0, 1))
 
 
-@pytest.mark.parametrize(("kind", "split"), [("linear", "train"), ("mlp", "holdout")])
+@pytest.mark.parametrize(("kind", "split"), [pytest.param("linear", "train", marks=pytest.mark.optimised), ("mlp", "holdout")])
 def test_the_seed_programs_metrics_come_back(seed, kind, split):
     folder, figures = seed
     report = json.loads((folder / f"report_full_ar-de-en-fr-zh_fold0_{kind}.json").read_text())

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ccalign_jax.losses import LOSSES, clip_loss, sigmoid_loss, supcon_loss
+from ccalign_jax.losses import LOSSES, clip_loss, sigmoid_loss
 from ccalign_jax.losses._reductions import REDUCTIONS
 
 LANGUAGES, SIZE, WIDTH = 2, 300, 32
@@ -60,7 +60,7 @@ def test_half_precision_sums_up_in_single(name):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize("loss", [clip_loss, supcon_loss, sigmoid_loss])
+@pytest.mark.parametrize("loss", [clip_loss, sigmoid_loss])
 def test_memory_is_linear_in_the_batch(loss):
     def scratch(size: int, tile: int | None) -> int:
         rows = jax.ShapeDtypeStruct((size, 16), jnp.float32)

@@ -51,8 +51,7 @@ def test_svg_is_xml_takes_the_colour_of_the_page_and_is_the_same_every_time(eval
     assert sum(map(len, ids)) == len(set.union(*ids))
 
 
-@pytest.mark.parametrize("languages", [("en",), ("<&>", "en"), MANY])
-@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize(("languages", "mapped"), [(("en",), False), (("<&>", "en"), True), (MANY, True)])
 def test_any_number_of_languages_and_states(evaluation, grams, languages, mapped):
     found = evaluation_plots(evaluation(languages, mapped=mapped, each_map=True), grams(languages, mapped=mapped))
     left_out = ["map"] * (not mapped) + ["gram_correlation", "text_to_text"] * (len(languages) == 1)
