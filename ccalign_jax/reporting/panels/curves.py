@@ -133,7 +133,7 @@ def path_plot(curves: Curves) -> Figure | None:
             axes.axvline(place, color=GREY, linewidth=1 + 5 * times / folds, alpha=0.25, zorder=0)
         axes.grid(axis="y")
     _penalty_ticks(subplots[2], dict(zip(map(penalty_of, points), places, strict=True)))
-    _path_legend(figure, chosen=bool(chosen))
+    path_legend(figure, chosen=bool(chosen))
     return figure
 
 
@@ -219,12 +219,13 @@ def _penalty_ticks(axes: Axes, named: Mapping[float, float]) -> None:
     axes.set_xticks(list(ticks), list(ticks.values()))
 
 
-def _path_legend(figure: Figure, *, chosen: bool) -> None:
+def path_legend(figure: Figure, *, chosen: bool) -> None:
+    """The legend of R@1 along a regulariser, below the subplots, with the mark of a selected point if there is one."""
     from matplotlib.lines import Line2D
 
-    lines: dict[Any, str] = {"-": "test part", "--": "training images", ":": "identity on the test part"}
+    lines: dict[Any, str] = {"-": "test images", "--": "training images", ":": "identity on test images"}
     handles = [Line2D([], [], color=GREY, label=name, linestyle=dashes) for dashes, name in lines.items()]
-    label = "chosen on inner parts, in so many folds"
+    label = "selected, in so many folds"
     diamond = Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label)
     legend_below(figure, [*handles, *[diamond] * chosen])
 

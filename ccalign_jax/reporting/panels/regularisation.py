@@ -10,8 +10,8 @@ from ccalign_jax._names import DIRECTIONS, IDENTITY
 from ccalign_jax.reporting.family_names import best_by, family_key, family_labels
 from ccalign_jax.reporting.format import Summary, find
 from ccalign_jax.reporting.names import DIRECTION_WORDS
-from ccalign_jax.reporting.panels.curves import draw_curve
-from ccalign_jax.reporting.plots import COLOURS, GREY, INK, legend_below, make_subplots, styled
+from ccalign_jax.reporting.panels.curves import draw_curve, path_legend
+from ccalign_jax.reporting.plots import COLOURS, INK, make_subplots, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,15 +80,5 @@ def regularisation_plot(summary: Summary) -> Figure | None:
             axes.set_title(f"{DIRECTION_WORDS[task]}: {path.family}", fontsize=10)
             axes.grid(axis="y")
         subplots[2 * number].set_ylabel("R@1")
-    _legend(figure, chosen=any(chosen[trial["name"]] for path in paths for trial in path.trials))
+    path_legend(figure, chosen=any(chosen[trial["name"]] for path in paths for trial in path.trials))
     return figure
-
-
-def _legend(figure: Figure, *, chosen: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    lines: dict[Any, str] = {"-": "test images", "--": "training images", ":": "identity on test images"}
-    handles = [Line2D([], [], color=GREY, label=name, linestyle=dashes) for dashes, name in lines.items()]
-    label = "selected, in so many folds"
-    diamond = Line2D([], [], color=GREY, marker="D", linestyle="none", markersize=7, label=label)
-    legend_below(figure, [*handles, *[diamond] * chosen])
