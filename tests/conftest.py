@@ -67,6 +67,7 @@ def pytest_sessionstart() -> None:
     What a test says of the optimised program, as a user runs it, it says with the mark `optimised`: ties, bits, memory.
     """
     compile_quickly()
+    os.fsync = lambda opened: None  # no test ends in a power cut
     sys.addaudithook(refuse_network)
 
 

@@ -99,8 +99,13 @@ def combinations() -> list[tuple[str, str, str]]:
         some = trained() if pivot == "image" else ["residual", *NEW_ALIGNERS]
         found += [(wrap.format(aligner), pivot, "infonce") for aligner in some]
         found += [(wrap.format("residual"), pivot, loss) for loss in LOSSES if pivot in ("image", "symmetric")]
-    found += [(f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in ("residual", *NEW_ALIGNERS)]
-    found += [(f"dual(per_language({aligner}),{aligner})", "symmetric", "infonce") for aligner in (*OF_EACH_KIND, *NEW_ALIGNERS)]
+    found += [
+        (f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in ("residual", *NEW_ALIGNERS)
+    ]
+    found += [
+        (f"dual(per_language({aligner}),{aligner})", "symmetric", "infonce")
+        for aligner in (*OF_EACH_KIND, *NEW_ALIGNERS)
+    ]
     named = []
     for aligner, pivot, loss in found:
         try:

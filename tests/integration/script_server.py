@@ -57,6 +57,7 @@ def become(
 
 def serve() -> None:
     """Answer each line: what `become` takes with the process that runs it, a process with its status or null."""
+    os.fsync = lambda opened: None  # no test ends in a power cut
     for name in IMPORTED:
         importlib.import_module(name)
     # Else the garbage collections of every process, the last one above all, visit and so copy all that is imported.

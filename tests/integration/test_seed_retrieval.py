@@ -83,7 +83,9 @@ def mean_of(each):
     return tuple(macro([one[end] for one in each.values()]) for end in (0, 1))
 
 
-@pytest.mark.parametrize(("kind", "split"), [pytest.param("linear", "train", marks=pytest.mark.optimised), ("mlp", "holdout")])
+@pytest.mark.parametrize(
+    ("kind", "split"), [pytest.param("linear", "train", marks=pytest.mark.optimised), ("mlp", "holdout")]
+)
 def test_the_seed_programs_metrics_come_back(seed, kind, split):
     folder, figures = seed
     report = json.loads((folder / f"report_full_ar-de-en-fr-zh_fold0_{kind}.json").read_text())

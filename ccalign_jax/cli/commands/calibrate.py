@@ -22,8 +22,12 @@ def define_flags() -> None:
     flags.DEFINE_string("data", None, "pairs, in any form of docs/data.md [the data of RUN]")
     flags.DEFINE_string("split", "all", "an official split of the data, such as test; or all")
     flags.DEFINE_list("languages", None, "use these languages only")
-    flags.DEFINE_float("precision", 0.5, "of the results above the threshold to find", lower_bound=0.0, upper_bound=1.0)
-    flags.DEFINE_float("coverage", 0.9, "of the retrieval sets", lower_bound=0.0, upper_bound=1.0)
+    flags.DEFINE_float(
+        "precision", 0.5, "share of right results above the threshold to find", lower_bound=0.0, upper_bound=1.0
+    )
+    flags.DEFINE_float(
+        "coverage", 0.9, "share of queries whose retrieval set holds the right image", lower_bound=0.0, upper_bound=1.0
+    )
     flags.DEFINE_list("thresholds", None, "scores before the map to translate [those with 95, 80 and 50 % recall]")
     flags.DEFINE_integer("gallery", None, "images that will be searched [those of the data]", lower_bound=2)
     flags.DEFINE_string("out", None, "folder for everything that is found [runs/calibration-DATA-TIME]")
