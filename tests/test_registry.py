@@ -38,6 +38,7 @@ RECIPE = Recipe(
     neighbours=2,
     terms=frozenset({"l2", "clip", "prox", "ortho", "dropout"}),
 )
+OF_BOTH_SIDES = ("infonce", "structure", "alignment_uniformity", "cosine")  # scores, neighbours, spread, pairs alone
 OF_EACH_KIND = ("residual_mlp", "nystroem", "orthogonal", "mixture")
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "plugin.py"
 
@@ -87,7 +88,8 @@ def space_of(pivot: str) -> Space:
 
 
 def combinations() -> list[tuple[str, str, str]]:
-    """Every aligner alone towards images, every loss with either kind of targets.
+    """Every aligner alone towards images, every loss, and losses of each kind with images that
+    move, too.
 
     The residual map and those of a plugin have all pivots. Aligners of each kind, linear, with hidden units, on fixed
     features, on a manifold and with experts, have a map for each language on both sides.
@@ -98,7 +100,8 @@ def combinations() -> list[tuple[str, str, str]]:
         wrap = "dual({})" if towards.moves_images else "{}"
         some = trained() if pivot == "image" else ["residual", *NEW_ALIGNERS]
         found += [(wrap.format(aligner), pivot, "infonce") for aligner in some]
-        found += [(wrap.format("residual"), pivot, loss) for loss in LOSSES if pivot in ("image", "symmetric")]
+        losses = LOSSES if pivot == "image" else (*OF_BOTH_SIDES, *NEW_LOSSES) if pivot == "symmetric" else ()
+        found += [(wrap.format("residual"), pivot, loss) for loss in losses]
     found += [
         (f"per_language({aligner})", f"text:{LANGUAGES[1]}", "infonce") for aligner in ("residual", *NEW_ALIGNERS)
     ]
